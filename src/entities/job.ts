@@ -1,0 +1,68 @@
+/** A job: training that was asked for. Its status only moves along `transitions`. */
+import { assert } from "../foundation/assert.ts";
+
+export type JobStatus =
+  | "validating_files"
+  | "queued"
+  | "running"
+  | "succeeded"
+  | "failed"
+  | "cancelled";
+
+/** Chosen by the user, or "auto" already resolved by the trainer. */
+export interface Hyperparameters {
+  readonly epochCount: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** Size of the adapter's bottleneck. */
+  readonly rank: number;
+}
+
+export interface Job {
+  readonly id: `ftjob-${string}`;
+  /** What the request named: a base model, or a vPLM to train further. */
+  readonly requestedModel: string;
+  /** The vPLM that the job trains; created when the job starts, if the request named a base. */
+  readonly model: string | undefined;
+  readonly suffix: string | undefined;
+  readonly trainingFile: string;
+  readonly validationFile: string | undefined;
+  readonly hyperparameters: Partial<Hyperparameters>;
+  readonly seed: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly status: JobStatus;
+  readonly error: { readonly code: string; readonly message: string } | undefined;
+  readonly trainedTokens: number | undefined;
+  readonly createdAt: number;
+  readonly finishedAt: number | undefined;
+}
+
+export interface JobEvent {
+  readonly id: `ftevent-${string}`;
+  readonly job: string;
+  readonly level: "info" | "warn" | "error";
+  readonly type: "message" | "metrics";
+  readonly message: string;
+  readonly values: Readonly<Record<string, number>>;
+  readonly createdAt: number;
+}
+
+const transitions: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
+  validating_files: ["queued", "failed", "cancelled"],
+  queued: ["running", "failed", "cancelled"],
+  // A run that a crash ended goes back to the queue.
+  running: ["succeeded", "failed", "cancelled", "queued"],
+  succeeded: [],
+  failed: [],
+  cancelled: [],
+};
+
+export function isFinished(status: JobStatus): boolean {
+  return transitions[status].length === 0;
+}
+
+/** The job with its next status; anything else than a legal transition is our bug. */
+export function advance(job: Job, status: JobStatus, change: Partial<Job> = {}): Job {
+  assert(transitions[job.status].includes(status), `Job cannot go ${job.status} -> ${status}`);
+  return { ...job, ...change, status };
+}

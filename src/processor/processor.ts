@@ -1,0 +1,51 @@
+/**
+ * `Processor`: from a request to an answer. Texts of any vPLMs are tokenised, queued, and run
+ * together in batches; an answer never depends on who else is in its batch.
+ */
+export interface Processor {
+  /**
+   * Classifies each text. `model` is a vPLM's id, or `<id>@<version>`: NOT_FOUND when there is no
+   * such model or version, INVALID_ARGUMENT past a limit, OVERLOADED when the queue is full,
+   * DEADLINE and CANCELLED by `options`.
+   */
+  classify(
+    model: string,
+    texts: readonly string[],
+    options?: RequestOptions,
+  ): Promise<ClassifyAnswer>;
+  /** Pooled, L2-normalised vectors `[hidden]`, of a base or of a vPLM's adapted layers. */
+  embed(model: string, inputs: EmbedInputs, options?: RequestOptions): Promise<EmbedAnswer>;
+  close(): Promise<void>;
+}
+
+/** Texts, or token ids that the caller has made with the base's tokenizer. */
+export type EmbedInputs = readonly string[] | readonly (readonly number[])[];
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+  /** Whether texts beyond the model's tokens are cut (default) or refused. */
+  readonly truncate?: boolean;
+}
+
+export interface RequestTimings {
+  readonly tokenizeMs: number;
+  readonly queueMs: number;
+  readonly runMs: number;
+}
+
+export interface ClassifyAnswer {
+  readonly model: string;
+  readonly version: number;
+  readonly labels: readonly string[];
+  /** One row per text: a probability per label, which add up to 1. */
+  readonly probabilities: readonly Float32Array[];
+  readonly tokenCount: number;
+  readonly timings: RequestTimings;
+}
+
+export interface EmbedAnswer {
+  readonly model: string;
+  readonly embeddings: readonly Float32Array[];
+  readonly tokenCount: number;
+  readonly timings: RequestTimings;
+}

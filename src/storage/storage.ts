@@ -1,0 +1,84 @@
+/**
+ * `Store`: everything durable. Blobs are bytes named by their digest; the catalog holds the facts
+ * about them. Whatever a method has answered for survives kill -9; what it has not answered for is
+ * absent or complete, never half visible.
+ */
+import type { Digest } from "../foundation/digest.ts";
+import type { BaseModel } from "../entities/base-model.ts";
+import type { Job, JobEvent } from "../entities/job.ts";
+import type { TrainingFile } from "../entities/training-file.ts";
+import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+
+export interface Store {
+  readonly blobs: Blobs;
+  readonly catalog: Catalog;
+  close(): Promise<void>;
+}
+
+export interface Blobs {
+  /** Stores the bytes durably and returns their name; storing the same bytes again is cheap. */
+  put(bytes: Uint8Array): Promise<Digest>;
+  /** Stores a stream durably. Fails with TOO_LARGE past `bytesMax` and leaves nothing behind. */
+  putStream(
+    chunks: AsyncIterable<Uint8Array>,
+    bytesMax: number,
+  ): Promise<{ digest: Digest; bytes: number }>;
+  /** The bytes, checked against the digest: NOT_FOUND when absent, CORRUPT when they differ. */
+  get(digest: Digest): Promise<Uint8Array>;
+  has(digest: Digest): Promise<boolean>;
+  list(): AsyncIterable<Digest>;
+  /** Removing what is absent is no error. */
+  remove(digest: Digest): Promise<void>;
+}
+
+export interface Catalog {
+  readonly bases: Table<BaseModel>;
+  readonly models: Table<VirtualModel>;
+  readonly versions: VersionTable;
+  readonly jobs: Table<Job>;
+  readonly events: EventTable;
+  readonly files: Table<TrainingFile>;
+}
+
+export interface PageOptions {
+  /** Rows after the row with this id, in order of creation; unknown ids give INVALID_ARGUMENT. */
+  readonly after?: string;
+  readonly limit: number;
+  /** Newest first; the default is oldest first. */
+  readonly descending?: boolean;
+}
+
+/** Rows named by `id`, kept in order of creation. */
+export interface Table<Row extends { readonly id: string }> {
+  /** ALREADY_EXISTS when the id is taken. */
+  insert(row: Row): Promise<void>;
+  get(id: string): Promise<Row | undefined>;
+  /** Replaces the row; NOT_FOUND when there is none. */
+  update(row: Row): Promise<void>;
+  /** True when there was a row. */
+  delete(id: string): Promise<boolean>;
+  list(options: PageOptions): Promise<readonly Row[]>;
+  count(): Promise<number>;
+}
+
+export interface VersionTable {
+  /**
+   * Adds the version and, if `isServed`, moves the model's alias to it, in one transaction.
+   * NOT_FOUND when the model is gone, ALREADY_EXISTS when the number is taken.
+   */
+  insert(version: Version, options: { readonly isServed: boolean }): Promise<void>;
+  /** Adds a model with its first version, served at once, in one transaction per call. */
+  insertWithModels(
+    rows: readonly { readonly model: VirtualModel; readonly version: Version }[],
+  ): Promise<void>;
+  get(model: string, number: number): Promise<Version | undefined>;
+  /** All versions of a model, by number. They vanish with their model. */
+  list(model: string): Promise<readonly Version[]>;
+  /** How many versions, of any model, name this blob. */
+  countBlobUses(blob: Digest): Promise<number>;
+}
+
+export interface EventTable {
+  append(event: JobEvent): Promise<void>;
+  list(job: string, options: PageOptions): Promise<readonly JobEvent[]>;
+}

@@ -1,0 +1,31 @@
+/**
+ * `Trainer`: from a job to runs to a new version. Jobs run one after another in order of creation;
+ * a job that was acknowledged survives kill -9 and is run again from its data.
+ */
+import type { Hyperparameters, Job, JobEvent } from "../entities/job.ts";
+
+export interface Trainer {
+  /** Validates, stores and queues the job. */
+  submit(specification: JobSpecification): Promise<Job>;
+  /** CONFLICT when it has already finished. A running job stops at its next step. */
+  cancel(job: string): Promise<Job>;
+  /** Resolves when the job has finished. */
+  finished(job: string, signal?: AbortSignal): Promise<Job>;
+  /** Calls back for each event of the job from now on; the returned function unsubscribes. */
+  watch(job: string, listener: (event: JobEvent) => void): () => void;
+  /** Puts jobs that a crash left running back into the queue, and starts working. */
+  start(): Promise<void>;
+  /** Stops after the current step; unfinished jobs go on after the next start. */
+  close(): Promise<void>;
+}
+
+export interface JobSpecification {
+  /** A base model, or an existing vPLM. */
+  readonly model: string;
+  readonly trainingFile: string;
+  readonly validationFile?: string;
+  readonly suffix?: string;
+  readonly seed?: number;
+  readonly hyperparameters?: Partial<Hyperparameters>;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
