@@ -15,8 +15,10 @@ export const limits = {
   nameCharactersMax: 64,
   modelIdCharactersMax: 200,
   labelCharactersMax: 256,
+  labelCountMin: 2,
   labelCountMax: 1_000,
   metadataEntryCountMax: 16,
+  derivedModelCountMax: 10_000,
   // Engine
   queueSequenceCountMax: 8_192,
   batchTokensMax: 512,
@@ -24,10 +26,14 @@ export const limits = {
   adapterRankMax: 64,
   // Training data
   trainingExampleCountMax: 1_000_000,
+  trainingLabelExampleCountMin: 2,
   trainingLineBytesMax: 2 * 1024 * 1024,
   reportedLineErrorCountMax: 100,
   epochCountMax: 200,
   queuedJobCountMax: 1_000,
+  // Storage
+  blobWriteCountMax: 16,
+  publishRetryCountMax: 10,
   // Base models
   downloadBytesMax: 8 * 1024 * 1024 * 1024,
   downloadRetryCountMax: 5,
