@@ -1,0 +1,59 @@
+/**
+ * Checks feeds against a graph before a run, because ONNX Runtime's own message for two inputs that
+ * disagree on a symbol is obscure, and a disagreement of n against 1 broadcasts silently.
+ */
+import { StrataError } from "../foundation/errors.ts";
+import { type Dimension, evaluate, isSymbol, showShape } from "../tensor/dimension.ts";
+import type { TensorType } from "../tensor/tensor.ts";
+import type { Feeds } from "./runtime.ts";
+
+/** The value of each symbol; INVALID_ARGUMENT when feeds and inputs do not fit. */
+export function bindFeeds(
+  inputs: ReadonlyMap<string, TensorType>,
+  feeds: Feeds,
+): ReadonlyMap<string, number> {
+  for (const name of Object.keys(feeds))
+    if (!inputs.has(name)) throw refuse(name, "the graph has no such input");
+  const symbols = new Map<string, number>();
+  for (const [name, { type, shape }] of inputs) {
+    const feed = feeds[name];
+    if (feed === undefined) throw refuse(name, "it is missing");
+    if (feed.type !== type) throw refuse(name, `expected ${type}, got ${feed.type}`);
+    const fits = feed.shape.length === shape.length;
+    if (!fits || !shape.every((dimension, axis) => bind(dimension, feed.shape[axis], symbols)))
+      throw refuse(name, `expected ${showShape(shape)}, got ${showShape(feed.shape)}`);
+  }
+  for (const [name, { shape }] of inputs) checkComposite(name, { shape, feeds, symbols });
+  return symbols;
+}
+
+function bind(dimension: Dimension, size: number | undefined, symbols: Map<string, number>): boolean {
+  if (size === undefined) return false;
+  if (typeof dimension === "number") return dimension === size;
+  // Composite dimensions are checked when all symbols are known.
+  if (!isSymbol(dimension)) return true;
+  const known = symbols.get(dimension);
+  symbols.set(dimension, size);
+  return known === undefined || known === size;
+}
+
+function checkComposite(
+  name: string,
+  { shape, feeds, symbols }: {
+    readonly shape: readonly Dimension[];
+    readonly feeds: Feeds;
+    readonly symbols: ReadonlyMap<string, number>;
+  },
+): void {
+  const given = feeds[name]?.shape ?? [];
+  const fits = shape.every((dimension, axis) => evaluate(dimension, symbols) === given[axis]);
+  if (!fits) throw refuse(name, `expected ${showShape(shape)}, got ${showShape(given)}`);
+  const feed = feeds[name];
+  const size = given.reduce((product, dimension) => product * dimension, 1);
+  if (feed !== undefined && "values" in feed && feed.values.length !== size)
+    throw refuse(name, `expected ${size} elements, got ${feed.values.length}`);
+}
+
+function refuse(name: string, fault: string): StrataError {
+  return new StrataError("INVALID_ARGUMENT", `Cannot run graph: input "${name}": ${fault}`);
+}

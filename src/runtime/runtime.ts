@@ -1,0 +1,70 @@
+/**
+ * `Runtime`: runs graphs on a device. A loaded graph is a `Program`; its inputs come with each run,
+ * stay as state between runs, or are constants. Implementations: `ort/` (ONNX Runtime in a worker
+ * thread) and `reference/` (float64, slow, the yardstick). Both sit the exam in `conformance.ts`.
+ */
+import type { DataType, Graph, TypedValues } from "../tensor/tensor.ts";
+
+export interface Runtime {
+  /** INVALID_ARGUMENT when an output of the graph needs an operator that the device lacks. */
+  load(graph: Graph, options?: LoadOptions): Promise<Program>;
+  /** Waits for what runs, then frees everything. */
+  close(): Promise<void>;
+}
+
+export interface LoadOptions {
+  /** Inputs of the graph that are fixed now, by name. */
+  readonly constants?: ReadonlyMap<string, TypedValues>;
+  /**
+   * Inputs that keep their value between runs, by name: each is replaced after a run by the output
+   * that is named here, which is then not among the results.
+   */
+  readonly state?: Readonly<Record<string, string>>;
+}
+
+export interface Program {
+  /**
+   * Runs once; runs of one runtime follow each other in order. INVALID_ARGUMENT when a feed is
+   * missing, unknown, or has another type or shape than the graph. The buffers of feeds are handed
+   * over and may not be used afterwards, except those in shared memory.
+   */
+  run(feeds: Feeds): Promise<Results>;
+  /** Sets values of state inputs; the buffers are handed over. */
+  write(values: Feeds): Promise<void>;
+  /** Copies of values of state inputs. */
+  read(names: readonly string[]): Promise<Results>;
+  release(): Promise<void>;
+}
+
+export interface Value {
+  readonly type: DataType;
+  readonly shape: readonly number[];
+  readonly values: TypedValues;
+}
+
+/**
+ * A float32 value `[offsets.length, …]` that is gathered when the run starts: row i is
+ * `pool[offsets[i] … offsets[i] + lengths[i])`, and zeros up to the row's size.
+ */
+export interface GatheredValue {
+  readonly type: "float32";
+  readonly shape: readonly number[];
+  /** Over shared memory, which the runtime reads and never writes. */
+  readonly pool: Float32Array;
+  readonly offsets: Uint32Array;
+  readonly lengths: Uint32Array;
+}
+
+export type Feeds = Readonly<Record<string, Value | GatheredValue>>;
+export type Results = Readonly<Record<string, Value>>;
+
+/** The rows of a gathered value, one after another. */
+export function gatherRows({ shape, pool, offsets, lengths }: GatheredValue): Float32Array {
+  const rowLength = shape.slice(1).reduce((size, dimension) => size * dimension, 1);
+  const rows = new Float32Array(offsets.length * rowLength);
+  for (const [row, offset] of offsets.entries()) {
+    const length = lengths[row] ?? 0;
+    rows.set(pool.subarray(offset, offset + length), row * rowLength);
+  }
+  return rows;
+}

@@ -1,0 +1,162 @@
+/** Operators that act on each element, with NumPy's broadcasting; see ONNX's operators of these names. */
+import { broadcast, type Shape, showShape } from "../dimension.ts";
+import {
+  type DataType,
+  describe,
+  first,
+  type Node,
+  only,
+  pair,
+  type Operator,
+  reject,
+  type Tensor,
+  type TensorType,
+  triple,
+} from "../tensor.ts";
+import { sumTo } from "./shape.ts";
+
+type Gradients = readonly (Tensor | undefined)[];
+type UnaryGradient = (x: Tensor, y: Tensor, dy: Tensor) => Tensor;
+type BinaryGradient = (a: Tensor, b: Tensor, dy: Tensor) => readonly [Tensor, Tensor];
+
+export const neg = unary("neg", (_x, _y, dy) => neg(dy));
+export const exp = unary("exp", (_x, y, dy) => mul(dy, y));
+export const log = unary("log", (x, _y, dy) => div(dy, x));
+export const sqrt = unary("sqrt", (_x, y, dy) => div(dy, mul(scalarOf(y, 2), y)));
+export const tanh = unary("tanh", (_x, y, dy) => mul(dy, sub(scalarOf(y, 1), mul(y, y))));
+export const sigmoid = unary("sigmoid", (_x, y, dy) => mul(dy, mul(y, sub(scalarOf(y, 1), y))));
+export const relu = unary("relu", (x, _y, dy) =>
+  where(greater(x, scalarOf(x, 0)), dy, scalarOf(x, 0)),
+);
+export const erf = unary("erf", (x, _y, dy) =>
+  mul(dy, mul(scalarOf(x, 2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x))))),
+);
+/** x Φ(x), with the exact normal distribution function (Hendrycks and Gimpel 2016). */
+export const gelu = unary("gelu", (x, _y, dy) => mul(dy, geluSlope(x)));
+
+export const add = binary("add", (_a, _b, dy) => [dy, dy]);
+export const sub = binary("sub", (_a, _b, dy) => [dy, neg(dy)]);
+export const mul = binary("mul", (a, b, dy) => [mul(dy, b), mul(dy, a)]);
+export const div = binary("div", (a, b, dy) => [div(dy, b), neg(div(mul(dy, a), mul(b, b)))]);
+export const max = binary("max", (a, b, dy) => choose(greater(a, b), dy));
+export const min = binary("min", (a, b, dy) => choose(less(a, b), dy));
+
+/** Comparisons give bool. */
+export const equal = comparison("equal");
+export const greater = comparison("greater");
+export const less = comparison("less");
+
+const whereOperator: Operator = {
+  name: "where",
+  infer(inputs) {
+    const [condition, a, b] = triple("where", inputs);
+    if (condition.type !== "bool") throw reject("where", `condition is ${describe(condition)}`);
+    if (a.type !== b.type) throw reject("where", `got ${describe(a)} and ${describe(b)}`);
+    const shape = join("where", [join("where", [condition.shape, a.shape]), b.shape]);
+    return [{ type: a.type, shape }];
+  },
+  gradient(node, [dy]) {
+    const [condition, a, b] = triple("where", node.inputs);
+    if (dy === undefined) return [];
+    const zero = scalarOf(dy, 0);
+    return [
+      undefined,
+      sumTo(where(condition, dy, zero), a.shape),
+      sumTo(where(condition, zero, dy), b.shape),
+    ];
+  },
+};
+
+/** `a` where the condition holds, else `b`; all three broadcast. */
+export function where(condition: Tensor, a: Tensor, b: Tensor): Tensor {
+  return only(condition.node.graph.apply(whereOperator, [condition, a, b]));
+}
+
+const castOperator: Operator = {
+  name: "cast",
+  infer: (inputs, attributes) => [
+    // `cast` below is the only maker of this node and gives a data type.
+    { type: attributes["to"] as DataType, shape: first(inputs).shape },
+  ],
+  gradient(node, [dy]) {
+    const x = first(node.inputs);
+    return x.type === "float32" && dy?.type === "float32" ? [dy] : [];
+  },
+};
+
+export function cast(x: Tensor, to: DataType): Tensor {
+  return x.type === to ? x : only(x.node.graph.apply(castOperator, [x], { to }));
+}
+
+/** A scalar constant in the graph of `tensor`. */
+export function scalarOf(tensor: Tensor, value: number): Tensor {
+  return tensor.node.graph.scalar(value);
+}
+
+/** d/dx x Φ(x) = Φ(x) + x φ(x). */
+function geluSlope(x: Tensor): Tensor {
+  const half = scalarOf(x, 0.5);
+  const cumulative = mul(half, add(scalarOf(x, 1), erf(mul(x, scalarOf(x, Math.SQRT1_2)))));
+  const density = mul(
+    scalarOf(x, 1 / Math.sqrt(2 * Math.PI)),
+    exp(mul(scalarOf(x, -0.5), mul(x, x))),
+  );
+  return add(cumulative, mul(x, density));
+}
+
+function choose(isFirst: Tensor, dy: Tensor): readonly [Tensor, Tensor] {
+  const zero = scalarOf(dy, 0);
+  return [where(isFirst, dy, zero), where(isFirst, zero, dy)];
+}
+
+function unary(name: string, slope: UnaryGradient): (x: Tensor) => Tensor {
+  const operator: Operator = {
+    name,
+    infer(inputs) {
+      const x = first(inputs);
+      if (x.type !== "float32") throw reject(name, `expected float32, got ${describe(x)}`);
+      return [{ type: x.type, shape: x.shape }];
+    },
+    gradient: (node, [dy]): Gradients =>
+      dy === undefined ? [] : [slope(first(node.inputs), only(node), dy)],
+  };
+  return (x) => only(x.node.graph.apply(operator, [x]));
+}
+
+function binary(name: string, slopes: BinaryGradient): (a: Tensor, b: Tensor) => Tensor {
+  const operator: Operator = {
+    name,
+    infer: (inputs) => [{ type: pair(name, inputs)[0].type, shape: joined(name, inputs) }],
+    gradient(node: Node, [dy]): Gradients {
+      const [a, b] = pair(name, node.inputs);
+      if (dy === undefined) return [];
+      const [da, db] = slopes(a, b, dy);
+      return [sumTo(da, a.shape), sumTo(db, b.shape)];
+    },
+  };
+  return (a, b) => only(a.node.graph.apply(operator, [a, b]));
+}
+
+function comparison(name: string): (a: Tensor, b: Tensor) => Tensor {
+  const operator: Operator = {
+    name,
+    infer: (inputs) => [{ type: "bool", shape: joined(name, inputs) }],
+    gradient: () => [],
+  };
+  return (a, b) => only(a.node.graph.apply(operator, [a, b]));
+}
+
+function joined(name: string, inputs: readonly TensorType[]): Shape {
+  const [a, b] = pair(name, inputs);
+  if (a.type !== b.type) throw reject(name, `got ${describe(a)} and ${describe(b)}`);
+  if (broadcast(a.shape, b.shape) === undefined)
+    throw reject(name, `${describe(a)} and ${describe(b)} do not broadcast`);
+  return join(name, [a.shape, b.shape]);
+}
+
+function join(name: string, [a, b]: readonly [Shape, Shape]): Shape {
+  const shape = broadcast(a, b);
+  if (shape === undefined)
+    throw reject(name, `${showShape(a)} and ${showShape(b)} do not broadcast`);
+  return shape;
+}

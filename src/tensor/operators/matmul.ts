@@ -1,0 +1,145 @@
+/** Matrix products: plain, of a linear layer, and of a linear layer with int8 weights. */
+import { broadcast, type Dimension, type Shape } from "../dimension.ts";
+import {
+  describe,
+  type Node,
+  only,
+  type Operator,
+  pair,
+  reject,
+  type Tensor,
+  type TensorType,
+  triple,
+} from "../tensor.ts";
+import { add } from "./elementwise.ts";
+import { at, reduceSum, sumTo } from "./shape.ts";
+
+export interface MatmulOptions {
+  /** Use the transpose of the last two axes of `a` or `b`. */
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** Factor of the product. */
+  readonly alpha?: number;
+}
+
+const matmulOperator: Operator = {
+  name: "matmul",
+  infer(inputs, attributes) {
+    const [a, b] = pair("matmul", inputs);
+    const [rows, inner] = lastTwo(a, attributes["transposeA"] === true);
+    const [innerOfB, columns] = lastTwo(b, attributes["transposeB"] === true);
+    const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
+    if (inner !== innerOfB || batch === undefined || a.type !== "float32" || b.type !== "float32")
+      throw reject("matmul", `${describe(a)} does not multiply ${describe(b)}`);
+    return [{ type: "float32", shape: [...batch, rows, columns] }];
+  },
+  gradient(node, [dy]) {
+    const [a, b] = pair("matmul", node.inputs);
+    if (dy === undefined) return [];
+    const { transposeA = false, transposeB = false, alpha = 1 } = node.attributes as MatmulOptions; // set by `matmul`
+    const da = transposeA
+      ? matmul(b, dy, { transposeA: transposeB, transposeB: true, alpha })
+      : matmul(dy, b, { transposeB: !transposeB, alpha });
+    const db = transposeB
+      ? matmul(dy, a, { transposeA: true, transposeB: transposeA, alpha })
+      : matmul(a, dy, { transposeA: !transposeA, alpha });
+    return [sumTo(da, a.shape), sumTo(db, b.shape)];
+  },
+};
+
+/** `alpha · a b` over the last two axes; the leading ones broadcast. */
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false, alpha = 1 } = options;
+  const attributes = { transposeA, transposeB, alpha };
+  return only(a.node.graph.apply(matmulOperator, [a, b], attributes));
+}
+
+const linearOperator: Operator = {
+  name: "linear",
+  infer(inputs) {
+    const [x, weight, bias] = triple("linear", inputs);
+    const [inner, outer] = lastTwo(weight, false);
+    if (x.shape.length !== 2 || at(x.shape, 1) !== inner || weight.shape.length !== 2)
+      throw reject("linear", `${describe(x)} does not multiply ${describe(weight)}`);
+    if (bias.shape.length !== 1 || at(bias.shape, 0) !== outer)
+      throw reject("linear", `bias ${describe(bias)} does not fit ${describe(weight)}`);
+    return [{ type: "float32", shape: [at(x.shape, 0), outer] }];
+  },
+  gradient(node, [dy]) {
+    const [x, weight] = pair("linear", node.inputs);
+    if (dy === undefined) return [];
+    return [
+      matmul(dy, weight, { transposeB: true }),
+      matmul(x, dy, { transposeA: true }),
+      reduceSum(dy, [0]),
+    ];
+  },
+};
+
+/** `x W + b` for `x [rows, in]`, `weight [in, out]`, `bias [out]`. */
+export function linear(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  return only(x.node.graph.apply(linearOperator, [x, weight, bias]));
+}
+
+/** A frozen weight matrix in int8: `weight ≈ values · scale`, scales per column. */
+export interface QuantizedWeight {
+  /** int8 `[in, out]`, in -127 … 127. */
+  readonly values: Tensor;
+  /** float32 `[out]`. */
+  readonly scale: Tensor;
+}
+
+const quantizedOperator: Operator = {
+  name: "quantizedMatmul",
+  infer(inputs) {
+    const [x, values, scale] = triple("quantizedMatmul", inputs);
+    checkQuantized(x, values, scale);
+    return [{ type: "float32", shape: [at(x.shape, 0), at(values.shape, 1)] }];
+  },
+  gradient(node: Node, [dy]) {
+    const [, , , values, scale] = node.inputs;
+    if (dy === undefined) return [];
+    if (values === undefined || scale === undefined)
+      throw reject("gradient", "quantizedMatmul was given no transposed weights");
+    // Straight through the rounding (Bengio et al. 2013): the gradient of the exact product.
+    return [only(dy.node.graph.apply(quantizedOperator, [dy, values, scale]))];
+  },
+};
+
+/**
+ * `x W` for `x [rows, in]` with frozen int8 weights. Each row of `x` is quantised on its own, by
+ * s = max(max |row| / 127, 1e-9), q = round(x / s): a row's result depends on that row alone.
+ * The gradient by `x` multiplies by `transposed`, the same weights quantised as `[out, in]`, and
+ * cannot be built without it.
+ */
+export function quantizedMatmul(
+  x: Tensor,
+  weight: QuantizedWeight,
+  transposed?: QuantizedWeight,
+): Tensor {
+  const backward = transposed === undefined ? [] : [transposed.values, transposed.scale];
+  const inputs = [x, weight.values, weight.scale, ...backward];
+  return only(x.node.graph.apply(quantizedOperator, inputs));
+}
+
+/** `quantizedMatmul` and a bias `[out]`. */
+export function quantizedLinear(
+  x: Tensor,
+  weight: QuantizedWeight & { readonly bias: Tensor },
+  transposed?: QuantizedWeight,
+): Tensor {
+  return add(quantizedMatmul(x, weight, transposed), weight.bias);
+}
+
+function checkQuantized(x: TensorType, values: TensorType, scale: TensorType): void {
+  const fits = x.shape.length === 2 && values.shape.length === 2 && x.shape[1] === values.shape[0];
+  if (!fits || values.type !== "int8" || x.type !== "float32")
+    throw reject("quantizedMatmul", `${describe(x)} does not multiply ${describe(values)}`);
+  if (scale.shape.length !== 1 || scale.shape[0] !== values.shape[1])
+    throw reject("quantizedMatmul", `scale ${describe(scale)} does not fit ${describe(values)}`);
+}
+
+function lastTwo({ shape }: { readonly shape: Shape }, isTransposed: boolean): [Dimension, Dimension] {
+  const [rows, columns] = [at(shape, shape.length - 2), at(shape, shape.length - 1)];
+  return isTransposed ? [columns, rows] : [rows, columns];
+}

@@ -1,0 +1,280 @@
+/** The operators of neural networks: reductions, softmax, normalisation, attention, losses. */
+import { isSameShape } from "../dimension.ts";
+import {
+  describe,
+  first,
+  only,
+  type Operator,
+  pair,
+  reject,
+  type Tensor,
+  triple,
+} from "../tensor.ts";
+import { cast, div, equal, exp, less, max, mul, neg, scalarOf, sqrt, sub, where } from "./elementwise.ts";
+import { matmul } from "./matmul.ts";
+import { at, axesOf, reduced, reducedCount, reduceSum, reshape, sizeOf, transpose, unreduce } from "./shape.ts";
+
+const meanOperator: Operator = {
+  name: "reduceMean",
+  infer: (inputs, attributes) => [
+    { type: "float32", shape: reduced("reduceMean", first(inputs).shape, attributes) },
+  ],
+  gradient(node, [dy]) {
+    const x = first(node.inputs);
+    if (dy === undefined) return [];
+    const count = sizeOf(dy.node.graph, reducedCount(x, axesOf(node.attributes)));
+    return [unreduce(div(dy, count), node.attributes, x.shape)];
+  },
+};
+
+export function reduceMean(x: Tensor, axes: readonly number[], keepDimensions = false): Tensor {
+  return only(x.node.graph.apply(meanOperator, [x], { axes, keepDimensions }));
+}
+
+const maxOperator: Operator = {
+  name: "reduceMax",
+  infer: (inputs, attributes) => [
+    { type: "float32", shape: reduced("reduceMax", first(inputs).shape, attributes) },
+  ],
+  gradient(node, [dy]) {
+    const x = first(node.inputs);
+    if (dy === undefined) return [];
+    const highest = unreduce(only(node), node.attributes, x.shape);
+    const isHighest = cast(equal(x, highest), "float32");
+    // Equal maxima share the gradient.
+    const count = reduceSum(isHighest, axesOf(node.attributes), true);
+    return [mul(div(isHighest, count), unreduce(dy, node.attributes, x.shape))];
+  },
+};
+
+export function reduceMax(x: Tensor, axes: readonly number[], keepDimensions = false): Tensor {
+  return only(x.node.graph.apply(maxOperator, [x], { axes, keepDimensions }));
+}
+
+const softmaxOperator: Operator = {
+  name: "softmax",
+  infer: (inputs) => [{ type: "float32", shape: first(inputs).shape }],
+  gradient(node, [dy]) {
+    const y = only(node);
+    if (dy === undefined) return [];
+    return [mul(y, sub(dy, reduceSum(mul(dy, y), [y.shape.length - 1], true)))];
+  },
+};
+
+/** Softmax over the last axis. */
+export function softmax(x: Tensor): Tensor {
+  return only(x.node.graph.apply(softmaxOperator, [x]));
+}
+
+/** Softmax over those elements of the last axis for which the bool `mask` holds; others get 0. */
+export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
+  const y = softmax(where(mask, x, scalarOf(x, -1e9)));
+  return where(mask, y, scalarOf(x, 0));
+}
+
+const logSoftmaxOperator: Operator = {
+  name: "logSoftmax",
+  infer: (inputs) => [{ type: "float32", shape: first(inputs).shape }],
+  gradient(node, [dy]) {
+    const y = only(node);
+    if (dy === undefined) return [];
+    return [sub(dy, mul(exp(y), reduceSum(dy, [y.shape.length - 1], true)))];
+  },
+};
+
+/** Logarithm of the softmax over the last axis. */
+export function logSoftmax(x: Tensor): Tensor {
+  return only(x.node.graph.apply(logSoftmaxOperator, [x]));
+}
+
+const layerNormOperator: Operator = {
+  name: "layerNorm",
+  infer(inputs) {
+    const [x, gain, bias] = triple("layerNorm", inputs);
+    const width = [at(x.shape, x.shape.length - 1)];
+    if (!isSameShape(gain.shape, width) || !isSameShape(bias.shape, width))
+      throw reject("layerNorm", `got ${describe(x)}, ${describe(gain)} and ${describe(bias)}`);
+    const rows = [...x.shape.slice(0, -1), 1];
+    return [
+      { type: "float32", shape: x.shape },
+      { type: "float32", shape: rows },
+      { type: "float32", shape: rows },
+    ];
+  },
+  gradient(node, [dy]) {
+    const [x, gain] = pair("layerNorm", node.inputs);
+    const [, mean, inverse] = triple("layerNorm", node.outputs);
+    if (dy === undefined) return [];
+    const last = [x.shape.length - 1];
+    const rows = x.shape.slice(0, -1).map((_, axis) => axis);
+    const normal = mul(sub(x, mean), inverse);
+    const d = mul(dy, gain);
+    const dx = sub(
+      sub(d, reduceMean(d, last, true)),
+      mul(normal, reduceMean(mul(d, normal), last, true)),
+    );
+    return [mul(inverse, dx), reduceSum(mul(dy, normal), rows), reduceSum(dy, rows)];
+  },
+};
+
+export interface NormWeights {
+  /** `[hidden]` each. */
+  readonly gain: Tensor;
+  readonly bias: Tensor;
+  readonly epsilon: number;
+}
+
+/** Layer normalisation over the last axis (Ba et al. 2016). */
+export function layerNorm(x: Tensor, { gain, bias, epsilon }: NormWeights): Tensor {
+  return first(x.node.graph.apply(layerNormOperator, [x, gain, bias], { epsilon }).outputs);
+}
+
+const attentionOperator: Operator = {
+  name: "attention",
+  infer(inputs, attributes) {
+    const [query, key, value] = triple("attention", inputs);
+    const lengths = inputs[3];
+    const fits =
+      query.shape.length === 3 &&
+      isSameShape(key.shape, value.shape) &&
+      query.shape[0] === key.shape[0] &&
+      query.shape[2] === key.shape[2];
+    if (!fits)
+      throw reject("attention", `got ${describe(query)}, ${describe(key)}, ${describe(value)}`);
+    if (lengths?.type !== "int64" || !isSameShape(lengths.shape, query.shape.slice(0, 1)))
+      throw reject("attention", `lengths must be int64 [${query.shape[0]}]`);
+    const hidden = query.shape[2];
+    if (typeof hidden !== "number" || hidden % Number(attributes["headCount"]) !== 0)
+      throw reject("attention", `${hidden} does not divide by ${attributes["headCount"]} heads`);
+    return [{ type: "float32", shape: query.shape }];
+  },
+  gradient(node, [dy]) {
+    const [query, key, value] = triple("attention", node.inputs);
+    const lengths = node.inputs[3];
+    if (dy === undefined || lengths === undefined) return [];
+    const headCount = Number(node.attributes["headCount"]);
+    const { scale, ...parts } = splitHeads({ query, key, value, headCount });
+    // The probabilities are computed again: they cost 3 % of a layer, and keeping them would need
+    // a second form of the forward pass.
+    const p = attentionProbabilities(parts.query, parts.key, { lengths, scale });
+    const dOut = headsOf(dy, headCount);
+    const dP = matmul(dOut, parts.value, { transposeB: true });
+    const dS = mul(p, sub(dP, reduceSum(mul(dP, p), [3], true)));
+    return [
+      joinHeads(matmul(dS, parts.key, { alpha: scale }), query),
+      joinHeads(matmul(dS, parts.query, { transposeA: true, alpha: scale }), key),
+      joinHeads(matmul(p, dOut, { transposeA: true }), value),
+    ];
+  },
+};
+
+export interface AttentionInputs {
+  /** `[batch, sequence, hidden]`; keys and values may have another sequence length. */
+  readonly query: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
+  /** int64 `[batch]`: keys at and after this position are ignored. */
+  readonly lengths: Tensor;
+  readonly headCount: number;
+}
+
+/** Multi-head scaled dot-product attention (Vaswani et al. 2017), `[batch, sequence, hidden]`. */
+export function attention({ query, key, value, lengths, headCount }: AttentionInputs): Tensor {
+  const inputs = [query, key, value, lengths];
+  return only(query.node.graph.apply(attentionOperator, inputs, { headCount }));
+}
+
+function splitHeads(parts: Omit<AttentionInputs, "lengths">): Omit<AttentionInputs, "lengths"> & {
+  readonly scale: number;
+} {
+  const { headCount } = parts;
+  const query = headsOf(parts.query, headCount);
+  return {
+    query,
+    key: headsOf(parts.key, headCount),
+    value: headsOf(parts.value, headCount),
+    headCount,
+    scale: 1 / Math.sqrt(Number(at(query.shape, 3))),
+  };
+}
+
+function attentionProbabilities(
+  query: Tensor,
+  key: Tensor,
+  { lengths, scale }: { readonly lengths: Tensor; readonly scale: number },
+): Tensor {
+  const scores = matmul(query, key, { transposeB: true, alpha: scale });
+  return maskedSoftmax(scores, lengthMask(lengths, key));
+}
+
+/** bool `[batch, 1, 1, keys]`: position < length, for `key [batch, heads, keys, width]`. */
+function lengthMask(lengths: Tensor, key: Tensor): Tensor {
+  const position = positions(key, 2);
+  const limit = reshape(cast(lengths, "float32"), [at(lengths.shape, 0), 1, 1, 1]);
+  return less(position, limit);
+}
+
+const positionsOperator: Operator = {
+  name: "positions",
+  infer: (inputs, attributes) => [
+    { type: "float32", shape: [at(first(inputs).shape, Number(attributes["axis"]))] },
+  ],
+  gradient: () => [],
+};
+
+/** float32 0, 1, 2, … along an axis of `x`, as a vector. */
+export function positions(x: Tensor, axis: number): Tensor {
+  return only(x.node.graph.apply(positionsOperator, [x], { axis }));
+}
+
+/** `[batch, sequence, hidden]` to `[batch, heads, sequence, hidden / heads]`. */
+function headsOf(x: Tensor, headCount: number): Tensor {
+  const [batch, sequence, hidden] = [at(x.shape, 0), at(x.shape, 1), Number(at(x.shape, 2))];
+  return transpose(reshape(x, [batch, sequence, headCount, hidden / headCount]), [0, 2, 1, 3]);
+}
+
+function joinHeads(x: Tensor, like: Tensor): Tensor {
+  return reshape(transpose(x, [0, 2, 1, 3]), like.shape);
+}
+
+/** `x / max(‖x‖, 1e-12)` over the last axis. */
+export function l2Normalize(x: Tensor): Tensor {
+  const norm = sqrt(reduceSum(mul(x, x), [x.shape.length - 1], true));
+  return div(x, max(norm, scalarOf(x, 1e-12)));
+}
+
+/** float32 `[…, depth]`: 1 at the index (int64 `[…]`), else 0. */
+export function oneHot(indices: Tensor, depth: number): Tensor {
+  const range = indices.node.graph.constant(
+    BigInt64Array.from({ length: depth }, (_, index) => BigInt(index)),
+    [depth],
+  );
+  return cast(equal(reshape(indices, [...indices.shape, 1]), range), "float32");
+}
+
+/**
+ * Cross-entropy per row, `[batch]`, of `logits [batch, classes]` against `targets`, a distribution
+ * over the classes in each row.
+ */
+export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  if (!isSameShape(logits.shape, targets.shape))
+    throw reject("crossEntropy", `got ${describe(logits)} and ${describe(targets)}`);
+  return neg(reduceSum(mul(targets, logSoftmax(logits)), [logits.shape.length - 1]));
+}
+
+/** Mean of the squared differences over all elements, a scalar. */
+export function meanSquaredError(a: Tensor, b: Tensor): Tensor {
+  if (!isSameShape(a.shape, b.shape))
+    throw reject("meanSquaredError", `got ${describe(a)} and ${describe(b)}`);
+  const difference = sub(a, b);
+  return reduceMean(mul(difference, difference), a.shape.map((_, axis) => axis));
+}
+
+/** Sum of the vectors of `x [batch, sequence, hidden]` at positions below `lengths`, over their count. */
+export function maskedMean(x: Tensor, lengths: Tensor): Tensor {
+  const count = reshape(cast(lengths, "float32"), [at(x.shape, 0), 1, 1]);
+  const position = reshape(positions(x, 1), [1, at(x.shape, 1), 1]);
+  const kept = where(less(position, count), x, scalarOf(x, 0));
+  return div(reduceSum(kept, [1]), max(reshape(count, [at(x.shape, 0), 1]), scalarOf(x, 1)));
+}
+

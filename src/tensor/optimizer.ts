@@ -1,0 +1,88 @@
+/** Optimisers and learning-rate schedules as graph. */
+import { add, div, exp, max, min, mul, scalarOf, sqrt, sub } from "./operators/elementwise.ts";
+import { reduceSum } from "./operators/shape.ts";
+import { reject, type Tensor } from "./tensor.ts";
+
+export interface AdamState {
+  /** Of the parameter's shape each: running means of the gradient and of its square. */
+  readonly mean: Tensor;
+  readonly square: Tensor;
+}
+
+export interface AdamOptions {
+  /** Scalar float32. */
+  readonly learningRate: Tensor;
+  /** Scalar float32, 1 at the first step. */
+  readonly step: Tensor;
+  readonly weightDecay: number;
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+}
+
+export interface AdamUpdate extends AdamState {
+  readonly parameter: Tensor;
+}
+
+/** One step of AdamW (Loshchilov and Hutter 2019, algorithm 2) with bias correction. */
+export function adamW(
+  parameter: Tensor,
+  state: AdamState & { readonly gradient: Tensor },
+  options: AdamOptions,
+): AdamUpdate {
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, learningRate, step } = options;
+  const k = (value: number): Tensor => scalarOf(parameter, value);
+  const g = state.gradient;
+  const mean = add(mul(k(beta1), state.mean), mul(k(1 - beta1), g));
+  const square = add(mul(k(beta2), state.square), mul(k(1 - beta2), mul(g, g)));
+  // The corrections are folded into scalars, so that the large tensors are passed over less often.
+  const rootOfSquare = sqrt(correction(beta2, step));
+  const stepSize = div(mul(learningRate, rootOfSquare), correction(beta1, step));
+  const denominator = add(sqrt(square), mul(k(epsilon), rootOfSquare));
+  const change = mul(stepSize, div(mean, denominator));
+  const decayed =
+    options.weightDecay === 0
+      ? parameter
+      : mul(parameter, sub(k(1), mul(learningRate, k(options.weightDecay))));
+  return { parameter: sub(decayed, change), mean, square };
+}
+
+/** Scales all gradients by min(1, `normMax` / their common L2 norm). */
+export function clipByGlobalNorm(
+  gradients: readonly Tensor[],
+  normMax: number,
+): readonly Tensor[] {
+  const [firstOne, ...others] = gradients.map(squaredSum);
+  if (firstOne === undefined) throw reject("clipByGlobalNorm", "there are no gradients");
+  const norm = sqrt(others.reduce(add, firstOne));
+  const one = scalarOf(norm, 1);
+  const factor = min(one, div(scalarOf(norm, normMax), max(norm, scalarOf(norm, 1e-12))));
+  return gradients.map((gradient) => mul(gradient, factor));
+}
+
+export interface ScheduleOptions {
+  readonly peak: Tensor;
+  /** Scalars: steps in all and of them with a rising rate. */
+  readonly stepCount: Tensor;
+  readonly warmupCount: Tensor;
+}
+
+/** Rises linearly from 0 to `peak` over the warm-up, then falls linearly to 0 at the last step. */
+export function linearSchedule(step: Tensor, options: ScheduleOptions): Tensor {
+  const { peak, stepCount, warmupCount } = options;
+  const one = scalarOf(step, 1);
+  const rising = div(step, max(warmupCount, one));
+  const left = sub(add(stepCount, one), step);
+  const falling = div(left, max(sub(add(stepCount, one), warmupCount), one));
+  return mul(peak, max(scalarOf(step, 0), min(one, min(rising, falling))));
+}
+
+/** 1 - beta^step. */
+function correction(beta: number, step: Tensor): Tensor {
+  const power = exp(mul(step, scalarOf(step, Math.log(beta))));
+  return sub(scalarOf(step, 1), power);
+}
+
+function squaredSum(x: Tensor): Tensor {
+  return reduceSum(mul(x, x), x.shape.map((_, axis) => axis));
+}
