@@ -52,7 +52,11 @@ export const metricTable = {
     labels: [],
   },
   strata_batch_seconds: { kind: "histogram", help: "Duration of one run", labels: [] },
-  strata_queue_seconds: { kind: "histogram", help: "Time a sequence waits in the queue", labels: [] },
+  strata_queue_seconds: {
+    kind: "histogram",
+    help: "Time a sequence waits in the queue",
+    labels: [],
+  },
   strata_adapter_loads_total: {
     kind: "counter",
     help: "Adapters looked up for a batch, by where they were found",
