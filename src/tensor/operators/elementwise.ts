@@ -28,6 +28,8 @@ export const sigmoid = unary("sigmoid", (_x, y, dy) => mul(dy, mul(y, sub(scalar
 export const relu = unary("relu", (x, _y, dy) =>
   where(greater(x, scalarOf(x, 0)), dy, scalarOf(x, 0)),
 );
+/** To the nearest integer, halves to even; its derivative is taken as zero. */
+export const round = unary("round", (_x, _y, dy) => mul(dy, scalarOf(dy, 0)));
 export const erf = unary("erf", (x, _y, dy) =>
   mul(dy, mul(scalarOf(x, 2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x))))),
 );

@@ -171,7 +171,8 @@ const gatherOperator: Operator = {
   name: "gather",
   infer(inputs) {
     const [table, indices] = pair("gather", inputs);
-    if (indices.type !== "int64") throw reject("gather", `indices are ${describe(indices)}`);
+    if (indices.type !== "int64" && indices.type !== "int32")
+      throw reject("gather", `indices are ${describe(indices)}`);
     return [{ type: table.type, shape: [...indices.shape, ...table.shape.slice(1)] }];
   },
   gradient(node, [dy]) {
@@ -181,7 +182,7 @@ const gatherOperator: Operator = {
   },
 };
 
-/** Rows of `table [rows, …]` at `indices` (int64, any shape, 0 ≤ index < rows). */
+/** Rows of `table [rows, …]` at `indices` (int32 or int64, any shape, 0 ≤ index < rows). */
 export function gather(table: Tensor, indices: Tensor): Tensor {
   return only(table.node.graph.apply(gatherOperator, [table, indices]));
 }

@@ -1,0 +1,58 @@
+/** From token states to one vector per sequence, and from that to scores per label. */
+import type { EncoderConfig } from "../entities/base-model.ts";
+import type { Dimension } from "../tensor/dimension.ts";
+import { add, cast, less, where } from "../tensor/operators/elementwise.ts";
+import { matmul } from "../tensor/operators/matmul.ts";
+import { maskedMean, maskedSoftmax, positions } from "../tensor/operators/neural.ts";
+import { reshape, slice } from "../tensor/operators/shape.ts";
+import type { Graph, Tensor } from "../tensor/tensor.ts";
+import type { LearnedTensor } from "./adapter.ts";
+
+/** The tensors of a classification head over this many labels. */
+export function headTensors(config: EncoderConfig, labelCount: number): readonly LearnedTensor[] {
+  return [
+    { name: "head.weight", shape: [labelCount, config.hiddenSize] },
+    { name: "head.bias", shape: [labelCount] },
+  ];
+}
+
+export interface PoolInputs {
+  /** `[batch*sequence, hidden]`. */
+  readonly state: Tensor;
+  readonly lengths: Tensor;
+  readonly sequence: Dimension;
+  /** bool `[batch]`: take the first token's state instead of the mean over the tokens. */
+  readonly isCls: Tensor;
+}
+
+/** One vector per sequence, `[batch, hidden]`. */
+export function pool({ state, lengths, sequence, isCls }: PoolInputs): Tensor {
+  const [batch = 1] = lengths.shape;
+  const [, hidden = 1] = state.shape;
+  const rows = reshape(state, [batch, sequence, hidden]);
+  const cls = reshape(slice(rows, { axis: 1, start: 0, end: 1 }), [batch, hidden]);
+  return where(reshape(isCls, [batch, 1]), cls, maskedMean(rows, lengths));
+}
+
+/** Scores `[batch, labels]` of one head for the whole batch, as it is trained. */
+export function sharedHead(graph: Graph, pooled: Tensor): Tensor {
+  const [, hidden = 1] = pooled.shape;
+  const weight = graph.input("head.weight", "float32", ["labels", hidden]);
+  const bias = graph.input("head.bias", "float32", ["labels"]);
+  return add(matmul(pooled, weight, { transposeB: true }), bias);
+}
+
+/**
+ * Probabilities `[batch, labels]`, every sequence by its own head; labels at and after the
+ * sequence's `labelCounts` get 0.
+ */
+export function pooledHead(graph: Graph, pooled: Tensor): Tensor {
+  const [batch = 1, hidden = 1] = pooled.shape;
+  const weight = graph.input("head.weight", "float32", [batch, "labels", hidden]);
+  const bias = graph.input("head.bias", "float32", [batch, "labels"]);
+  const labelCounts = graph.input("labelCounts", "int64", [batch]);
+  const product = matmul(reshape(pooled, [batch, 1, hidden]), weight, { transposeB: true });
+  const logits = add(reshape(product, [batch, "labels"]), bias);
+  const limit = reshape(cast(labelCounts, "float32"), [batch, 1]);
+  return maskedSoftmax(logits, less(positions(bias, 1), limit));
+}

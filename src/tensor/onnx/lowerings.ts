@@ -1,0 +1,233 @@
+/**
+ * How each operator is written in ONNX. Choices between equal formulations follow measurement on
+ * CPU: Add + LayerNormalization rather than the fused Skip form, Gemm for two-dimensional products,
+ * FusedMatMul for transposed batched ones, the standard `Attention` of opset 24 with lengths.
+ */
+import { present } from "../../foundation/assert.ts";
+import type { Shape } from "../dimension.ts";
+import { pair } from "../tensor.ts";
+import type { Attributes, DataType, Node, Tensor } from "../tensor.ts";
+import type { OnnxAttribute } from "./model.ts";
+import type { Lowering } from "./lowering.ts";
+
+type Rule = (lowering: Lowering, node: Node) => void;
+
+interface Form {
+  readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
+  readonly domain?: string;
+  /** Inputs after those of the node. */
+  readonly extra?: readonly string[];
+}
+
+const microsoft = "com.microsoft";
+
+/** Numbers of TensorProto.DataType. */
+const castTargets: Readonly<Record<DataType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+};
+
+export const lowerings: Readonly<Record<string, Rule>> = {
+  neg: direct("Neg"),
+  exp: direct("Exp"),
+  log: direct("Log"),
+  sqrt: direct("Sqrt"),
+  tanh: direct("Tanh"),
+  sigmoid: direct("Sigmoid"),
+  relu: direct("Relu"),
+  round: direct("Round"),
+  erf: direct("Erf"),
+  gelu: direct("Gelu", () => ({ domain: microsoft })),
+  add: direct("Add"),
+  sub: direct("Sub"),
+  mul: direct("Mul"),
+  div: direct("Div"),
+  max: direct("Max"),
+  min: direct("Min"),
+  equal: direct("Equal"),
+  greater: direct("Greater"),
+  less: direct("Less"),
+  where: direct("Where"),
+  cast: direct("Cast", (_, { attributes }) => ({
+    attributes: { to: { int: castTargets[attributes["to"] as DataType] } }, // set by `cast`
+  })),
+  softmax: direct("Softmax", () => ({ attributes: { axis: { int: -1 } } })),
+  logSoftmax: direct("LogSoftmax", () => ({ attributes: { axis: { int: -1 } } })),
+  transpose: direct("Transpose", (_, { attributes }) => ({
+    attributes: { perm: { ints: axesOf(attributes) } },
+  })),
+  concat: direct("Concat", (_, { attributes }) => ({
+    attributes: { axis: { int: Number(attributes["axis"]) } },
+  })),
+  gather: direct("Gather"),
+  slice: direct("Slice", (lowering, { attributes: { axis, start, end } }) => ({
+    extra: [start, end, axis].map((value) => lowering.integers([Number(value)])),
+  })),
+  reduceSum: direct("ReduceSum", reduction),
+  reduceMean: direct("ReduceMean", reduction),
+  reduceMax: direct("ReduceMax", reduction),
+  reshape: direct("Reshape", (lowering, node) => ({ extra: [reshapeTarget(lowering, node)] })),
+  broadcastTo: direct("Expand", (lowering, node) => ({
+    extra: [shapeVector(lowering, outputOf(node).shape)],
+  })),
+  linear: direct("Gemm"),
+  matmul: lowerMatmul,
+  quantizedMatmul: lowerQuantizedMatmul,
+  scatterAdd: lowerScatterAdd,
+  layerNorm: lowerLayerNorm,
+  attention: lowerAttention,
+  size(lowering, node) {
+    const [dimension] = node.attributes["shape"] as Shape; // set by `sizeOf`
+    const vector = lowering.dimension(present(dimension, "`sizeOf` names a dimension"));
+    const value = lowering.emit("Squeeze", [vector, lowering.integers([0])]);
+    const attributes = { to: { int: castTargets.float32 } };
+    lowering.emit("Cast", [value], { attributes, output: lowering.outputsOf(node)[0] ?? "" });
+  },
+  positions(lowering, node) {
+    const [size] = outputOf(node).shape;
+    const limit = lowering.emit("Squeeze", [
+      lowering.dimension(present(size, "`positions` is a vector")),
+      lowering.integers([0]),
+    ]);
+    const step = [0, 1].map((value) => lowering.integers([value], false));
+    const range = lowering.emit("Range", [step[0] ?? "", limit, step[1] ?? ""]);
+    const attributes = { to: { int: castTargets.float32 } };
+    lowering.emit("Cast", [range], { attributes, output: lowering.outputsOf(node)[0] ?? "" });
+  },
+};
+
+/** One ONNX operator with the same inputs in the same order. */
+function direct(
+  operator: string,
+  form: (lowering: Lowering, node: Node) => Form = () => ({}),
+): Rule {
+  return (lowering, node) => {
+    const { attributes = {}, domain = "", extra = [] } = form(lowering, node);
+    const inputs = [...node.inputs.map((input) => lowering.name(input)), ...extra];
+    const output = lowering.outputsOf(node)[0] ?? "";
+    lowering.emit(operator, inputs, { attributes, domain, output });
+  };
+}
+
+function reduction(lowering: Lowering, { attributes }: Node): Form {
+  return {
+    attributes: { keepdims: { int: attributes["keepDimensions"] === true ? 1 : 0 } },
+    extra: [lowering.integers(axesOf(attributes))],
+  };
+}
+
+/** Reshape's own notation where it suffices: 0 copies a dimension, one -1 is inferred. */
+function reshapeTarget(lowering: Lowering, node: Node): string {
+  const [x] = node.inputs;
+  const { shape } = outputOf(node);
+  const literal = shape.map((size, axis) => {
+    if (typeof size === "number") return size;
+    return x?.shape[axis] === size ? 0 : -1;
+  });
+  const inferredCount = literal.filter((size) => size === -1).length;
+  // 0 and -1 do not go together: with a copied size of 0 nothing can be inferred.
+  const isAmbiguous = inferredCount > 1 || (inferredCount === 1 && literal.includes(0));
+  return isAmbiguous || shape.includes(0) ? shapeVector(lowering, shape) : lowering.integers(literal);
+}
+
+/** int64 vector with the values of a shape. */
+function shapeVector(lowering: Lowering, shape: Shape): string {
+  if (shape.every((size) => typeof size === "number")) return lowering.integers(shape);
+  return lowering.once(`shape ${shape.join()}`, () => {
+    const sizes = shape.map((size) => lowering.dimension(size));
+    return lowering.emit("Concat", sizes, { attributes: { axis: { int: 0 } } });
+  });
+}
+
+function lowerMatmul(lowering: Lowering, node: Node): void {
+  const [a, b] = pair("matmul", node.inputs);
+  const { transposeA, transposeB } = node.attributes;
+  const alpha = Number(node.attributes["alpha"]);
+  const output = lowering.outputsOf(node)[0] ?? "";
+  const inputs = [lowering.name(a), lowering.name(b)];
+  const transA = { int: transposeA === true ? 1 : 0 };
+  const transB = { int: transposeB === true ? 1 : 0 };
+  if (a.shape.length === 2 && b.shape.length === 2) {
+    const attributes = { transA, transB, alpha: { float: alpha } };
+    lowering.emit("Gemm", inputs, { attributes, output });
+  } else if (transA.int + transB.int === 0 && alpha === 1) {
+    lowering.emit("MatMul", inputs, { output });
+  } else {
+    const attributes = { transA, transB, alpha: { float: alpha } };
+    lowering.emit("FusedMatMul", inputs, { attributes, domain: microsoft, output });
+  }
+}
+
+/** Rows are quantised once per distinct `x`, however many products read it. */
+function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
+  const [x, values] = pair("quantizedMatmul", node.inputs);
+  const name = lowering.name(x);
+  const one = lowering.constant("float32", Float32Array.of(1));
+  const middle = lowering.constant("uint8", Uint8Array.of(128));
+  const scale = lowering.once(`row scale ${name}`, () => {
+    const magnitude = lowering.emit("Abs", [name]);
+    const attributes = { keepdims: { int: 1 } };
+    const highest = lowering.emit("ReduceMax", [magnitude, lowering.integers([-1])], { attributes });
+    const floor = lowering.constant("float32", Float32Array.of(1e-9));
+    const step = lowering.constant("float32", Float32Array.of(1 / 127));
+    return lowering.emit("Max", [lowering.emit("Mul", [highest, step]), floor]);
+  });
+  // Unsigned activations around 128: int8 by int8 is ten times slower on CPU.
+  const quantized = lowering.once(`row values ${name}`, () =>
+    lowering.emit("QuantizeLinear", [lowering.emit("Div", [name, scale]), one, middle]),
+  );
+  const columnScale = lowering.name(present(node.inputs[2], "checked by `quantizedMatmul`"));
+  const product = lowering.emit(
+    "MatMulIntegerToFloat",
+    [quantized, lowering.name(values), one, columnScale, middle],
+    { domain: microsoft },
+  );
+  lowering.emit("Mul", [product, scale], { output: lowering.outputsOf(node)[0] ?? "" });
+}
+
+function lowerScatterAdd(lowering: Lowering, node: Node): void {
+  const [table, indices, updates] = node.inputs.map((input) => lowering.name(input));
+  const attributes = { to: { int: castTargets.int64 } };
+  const rows = lowering.emit("Cast", [indices ?? ""], { attributes });
+  const column = lowering.emit("Unsqueeze", [rows, lowering.integers([-1])]);
+  lowering.emit("ScatterND", [table ?? "", column, updates ?? ""], {
+    attributes: { reduction: { string: "add" } },
+    output: lowering.outputsOf(node)[0] ?? "",
+  });
+}
+
+function lowerLayerNorm(lowering: Lowering, node: Node): void {
+  lowering.nodes.push({
+    operator: "LayerNormalization",
+    domain: "",
+    inputs: node.inputs.map((input) => lowering.name(input)),
+    outputs: lowering.outputsOf(node),
+    attributes: {
+      axis: { int: -1 },
+      epsilon: { float: Number(node.attributes["epsilon"]) },
+    },
+  });
+}
+
+function lowerAttention(lowering: Lowering, node: Node): void {
+  const [query, key, value, lengths] = node.inputs.map((input) => lowering.name(input));
+  const heads = { int: Number(node.attributes["headCount"]) };
+  // Inputs 4 to 6 (mask, past key, past value) are absent.
+  const inputs = [query ?? "", key ?? "", value ?? "", "", "", "", lengths ?? ""];
+  lowering.emit("Attention", inputs, {
+    attributes: { q_num_heads: heads, kv_num_heads: heads },
+    output: lowering.outputsOf(node)[0] ?? "",
+  });
+}
+
+function outputOf(node: Node): Tensor {
+  return present(node.outputs[0], "Every node has an output");
+}
+
+function axesOf(attributes: Attributes): readonly number[] {
+  return attributes["axes"] as readonly number[]; // set by the operator's own maker
+}
