@@ -1,0 +1,141 @@
+/**
+ * The page's script, for browsers. It keeps the API key in this tab alone: a key in the address
+ * (`#key=…`) is taken over and removed from the address, any other is asked for once.
+ */
+export const pageScript = String.raw`
+"use strict";
+const byId = (id) => document.getElementById(id);
+const keyName = "strata-api-key";
+const timingNames = {
+  "x-total-time": "total", "x-queue-time": "queue",
+  "x-tokenization-time": "tokenizing", "x-inference-time": "model",
+};
+
+function takeKeyFromAddress() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (!given) return;
+  sessionStorage.setItem(keyName, given);
+  history.replaceState(null, "", location.pathname);
+}
+
+class Failure extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function call(path, body) {
+  const headers = { authorization: "Bearer " + (sessionStorage.getItem(keyName) || "") };
+  const options = { headers };
+  if (body !== undefined) {
+    options.method = "POST";
+    options.body = JSON.stringify(body);
+    headers["content-type"] = "application/json";
+  }
+  const response = await fetch(path, options).catch(() => {
+    throw new Failure("The server cannot be reached. Is it still running?", 0);
+  });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    const message = answer.error && answer.error.message;
+    throw new Failure(message || "The server answered with status " + response.status, response.status);
+  }
+  return { answer, headers: response.headers };
+}
+
+function askForKey(isWrong) {
+  byId("key-card").hidden = false;
+  byId("form").hidden = true;
+  byId("key-fault").hidden = !isWrong;
+  byId("key").focus();
+}
+
+function tell(failure) {
+  if (failure.status === 401) return askForKey(true);
+  byId("result").hidden = true;
+  byId("fault").hidden = false;
+  byId("fault").textContent = failure.message;
+}
+
+async function loadModels() {
+  if (sessionStorage.getItem(keyName) === null) return askForKey(false);
+  const { answer } = await call("/v1/models");
+  const names = answer.data.filter(canClassify).map((model) => model.id);
+  byId("model").replaceChildren(...names.map((name) => new Option(name, name)));
+  byId("key-card").hidden = true;
+  byId("form").hidden = false;
+  byId("none").hidden = names.length > 0;
+  byId("go").disabled = names.length === 0;
+}
+
+function canClassify(model) {
+  return model.object === "model" && model.parent !== null && model.parent !== undefined;
+}
+
+function scoreRow(entry) {
+  const item = document.createElement("li");
+  const name = document.createElement("span");
+  name.textContent = entry.label;
+  const track = document.createElement("div");
+  track.className = "track";
+  track.ariaHidden = "true";
+  const fill = document.createElement("div");
+  fill.className = "fill";
+  fill.style.width = (100 * entry.score).toFixed(1) + "%";
+  track.append(fill);
+  const percent = document.createElement("span");
+  percent.className = "percent";
+  percent.textContent = (100 * entry.score).toFixed(1) + " %";
+  item.append(name, track, percent);
+  return item;
+}
+
+function timingsOf(headers, roundTripMs) {
+  const parts = [];
+  for (const [header, name] of Object.entries(timingNames)) {
+    const value = headers.get(header);
+    if (value !== null) parts.push(name + " " + value + " ms");
+  }
+  return "Server: " + (parts.join(" · ") || "no timings") + ". Round trip " +
+    Math.round(roundTripMs) + " ms.";
+}
+
+function show(answer, timings) {
+  const scores = [...answer.data[0].scores].sort((a, b) => b.score - a.score);
+  byId("fault").hidden = true;
+  byId("result").hidden = false;
+  byId("answer").textContent = scores[0].label;
+  byId("scores").replaceChildren(...scores.map(scoreRow));
+  byId("timings").textContent = timings;
+}
+
+async function classify(event) {
+  event.preventDefault();
+  byId("go").disabled = true;
+  try {
+    const started = performance.now();
+    const body = { model: byId("model").value, input: byId("text").value };
+    const { answer, headers } = await call("/v1/classify", body);
+    show(answer, timingsOf(headers, performance.now() - started));
+  } catch (failure) {
+    tell(failure);
+  }
+  byId("go").disabled = false;
+}
+
+async function useKey(event) {
+  event.preventDefault();
+  sessionStorage.setItem(keyName, byId("key").value.trim());
+  byId("key").value = "";
+  await loadModels().catch(tell);
+}
+
+takeKeyFromAddress();
+byId("form").addEventListener("submit", classify);
+byId("key-card").addEventListener("submit", useKey);
+byId("text").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
+});
+loadModels().catch(tell);
+`;

@@ -1,0 +1,78 @@
+/**
+ * The page at `/`: paste a text, choose a model, see its labels. One self-contained document that
+ * asks nothing of other hosts; `pageHeaders` allow its own script and style by digest, no others.
+ */
+import { createHash } from "node:crypto";
+import { pageScript } from "./page-script.ts";
+import { pageStyle } from "./page-style.ts";
+
+export const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Strata</title>
+<link rel="icon" href="data:,">
+<style>${pageStyle}</style>
+</head>
+<body>
+<header>
+<h1>Strata</h1>
+<p class="quiet">Custom language models from one engine. Paste a text and let a model label it.</p>
+</header>
+<main>
+<noscript><p class="bad">This page needs JavaScript; the API works without it.</p></noscript>
+<form id="key-card" class="card" hidden>
+<label for="key">API key</label>
+<input id="key" type="password" autocomplete="off" spellcheck="false" required
+ aria-describedby="key-note key-fault">
+<p class="bad" id="key-fault" role="alert" hidden>This key is not accepted.</p>
+<p class="quiet" id="key-note">The server printed it when it started, or stored it in the file
+"api-key" of its home folder. It stays in this tab.</p>
+<button type="submit">Use this key</button>
+</form>
+<form id="form" class="card" hidden>
+<label for="model">Model</label>
+<select id="model"></select>
+<p class="quiet" id="none" hidden>There is no custom model yet. Create one with
+"strata create" or "strata train".</p>
+<label for="text">Text</label>
+<textarea id="text" required placeholder="Paste a text here"></textarea>
+<div class="row"><button id="go" type="submit">Classify</button>
+<span class="quiet">or Ctrl + Enter</span></div>
+</form>
+<div aria-live="polite">
+<p id="fault" class="card bad" hidden></p>
+<section id="result" class="card" aria-labelledby="answer" hidden>
+<h2 id="answer"></h2>
+<ul id="scores" class="scores"></ul>
+<p id="timings" class="quiet"></p>
+</section>
+</div>
+</main>
+<script>${pageScript}</script>
+</body>
+</html>
+`;
+
+/** Headers to send with the page. */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy": [
+    "default-src 'none'",
+    `script-src '${sourceHash(pageScript)}'`,
+    `style-src '${sourceHash(pageStyle)}'`,
+    "connect-src 'self'",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; "),
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};
+
+/** What a browser compares the text of an inline element with (CSP level 3, section 8.3). */
+function sourceHash(text: string): string {
+  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
+}
