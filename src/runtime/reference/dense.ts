@@ -1,0 +1,97 @@
+/**
+ * Dense arrays of the reference runtime. Every data type is held as float64, which is exact for
+ * integers below 2^53. Elements are addressed by `offsets`: broadcasting, transposing, slicing and
+ * grouping are all a matter of strides.
+ */
+import type { DataType, TypedValues } from "../../tensor/tensor.ts";
+import type { Value } from "../runtime.ts";
+
+export interface Dense {
+  readonly type: DataType;
+  readonly shape: readonly number[];
+  /** Row-major. */
+  readonly values: Float64Array;
+}
+
+/** For each index of `shape` in row-major order: `start` + Σ index · stride. */
+export function offsets(
+  shape: readonly number[],
+  strides: readonly number[],
+  start = 0,
+): readonly number[] {
+  return shape.reduce<readonly number[]>(
+    (found, size, axis) => {
+      const steps = range(size).map((index) => index * (strides[axis] ?? 0));
+      return found.flatMap((offset) => steps.map((step) => offset + step));
+    },
+    [start],
+  );
+}
+
+/** Row-major strides. */
+export function stridesOf(shape: readonly number[]): readonly number[] {
+  return shape.map((_, axis) => countOf(shape.slice(axis + 1)));
+}
+
+/** The strides that read an array of shape `from` as one of shape `to`, by NumPy's rules. */
+export function broadcastStrides(
+  from: readonly number[],
+  to: readonly number[],
+): readonly number[] {
+  const strides = stridesOf(from).map((stride, axis) => (from[axis] === 1 ? 0 : stride));
+  return [...Array<number>(to.length - from.length).fill(0), ...strides];
+}
+
+export function pick(values: Float64Array, indices: readonly number[]): Float64Array {
+  return Float64Array.from(indices, (index) => values[index] ?? Number.NaN);
+}
+
+export function broadcastValues({ shape, values }: Dense, to: readonly number[]): Float64Array {
+  return pick(values, offsets(to, broadcastStrides(shape, to)));
+}
+
+/** For each index along the axes that are not among `axes`: the elements along `axes`. */
+export function groups({ shape, values }: Dense, axes: readonly number[]): readonly Float64Array[] {
+  const strides = stridesOf(shape);
+  const kept = range(shape.length).filter((axis) => !axes.includes(axis));
+  const along = (chosen: readonly number[], start: number): readonly number[] =>
+    offsets(
+      chosen.map((axis) => shape[axis] ?? 0),
+      chosen.map((axis) => strides[axis] ?? 0),
+      start,
+    );
+  return along(kept, 0).map((start) => pick(values, along(axes, start)));
+}
+
+export function countOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+export function range(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
+
+export function toDense(type: DataType, shape: readonly number[], values: TypedValues): Dense {
+  return { type, shape, values: Float64Array.from(Array.from<number | bigint>(values), Number) };
+}
+
+/** Rounded to the data type. */
+export function toValue({ type, shape, values }: Dense): Value {
+  return { type, shape, values: narrow(type, values) };
+}
+
+function narrow(type: DataType, values: Float64Array): TypedValues {
+  switch (type) {
+    case "float32":
+      return Float32Array.from(values);
+    case "int64":
+      return BigInt64Array.from(Array.from(values, BigInt));
+    case "int32":
+      return Int32Array.from(values);
+    case "int8":
+      return Int8Array.from(values);
+    case "bool":
+    case "uint8":
+      return Uint8Array.from(values);
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * What each operator of the graph language computes, in float64: one table, written for clarity
+ * and not for speed, as the yardstick of every other runtime.
+ */
+import { StrataError } from "../../foundation/errors.ts";
+import { evaluate } from "../../tensor/dimension.ts";
+import { type Attributes, first, pair, triple } from "../../tensor/tensor.ts";
+import {
+  broadcastStrides,
+  broadcastValues,
+  countOf,
+  type Dense,
+  groups,
+  offsets,
+  pick,
+  range,
+  stridesOf,
+} from "./dense.ts";
+import { erf } from "./erf.ts";
+
+export interface Site {
+  readonly attributes: Attributes;
+  /** Of the first output. */
+  readonly shape: readonly number[];
+  readonly symbols: ReadonlyMap<string, number>;
+}
+
+/** The values of the outputs, in their order. */
+export type Evaluate = (inputs: readonly Dense[], site: Site) => readonly Float64Array[];
+
+export const operators: Readonly<Record<string, Evaluate>> = {
+  neg: unary((x) => -x),
+  exp: unary(Math.exp),
+  log: unary(Math.log),
+  sqrt: unary(Math.sqrt),
+  tanh: unary(Math.tanh),
+  sigmoid: unary((x) => 1 / (1 + Math.exp(-x))),
+  relu: unary((x) => Math.max(x, 0)),
+  erf: unary(erf),
+  gelu: unary((x) => (x / 2) * (1 + erf(x / Math.SQRT2))),
+
+  add: binary((a, b) => a + b),
+  sub: binary((a, b) => a - b),
+  mul: binary((a, b) => a * b),
+  div: (inputs, site) => {
+    const quotients = binary((a, b) => a / b)(inputs, site);
+    return first(inputs).type === "float32" ? quotients : quotients.map((q) => q.map(Math.trunc));
+  },
+  max: binary(Math.max),
+  min: binary(Math.min),
+  equal: binary((a, b) => Number(a === b)),
+  greater: binary((a, b) => Number(a > b)),
+  less: binary((a, b) => Number(a < b)),
+
+  where(inputs, { shape }) {
+    const [condition, a, b] = triple(
+      "where",
+      inputs.map((x) => broadcastValues(x, shape)),
+    );
+    return [condition.map((holds, index) => (holds === 0 ? b : a)[index] ?? Number.NaN)];
+  },
+  cast(inputs, { attributes }) {
+    const { values } = first(inputs);
+    if (attributes["to"] === "bool") return [values.map((x) => Number(x !== 0))];
+    return [attributes["to"] === "float32" ? values : values.map(Math.trunc)];
+  },
+
+  reshape: (inputs) => [first(inputs).values],
+  broadcastTo: (inputs, { shape }) => [broadcastValues(first(inputs), shape)],
+  transpose(inputs, { attributes, shape }) {
+    const { values, shape: from } = first(inputs);
+    const strides = stridesOf(from);
+    return [
+      pick(
+        values,
+        offsets(
+          shape,
+          axesOf(attributes).map((axis) => strides[axis] ?? 0),
+        ),
+      ),
+    ];
+  },
+  slice(inputs, { attributes, shape }) {
+    const { values, shape: from } = first(inputs);
+    const axis = Number(attributes["axis"]);
+    const end = Number(attributes["end"]);
+    checkIndex("slice", end, (from[axis] ?? 0) + 1);
+    const strides = stridesOf(from);
+    const start = Number(attributes["start"]) * (strides[axis] ?? 0);
+    return [pick(values, offsets(shape, strides, start))];
+  },
+  concat(inputs, { attributes, shape }) {
+    const axis = Number(attributes["axis"]);
+    const result = new Float64Array(countOf(shape));
+    const strides = stridesOf(shape);
+    let start = 0;
+    for (const { values, shape: from } of inputs) {
+      const targets = offsets(from, strides, start);
+      values.forEach((x, index) => (result[targets[index] ?? -1] = x));
+      start += (from[axis] ?? 0) * (strides[axis] ?? 0);
+    }
+    return [result];
+  },
+  gather(inputs) {
+    const [table, indices] = pair("gather", inputs);
+    const rows = groups(table, range(table.shape.length).slice(1));
+    const chosen = Array.from(indices.values, (index) => {
+      checkIndex("gather", index, rows.length);
+      return [...(rows[index] ?? [])];
+    });
+    return [Float64Array.from(chosen.flat())];
+  },
+  scatterAdd(inputs) {
+    const [table, indices, updates] = triple("scatterAdd", inputs);
+    const width = countOf(table.shape.slice(1));
+    const result = Float64Array.from(table.values);
+    updates.values.forEach((x, index) => {
+      const row = indices.values[Math.floor(index / width)] ?? -1;
+      checkIndex("scatterAdd", row, table.shape[0] ?? 0);
+      accumulate(result, row * width + (index % width), x);
+    });
+    return [result];
+  },
+  size: (_, { attributes, symbols }) => {
+    const [dimension] = attributes["shape"] as readonly [string]; // set by `sizeOf`
+    return [Float64Array.of(evaluate(dimension, symbols))];
+  },
+  positions: (_, { shape }) => [Float64Array.from(range(countOf(shape)))],
+
+  reduceSum: reduction(sum),
+  reduceMean: reduction((x) => sum(x) / x.length),
+  reduceMax: reduction((x) => Math.max(...x)),
+  softmax: rowwise(softmax),
+  logSoftmax: rowwise((row) => {
+    const highest = Math.max(...row);
+    const logarithm = highest + Math.log(sum(row.map((x) => Math.exp(x - highest))));
+    return row.map((x) => x - logarithm);
+  }),
+  layerNorm(inputs, { attributes }) {
+    const [x, gain, bias] = triple("layerNorm", inputs);
+    const rows = groups(x, [x.shape.length - 1]);
+    const means = Float64Array.from(rows, (row) => sum(row) / row.length);
+    const inverses = Float64Array.from(rows, (row, index) => {
+      const variance = sum(row.map((e) => (e - (means[index] ?? 0)) ** 2)) / row.length;
+      return 1 / Math.sqrt(variance + Number(attributes["epsilon"]));
+    });
+    const scaled = rows.map((row, index) =>
+      row.map((e, column) => {
+        const normal = (e - (means[index] ?? 0)) * (inverses[index] ?? 0);
+        return normal * (gain.values[column] ?? 0) + (bias.values[column] ?? 0);
+      }),
+    );
+    return [join(scaled), means, inverses];
+  },
+
+  matmul(inputs, { attributes, shape }) {
+    const [a, b] = pair("matmul", inputs);
+    const batch = shape.slice(0, -2);
+    const rows = vectors(a, batch, attributes["transposeA"] === true);
+    const columns = vectors(b, batch, attributes["transposeB"] !== true);
+    const alpha = Number(attributes["alpha"]);
+    return [join(rows.map((list, index) => products(list, columns[index] ?? [], alpha)))];
+  },
+  linear(inputs) {
+    const [x, weight, bias] = triple("linear", inputs);
+    const product = products(groups(x, [1]), groups(weight, [0]));
+    return [product.map((y, index) => y + (bias.values[index % bias.values.length] ?? 0))];
+  },
+  quantizedMatmul(inputs) {
+    const [x, weight, scale] = triple("quantizedMatmul", inputs);
+    const columns = groups(weight, [0]);
+    const results = groups(x, [1]).map((row) => {
+      const step = Math.max(Math.max(...row.map(Math.abs)) / 127, 1e-9);
+      const product = products([row.map((e) => roundHalfToEven(e / step))], columns);
+      return zip(product, scale.values, (y, factor) => y * step * factor);
+    });
+    return [join(results)];
+  },
+  attention,
+};
+
+/** Softmax over the keys below each length; a query without keys gets zeros. */
+function attention(inputs: readonly Dense[], { attributes }: Site): readonly Float64Array[] {
+  const [query, key, value] = triple("attention", inputs);
+  const lengths = inputs[3]?.values ?? [];
+  const [batch = 0, rowCount = 0, hidden = 0] = query.shape;
+  const keyCount = key.shape[1] ?? 0;
+  const headCount = Number(attributes["headCount"]);
+  const width = hidden / headCount;
+  const result = new Float64Array(query.values.length);
+  for (const sequence of range(batch))
+    for (const head of range(headCount)) {
+      const startOf = ({ shape }: Dense, row: number): number =>
+        (sequence * (shape[1] ?? 0) + row) * hidden + head * width;
+      const part = (x: Dense, row: number): Float64Array =>
+        x.values.subarray(startOf(x, row), startOf(x, row) + width);
+      const keys = range(Math.min(lengths[sequence] ?? 0, keyCount));
+      for (const row of range(rowCount)) {
+        const scores = keys.map((j) => dot(part(query, row), part(key, j)) / Math.sqrt(width));
+        softmax(Float64Array.from(scores)).forEach((p, j) =>
+          part(value, j).forEach((v, column) =>
+            accumulate(result, startOf(query, row) + column, p * v),
+          ),
+        );
+      }
+    }
+  return [result];
+}
+
+function unary(compute: (x: number) => number): Evaluate {
+  return (inputs) => [first(inputs).values.map((x) => compute(x))];
+}
+
+function binary(compute: (a: number, b: number) => number): Evaluate {
+  return (inputs, { shape }) => {
+    const [a, b] = pair("operator", inputs);
+    return [zip(broadcastValues(a, shape), broadcastValues(b, shape), compute)];
+  };
+}
+
+function reduction(compute: (x: Float64Array) => number): Evaluate {
+  return (inputs, { attributes }) => [
+    Float64Array.from(groups(first(inputs), axesOf(attributes)), compute),
+  ];
+}
+
+function rowwise(compute: (row: Float64Array) => Float64Array): Evaluate {
+  return (inputs) => {
+    const x = first(inputs);
+    return [join(groups(x, [x.shape.length - 1]).map(compute))];
+  };
+}
+
+function softmax(row: Float64Array): Float64Array {
+  const highest = Math.max(...row);
+  const powers = row.map((x) => Math.exp(x - highest));
+  const total = sum(powers);
+  return powers.map((power) => power / total);
+}
+
+/** Of each matrix of the batch its rows, or its columns. */
+function vectors(
+  { shape, values }: Dense,
+  batch: readonly number[],
+  areColumns: boolean,
+): readonly (readonly Float64Array[])[] {
+  const leading = shape.slice(0, -2);
+  const [rows = 0, columns = 0] = shape.slice(-2);
+  // The leading axes step over whole matrices.
+  const strides = broadcastStrides(leading, batch).map((stride) => stride * rows * columns);
+  return offsets(batch, strides).map((start) => {
+    const matrix = values.subarray(start, start + rows * columns);
+    return groups({ type: "float32", shape: [rows, columns], values: matrix }, [
+      areColumns ? 0 : 1,
+    ]);
+  });
+}
+
+function products(
+  rows: readonly Float64Array[],
+  columns: readonly Float64Array[],
+  factor = 1,
+): Float64Array {
+  return Float64Array.from(
+    rows.flatMap((row) => columns.map((column) => factor * dot(row, column))),
+  );
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  return sum(zip(a, b, (x, y) => x * y));
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const x of values) total += x;
+  return total;
+}
+
+function zip(
+  a: Float64Array,
+  b: Float64Array,
+  compute: (x: number, y: number) => number,
+): Float64Array {
+  return a.map((x, index) => compute(x, b[index] ?? Number.NaN));
+}
+
+function join(parts: readonly Float64Array[]): Float64Array {
+  return Float64Array.from(parts.flatMap((part) => [...part]));
+}
+
+function accumulate(values: Float64Array, index: number, x: number): void {
+  values[index] = (values[index] ?? Number.NaN) + x;
+}
+
+/** As the default rounding mode of IEEE 754. */
+function roundHalfToEven(x: number): number {
+  const rounded = Math.round(x);
+  return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+function axesOf(attributes: Attributes): readonly number[] {
+  return attributes["axes"] as readonly number[]; // set by the operator's own maker
+}
+
+function checkIndex(name: string, index: number, bound: number): void {
+  if (index < 0 || index >= bound)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot run ${name}: index ${index} is outside 0 to ${bound - 1}`,
+    );
+}

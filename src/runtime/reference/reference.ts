@@ -1,0 +1,115 @@
+/**
+ * The reference runtime: evaluates graphs in float64 in this thread. Slow, and the yardstick of
+ * every other runtime; results and state are rounded to the graph's data types after each run.
+ * A program owns the values of its state inputs.
+ */
+import { present } from "../../foundation/assert.ts";
+import { StrataError } from "../../foundation/errors.ts";
+import { evaluate } from "../../tensor/dimension.ts";
+import type { Graph, Tensor, TypedValues } from "../../tensor/tensor.ts";
+import { bindFeeds } from "../feeds.ts";
+import {
+  type Feeds,
+  type GatheredValue,
+  gatherRows,
+  type LoadOptions,
+  type Program,
+  type Results,
+  type Runtime,
+  type Value,
+} from "../runtime.ts";
+import { type Dense, toDense, toValue } from "./dense.ts";
+import { ancestors, evaluateGraph, evaluatorOf } from "./evaluate.ts";
+
+export class ReferenceRuntime implements Runtime {
+  async load(graph: Graph, options: LoadOptions = {}): Promise<Program> {
+    return new ReferenceProgram(graph, options);
+  }
+
+  async close(): Promise<void> {}
+}
+
+class ReferenceProgram implements Program {
+  readonly #graph: Graph;
+  readonly #constants: ReadonlyMap<string, TypedValues>;
+  /** The output that replaces it, by state input. */
+  readonly #replacements: ReadonlyMap<string, string>;
+  /** The inputs that are not constants. */
+  readonly #inputs: ReadonlyMap<string, Tensor>;
+  readonly #state = new Map<string, Value>();
+
+  constructor(graph: Graph, { constants = new Map(), state = {} }: LoadOptions) {
+    this.#graph = graph;
+    this.#constants = constants;
+    this.#replacements = new Map(Object.entries(state));
+    for (const name of [...constants.keys(), ...this.#replacements.keys()])
+      if (!graph.inputs.has(name)) throw refuse("load graph", `there is no input "${name}"`);
+    for (const name of this.#replacements.values())
+      if (!graph.outputs.has(name)) throw refuse("load graph", `there is no output "${name}"`);
+    for (const node of ancestors(graph, graph.outputs.values()))
+      if (node.operator.name !== "input") evaluatorOf(node);
+    this.#inputs = new Map([...graph.inputs].filter(([name]) => !constants.has(name)));
+  }
+
+  async run(feeds: Feeds): Promise<Results> {
+    for (const name of this.#replacements.keys())
+      if (name in feeds) throw refuse("run graph", `input "${name}" is state`);
+    const all = { ...feeds, ...Object.fromEntries(this.#state) };
+    const symbols = bindFeeds(this.#inputs, all);
+    const inputs = new Map(Object.entries(all).map(([name, value]) => [name, toInput(value)]));
+    for (const [name, values] of this.#constants) {
+      const { type, shape } = present(this.#graph.inputs.get(name), "checked when loaded");
+      inputs.set(
+        name,
+        toDense(
+          type,
+          shape.map((size) => evaluate(size, symbols)),
+          values,
+        ),
+      );
+    }
+    const known = evaluateGraph(this.#graph, { inputs, symbols });
+    const results = new Map<string, Value>();
+    for (const [name, tensor] of this.#graph.outputs)
+      results.set(name, toValue(present(known.get(tensor), "outputs are evaluated")));
+    for (const [name, output] of this.#replacements)
+      this.#state.set(name, present(results.get(output), "checked when loaded"));
+    for (const output of this.#replacements.values()) results.delete(output);
+    return Object.fromEntries(results);
+  }
+
+  async write(values: Feeds): Promise<void> {
+    const names = Object.keys(values);
+    this.#checkState(names);
+    bindFeeds(new Map([...this.#inputs].filter(([name]) => names.includes(name))), values);
+    for (const [name, value] of Object.entries(values))
+      this.#state.set(name, toValue(toInput(value)));
+  }
+
+  async read(names: readonly string[]): Promise<Results> {
+    this.#checkState(names);
+    const found = names.map((name) => {
+      const value = this.#state.get(name);
+      if (value === undefined) throw refuse("read state", `"${name}" was never written`);
+      return [name, { ...value, values: value.values.slice() }] as const;
+    });
+    return Object.fromEntries(found);
+  }
+
+  async release(): Promise<void> {
+    this.#state.clear();
+  }
+
+  #checkState(names: readonly string[]): void {
+    for (const name of names)
+      if (!this.#replacements.has(name)) throw refuse("access state", `"${name}" is not state`);
+  }
+}
+
+function toInput(value: Value | GatheredValue): Dense {
+  return toDense(value.type, value.shape, "pool" in value ? gatherRows(value) : value.values);
+}
+
+function refuse(action: string, fault: string): StrataError {
+  return new StrataError("INVALID_ARGUMENT", `Cannot ${action}: ${fault}`);
+}
