@@ -1,4 +1,6 @@
-/** Labelled texts for training: reading, checking, splitting. */
+/** Labelled texts for training: reading, checking, splitting, measuring. Pure. */
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
 
 export interface Example {
   readonly text: string;
@@ -19,4 +21,53 @@ export interface Dataset {
   /** At most `limits.reportedLineErrorCountMax`; `faultCount` counts all. */
   readonly faults: readonly LineFault[];
   readonly faultCount: number;
+}
+
+/** NUL cannot be stored as text everywhere; a lone surrogate has no UTF-8. */
+const unstorable = /[\0\p{Surrogate}]/u;
+
+/** Why `text` cannot be an example's text, or undefined when it can. */
+export function textFault(text: string): string | undefined {
+  if (text.length > limits.inputCharactersMax)
+    return `text has ${text.length} characters, the limit is ${limits.inputCharactersMax}`;
+  if (unstorable.test(text)) return "text holds a NUL or a lone surrogate";
+  if (text.trim() === "") return "text is empty";
+  return undefined;
+}
+
+/** Why `label` cannot be a label, or undefined when it can. */
+export function labelFault(label: string): string | undefined {
+  if (label.length > limits.labelCharactersMax)
+    return `label has ${label.length} characters, the limit is ${limits.labelCharactersMax}`;
+  if (unstorable.test(label)) return "label holds a NUL or a lone surrogate";
+  if (label.trim() === "") return "label is empty";
+  if (label.trim() !== label) return `label begins or ends with white space: "${label}"`;
+  return undefined;
+}
+
+/** INVALID_ARGUMENT when a classifier cannot be trained on the examples. Ignores faults. */
+export function checkTrainable(dataset: Dataset): void {
+  const { labelCountMin, labelCountMax, trainingLabelExampleCountMin } = limits;
+  const { labels } = dataset;
+  if (labels.length < labelCountMin)
+    refuse(`expected at least ${labelCountMin} labels, got ${labels.length}${named(labels)}`);
+  if (labels.length > labelCountMax)
+    refuse(`expected at most ${labelCountMax} labels, got ${labels.length}`);
+  const counts = new Map<string, number>();
+  for (const { label } of dataset.examples) counts.set(label, (counts.get(label) ?? 0) + 1);
+  for (const [label, count] of counts) {
+    if (count >= trainingLabelExampleCountMin) continue;
+    const least = `at least ${trainingLabelExampleCountMin} examples of each label`;
+    refuse(`expected ${least}, got ${count} of "${label}"`);
+  }
+}
+
+function named(labels: readonly string[]): string {
+  return labels.length === 0 ? "" : ` ("${labels.join('", "')}")`;
+}
+
+function refuse(state: string): never {
+  throw new StrataError("INVALID_ARGUMENT", `Cannot train on the data: ${state}`, {
+    field: "training_file",
+  });
 }
