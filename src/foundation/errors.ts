@@ -15,6 +15,7 @@ interface ErrorRow {
 
 export const errorCodes = {
   INVALID_ARGUMENT: row(400, false, 2, "The request is malformed or outside a limit"),
+  CONTEXT_LENGTH: row(400, false, 2, "A text is longer than the model's tokens"),
   UNAUTHENTICATED: row(401, false, 3, "The API key is missing or wrong"),
   FORBIDDEN: row(403, false, 4, "The caller may not do this"),
   NOT_FOUND: row(404, false, 5, "There is no such thing"),

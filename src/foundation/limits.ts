@@ -11,6 +11,11 @@ export const limits = {
   listPageCountMax: 100,
   filePageCountMax: 10_000,
   requestWaitMsMax: 60_000,
+  modelPageCountMax: 10_000,
+  uploadFieldBytesMax: 4096,
+  uploadFieldCountMax: 16,
+  fileNameCharactersMax: 255,
+  drainMsMax: 10_000,
   // Names
   nameCharactersMax: 64,
   modelIdCharactersMax: 200,
@@ -18,6 +23,8 @@ export const limits = {
   labelCountMin: 2,
   labelCountMax: 1_000,
   metadataEntryCountMax: 16,
+  metadataKeyCharactersMax: 64,
+  metadataValueCharactersMax: 512,
   derivedModelCountMax: 10_000,
   // Engine
   queueSequenceCountMax: 8_192,
@@ -30,6 +37,8 @@ export const limits = {
   trainingLineBytesMax: 2 * 1024 * 1024,
   reportedLineErrorCountMax: 100,
   epochCountMax: 200,
+  trainingBatchSizeMax: 256,
+  learningRateMultiplierMax: 1_000,
   queuedJobCountMax: 1_000,
   // Storage
   blobWriteCountMax: 16,

@@ -3,10 +3,13 @@
  * a job that was acknowledged survives kill -9 and is run again from its data.
  */
 import type { Hyperparameters, Job, JobEvent } from "../entities/job.ts";
+import type { Version } from "../entities/virtual-model.ts";
 
 export interface Trainer {
   /** Validates, stores and queues the job. */
   submit(specification: JobSpecification): Promise<Job>;
+  /** Fits a head in closed form on the file's texts and serves it as the model's next version. */
+  fitInstant(model: string, trainingFile: string): Promise<Version>;
   /** CONFLICT when it has already finished. A running job stops at its next step. */
   cancel(job: string): Promise<Job>;
   /** Resolves when the job has finished. */

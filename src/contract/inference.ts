@@ -1,0 +1,97 @@
+/** What models answer: embeddings as OpenAI's, and classification in the same manner. */
+import { createRoute, z } from "@hono/zod-openapi";
+import { limits } from "../foundation/limits.ts";
+import { embedInputSchema, textInputSchema } from "./inputs.ts";
+import { answers, jsonBody, modelIdSchema } from "./schemas.ts";
+
+const usageSchema = z.object({
+  prompt_tokens: z.number().int(),
+  total_tokens: z.number().int(),
+});
+
+const embeddingsRequestSchema = z.object({
+  model: modelIdSchema,
+  input: embedInputSchema,
+  encoding_format: z.enum(["float", "base64"]).default("float"),
+  dimensions: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .openapi({ description: "Cut to this length and normalised again" }),
+  user: z.string().optional(),
+});
+
+const embeddingsSchema = z
+  .object({
+    object: z.literal("list"),
+    model: z.string(),
+    data: z.array(
+      z.object({
+        object: z.literal("embedding"),
+        index: z.number().int(),
+        embedding: z.union([z.array(z.number()), z.string()]).openapi({
+          description: "Numbers, or the base64 of little-endian 32-bit floats",
+        }),
+      }),
+    ),
+    usage: usageSchema,
+  })
+  .openapi("Embeddings");
+
+export type Embeddings = z.infer<typeof embeddingsSchema>;
+
+const classifyRequestSchema = z.object({
+  model: modelIdSchema.openapi({ description: 'A vPLM, or "<id>@<version>"' }),
+  input: textInputSchema,
+  top_k: z
+    .number()
+    .int()
+    .min(1)
+    .max(limits.labelCountMax)
+    .default(10)
+    .openapi({ description: "How many labels to score, best first" }),
+  truncate: z
+    .boolean()
+    .default(true)
+    .openapi({ description: "Whether texts beyond the model's tokens are cut or refused" }),
+});
+
+const scoreSchema = z.object({ label: z.string(), score: z.number() });
+
+const classificationsSchema = z
+  .object({
+    object: z.literal("list"),
+    model: z.string(),
+    version: z.number().int(),
+    data: z.array(
+      z.object({
+        object: z.literal("classification"),
+        index: z.number().int(),
+        label: z.string(),
+        score: z.number(),
+        scores: z.array(scoreSchema).openapi({ description: "Best first" }),
+      }),
+    ),
+    usage: usageSchema,
+  })
+  .openapi("Classifications");
+
+export type Classifications = z.infer<typeof classificationsSchema>;
+
+export const inferenceRoutes = {
+  createEmbeddings: createRoute({
+    method: "post",
+    path: "/v1/embeddings",
+    summary: "Embed texts with a base or a vPLM",
+    request: { body: jsonBody(embeddingsRequestSchema) },
+    responses: answers(embeddingsSchema, "One embedding per input"),
+  }),
+  classify: createRoute({
+    method: "post",
+    path: "/v1/classify",
+    summary: "Classify texts with a vPLM",
+    request: { body: jsonBody(classifyRequestSchema) },
+    responses: answers(classificationsSchema, "One classification per input"),
+  }),
+} as const;

@@ -1,0 +1,154 @@
+/** Models: the bases that everyone shares, and the vPLMs made from them, with their versions. */
+import { createRoute, z } from "@hono/zod-openapi";
+import { limits } from "../foundation/limits.ts";
+import { answers, idSchema, jsonBody, listOf, modelIdSchema, pageQuery } from "./schemas.ts";
+import { seedSchema, unixSecondsSchema } from "./schemas.ts";
+
+const baseFactsSchema = z.object({
+  kind: z.literal("base"),
+  hidden_size: z.number().int(),
+  layer_count: z.number().int(),
+  tokens_max: z.number().int().openapi({ description: "Special tokens included" }),
+  pooling: z.enum(["cls", "mean"]),
+  source: z.string(),
+  digest: z.string(),
+});
+
+const vplmFactsSchema = z.object({
+  kind: z.literal("vplm"),
+  task: z.literal("text-classification"),
+  labels: z.array(z.string()),
+  version: z
+    .number()
+    .int()
+    .nullable()
+    .openapi({ description: "The version that answers; null until there is one" }),
+});
+
+export const modelSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal("model"),
+    created: unixSecondsSchema,
+    owned_by: z.string(),
+    parent: z.string().nullable().openapi({ description: "The base; null for a base itself" }),
+    root: z.string().openapi({ description: "The base at the bottom" }),
+    strata: z.discriminatedUnion("kind", [baseFactsSchema, vplmFactsSchema]),
+  })
+  .openapi("Model");
+
+export type Model = z.infer<typeof modelSchema>;
+
+const versionSchema = z
+  .object({
+    object: z.literal("model.version"),
+    model: z.string(),
+    version: z.number().int(),
+    kind: z.enum(["instant", "trained", "derived"]),
+    is_served: z.boolean(),
+    digest: z.string().openapi({ description: "Digest of adapter and head" }),
+    bytes: z.number().int(),
+    rank: z.number().int().openapi({ description: "0 when there is a head only" }),
+    pooling: z.enum(["cls", "mean"]),
+    precision: z.enum(["fp32", "int8"]),
+    metrics: z.record(z.string(), z.number()),
+    job: z.string().nullable(),
+    created_at: unixSecondsSchema,
+  })
+  .openapi("Version");
+
+export type ModelVersion = z.infer<typeof versionSchema>;
+
+const createModelSchema = z
+  .object({
+    id: modelIdSchema,
+    base: modelIdSchema,
+    labels: z
+      .array(z.string().min(1).max(limits.labelCharactersMax))
+      .min(limits.labelCountMin)
+      .max(limits.labelCountMax)
+      .optional()
+      .openapi({ description: "Without a training file: the labels, in the head's order" }),
+    training_file: idSchema.optional().openapi({
+      description: "Labels come from this file, and an instant version is fitted on it",
+    }),
+  })
+  .refine((body) => (body.labels === undefined) !== (body.training_file === undefined), {
+    message: "expected either labels or training_file",
+    path: ["labels"],
+  });
+
+const deriveModelsSchema = z
+  .object({
+    count: z.number().int().min(1).max(limits.derivedModelCountMax).optional(),
+    ids: z.array(modelIdSchema).min(1).max(limits.derivedModelCountMax).optional(),
+    noise: z.number().min(0).max(1).openapi({
+      description: "Standard deviation, relative to the root mean square of each tensor",
+    }),
+    seed: seedSchema,
+  })
+  .refine((body) => (body.count === undefined) !== (body.ids === undefined), {
+    message: "expected either count or ids",
+    path: ["count"],
+  });
+
+const byId = z.object({ id: modelIdSchema });
+const modelPage = pageQuery(limits.modelPageCountMax, limits.modelPageCountMax);
+
+export const modelRoutes = {
+  listModels: createRoute({
+    method: "get",
+    path: "/v1/models",
+    summary: "List models, bases first",
+    request: { query: modelPage },
+    responses: answers(listOf(modelSchema), "Models"),
+  }),
+  retrieveModel: createRoute({
+    method: "get",
+    path: "/v1/models/{id}",
+    summary: "Get a model",
+    request: { params: byId },
+    responses: answers(modelSchema, "The model"),
+  }),
+  deleteModel: createRoute({
+    method: "delete",
+    path: "/v1/models/{id}",
+    summary: "Delete a vPLM and its versions",
+    request: { params: byId },
+    responses: answers(
+      z.object({ id: z.string(), object: z.literal("model"), deleted: z.boolean() }),
+      "Deleted",
+    ),
+  }),
+  createModel: createRoute({
+    method: "post",
+    path: "/v1/models",
+    summary: "Create a vPLM, at once usable when a training file is named",
+    request: { body: jsonBody(createModelSchema) },
+    responses: answers(modelSchema, "The model"),
+  }),
+  deriveModels: createRoute({
+    method: "post",
+    path: "/v1/models/{id}/derive",
+    summary: "Create vPLMs from another one with seeded noise on its weights",
+    request: { params: byId, body: jsonBody(deriveModelsSchema) },
+    responses: answers(listOf(modelSchema), "The new models"),
+  }),
+  listVersions: createRoute({
+    method: "get",
+    path: "/v1/models/{id}/versions",
+    summary: "List the versions of a vPLM, by number",
+    request: { params: byId },
+    responses: answers(listOf(versionSchema), "Versions"),
+  }),
+  serveVersion: createRoute({
+    method: "post",
+    path: "/v1/models/{id}/serve",
+    summary: "Let another version answer",
+    request: {
+      params: byId,
+      body: jsonBody(z.object({ version: z.number().int().min(1) })),
+    },
+    responses: answers(modelSchema, "The model"),
+  }),
+} as const;
