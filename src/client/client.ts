@@ -1,0 +1,270 @@
+/**
+ * The typed client. Its methods, parameters and answers come from the contract by type alone, so it
+ * loads no schema. Whatever goes wrong is a `StrataError` with the code that the server meant.
+ */
+import type { Answer, Api, Sent } from "../contract/contract.ts";
+import type { FileObject } from "../contract/files.ts";
+import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
+import type { Classifications, Embeddings } from "../contract/inference.ts";
+import type { Model, ModelVersion } from "../contract/models.ts";
+import { fromWire } from "../contract/wire-error.ts";
+import type { Clock } from "../foundation/clock.ts";
+import { StrataError } from "../foundation/errors.ts";
+
+export interface ClientOptions {
+  /** For example `http://127.0.0.1:8080`. */
+  readonly baseUrl: string;
+  readonly apiKey: string;
+}
+
+/** What may follow a call of a route: its parts that are not `undefined`. */
+export type CallOptions<Route> = {
+  readonly [
+    Part in keyof Sent<Route> as Sent<Route>[Part] extends undefined ? never : Part
+  ]: Sent<Route>[Part];
+} & { readonly signal?: AbortSignal };
+
+/** Routes that answer JSON and read JSON or nothing. */
+export type JsonOperation = {
+  [Key in keyof Api]: [Answer<Api[Key]>] extends [never] ? never : Key;
+}[keyof Api];
+
+export interface WaitOptions {
+  readonly clock: Clock;
+  /** Told each event once, oldest first. */
+  readonly onEvent?: (event: FineTuningJobEvent) => void;
+  /** Between two looks; 500 by default. */
+  readonly pollMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export class Client {
+  readonly #baseUrl: string;
+  readonly #apiKey: string;
+
+  constructor(options: ClientOptions) {
+    this.#baseUrl = options.baseUrl.replace(/\/+$/, "");
+    this.#apiKey = options.apiKey;
+  }
+
+  /** Calls any JSON route, named by method and path, for example `POST /v1/classify`. */
+  async call<Key extends JsonOperation>(
+    operation: Key,
+    options: CallOptions<Api[Key]>,
+  ): Promise<Answer<Api[Key]>> {
+    const response = await this.#send(operation, options);
+    // The server is typed by the same contract.
+    return (await readJson(response)) as Answer<Api[Key]>;
+  }
+
+  /** Every model, bases first, page by page. */
+  async *models(): AsyncGenerator<Model> {
+    let after: string | undefined;
+    do {
+      const query = after === undefined ? {} : { after };
+      const page = await this.call("GET /v1/models", { query });
+      yield* page.data;
+      after = page.has_more ? (page.last_id ?? undefined) : undefined;
+    } while (after !== undefined);
+  }
+
+  model(id: string): Promise<Model> {
+    return this.call("GET /v1/models/{id}", { params: { id } });
+  }
+
+  /** With labels an empty vPLM; with a training file one that answers at once. */
+  createModel(body: Sent<Api["POST /v1/models"]>["body"]): Promise<Model> {
+    return this.call("POST /v1/models", { body });
+  }
+
+  async deriveModels(
+    id: string,
+    body: Sent<Api["POST /v1/models/{id}/derive"]>["body"],
+  ): Promise<readonly Model[]> {
+    return (await this.call("POST /v1/models/{id}/derive", { params: { id }, body })).data;
+  }
+
+  async versions(id: string): Promise<readonly ModelVersion[]> {
+    return (await this.call("GET /v1/models/{id}/versions", { params: { id } })).data;
+  }
+
+  /** Lets another version answer. */
+  serveVersion(id: string, version: number): Promise<Model> {
+    return this.call("POST /v1/models/{id}/serve", { params: { id }, body: { version } });
+  }
+
+  async deleteModel(id: string): Promise<void> {
+    await this.call("DELETE /v1/models/{id}", { params: { id } });
+  }
+
+  /** The name's ending tells the format: `.csv`, or JSON lines. */
+  async uploadFile(
+    content: Blob | Uint8Array,
+    filename: string,
+    purpose = "fine-tune",
+  ): Promise<FileObject> {
+    const form = new FormData();
+    form.append("purpose", purpose);
+    form.append("file", content instanceof Blob ? content : new Blob([content]), filename);
+    const response = await this.#send("POST /v1/files", { form });
+    return (await readJson(response)) as FileObject; // As in `call`.
+  }
+
+  async files(): Promise<readonly FileObject[]> {
+    return (await this.call("GET /v1/files", { query: {} })).data;
+  }
+
+  file(id: string): Promise<FileObject> {
+    return this.call("GET /v1/files/{id}", { params: { id } });
+  }
+
+  async fileContent(id: string): Promise<Uint8Array> {
+    const response = await this.#send("GET /v1/files/{id}/content", { params: { id } });
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
+  async deleteFile(id: string): Promise<void> {
+    await this.call("DELETE /v1/files/{id}", { params: { id } });
+  }
+
+  createJob(body: Sent<Api["POST /v1/fine_tuning/jobs"]>["body"]): Promise<FineTuningJob> {
+    return this.call("POST /v1/fine_tuning/jobs", { body });
+  }
+
+  job(id: string): Promise<FineTuningJob> {
+    return this.call("GET /v1/fine_tuning/jobs/{id}", { params: { id } });
+  }
+
+  cancelJob(id: string): Promise<FineTuningJob> {
+    return this.call("POST /v1/fine_tuning/jobs/{id}/cancel", { params: { id } });
+  }
+
+  /** The job once it has finished, whatever its end. */
+  async waitForJob(id: string, options: WaitOptions): Promise<FineTuningJob> {
+    let seen: string | undefined;
+    for (;;) {
+      // The job first: the events that follow it then include those of its end.
+      const job = await this.job(id);
+      const fresh = options.onEvent === undefined ? [] : await this.#eventsSince(id, seen);
+      seen = fresh[0]?.id ?? seen;
+      for (const event of fresh.toReversed()) options.onEvent?.(event);
+      if (job.finished_at !== null) return job;
+      await pause(options);
+    }
+  }
+
+  embed(body: Sent<Api["POST /v1/embeddings"]>["body"], signal?: AbortSignal): Promise<Embeddings> {
+    return this.call("POST /v1/embeddings", { body, ...(signal !== undefined && { signal }) });
+  }
+
+  classify(
+    body: Sent<Api["POST /v1/classify"]>["body"],
+    signal?: AbortSignal,
+  ): Promise<Classifications> {
+    return this.call("POST /v1/classify", { body, ...(signal !== undefined && { signal }) });
+  }
+
+  /** Newest first, down to the one that was seen. */
+  async #eventsSince(id: string, seen: string | undefined): Promise<FineTuningJobEvent[]> {
+    const events: FineTuningJobEvent[] = [];
+    for (;;) {
+      const after = events.at(-1)?.id;
+      const page = await this.call("GET /v1/fine_tuning/jobs/{id}/events", {
+        params: { id },
+        query: { limit: 100, ...(after !== undefined && { after }) },
+      });
+      const end = page.data.findIndex((event) => event.id === seen);
+      events.push(...(end === -1 ? page.data : page.data.slice(0, end)));
+      if (end !== -1 || !page.has_more) return events;
+    }
+  }
+
+  async #send(operation: keyof Api, parts: Parts): Promise<Response> {
+    const method = operation.slice(0, operation.indexOf(" "));
+    const template = operation.slice(method.length + 1);
+    const response = await this.#fetch(this.#baseUrl + pathOf(template, parts), {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#apiKey}`,
+        ...(parts.body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(parts.body !== undefined && { body: JSON.stringify(parts.body) }),
+      ...(parts.form !== undefined && { body: parts.form }),
+      ...(parts.signal !== undefined && { signal: parts.signal }),
+    });
+    if (response.ok) return response;
+    const retryAfter = response.headers.get("retry-after-ms");
+    throw fromWire({
+      status: response.status,
+      body: await response.json().catch(() => undefined),
+      ...(retryAfter !== null && { retryAfterMs: Number(retryAfter) }),
+    });
+  }
+
+  async #fetch(url: string, init: RequestInit): Promise<Response> {
+    try {
+      return await fetch(url, init);
+    } catch (error) {
+      if (init.signal?.aborted === true) throw cancelled(error);
+      const action = `Cannot reach the server at ${this.#baseUrl}`;
+      throw new StrataError("UNAVAILABLE", `${action}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+}
+
+interface Parts {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  readonly form?: FormData;
+  readonly signal?: AbortSignal;
+}
+
+function pathOf(template: string, parts: Parts): string {
+  const path = template.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(parts.params?.[name] ?? ""),
+  );
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parts.query ?? {}))
+    if (value !== undefined) query.set(name, String(value));
+  return query.size === 0 ? path : `${path}?${query.toString()}`;
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (error) {
+    throw new StrataError("UNAVAILABLE", `Cannot read the answer: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function pause(options: WaitOptions): Promise<void> {
+  const { clock, signal } = options;
+  if (signal?.aborted === true) return Promise.reject(cancelled(signal.reason));
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      stop();
+      reject(cancelled(signal?.reason));
+    };
+    const stop = clock.schedule(options.pollMs ?? 500, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+function cancelled(cause: unknown): StrataError {
+  return new StrataError("CANCELLED", "Cannot finish the call: the caller cancelled", { cause });
+}
+
+/** `fetch` hides what happened in the cause of a "fetch failed". */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  if (cause instanceof AggregateError && cause.errors[0] instanceof Error)
+    return cause.errors[0].message;
+  return cause instanceof Error ? cause.message : error.message;
+}
