@@ -31,6 +31,7 @@ export const limits = {
   batchTokensMax: 512,
   batchSequenceCountMax: 64,
   adapterRankMax: 64,
+  resolvedModelCountMax: 100_000,
   // Training data
   trainingExampleCountMax: 1_000_000,
   trainingLabelExampleCountMin: 2,
@@ -48,4 +49,9 @@ export const limits = {
   downloadRetryCountMax: 5,
   downloadIdleMsMax: 60_000,
   safetensorsHeaderBytesMax: 64 * 1024 * 1024,
+  checkpointTextBytesMax: 64 * 1024 * 1024,
+  layerCountMax: 256,
+  hiddenSizeMax: 16_384,
+  vocabularySizeMax: 1_000_000,
+  positionCountMax: 131_072,
 } as const;
