@@ -1,0 +1,73 @@
+/**
+ * Lines of `src/` per folder against a budget. A budget is a promise to whoever must read the
+ * folder; raising one is a decision, not a repair. Tests and exams do not count.
+ */
+import { readFileSync, readdirSync } from "node:fs";
+import { isExam } from "./source-text.ts";
+
+interface Budget {
+  /** Folders that share the budget. */
+  readonly folders: readonly string[];
+  readonly linesMax: number;
+}
+
+const budgets: readonly Budget[] = [
+  { folders: ["foundation"], linesMax: 900 },
+  { folders: ["entities"], linesMax: 500 },
+  { folders: ["contract"], linesMax: 1_200 },
+  { folders: ["tensor", "runtime"], linesMax: 3_000 },
+  { folders: ["models"], linesMax: 1_200 },
+  { folders: ["scheduling"], linesMax: 500 },
+  { folders: ["datasets"], linesMax: 700 },
+  { folders: ["storage"], linesMax: 1_600 },
+  { folders: ["checkpoints"], linesMax: 2_000 },
+  { folders: ["creator"], linesMax: 700 },
+  { folders: ["trainer"], linesMax: 1_500 },
+  { folders: ["processor"], linesMax: 1_300 },
+  { folders: ["http"], linesMax: 1_800 },
+  { folders: ["client"], linesMax: 500 },
+  { folders: ["cli"], linesMax: 1_500 },
+  { folders: ["web"], linesMax: 600 },
+  { folders: ["main"], linesMax: 1_200 },
+];
+
+function main(): void {
+  const lines = countLines("src");
+  const budgeted = new Set(budgets.flatMap(({ folders }) => folders));
+  const missing = [...lines.keys()].filter((folder) => !budgeted.has(folder));
+  let isOver = missing.length > 0;
+  let sum = 0;
+  for (const { folders, linesMax } of budgets) {
+    const count = folders.reduce((total, folder) => total + (lines.get(folder) ?? 0), 0);
+    sum += count;
+    isOver ||= count > linesMax;
+    printRow(folders.join(" + "), count, linesMax);
+  }
+  printRow(
+    "all",
+    sum,
+    budgets.reduce((total, { linesMax }) => total + linesMax, 0),
+  );
+  for (const folder of missing) console.error(`src/${folder}/ has no budget in tools/size.ts`);
+  process.exitCode = isOver ? 1 : 0;
+}
+
+function printRow(name: string, count: number, max: number): void {
+  const [lines, budget] = [String(count).padStart(7), String(max).padStart(7)];
+  const mark = count > max ? "over budget" : `${Math.round((100 * count) / max)} %`.padStart(5);
+  console.log(`${name.padEnd(18)}${lines} /${budget}  ${mark}`);
+}
+
+/** Lines of TypeScript by folder below `root`, at any depth. */
+function countLines(root: string): ReadonlyMap<string, number> {
+  const lines = new Map<string, number>();
+  for (const path of readdirSync(root, { recursive: true, encoding: "utf8" })) {
+    if (!path.endsWith(".ts") || isExam(path)) continue;
+    const folder = path.split(/[/\\]/)[0] ?? "";
+    const count = readFileSync(`${root}/${path}`, "utf8").split("\n").length - 1;
+    lines.set(folder, (lines.get(folder) ?? 0) + count);
+  }
+  return lines;
+}
+
+main();
