@@ -13,7 +13,6 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   schedule(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };
