@@ -29,7 +29,7 @@ export function readSource(path: string, text: string): SourceFile {
 
 /** Tests, and the exams of seams with their exercises: code that only tests run. */
 export function isExam(path: string): boolean {
-  return /(?:\.test|\/(?:conformance|exam|exercise)[a-z-]*)\.ts$/.test(path);
+  return /\.test\.ts$|[-/](?:conformance|exam|exercises)(?:-[a-z]+)*\.ts$/.test(path);
 }
 
 /** A comment, a string, or a character whose meaning depends on what stands before it. */
