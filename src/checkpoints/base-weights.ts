@@ -64,12 +64,16 @@ export async function linearForms(
   // The run takes the buffer over, so that a view into a larger one is copied first.
   const weight = { type: "float32", shape, values: values.slice() } as const;
   const results = await quantizer.run({ weight });
-  return ["transposed", "int8.values", "int8.scale", "int8-transposed.values", "int8-transposed.scale"].map(
-    (name) => [
-      name === "transposed" ? "weight" : name,
-      present(results[name], "An output of the quantise graph").values,
-    ],
-  );
+  return [
+    "transposed",
+    "int8.values",
+    "int8.scale",
+    "int8-transposed.values",
+    "int8-transposed.scale",
+  ].map((name) => [
+    name === "transposed" ? "weight" : name,
+    present(results[name], "An output of the quantise graph").values,
+  ]);
 }
 
 /** Those inputs of the graph that are weights of the base. */
@@ -81,4 +85,3 @@ export function constantsOf(graph: Graph, weights: BaseWeights): Map<string, Typ
   }
   return constants;
 }
-

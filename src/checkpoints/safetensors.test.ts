@@ -7,7 +7,9 @@ import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 const shapes = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
 const tensor = shapes.chain((shape) => {
   const count = shape.reduce((product, size) => product * size, 1);
-  return fc.float32Array({ minLength: count, maxLength: count }).map((values) => ({ shape, values }));
+  return fc
+    .float32Array({ minLength: count, maxLength: count })
+    .map((values) => ({ shape, values }));
 });
 const names = fc.string({ unit: "binary" }).filter((name) => name !== "__metadata__");
 const files = fc.array(fc.tuple(names, tensor), { maxLength: 6 }).map((list) => new Map(list));
@@ -35,13 +37,17 @@ describe("safetensors", () => {
   });
 
   it("begins the tensors at a multiple of 8 bytes and does not copy them", () => {
-    const bytes = encodeSafetensors(new Map([["a", { shape: [2], values: Float32Array.of(1, 2) }]]));
+    const bytes = encodeSafetensors(
+      new Map([["a", { shape: [2], values: Float32Array.of(1, 2) }]]),
+    );
     assert.equal((bytes.length - 8) % 8, 0);
     assert.equal(decodeSafetensors(bytes).tensor("a").values.buffer, bytes.buffer);
   });
 
   it("reads an unaligned file", () => {
-    const bytes = encodeSafetensors(new Map([["a", { shape: [2], values: Float32Array.of(1, 2) }]]));
+    const bytes = encodeSafetensors(
+      new Map([["a", { shape: [2], values: Float32Array.of(1, 2) }]]),
+    );
     const shifted = new Uint8Array(bytes.length + 1);
     shifted.set(bytes, 1);
     const { values } = decodeSafetensors(shifted.subarray(1)).tensor("a");
@@ -96,7 +102,11 @@ describe("safetensors", () => {
   ];
   for (const [what, bytes, message] of faults) {
     it(`refuses ${what}`, () => {
-      assert.throws(() => decodeSafetensors(bytes), { name: "StrataError", code: "CORRUPT", message });
+      assert.throws(() => decodeSafetensors(bytes), {
+        name: "StrataError",
+        code: "CORRUPT",
+        message,
+      });
     });
   }
 

@@ -167,17 +167,29 @@ function refuseDuplicateKeys(json: string): void {
     if (character === "{") open.push(new Set());
     else if (character === "}") open.pop();
     else if (character === '"') {
-      const start = at++;
-      while (json[at] !== '"') at += json[at] === "\\" ? 2 : 1;
-      let after = at + 1;
-      while (/\s/.test(json[after] ?? "")) after++;
-      if (json[after] !== ":") continue;
-      const key = String(JSON.parse(json.slice(start, at + 1)));
-      if (open.at(-1)?.has(key) === true) throw fault(`expected each name once, got "${key}" twice`);
-      open.at(-1)?.add(key);
-      at = after;
+      const end = endOfString(json, at);
+      if (isBeforeColon(json, end)) addKey(open.at(-1), json.slice(at, end));
+      at = end - 1;
     }
   }
+}
+
+function endOfString(json: string, start: number): number {
+  let at = start + 1;
+  while (json[at] !== '"') at += json[at] === "\\" ? 2 : 1;
+  return at + 1;
+}
+
+function isBeforeColon(json: string, end: number): boolean {
+  let at = end;
+  while (/\s/.test(json[at] ?? "")) at++;
+  return json[at] === ":";
+}
+
+function addKey(keys: Set<string> | undefined, quoted: string): void {
+  const key = String(JSON.parse(quoted));
+  if (keys?.has(key) === true) throw fault(`expected each name once, got "${key}" twice`);
+  keys?.add(key);
 }
 
 function checkMetadata(value: unknown): Record<string, string> {

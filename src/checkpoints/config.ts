@@ -1,0 +1,147 @@
+/** A checkpoint's small JSON files, checked field by field. Fields that change nothing are ignored. */
+import { z } from "zod";
+import type { EncoderConfig, Pooling } from "../entities/base-model.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+
+const size = (most: number) => z.int().min(1).max(most);
+
+const bert = z.object({
+  hidden_size: size(limits.hiddenSizeMax),
+  // Both parts need a layer.
+  num_hidden_layers: z.int().min(2).max(limits.layerCountMax),
+  num_attention_heads: size(limits.hiddenSizeMax),
+  intermediate_size: size(limits.hiddenSizeMax * 8),
+  vocab_size: size(limits.vocabularySizeMax),
+  max_position_embeddings: size(limits.positionCountMax),
+  type_vocab_size: size(16),
+  layer_norm_eps: z.number().positive().max(1),
+});
+
+const variant = z.object({
+  model_type: z.string(),
+  hidden_act: z.string().default("gelu"),
+  position_embedding_type: z.string().default("absolute"),
+  is_decoder: z.boolean().default(false),
+});
+
+const pooling = z.object({
+  pooling_mode_cls_token: z.boolean().default(false),
+  pooling_mode_mean_tokens: z.boolean().default(false),
+  pooling_mode_max_tokens: z.boolean().default(false),
+  pooling_mode_mean_sqrt_len_tokens: z.boolean().default(false),
+  pooling_mode_weightedmean_tokens: z.boolean().default(false),
+  pooling_mode_lasttoken: z.boolean().default(false),
+});
+
+const sequence = z.object({ max_seq_length: z.int().min(3).nullish() });
+const modules = z.array(z.object({ type: z.string() }));
+const casing = z.object({
+  do_lower_case: z.boolean().default(true),
+  strip_accents: z.boolean().nullish(),
+  tokenize_chinese_chars: z.boolean().default(true),
+});
+
+/** `config.json`. UNSUPPORTED for another family or variant, INVALID_ARGUMENT for a bad field. */
+export function parseConfig(text: string): EncoderConfig {
+  const file = "config.json";
+  const kind = parse(variant, text, file);
+  expect(kind.model_type === "bert", file, `model_type "${kind.model_type}", expected "bert"`);
+  expect(kind.hidden_act === "gelu", file, `hidden_act "${kind.hidden_act}", expected "gelu"`);
+  const positions = kind.position_embedding_type;
+  expect(
+    positions === "absolute",
+    file,
+    `position_embedding_type "${positions}", expected "absolute"`,
+  );
+  expect(!kind.is_decoder, file, "is_decoder true, expected an encoder");
+  const fields = parse(bert, text, file);
+  if (fields.hidden_size % fields.num_attention_heads !== 0)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot read config.json: hidden_size ${fields.hidden_size} is no multiple of ` +
+        `num_attention_heads ${fields.num_attention_heads}`,
+    );
+  return {
+    family: "bert",
+    layerCount: fields.num_hidden_layers,
+    shallowLayerCount: Math.floor(fields.num_hidden_layers / 2),
+    hiddenSize: fields.hidden_size,
+    headCount: fields.num_attention_heads,
+    intermediateSize: fields.intermediate_size,
+    vocabularySize: fields.vocab_size,
+    positionCount: fields.max_position_embeddings,
+    segmentCount: fields.type_vocab_size,
+    layerNormEpsilon: fields.layer_norm_eps,
+  };
+}
+
+/** `1_Pooling/config.json`; a checkpoint without one pools by mean, as sentence-transformers does. */
+export function parsePooling(text: string | undefined): Pooling {
+  if (text === undefined) return "mean";
+  const modes = parse(pooling, text, "1_Pooling/config.json");
+  const chosen = Object.entries(modes).filter(([, isChosen]) => isChosen);
+  const names = chosen.map(([name]) => name).join(", ");
+  if (names === "pooling_mode_mean_tokens") return "mean";
+  expect(
+    names === "pooling_mode_cls_token",
+    "1_Pooling/config.json",
+    `pooling "${names}", expected the first token or the mean`,
+  );
+  return "cls";
+}
+
+/** `sentence_bert_config.json`: the longest sequence in tokens, or undefined when it says none. */
+export function parseTokensMax(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return parse(sequence, text, "sentence_bert_config.json").max_seq_length ?? undefined;
+}
+
+/** `modules.json` of sentence-transformers: a layer after pooling would be left out silently. */
+export function checkModules(text: string | undefined): void {
+  if (text === undefined) return;
+  for (const { type } of parse(modules, text, "modules.json")) {
+    const isKnown = /\.(Transformer|Pooling|Normalize)$/.test(type);
+    expect(
+      isKnown,
+      "modules.json",
+      `the module "${type}", expected Transformer, Pooling, Normalize`,
+    );
+  }
+}
+
+export interface Casing {
+  readonly isLowercase: boolean;
+  readonly stripsAccents: boolean;
+  readonly splitsChinese: boolean;
+}
+
+/** `tokenizer_config.json`; without one the defaults of BERT's tokenizer. */
+export function parseCasing(text: string | undefined): Casing {
+  const fields = parse(casing, text ?? "{}", "tokenizer_config.json");
+  return {
+    isLowercase: fields.do_lower_case,
+    stripsAccents: fields.strip_accents ?? fields.do_lower_case,
+    splitsChinese: fields.tokenize_chinese_chars,
+  };
+}
+
+/** Text as JSON of this shape; INVALID_ARGUMENT with the first wrong field. */
+export function parse<T>(schema: z.ZodType<T>, text: string, what: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new StrataError("INVALID_ARGUMENT", `Cannot read ${what}: it is not JSON`, { cause });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = [what, ...(issue?.path.map(String) ?? [])].join(" ");
+  throw new StrataError("INVALID_ARGUMENT", `Cannot read ${field}: ${issue?.message}`);
+}
+
+function expect(condition: boolean, file: string, state: string): void {
+  if (!condition)
+    throw new StrataError("UNSUPPORTED", `Cannot open checkpoint: ${file} has ${state}`);
+}

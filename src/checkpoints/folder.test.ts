@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import type { CheckpointTensor } from "./checkpoints.ts";
+import { openCheckpoint } from "./folder.ts";
+import { encodeSafetensors } from "./safetensors.ts";
+
+const config = {
+  model_type: "bert",
+  hidden_size: 4,
+  num_hidden_layers: 3,
+  num_attention_heads: 2,
+  intermediate_size: 6,
+  vocab_size: 6,
+  max_position_embeddings: 10,
+  type_vocab_size: 2,
+  layer_norm_eps: 1e-12,
+  hidden_act: "gelu",
+};
+const vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nlamp\n";
+const pooling = { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false };
+
+type Files = Record<string, string | Uint8Array>;
+
+let folder = "";
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "strata-folder-"));
+});
+after(() => rm(folder, { recursive: true }));
+
+function weights(prefix = "", norm = ["weight", "bias"]): Map<string, CheckpointTensor> {
+  const tensors = new Map<string, CheckpointTensor>();
+  const add = (name: string, ...shape: number[]) => {
+    const count = shape.reduce((product, size) => product * size, 1);
+    const values = Float32Array.from({ length: count }, (_, index) => tensors.size + index / 64);
+    tensors.set(prefix + name, { shape, values });
+  };
+  const addNorm = (name: string) => norm.forEach((part) => add(`${name}.${part}`, 4));
+  const addLinear = (name: string, outputs: number, inputs: number) => {
+    add(`${name}.weight`, outputs, inputs);
+    add(`${name}.bias`, outputs);
+  };
+  add("embeddings.word_embeddings.weight", 6, 4);
+  add("embeddings.position_embeddings.weight", 10, 4);
+  add("embeddings.token_type_embeddings.weight", 2, 4);
+  addNorm("embeddings.LayerNorm");
+  for (const layer of ["encoder.layer.0", "encoder.layer.1", "encoder.layer.2"]) {
+    for (const part of ["query", "key", "value"])
+      addLinear(`${layer}.attention.self.${part}`, 4, 4);
+    addLinear(`${layer}.attention.output.dense`, 4, 4);
+    addNorm(`${layer}.attention.output.LayerNorm`);
+    addLinear(`${layer}.intermediate.dense`, 6, 4);
+    addLinear(`${layer}.output.dense`, 4, 6);
+    addNorm(`${layer}.output.LayerNorm`);
+  }
+  return tensors;
+}
+
+const whole: Files = {
+  "config.json": JSON.stringify(config),
+  "vocab.txt": vocabulary,
+  "model.safetensors": encodeSafetensors(weights()),
+};
+
+let made = 0;
+async function checkpoint(files: Files): Promise<string> {
+  const path = join(folder, String(made++));
+  await mkdir(path);
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(path, name)), { recursive: true });
+    await writeFile(join(path, name), content);
+  }
+  return path;
+}
+
+describe("a checkpoint folder", () => {
+  it("gives the configuration in our terms", async () => {
+    const opened = await openCheckpoint(await checkpoint(whole));
+    assert.deepEqual(opened.config, {
+      family: "bert",
+      layerCount: 3,
+      shallowLayerCount: 1,
+      hiddenSize: 4,
+      headCount: 2,
+      intermediateSize: 6,
+      vocabularySize: 6,
+      positionCount: 10,
+      segmentCount: 2,
+      layerNormEpsilon: 1e-12,
+    });
+    assert.equal(opened.pooling, "mean");
+    assert.equal(opened.tokensMax, 10);
+  });
+
+  it("takes pooling and length from sentence-transformers' files", async () => {
+    const path = await checkpoint({
+      ...whole,
+      "1_Pooling/config.json": JSON.stringify(pooling),
+      "sentence_bert_config.json": '{"max_seq_length":5}',
+    });
+    const opened = await openCheckpoint(path);
+    assert.equal(opened.pooling, "cls");
+    assert.equal(opened.tokensMax, 5);
+    const { ids } = await (await opened.tokenizer()).encode(["lamp lamp lamp lamp lamp"]);
+    assert.deepEqual(ids, [Int32Array.of(2, 5, 5, 5, 3)]);
+  });
+
+  it("reads tensors by range", async () => {
+    const opened = await openCheckpoint(await checkpoint(whole));
+    for (const [name, tensor] of weights()) assert.deepEqual(await opened.tensor(name), tensor);
+    assert.deepEqual(new Set(opened.tensorNames), new Set(weights().keys()));
+    await assert.rejects(opened.tensor("a"), { code: "NOT_FOUND", message: /"a"/ });
+  });
+
+  it("takes the prefix and the norms' names of older checkpoints", async () => {
+    const older = encodeSafetensors(weights("bert.", ["gamma", "beta"]));
+    const opened = await openCheckpoint(await checkpoint({ ...whole, "model.safetensors": older }));
+    for (const [name, tensor] of weights()) assert.deepEqual(await opened.tensor(name), tensor);
+  });
+
+  it("has one digest for equal files and others for others", async () => {
+    const digest = async (files: Files) => (await openCheckpoint(await checkpoint(files))).digest;
+    const expected = await digest(whole);
+    assert.equal(await digest({ ...whole, "README.md": "not read" }), expected);
+    assert.notEqual(await digest({ ...whole, "tokenizer_config.json": "{}" }), expected);
+    assert.notEqual(await digest({ ...whole, "vocab.txt": vocabulary.trimEnd() }), expected);
+  });
+
+  const without = (path: string): Files =>
+    Object.fromEntries(Object.entries(whole).filter(([name]) => name !== path));
+  const configured = (change: object): Files => ({
+    ...whole,
+    "config.json": JSON.stringify({ ...config, ...change }),
+  });
+  const noWeights = without("model.safetensors");
+  const lacking = weights();
+  lacking.delete("encoder.layer.2.output.dense.bias");
+  const faults: [string, Files, string, RegExp][] = [
+    ["another family", configured({ model_type: "t5" }), "UNSUPPORTED", /"t5"/],
+    ["another activation", configured({ hidden_act: "relu" }), "UNSUPPORTED", /"relu"/],
+    ["relative positions", configured({ position_embedding_type: "r" }), "UNSUPPORTED", /"r"/],
+    ["a decoder", configured({ is_decoder: true }), "UNSUPPORTED", /is_decoder/],
+    ["a size of text", configured({ hidden_size: "4" }), "INVALID_ARGUMENT", /hidden_size/],
+    ["a size of 0", configured({ vocab_size: 0 }), "INVALID_ARGUMENT", /vocab_size/],
+    ["a huge size", configured({ num_hidden_layers: 1e9 }), "INVALID_ARGUMENT", /hidden_layers/],
+    ["uneven heads", configured({ num_attention_heads: 3 }), "INVALID_ARGUMENT", /no multiple/],
+    ["other sizes", configured({ hidden_size: 8 }), "INVALID_ARGUMENT", /\[6,4\].*\[6,8\]/],
+    ["no JSON", { ...whole, "config.json": "{" }, "INVALID_ARGUMENT", /not JSON/],
+    ["no config", without("config.json"), "NOT_FOUND", /no config.json/],
+    ["no weights", noWeights, "NOT_FOUND", /no model.safetensors/],
+    ["a pickle", { ...noWeights, "pytorch_model.bin": "" }, "UNSUPPORTED", /execute code/],
+    ["shards", { ...noWeights, "model.safetensors.index.json": "" }, "UNSUPPORTED", /sharded/],
+    ["empty weights", { ...whole, "model.safetensors": "" }, "CORRUPT", /8 bytes/],
+    [
+      "a missing tensor",
+      { ...whole, "model.safetensors": encodeSafetensors(lacking) },
+      "NOT_FOUND",
+      /"encoder.layer.2.output.dense.bias"/,
+    ],
+    [
+      "another pooling",
+      { ...whole, "1_Pooling/config.json": '{"pooling_mode_max_tokens":true}' },
+      "UNSUPPORTED",
+      /max_tokens/,
+    ],
+    [
+      "a layer after pooling",
+      { ...whole, "modules.json": '[{"type":"sentence_transformers.models.Dense"}]' },
+      "UNSUPPORTED",
+      /Dense/,
+    ],
+  ];
+  for (const [what, files, code, message] of faults) {
+    it(`with ${what} is ${code}`, async () => {
+      const path = await checkpoint(files);
+      await assert.rejects(openCheckpoint(path), { name: "StrataError", code, message });
+    });
+  }
+
+  it("that is not there is NOT_FOUND", async () => {
+    await assert.rejects(openCheckpoint(join(folder, "none")), { code: "NOT_FOUND" });
+  });
+
+  it("with a tokenizer larger than the model is refused", async () => {
+    const opened = await openCheckpoint(
+      await checkpoint({ ...whole, "vocab.txt": `${vocabulary}a` }),
+    );
+    await assert.rejects(opened.tokenizer(), { code: "INVALID_ARGUMENT", message: /7 tokens/ });
+  });
+});

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Tokenizer } from "./checkpoints.ts";
+import { tokenizerOfJson, tokenizerOfVocabulary } from "./tokenizer.ts";
+
+const tokens = [
+  "[PAD]",
+  "[UNK]",
+  "[CLS]",
+  "[SEP]",
+  "[MASK]",
+  "the",
+  "lamp",
+  "##s",
+  "!",
+  "中",
+  "Cat",
+];
+const casing = { isLowercase: true, stripsAccents: true, splitsChinese: true };
+
+function small(tokensMax = 8): Tokenizer {
+  return tokenizerOfVocabulary(tokens.join("\n"), { casing, tokensMax });
+}
+
+async function idsOf(tokenizer: Tokenizer, text: string): Promise<number[]> {
+  const { ids } = await tokenizer.encode([text]);
+  return [...(ids[0] ?? [])];
+}
+
+describe("a tokenizer of vocab.txt", () => {
+  it("splits words into pieces between [CLS] and [SEP]", async () => {
+    assert.deepEqual(await idsOf(small(), "The lámps! 中中 x"), [2, 5, 6, 7, 8, 9, 9, 3]);
+  });
+
+  it("keeps case and accents when the model does", async () => {
+    const cased = { isLowercase: false, stripsAccents: false, splitsChinese: true };
+    const tokenizer = tokenizerOfVocabulary(tokens.join("\r\n"), { casing: cased, tokensMax: 8 });
+    assert.deepEqual(await idsOf(tokenizer, "Cat The lámps"), [2, 10, 1, 1, 3]);
+  });
+
+  it("reads the special tokens in a text as themselves", async () => {
+    assert.deepEqual(await idsOf(small(), "the [MASK]"), [2, 5, 4, 3]);
+  });
+
+  it("cuts after tokensMax, keeps [SEP] and says so", async () => {
+    const { ids, isTruncated } = await small(4).encode(["the the", "the the the", ""]);
+    assert.deepEqual(ids, [
+      Int32Array.of(2, 5, 5, 3),
+      Int32Array.of(2, 5, 5, 3),
+      Int32Array.of(2, 3),
+    ]);
+    assert.deepEqual(isTruncated, [false, true, false]);
+  });
+
+  it("answers nothing for no texts", async () => {
+    assert.deepEqual(await small().encode([]), { ids: [], isTruncated: [] });
+  });
+
+  it("takes lone surrogates", async () => {
+    assert.deepEqual(await idsOf(small(), "the \ud800 \udc00"), [2, 5, 3]);
+  });
+
+  it("tells its size and the padding", () => {
+    assert.equal(small().vocabularySize, tokens.length);
+    assert.equal(small().padId, 0);
+  });
+
+  it("refuses a vocabulary without a special token", () => {
+    const build = () => tokenizerOfVocabulary("[PAD]\n[UNK]\n[CLS]", { casing, tokensMax: 8 });
+    assert.throws(build, { code: "INVALID_ARGUMENT", message: /"\[SEP\]"/ });
+  });
+});
+
+describe("a tokenizer of tokenizer.json", () => {
+  it("refuses what is none", () => {
+    for (const json of ["", "{}", "[1]", '{"model":{"type":"BPE"}}'])
+      assert.throws(() => tokenizerOfJson(json, 8), { code: "INVALID_ARGUMENT" }, json);
+  });
+});
+
+describe("a million characters", () => {
+  const count = 1_000_000;
+  const hostile: [string, string][] = [
+    ["one word", "a".repeat(count)],
+    ["combining marks", `e${"\u0301".repeat(count - 1)}`],
+    ["spaces", " ".repeat(count)],
+    ["ideographs", "中".repeat(count)],
+    ["lone surrogates", "\udc00".repeat(count)],
+    ["punctuation", "!".repeat(count)],
+  ];
+  for (const [what, text] of hostile) {
+    it(`of ${what} take less than 10 s and leave the event loop free`, async () => {
+      const start = performance.now();
+      let turns = 0;
+      const timer = setInterval(() => turns++, 5);
+      const { ids } = await small().encode([text]);
+      clearInterval(timer);
+      assert.ok((ids[0]?.length ?? 99) <= 8);
+      assert.ok(performance.now() - start < 10_000);
+      assert.ok(turns >= 2, `the event loop turned ${turns} times`);
+    });
+  }
+});

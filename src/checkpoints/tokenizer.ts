@@ -1,0 +1,83 @@
+/**
+ * Text to ids by the Rust core of `tokenizers`, off the event loop. A tokenizer object carries its
+ * truncation as state, so each `Tokenizer` owns one and never changes it. Callers cap characters
+ * (`limits.inputCharactersMax`): the work is linear in them, about 2 s a million at worst.
+ */
+import {
+  bertNormalizer,
+  bertPreTokenizer,
+  bertProcessing,
+  Tokenizer as RustTokenizer,
+  WordPiece,
+} from "tokenizers";
+import { StrataError, wrapError } from "../foundation/errors.ts";
+import type { Encoded, Tokenizer } from "./checkpoints.ts";
+import type { Casing } from "./config.ts";
+
+/** From `tokenizer.json`; its own truncation and padding are replaced. */
+export function tokenizerOfJson(json: string, tokensMax: number): Tokenizer {
+  try {
+    return new CuttingTokenizer(RustTokenizer.fromString(json), tokensMax);
+  } catch (error) {
+    throw wrapError(error, "INVALID_ARGUMENT", "Cannot read tokenizer.json");
+  }
+}
+
+/** From `vocab.txt`, one token a line, as BERT's own tokenizer reads it. */
+export function tokenizerOfVocabulary(vocabulary: string, options: VocabularyOptions): Tokenizer {
+  const { casing, tokensMax } = options;
+  const tokens = vocabulary.split(/\r?\n/);
+  if (tokens.at(-1) === "") tokens.pop();
+  const ids = Object.fromEntries(tokens.map((token, id) => [token, id]));
+  for (const token of specialTokens) if (!Object.hasOwn(ids, token)) throw missing(token);
+  const model = WordPiece.init(ids, { unkToken: "[UNK]", maxInputCharsPerWord: 100 });
+  const tokenizer = new RustTokenizer(model);
+  tokenizer.setNormalizer(
+    bertNormalizer({
+      cleanText: true,
+      handleChineseChars: casing.splitsChinese,
+      stripAccents: casing.stripsAccents,
+      lowercase: casing.isLowercase,
+    }),
+  );
+  tokenizer.setPreTokenizer(bertPreTokenizer());
+  const special = (token: string): [string, number] => [token, ids[token] ?? 0];
+  tokenizer.setPostProcessor(bertProcessing(special("[SEP]"), special("[CLS]")));
+  tokenizer.addSpecialTokens(specialTokens);
+  return new CuttingTokenizer(tokenizer, tokensMax);
+}
+
+export interface VocabularyOptions {
+  readonly casing: Casing;
+  readonly tokensMax: number;
+}
+
+const specialTokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+class CuttingTokenizer implements Tokenizer {
+  readonly vocabularySize: number;
+  readonly padId: number;
+  readonly #tokenizer: RustTokenizer;
+
+  constructor(tokenizer: RustTokenizer, tokensMax: number) {
+    tokenizer.disablePadding();
+    tokenizer.setTruncation(tokensMax);
+    const padId = tokenizer.tokenToId("[PAD]");
+    if (padId === null) throw missing("[PAD]");
+    this.#tokenizer = tokenizer;
+    this.padId = padId;
+    this.vocabularySize = tokenizer.getVocabSize(true);
+  }
+
+  async encode(texts: readonly string[]): Promise<Encoded> {
+    const encodings = await this.#tokenizer.encodeBatch([...texts]);
+    return {
+      ids: encodings.map((encoding) => Int32Array.from(encoding.getIds())),
+      isTruncated: encodings.map((encoding) => encoding.getOverflowing().length > 0),
+    };
+  }
+}
+
+function missing(token: string): StrataError {
+  return new StrataError("INVALID_ARGUMENT", `Cannot open tokenizer: it has no token "${token}"`);
+}
