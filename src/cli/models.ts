@@ -1,0 +1,267 @@
+/** Commands on models and jobs: create, list, show, alias, cancel, delete. */
+import { createInterface } from "node:readline/promises";
+import type { Command } from "commander";
+import { Argument } from "commander";
+import type { FineTuningJob } from "../contract/fine-tuning.ts";
+import type { Model, ModelVersion } from "../contract/models.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+import type { CommandContext } from "./command-context.ts";
+import { integerBetween } from "./command-context.ts";
+import type { Output } from "./output.ts";
+import { formatBytes } from "./output.ts";
+import type { RemoteOptions, Session } from "./remote.ts";
+import { connect, remote, uploadTrainingFile } from "./remote.ts";
+
+/** Commands on what is there. */
+export function addModelCommands(program: Command, context: CommandContext): void {
+  addList(program, context);
+  addShow(program, context);
+  addAlias(program, context);
+  addCancel(program, context);
+  addDelete(program, context);
+}
+
+interface CreateFlags extends RemoteOptions {
+  readonly base: string;
+  readonly labels?: string;
+  readonly file?: string;
+}
+
+export function addCreate(program: Command, context: CommandContext): void {
+  const command = program
+    .command("create")
+    .argument("<name>", "letters, digits, _ . -")
+    .description("Create a custom model; with --file it answers within seconds.")
+    .requiredOption("--base <base>", "the base model that it stands on")
+    .option("--labels <a,b>", "labels, separated by commas, for a model to be trained later")
+    .option("--file <path>", "labelled texts: JSON lines, or CSV when it ends in .csv")
+    .action(async (name: string, flags: CreateFlags) => {
+      const session = await connect(flags, context);
+      const model = await create(session, name, flags);
+      await session.output.result(model, () => printModel(session.output, model));
+    });
+  remote(command, context, [
+    "strata create tickets --base all-MiniLM-L6-v2 --file tickets.jsonl",
+    "strata create mood --base all-MiniLM-L6-v2 --labels good,bad",
+  ]);
+}
+
+async function create(session: Session, id: string, flags: CreateFlags): Promise<Model> {
+  const { base, labels, file } = flags;
+  if ((labels === undefined) === (file === undefined)) {
+    const expected = "expected either --labels or --file";
+    throw new StrataError("INVALID_ARGUMENT", `Cannot create "${id}": ${expected}`);
+  }
+  if (file === undefined) {
+    const names = labels?.split(",").map((label) => label.trim()) ?? [];
+    return session.client.createModel({ id, base, labels: names });
+  }
+  const uploaded = await uploadTrainingFile(session, file);
+  return session.client.createModel({ id, base, training_file: uploaded.id });
+}
+
+function addList(program: Command, context: CommandContext): void {
+  const kinds = new Argument("[what]", "what to list").choices(["models", "jobs", "files"]);
+  const command = program
+    .command("list")
+    .addArgument(kinds.default("models"))
+    .description("List models, training jobs or uploaded files.")
+    .action(async (what: string, flags: RemoteOptions) => {
+      const session = await connect(flags, context);
+      if (what === "jobs") await listJobs(session);
+      else if (what === "files") await listFiles(session);
+      else await listModels(session);
+    });
+  remote(command, context, ["strata list", "strata list jobs --json"]);
+}
+
+async function listModels({ client, output }: Session): Promise<void> {
+  const models: Model[] = [];
+  for await (const model of client.models()) models.push(model);
+  const cells = models.map(({ id, parent, strata }) =>
+    strata.kind === "base"
+      ? [id, "base", "", ""]
+      : [id, parent ?? "", versionName(strata.version), shortened(strata.labels.join(", "))],
+  );
+  await output.result(models, () => output.table(["model", "base", "version", "labels"], cells));
+}
+
+async function listJobs({ client, output }: Session): Promise<void> {
+  const query = { limit: limits.listPageCountMax };
+  const { data } = await client.call("GET /v1/fine_tuning/jobs", { query });
+  const cells = data.map((job) => [
+    job.id,
+    job.status,
+    job.fine_tuned_model ?? job.model,
+    localTime(job.created_at),
+  ]);
+  await output.result(data, () => output.table(["job", "status", "model", "created"], cells));
+}
+
+async function listFiles({ client, output }: Session): Promise<void> {
+  const files = await client.files();
+  const cells = files.map((file) => [
+    file.id,
+    file.filename,
+    formatBytes(file.bytes),
+    file.status,
+    localTime(file.created_at),
+  ]);
+  const head = ["file", "name", "size", "status", "created"];
+  await output.result(files, () => output.table(head, cells));
+}
+
+function addShow(program: Command, context: CommandContext): void {
+  const command = program
+    .command("show")
+    .argument("<name>", "a model, or the id of a job or file")
+    .description("Show a model with its versions, a job with its events, or a file.")
+    .action(async (name: string, flags: RemoteOptions) => {
+      const session = await connect(flags, context);
+      if (name.startsWith("ftjob-")) await showJob(session, name);
+      else if (name.startsWith("file-")) await showFile(session, name);
+      else await showModel(session, name);
+    });
+  remote(command, context, ["strata show tickets", "strata show ftjob-… --json"]);
+}
+
+async function showModel({ client, output }: Session, name: string): Promise<void> {
+  const model = await client.model(name);
+  const versions = model.strata.kind === "base" ? [] : await client.versions(name);
+  await output.result({ model, versions }, async () => {
+    printModel(output, model);
+    if (versions.length === 0) return;
+    output.line();
+    await output.table(
+      ["version", "kind", "served", "rank", "size", "metrics", "created"],
+      versions.map(versionCells),
+    );
+  });
+}
+
+function versionCells(version: ModelVersion): string[] {
+  return [
+    String(version.version),
+    version.kind,
+    version.is_served ? "yes" : "",
+    String(version.rank),
+    formatBytes(version.bytes),
+    Object.entries(version.metrics)
+      .map(([name, value]) => `${name} ${rounded(value)}`)
+      .join(", "),
+    localTime(version.created_at),
+  ];
+}
+
+async function showJob({ client, output }: Session, id: string): Promise<void> {
+  const query = { limit: limits.listPageCountMax };
+  const [job, events] = await Promise.all([
+    client.job(id),
+    client.call("GET /v1/fine_tuning/jobs/{id}/events", { params: { id }, query }),
+  ]);
+  const oldestFirst = events.data.toReversed();
+  await output.result({ job, events: oldestFirst }, () => {
+    printJob(output, job);
+    for (const event of oldestFirst)
+      output.line(`${localTime(event.created_at)}  ${event.level.padEnd(5)} ${event.message}`);
+  });
+}
+
+async function showFile({ client, output }: Session, id: string): Promise<void> {
+  const file = await client.file(id);
+  await output.result(file, () => {
+    output.line(`${file.id}: ${file.filename}, ${formatBytes(file.bytes)}, ${file.status}`);
+    if (file.status_details !== null) output.line(file.status_details);
+  });
+}
+
+function addAlias(program: Command, context: CommandContext): void {
+  const command = program
+    .command("alias")
+    .argument("<name>", "a custom model")
+    .argument("<version>", "the version that shall answer", integerBetween(1, 2 ** 31 - 1))
+    .description("Let another version of a model answer, for example to roll back.")
+    .action(async (name: string, version: number, flags: RemoteOptions) => {
+      const { client, output } = await connect(flags, context);
+      const model = await client.serveVersion(name, version);
+      await output.result(model, () => printModel(output, model));
+    });
+  remote(command, context, ["strata alias tickets 1"]);
+}
+
+function addCancel(program: Command, context: CommandContext): void {
+  const command = program
+    .command("cancel")
+    .argument("<job>", "the id of a training job")
+    .description("Cancel a training job that has not finished.")
+    .action(async (id: string, flags: RemoteOptions) => {
+      const { client, output } = await connect(flags, context);
+      const job = await client.cancelJob(id);
+      await output.result(job, () => printJob(output, job));
+    });
+  remote(command, context, ["strata cancel ftjob-…"]);
+}
+
+function addDelete(program: Command, context: CommandContext): void {
+  const command = program
+    .command("delete")
+    .argument("<name>", "a custom model")
+    .description("Delete a custom model and all its versions.")
+    .option("--yes", "do not ask")
+    .action(async (name: string, flags: RemoteOptions & { yes?: boolean }) => {
+      const { client, output } = await connect(flags, context);
+      if (flags.yes !== true) await confirm(`Delete "${name}" and all its versions?`, context);
+      await client.deleteModel(name);
+      await output.result({ id: name, deleted: true }, () => output.line(`Deleted ${name}.`));
+    });
+  remote(command, context, ["strata delete tickets --yes"]);
+}
+
+/** CANCELLED unless the answer begins with a "y". */
+async function confirm(question: string, { surroundings }: CommandContext): Promise<void> {
+  const { input, errors, signal } = surroundings;
+  if (input.isTTY !== true) {
+    throw new StrataError("INVALID_ARGUMENT", "Cannot ask without a terminal: add --yes");
+  }
+  const terminal = createInterface({ input, output: errors });
+  try {
+    const answer = await terminal.question(`${question} [y/N] `, { signal });
+    if (/^y/i.test(answer.trim())) return;
+  } catch {
+    // Ctrl-C is a no.
+  } finally {
+    terminal.close();
+  }
+  throw new StrataError("CANCELLED", "Cannot delete: not confirmed");
+}
+
+function printModel(output: Output, { id, parent, strata }: Model): void {
+  if (strata.kind === "base") {
+    output.line(`${id}: base model, ${strata.layer_count} layers × ${strata.hidden_size}`);
+    return;
+  }
+  output.line(`${id}: ${strata.task} on ${parent ?? ""}, version ${versionName(strata.version)}`);
+  output.line(`labels: ${strata.labels.join(", ")}`);
+}
+
+export function printJob(output: Output, job: FineTuningJob): void {
+  output.line(`${job.id}: ${job.status}, model ${job.fine_tuned_model ?? job.model}`);
+  if (job.error !== null) output.line(`${job.error.code}: ${job.error.message}`);
+}
+
+function versionName(version: number | null): string {
+  return version === null ? "none yet" : String(version);
+}
+
+function shortened(text: string): string {
+  return text.length <= 48 ? text : `${text.slice(0, 47)}…`;
+}
+
+function rounded(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toPrecision(3);
+}
+
+function localTime(unixSeconds: number): string {
+  return new Date(unixSeconds * 1000).toISOString().slice(0, 16).replace("T", " ");
+}

@@ -1,0 +1,111 @@
+/** `strata train`: upload, start the job, and with `--wait` follow it to its end. */
+import type { Command } from "commander";
+import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
+import type { ErrorCode } from "../foundation/errors.ts";
+import { StrataError, errorCodes } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+import type { CommandContext } from "./command-context.ts";
+import { integerBetween, positiveNumber } from "./command-context.ts";
+import { printJob } from "./models.ts";
+import type { Progress } from "./output.ts";
+import type { RemoteOptions, Session } from "./remote.ts";
+import { connect, remote, uploadTrainingFile } from "./remote.ts";
+
+interface TrainFlags extends RemoteOptions {
+  readonly file: string;
+  readonly validation?: string;
+  readonly epochs?: number;
+  readonly batchSize?: number;
+  readonly learningRateMultiplier?: number;
+  readonly seed?: number;
+  readonly suffix?: string;
+  readonly wait?: boolean;
+}
+
+export function addTrain(program: Command, context: CommandContext): void {
+  const command = program
+    .command("train")
+    .argument("<model>", "a custom model to train further, or a base for a new one")
+    .description("Train on labelled texts; the new version serves only if it is better.")
+    .requiredOption("--file <path>", "labelled texts: JSON lines, or CSV when it ends in .csv")
+    .option("--validation <path>", "texts to judge by (default: a part of the file)")
+    .option("--epochs <count>", "passes over the texts", integerBetween(1, limits.epochCountMax))
+    .option("--batch-size <n>", "texts a step", integerBetween(1, limits.trainingBatchSizeMax))
+    .option("--learning-rate-multiplier <x>", "times the rate that fits", positiveNumber)
+    .option("--seed <number>", "same seed, same model", integerBetween(0, 2 ** 31 - 1))
+    .option("--suffix <name>", "part of the name of a new model")
+    .option("--wait", "show progress until the job has finished")
+    .action(async (model: string, flags: TrainFlags) => {
+      const session = await connect(flags, context);
+      const job = await submit(session, model, flags);
+      const last = flags.wait === true ? await follow(session, job.id) : job;
+      await session.output.result(last, () => {
+        printJob(session.output, last);
+        if (flags.wait !== true) session.output.line(`Look at it: strata show ${job.id}`);
+      });
+      throwUnlessWell(last);
+    });
+  remote(command, context, [
+    "strata train tickets --file tickets.jsonl --wait",
+    "strata train all-MiniLM-L6-v2 --file mood.csv --suffix mood --epochs 5 --seed 7",
+  ]);
+}
+
+async function submit(session: Session, model: string, flags: TrainFlags): Promise<FineTuningJob> {
+  const training = await uploadTrainingFile(session, flags.file);
+  const validation =
+    flags.validation === undefined
+      ? undefined
+      : await uploadTrainingFile(session, flags.validation);
+  const { epochs, batchSize, learningRateMultiplier, seed, suffix } = flags;
+  const hyperparameters = {
+    ...(epochs !== undefined && { n_epochs: epochs }),
+    ...(batchSize !== undefined && { batch_size: batchSize }),
+    ...(learningRateMultiplier !== undefined && {
+      learning_rate_multiplier: learningRateMultiplier,
+    }),
+  };
+  return session.client.createJob({
+    model,
+    training_file: training.id,
+    ...(validation !== undefined && { validation_file: validation.id }),
+    ...(seed !== undefined && { seed }),
+    ...(suffix !== undefined && { suffix }),
+    method: { type: "supervised", supervised: { hyperparameters } },
+  });
+}
+
+/** The finished job. CANCELLED on Ctrl-C, while the job goes on. */
+async function follow(session: Session, id: string): Promise<FineTuningJob> {
+  const { clock, signal } = session.context.surroundings;
+  const progress = await session.output.progress({ title: "training", total: 100 });
+  try {
+    const onEvent = (event: FineTuningJobEvent): void => advance(progress, event);
+    return await session.client.waitForJob(id, { clock, signal, onEvent });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const cure = `the job goes on; look at it with "strata show ${id}"`;
+    throw new StrataError("CANCELLED", `Cannot wait for the end: interrupted; ${cure}`);
+  } finally {
+    progress.close();
+  }
+}
+
+/** Moves the bar by the numbers of a job's event. */
+export function advance(progress: Progress, { data, message }: FineTuningJobEvent): void {
+  const { step, total_steps: total } = data;
+  if (step === undefined || total === undefined) return;
+  progress.update((100 * step) / Math.max(total, 1), message);
+}
+
+function throwUnlessWell({ id, status, error }: FineTuningJob): void {
+  if (status === "cancelled")
+    throw new StrataError("CANCELLED", `Cannot train: ${id} was cancelled`);
+  if (status !== "failed") return;
+  const code = (error?.code ?? "INTERNAL").toUpperCase();
+  const known = Object.hasOwn(errorCodes, code);
+  throw new StrataError(
+    known ? (code as ErrorCode) : "INTERNAL", // `hasOwn` has checked it
+    `Cannot train: ${error?.message ?? `${id} failed`}`,
+  );
+}

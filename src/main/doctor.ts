@@ -1,0 +1,93 @@
+/** The checks of `strata doctor`: each says what it found and, unless it is fine, what to do. */
+import { mkdir, statfs } from "node:fs/promises";
+import type { Finding } from "../cli/local-commands.ts";
+import { formatBytes } from "../cli/output.ts";
+
+export interface DoctorOptions {
+  readonly home: string;
+  /** Address of the server to look for. */
+  readonly serverUrl: string;
+  /** Loads ONNX Runtime and returns its version. */
+  readonly probeRuntime: () => Promise<string>;
+  /** Loads the SQL driver and returns its version. */
+  readonly probeCatalog: () => Promise<string>;
+  /** Names of the base models that are present. */
+  readonly listBases: () => Promise<readonly string[]>;
+}
+
+const freeBytesMin = 2_000_000_000;
+const serverWaitMsMax = 2_000;
+
+export async function runDoctor(options: DoctorOptions): Promise<readonly Finding[]> {
+  return [
+    checkNode(process.versions.node),
+    await probe("ONNX Runtime", options.probeRuntime),
+    await probe("SQL catalog", options.probeCatalog),
+    await checkBases(options.listBases),
+    await checkDisk(options.home),
+    await checkServer(options.serverUrl),
+  ];
+}
+
+/** The versions that package.json's `engines` names. */
+export function checkNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const isFine = (major === 20 && minor >= 19) || (major === 22 && minor >= 14) || major >= 24;
+  if (isFine) return { check: "Node.js", status: "ok", message: version };
+  const cure = "Install Node.js 20.19, 22.14, 24 or later.";
+  return { check: "Node.js", status: "fail", message: `${version} is not supported`, cure };
+}
+
+async function probe(check: string, load: () => Promise<string>): Promise<Finding> {
+  try {
+    return { check, status: "ok", message: await load() };
+  } catch (error) {
+    const message = `cannot be loaded: ${messageOf(error)}`;
+    const cure = 'Run "npm ci" on this machine: its native part is built for one platform.';
+    return { check, status: "fail", message, cure };
+  }
+}
+
+async function checkBases(list: () => Promise<readonly string[]>): Promise<Finding> {
+  const check = "base models";
+  const cure = 'Run "strata base pull all-MiniLM-L6-v2".';
+  try {
+    const names = await list();
+    if (names.length > 0) return { check, status: "ok", message: names.join(", ") };
+    return { check, status: "warn", message: "none is present", cure };
+  } catch (error) {
+    return { check, status: "fail", message: messageOf(error), cure };
+  }
+}
+
+async function checkDisk(home: string): Promise<Finding> {
+  const check = "disk";
+  try {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    const { bavail, bsize } = await statfs(home);
+    const message = `${formatBytes(bavail * bsize)} free in ${home}`;
+    if (bavail * bsize >= freeBytesMin) return { check, status: "ok", message };
+    const cure = `Free some space or choose another folder with --home; a base takes 0.1 GB.`;
+    return { check, status: "warn", message, cure };
+  } catch (error) {
+    const cure = "Choose a folder that can be written to with --home or STRATA_HOME.";
+    return { check, status: "fail", message: messageOf(error), cure };
+  }
+}
+
+async function checkServer(url: string): Promise<Finding> {
+  const check = "server";
+  const cure = 'Start one with "strata serve", or name one with STRATA_URL.';
+  try {
+    const signal = AbortSignal.timeout(serverWaitMsMax);
+    const { ok, status } = await fetch(new URL("/readyz", url), { signal });
+    if (ok) return { check, status: "ok", message: `ready at ${url}` };
+    return { check, status: "warn", message: `${url} answers with status ${status}`, cure };
+  } catch {
+    return { check, status: "warn", message: `none answers at ${url}`, cure };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
