@@ -5,7 +5,7 @@
 import { StrataError } from "../foundation/errors.ts";
 import { type Dimension, evaluate, isSymbol, showShape } from "../tensor/dimension.ts";
 import type { TensorType } from "../tensor/tensor.ts";
-import type { Feeds } from "./runtime.ts";
+import type { Feeds, GatheredValue, Value } from "./runtime.ts";
 
 /** The value of each symbol; INVALID_ARGUMENT when feeds and inputs do not fit. */
 export function bindFeeds(
@@ -27,7 +27,11 @@ export function bindFeeds(
   return symbols;
 }
 
-function bind(dimension: Dimension, size: number | undefined, symbols: Map<string, number>): boolean {
+function bind(
+  dimension: Dimension,
+  size: number | undefined,
+  symbols: Map<string, number>,
+): boolean {
   if (size === undefined) return false;
   if (typeof dimension === "number") return dimension === size;
   // Composite dimensions are checked when all symbols are known.
@@ -39,7 +43,11 @@ function bind(dimension: Dimension, size: number | undefined, symbols: Map<strin
 
 function checkComposite(
   name: string,
-  { shape, feeds, symbols }: {
+  {
+    shape,
+    feeds,
+    symbols,
+  }: {
     readonly shape: readonly Dimension[];
     readonly feeds: Feeds;
     readonly symbols: ReadonlyMap<string, number>;
@@ -49,9 +57,26 @@ function checkComposite(
   const fits = shape.every((dimension, axis) => evaluate(dimension, symbols) === given[axis]);
   if (!fits) throw refuse(name, `expected ${showShape(shape)}, got ${showShape(given)}`);
   const feed = feeds[name];
-  const size = given.reduce((product, dimension) => product * dimension, 1);
-  if (feed !== undefined && "values" in feed && feed.values.length !== size)
-    throw refuse(name, `expected ${size} elements, got ${feed.values.length}`);
+  const fault = feed === undefined ? undefined : faultOfElements(feed);
+  if (fault !== undefined) throw refuse(name, fault);
+}
+
+/** What is wrong with the number of elements, or with where they are gathered. */
+function faultOfElements(feed: Value | GatheredValue): string | undefined {
+  const size = feed.shape.reduce((product, dimension) => product * dimension, 1);
+  if ("values" in feed)
+    return feed.values.length === size
+      ? undefined
+      : `expected ${size} elements, got ${feed.values.length}`;
+  const { shape, pool, offsets, lengths } = feed;
+  if (offsets.length !== shape[0] || lengths.length !== shape[0])
+    return `expected ${shape[0]} rows, got ${offsets.length} offsets and ${lengths.length} lengths`;
+  for (const [row, offset] of offsets.entries()) {
+    const length = lengths[row] ?? 0;
+    if (length * offsets.length > size) return `row ${row} of ${length} elements is too long`;
+    if (offset + length > pool.length) return `row ${row} ends outside the pool`;
+  }
+  return undefined;
 }
 
 function refuse(name: string, fault: string): StrataError {

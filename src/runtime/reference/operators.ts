@@ -36,6 +36,7 @@ export const operators: Readonly<Record<string, Evaluate>> = {
   tanh: unary(Math.tanh),
   sigmoid: unary((x) => 1 / (1 + Math.exp(-x))),
   relu: unary((x) => Math.max(x, 0)),
+  round: unary(roundHalfToEven),
   erf: unary(erf),
   gelu: unary((x) => (x / 2) * (1 + erf(x / Math.SQRT2))),
 

@@ -32,9 +32,9 @@ export class ReferenceRuntime implements Runtime {
 class ReferenceProgram implements Program {
   readonly #graph: Graph;
   readonly #constants: ReadonlyMap<string, TypedValues>;
-  /** The output that replaces it, by state input. */
-  readonly #replacements: ReadonlyMap<string, string>;
-  /** The inputs that are not constants. */
+  /** By state input the output that replaces it; null where it stays as written. */
+  readonly #replacements: ReadonlyMap<string, string | null>;
+  /** The inputs that the outputs need and that are not constants. */
   readonly #inputs: ReadonlyMap<string, Tensor>;
   readonly #state = new Map<string, Value>();
 
@@ -45,10 +45,13 @@ class ReferenceProgram implements Program {
     for (const name of [...constants.keys(), ...this.#replacements.keys()])
       if (!graph.inputs.has(name)) throw refuse("load graph", `there is no input "${name}"`);
     for (const name of this.#replacements.values())
-      if (!graph.outputs.has(name)) throw refuse("load graph", `there is no output "${name}"`);
-    for (const node of ancestors(graph, graph.outputs.values()))
-      if (node.operator.name !== "input") evaluatorOf(node);
-    this.#inputs = new Map([...graph.inputs].filter(([name]) => !constants.has(name)));
+      if (name !== null && !graph.outputs.has(name))
+        throw refuse("load graph", `there is no output "${name}"`);
+    const needed = ancestors(graph, graph.outputs.values());
+    for (const node of needed) if (node.operator.name !== "input") evaluatorOf(node);
+    this.#inputs = new Map(
+      [...graph.inputs].filter(([name, { node }]) => needed.includes(node) && !constants.has(name)),
+    );
   }
 
   async run(feeds: Feeds): Promise<Results> {
@@ -72,9 +75,10 @@ class ReferenceProgram implements Program {
     const results = new Map<string, Value>();
     for (const [name, tensor] of this.#graph.outputs)
       results.set(name, toValue(present(known.get(tensor), "outputs are evaluated")));
-    for (const [name, output] of this.#replacements)
+    const replacements = [...this.#replacements].filter(isReplaced);
+    for (const [name, output] of replacements)
       this.#state.set(name, present(results.get(output), "checked when loaded"));
-    for (const output of this.#replacements.values()) results.delete(output);
+    for (const [, output] of replacements) results.delete(output);
     return Object.fromEntries(results);
   }
 
@@ -104,6 +108,10 @@ class ReferenceProgram implements Program {
     for (const name of names)
       if (!this.#replacements.has(name)) throw refuse("access state", `"${name}" is not state`);
   }
+}
+
+function isReplaced(entry: readonly [string, string | null]): entry is [string, string] {
+  return entry[1] !== null;
 }
 
 function toInput(value: Value | GatheredValue): Dense {

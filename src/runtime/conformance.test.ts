@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { exercises, prepare } from "./conformance.ts";
+import { sketches } from "./exam-sheet.ts";
+import { operators } from "./reference/operators.ts";
+
+describe("the exam of runtimes", () => {
+  const [sketch] = fc.sample(sketches, { numRuns: 1, seed: 1 });
+  assert.ok(sketch !== undefined);
+  const examined = new Set(
+    exercises.flatMap((exercise) =>
+      prepare(exercise, sketch).sheet.graph.nodes.map(({ operator }) => operator.name),
+    ),
+  );
+
+  it("uses every operator that the reference knows", () => {
+    const missing = Object.keys(operators).filter((name) => !examined.has(name));
+    assert.deepEqual(missing, []);
+  });
+
+  it("uses every operator that the graph language defines", () => {
+    const folder = new URL("../tensor/operators/", import.meta.url);
+    const files = readdirSync(folder).filter((file) => /^[a-z]+\.js$/.test(file));
+    const source = files.map((file) => readFileSync(new URL(file, folder), "utf8")).join("");
+    const made = source.matchAll(/(?:\bname: |= unary\(|= binary\(|= comparison\()"(\w+)"/g);
+    const names = [...made].map(([, name]) => name ?? "");
+    assert.ok(names.length >= 40, `found ${names.length} operators`);
+    assert.deepEqual(
+      names.filter((name) => !examined.has(name)),
+      [],
+    );
+  });
+
+  it("gives every exercise a name of its own", () => {
+    assert.equal(new Set(exercises.map(({ name }) => name)).size, exercises.length);
+  });
+});

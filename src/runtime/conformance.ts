@@ -1,0 +1,310 @@
+/**
+ * The exam of runtimes: every operator and composite, forward and gradient, on random shapes against
+ * the reference in float64, and what `runtime.ts` promises of feeds, state and constants.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import fc from "fast-check";
+import { StrataError } from "../foundation/errors.ts";
+import { gradient } from "../tensor/gradient.ts";
+import { add, gelu, mul } from "../tensor/operators/elementwise.ts";
+import { linear } from "../tensor/operators/matmul.ts";
+import { reduceMax, softmax } from "../tensor/operators/neural.ts";
+import { reduceSum } from "../tensor/operators/shape.ts";
+import { Graph } from "../tensor/tensor.ts";
+import { compositeExercises } from "./composite-exercises.ts";
+import { Sheet, type Sketch, sketches } from "./exam-sheet.ts";
+import { type Exercise, operatorExercises } from "./exercises.ts";
+import { type Dense, toValue } from "./reference/dense.ts";
+import { ancestors, evaluateGraph } from "./reference/evaluate.ts";
+import type { Feeds, Program, Runtime, Value } from "./runtime.ts";
+
+export const exercises: readonly Exercise[] = [...operatorExercises, ...compositeExercises];
+
+/**
+ * Declares the exam as tests. `tolerance` bounds |a - b| / max(1, |a|, |b|) between a result and
+ * the reference. A failing exercise prints the sketch from which it follows.
+ */
+export function examineRuntime(
+  name: string,
+  open: () => Promise<Runtime>,
+  tolerance: number,
+): void {
+  describe(`${name} sits the exam of runtimes`, () => {
+    let runtime: Runtime;
+    before(async () => (runtime = await open()));
+    after(() => runtime.close());
+    for (const exercise of exercises)
+      it(`computes ${exercise.name} and its gradient`, () =>
+        fc.assert(
+          fc.asyncProperty(sketches, (sketch) => sit(runtime, sketch, { tolerance, ...exercise })),
+          { numRuns: 16, seed: 20_230_618 },
+        ));
+    examineFeeds(() => runtime);
+    examineState(() => runtime);
+    examineOthers(() => runtime);
+  });
+}
+
+/** The graph of an exercise, with feeds, and the loss whose gradients are among its outputs. */
+export function prepare(exercise: Exercise, sketch: Sketch): ReturnType<typeof finish> {
+  return finish(new Sheet(sketch), exercise);
+}
+
+/** |a - b| / max(1, |a|, |b|); NaN when either is. */
+export function difference(a: number, b: number): number {
+  return a === b ? 0 : Math.abs(a - b) / Math.max(1, Math.abs(a), Math.abs(b));
+}
+
+function finish(sheet: Sheet, exercise: Exercise) {
+  const loss = sheet.finish(exercise.build(sheet), exercise.weights);
+  return { sheet, loss };
+}
+
+async function sit(
+  runtime: Runtime,
+  sketch: Sketch,
+  exercise: Exercise & { readonly tolerance: number },
+): Promise<void> {
+  const { graph, feeds, symbols } = prepare(exercise, sketch).sheet;
+  const expected = evaluateGraph(graph, { inputs: feeds, symbols });
+  const program = await runtime.load(graph);
+  const results = await program.run(feedsOf(graph, feeds));
+  await program.release();
+  assert.deepEqual(Object.keys(results).toSorted(), [...graph.outputs.keys()].toSorted());
+  for (const [name, tensor] of graph.outputs) {
+    const wanted = expected.get(tensor);
+    assert.ok(wanted !== undefined);
+    compare(name, results[name], { ...exercise, wanted });
+  }
+}
+
+function compare(
+  name: string,
+  result: Value | undefined,
+  { wanted, tolerance }: { readonly wanted: Dense; readonly tolerance: number },
+): void {
+  const { type, shape, values } = toValue(wanted);
+  assert.deepEqual([result?.type, result?.shape], [type, shape], name);
+  assert.equal(result?.values.constructor, values.constructor, name);
+  wanted.values.forEach((expected, index) => {
+    const got = Number(result?.values[index]);
+    const bound = type === "float32" ? tolerance : 0;
+    assert.ok(
+      difference(got, expected) <= bound,
+      `${name}[${index}]: expected ${expected}, got ${got}`,
+    );
+  });
+}
+
+/** Fresh buffers, because a run takes them over, of the inputs that the outputs need. */
+function feedsOf(graph: Graph, feeds: ReadonlyMap<string, Dense>): Feeds {
+  const needed = ancestors(graph, graph.outputs.values()).map(({ name }) => name);
+  return Object.fromEntries(
+    [...feeds].filter(([name]) => needed.includes(name)).map(([name, x]) => [name, toValue(x)]),
+  );
+}
+
+function examineFeeds(runtime: () => Runtime): void {
+  /** y = x + bias, and an input that nothing needs. */
+  const open = (): Promise<Program> => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", ["rows", 2]);
+    const bias = graph.input("bias", "float32", ["rows", 2]);
+    graph.input("unneeded", "float32", []);
+    graph.output("y", add(x, bias));
+    return runtime().load(graph);
+  };
+  const right = (): Feeds => ({ x: floats([1, 2], 1, 2), bias: floats([1, 2], 10, 20) });
+  const pool = sharedFloats(1, 2, 3, 4);
+  const gathered = { type: "float32", shape: [1, 2], pool } as const;
+  const rows = (...numbers: number[]): Uint32Array => Uint32Array.from(numbers);
+  const integers: Value = { type: "int64", shape: [1, 2], values: BigInt64Array.of(1n, 2n) };
+  const wrong: Record<string, readonly [blamed: string, Feeds]> = {
+    "a missing input": ["x", { bias: floats([1, 2], 1, 2) }],
+    "an unknown input": ["z", { ...right(), z: floats([], 1) }],
+    "an input that no output needs": ["unneeded", { ...right(), unneeded: floats([], 1) }],
+    "another type": ["bias", { ...right(), bias: integers }],
+    "another rank": ["bias", { ...right(), bias: floats([2], 1, 2) }],
+    "another size": ["x", { ...right(), x: floats([1, 3], 1, 2, 3) }],
+    "too few elements": ["x", { ...right(), x: floats([1, 2], 1) }],
+    "rows 2 and 3": ["bias", { x: floats([2, 2], 1, 2, 3, 4), bias: floats([3, 2]) }],
+    "rows 2 and 1": ["bias", { x: floats([2, 2], 1, 2, 3, 4), bias: floats([1, 2], 1, 2) }],
+    "a gathered row without a length": [
+      "x",
+      { ...right(), x: { ...gathered, offsets: rows(0), lengths: rows() } },
+    ],
+    "a gathered row longer than a row": [
+      "x",
+      { ...right(), x: { ...gathered, offsets: rows(0), lengths: rows(3) } },
+    ],
+    "a gathered row outside the pool": [
+      "x",
+      { ...right(), x: { ...gathered, offsets: rows(3), lengths: rows(2) } },
+    ],
+  };
+  for (const [fault, [blamed, feeds]] of Object.entries(wrong))
+    it(`refuses ${fault} by the input's name, and runs on`, async () => {
+      const program = await open();
+      await assert.rejects(program.run(feeds), (error) => isRefusal(error, `"${blamed}"`));
+      const { y } = await program.run(right());
+      assert.deepEqual(y, floats([1, 2], 11, 22));
+      await program.release();
+    });
+
+  it("gathers rows from shared memory and fills them up with zeros", async () => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", ["rows", 2, 2]);
+    graph.output("y", add(x, graph.scalar(0.5)));
+    const program = await runtime().load(graph);
+    const feed = { ...gathered, shape: [3, 2, 2], offsets: rows(1, 0, 0), lengths: rows(3, 1, 4) };
+    const expected = floats([3, 2, 2], 2.5, 3.5, 4.5, 0.5, 1.5, 0.5, 0.5, 0.5, 1.5, 2.5, 3.5, 4.5);
+    assert.deepEqual((await program.run({ x: feed }))["y"], expected);
+    pool[0] = 7;
+    const { y } = await program.run({
+      x: { ...feed, shape: [1, 2, 2], offsets: rows(0), lengths: rows(1) },
+    });
+    assert.deepEqual(y, floats([1, 2, 2], 7.5, 0.5, 0.5, 0.5), "it is read again at each run");
+    pool[0] = 1;
+    await program.release();
+  });
+}
+
+function examineState(runtime: () => Runtime): void {
+  /** total ← total + x; y = 2 total, of the total before. */
+  const open = (): Promise<Program> => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", [2]);
+    const total = graph.input("total", "float32", [2]);
+    graph.output("next", add(total, x));
+    graph.output("y", mul(total, graph.scalar(2)));
+    return runtime().load(graph, { state: { total: "next" } });
+  };
+
+  it("keeps state between runs, and runs in the order of the calls", async () => {
+    const program = await open();
+    await program.write({ total: floats([2], 1, -1) });
+    const runs = [1, 2, 3].map((x) => program.run({ x: floats([2], x, x) }));
+    const results = await Promise.all(runs);
+    const expected = [floats([2], 2, -2), floats([2], 4, 0), floats([2], 8, 4)];
+    assert.deepEqual(
+      results,
+      expected.map((y) => ({ y })),
+    );
+    assert.deepEqual(await program.read(["total"]), { total: floats([2], 7, 5) });
+    await program.release();
+  });
+
+  it("keeps state without a replacement as it was written", async () => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", ["n"]);
+    graph.output("y", mul(x, graph.input("factor", "float32", [])));
+    const program = await runtime().load(graph, { state: { factor: null } });
+    await program.write({ factor: floats([], 3) });
+    assert.deepEqual(await program.run({ x: floats([2], 1, 2) }), { y: floats([2], 3, 6) });
+    assert.deepEqual(await program.run({ x: floats([1], 5) }), { y: floats([1], 15) });
+    await program.write({ factor: floats([], 4) });
+    assert.deepEqual(await program.run({ x: floats([1], 5) }), { y: floats([1], 20) });
+    await program.release();
+  });
+
+  it("keeps the state of two programs apart", async () => {
+    const [first, second] = [await open(), await open()];
+    await first.write({ total: floats([2], 1, 1) });
+    await second.write({ total: floats([2], 5, 5) });
+    await first.run({ x: floats([2], 1, 1) });
+    assert.deepEqual(await first.read(["total"]), { total: floats([2], 2, 2) });
+    assert.deepEqual(await second.read(["total"]), { total: floats([2], 5, 5) });
+    await first.release();
+    assert.deepEqual((await second.run({ x: floats([2], 1, 1) }))["y"], floats([2], 10, 10));
+    await second.release();
+  });
+
+  it("gives out copies of state", async () => {
+    const program = await open();
+    await program.write({ total: floats([2], 1, 1) });
+    (await program.read(["total"]))["total"]?.values.fill(9 as never); // of a float32 array
+    assert.deepEqual(await program.read(["total"]), { total: floats([2], 1, 1) });
+    await program.release();
+  });
+
+  it("leaves state as it was when a run is refused", async () => {
+    const program = await open();
+    await program.write({ total: floats([2], 1, 1) });
+    const refused = (call: Promise<unknown>, blamed: string): Promise<void> =>
+      assert.rejects(call, (error) => isRefusal(error, `"${blamed}"`));
+    await refused(program.run({ x: floats([3], 1, 1, 1) }), "x");
+    await refused(program.run({ x: floats([2], 1, 1), total: floats([2], 0, 0) }), "total");
+    await refused(program.write({ total: floats([3], 1, 1, 1) }), "total");
+    await refused(program.write({ x: floats([2], 1, 1) }), "x");
+    await refused(program.read(["x"]), "x");
+    assert.deepEqual(await program.read(["total"]), { total: floats([2], 1, 1) });
+    await program.release();
+  });
+
+  it("refuses to run before state has a value", async () => {
+    const program = await open();
+    await assert.rejects(program.run({ x: floats([2], 1, 1) }), (error) =>
+      isRefusal(error, '"total"'),
+    );
+    await program.release();
+  });
+}
+
+function examineOthers(runtime: () => Runtime): void {
+  it("fixes inputs as constants, which are then no inputs", async () => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", ["n"]);
+    graph.output("y", mul(x, graph.input("factor", "float32", [])));
+    const constants = new Map([["factor", Float32Array.of(3)]]);
+    const program = await runtime().load(graph, { constants });
+    assert.deepEqual(await program.run({ x: floats([2], 1, 2) }), { y: floats([2], 3, 6) });
+    const both = { x: floats([1], 1), factor: floats([], 1) };
+    await assert.rejects(program.run(both), (error) => isRefusal(error, '"factor"'));
+    await program.release();
+  });
+
+  it("shares the gradient among equal maxima", async () => {
+    // Finite differences say nothing here: the maximum has a kink.
+    const graph = new Graph();
+    const x = graph.input("x", "float32", [4]);
+    graph.output("slope", gradient(reduceMax(x, [0]), [x])[0] ?? x);
+    const program = await runtime().load(graph);
+    const { slope } = await program.run({ x: floats([4], 2, 1, 2, 0) });
+    assert.deepEqual(slope, floats([4], 0.5, 0, 0.5, 0));
+    await program.release();
+  });
+
+  it("runs an empty batch", async () => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", ["batch", 2]);
+    const weight = graph.input("weight", "float32", [2, 3]);
+    const y = softmax(gelu(linear(x, weight, graph.input("bias", "float32", [3]))));
+    graph.output("y", y);
+    const [slope] = gradient(reduceSum(mul(y, y), [0, 1]), [weight]);
+    graph.output("slope", slope ?? y);
+    const program = await runtime().load(graph);
+    const weights = { weight: floats([2, 3], 1, 2, 3, 4, 5, 6), bias: floats([3], 1, 2, 3) };
+    const results = await program.run({ x: floats([0, 2]), ...weights });
+    assert.deepEqual(results, { y: floats([0, 3]), slope: floats([2, 3], 0, 0, 0, 0, 0, 0) });
+    await program.release();
+  });
+}
+
+function isRefusal(error: unknown, named: string): boolean {
+  return (
+    error instanceof StrataError &&
+    error.code === "INVALID_ARGUMENT" &&
+    error.message.includes(named)
+  );
+}
+
+function floats(shape: readonly number[], ...values: readonly number[]): Value {
+  return { type: "float32", shape, values: Float32Array.from(values) };
+}
+
+function sharedFloats(...values: readonly number[]): Float32Array {
+  const pool = new Float32Array(new SharedArrayBuffer(4 * values.length));
+  pool.set(values);
+  return pool;
+}
