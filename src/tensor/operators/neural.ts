@@ -28,6 +28,7 @@ const meanOperator: Operator = {
 };
 
 export function reduceMean(x: Tensor, axes: readonly number[], keepDimensions = false): Tensor {
+  if (axes.length === 0) return x;
   return only(x.node.graph.apply(meanOperator, [x], { axes, keepDimensions }));
 }
 
@@ -48,6 +49,7 @@ const maxOperator: Operator = {
 };
 
 export function reduceMax(x: Tensor, axes: readonly number[], keepDimensions = false): Tensor {
+  if (axes.length === 0) return x;
   return only(x.node.graph.apply(maxOperator, [x], { axes, keepDimensions }));
 }
 
@@ -101,9 +103,11 @@ const layerNormOperator: Operator = {
       { type: "float32", shape: rows },
     ];
   },
-  gradient(node, [dy]) {
+  gradient(node, [dy, ...ofStatistics]) {
     const [x, gain] = pair("layerNorm", node.inputs);
     const [, mean, inverse] = triple("layerNorm", node.outputs);
+    if (ofStatistics.some((known) => known !== undefined))
+      throw reject("gradient", "layerNorm has no second derivative");
     if (dy === undefined) return [];
     const last = [x.shape.length - 1];
     const rows = x.shape.slice(0, -1).map((_, axis) => axis);

@@ -131,7 +131,9 @@ const concatOperator: Operator = {
     let start = 0;
     return node.inputs.map((input) => {
       const size = at(input.shape, axis);
-      if (dy === undefined || typeof size !== "number") return undefined;
+      if (dy === undefined) return undefined;
+      if (typeof size !== "number")
+        throw reject("gradient", `concat of ${describe(input)} along axis ${axis}`);
       start += size;
       return slice(dy, { axis, start: start - size, end: start });
     });
