@@ -18,7 +18,10 @@ export interface Store {
 export interface Blobs {
   /** Stores the bytes durably and returns their name; storing the same bytes again is cheap. */
   put(bytes: Uint8Array): Promise<Digest>;
-  /** Stores a stream durably. Fails with TOO_LARGE past `bytesMax` and leaves nothing behind. */
+  /**
+   * Stores a stream durably. Fails with TOO_LARGE past `bytesMax`, or with the stream's own error,
+   * and leaves nothing behind.
+   */
   putStream(
     chunks: AsyncIterable<Uint8Array>,
     bytesMax: number,
@@ -67,18 +70,22 @@ export interface VersionTable {
    * NOT_FOUND when the model is gone, ALREADY_EXISTS when the number is taken.
    */
   insert(version: Version, options: { readonly isServed: boolean }): Promise<void>;
-  /** Adds a model with its first version, served at once, in one transaction per call. */
+  /**
+   * Adds models, each with its first version, served at once, in one transaction per call.
+   * ALREADY_EXISTS when one of the ids is taken; then none is added.
+   */
   insertWithModels(
     rows: readonly { readonly model: VirtualModel; readonly version: Version }[],
   ): Promise<void>;
   get(model: string, number: number): Promise<Version | undefined>;
   /** All versions of a model, by number. They vanish with their model. */
   list(model: string): Promise<readonly Version[]>;
-  /** How many versions, of any model, name this blob. */
+  /** How many versions, of any model, and files name this blob; at 0 it may be removed. */
   countBlobUses(blob: Digest): Promise<number>;
 }
 
 export interface EventTable {
+  /** NOT_FOUND when there is no such job; its events vanish with it. */
   append(event: JobEvent): Promise<void>;
   list(job: string, options: PageOptions): Promise<readonly JobEvent[]>;
 }

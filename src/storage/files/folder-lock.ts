@@ -1,0 +1,33 @@
+/**
+ * One process per folder. The lock is SQLite's on a file of its own, which the operating system
+ * drops when the process dies, however it dies; the file `owner` only serves the message.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StrataError, wrapError } from "../../foundation/errors.ts";
+import { openSqlite, sqliteCode } from "./sqlite.ts";
+
+/** Locks the folder until the returned function is called; CONFLICT when another one has it. */
+export function lockFolder(folder: string): () => void {
+  const ownerPath = join(folder, "owner");
+  const lock = openSqlite(join(folder, "lock"));
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+    writeFileSync(ownerPath, String(process.pid));
+  } catch (error) {
+    lock.close();
+    if (!sqliteCode(error).startsWith("SQLITE_BUSY"))
+      throw wrapError(error, "UNAVAILABLE", `Cannot lock "${folder}"`);
+    const state = `process ${ownerOf(ownerPath)} has it open; stop that one first`;
+    throw new StrataError("CONFLICT", `Cannot open store "${folder}": ${state}`);
+  }
+  return () => lock.close();
+}
+
+function ownerOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "(unknown)";
+  }
+}

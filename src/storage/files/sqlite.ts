@@ -1,0 +1,41 @@
+/**
+ * SQLite, by whichever build of better-sqlite3 this machine has. Version 13 carries binaries but
+ * crashes below Node-API 10, so it is never touched there; version 12 is compiled when installed.
+ */
+import { createRequire } from "node:module";
+import type SqliteModule from "better-sqlite3";
+import { StrataError } from "../../foundation/errors.ts";
+
+export type Sqlite = SqliteModule.Database;
+
+/** Opens or makes a database file. A lock of another process fails at once with SQLITE_BUSY. */
+export function openSqlite(path: string): Sqlite {
+  const Database = load();
+  return new Database(path, { timeout: 0 });
+}
+
+/** SQLite's result code of an error, such as `SQLITE_BUSY`; empty when it has none. */
+export function sqliteCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+function load(): typeof SqliteModule {
+  const require = createRequire(import.meta.url);
+  const isNodeApi10 = Number(process.versions["napi"]) >= 10;
+  const names = isNodeApi10 ? ["better-sqlite3-napi10", "better-sqlite3"] : ["better-sqlite3"];
+  const causes: unknown[] = [];
+  for (const name of names) {
+    try {
+      const Database = require(name) as typeof SqliteModule; // Both are better-sqlite3.
+      // The binary is loaded by the first connection only.
+      new Database(":memory:").close();
+      return Database;
+    } catch (error) {
+      causes.push(error);
+    }
+  }
+  const advice = `use Node 22.14 or later, or install a C++ compiler and run "npm rebuild ${names.at(-1)}"`;
+  throw new StrataError("UNSUPPORTED", `Cannot load SQLite: no build of it loads here; ${advice}`, {
+    cause: new AggregateError(causes),
+  });
+}

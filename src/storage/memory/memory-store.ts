@@ -1,0 +1,212 @@
+/**
+ * The store without a disk, for tests and demonstrations. Rows are copied in and out, so that a
+ * caller can change neither what is stored nor what another one reads.
+ */
+import type { BaseModel } from "../../entities/base-model.ts";
+import type { Job, JobEvent } from "../../entities/job.ts";
+import type { TrainingFile } from "../../entities/training-file.ts";
+import type { Version, VirtualModel } from "../../entities/virtual-model.ts";
+import { type Digest, digestOf } from "../../foundation/digest.ts";
+import { checkBlob, checkedStream, pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
+import type {
+  Blobs,
+  Catalog,
+  EventTable,
+  PageOptions,
+  Store,
+  Table,
+  VersionTable,
+} from "../storage.ts";
+
+export function createMemoryStore(): Store {
+  return { blobs: new MemoryBlobs(), catalog: memoryCatalog(), async close() {} };
+}
+
+class MemoryBlobs implements Blobs {
+  readonly #blobs = new Map<Digest, Uint8Array>();
+
+  async put(bytes: Uint8Array): Promise<Digest> {
+    const digest = digestOf(bytes);
+    if (!this.#blobs.has(digest)) this.#blobs.set(digest, bytes.slice());
+    return digest;
+  }
+
+  async putStream(
+    chunks: AsyncIterable<Uint8Array>,
+    bytesMax: number,
+  ): Promise<{ digest: Digest; bytes: number }> {
+    const held: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of checkedStream(chunks, bytesMax)) {
+      bytes += chunk.length;
+      held.push(chunk.slice());
+    }
+    return { digest: await this.put(Buffer.concat(held)), bytes };
+  }
+
+  async get(digest: Digest): Promise<Uint8Array> {
+    return checkBlob(digest, this.#blobs.get(digest)?.slice());
+  }
+
+  async has(digest: Digest): Promise<boolean> {
+    return this.#blobs.has(digest);
+  }
+
+  async *list(): AsyncIterable<Digest> {
+    yield* [...this.#blobs.keys()];
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    this.#blobs.delete(digest);
+  }
+}
+
+function memoryCatalog(): Catalog {
+  const versions = new Map<string, Version[]>();
+  const models = new MemoryTable<VirtualModel>("models", (id) => versions.delete(id));
+  const events = new MemoryTable<JobEvent>("events");
+  const jobs = new MemoryTable<Job>("jobs", (id) => {
+    for (const event of events.rows()) if (event.job === id) events.remove(event.id);
+  });
+  const files = new MemoryTable<TrainingFile>("files");
+  return {
+    bases: new MemoryTable<BaseModel>("bases"),
+    models,
+    versions: new MemoryVersions(versions, models, files),
+    jobs,
+    events: eventTable(events, jobs),
+    files,
+  };
+}
+
+/** A map keeps the order of insertion, which is the order of creation. */
+class MemoryTable<Row extends { readonly id: string }> implements Table<Row> {
+  readonly #name: string;
+  readonly #removed: (id: string) => void;
+  readonly #rows = new Map<string, Row>();
+
+  constructor(name: string, removed: (id: string) => void = () => {}) {
+    this.#name = name;
+    this.#removed = removed;
+  }
+
+  async insert(row: Row): Promise<void> {
+    if (this.#rows.has(row.id)) throw rowTaken(this.#name, row.id);
+    this.put(row);
+  }
+
+  async get(id: string): Promise<Row | undefined> {
+    return structuredClone(this.#rows.get(id));
+  }
+
+  async update(row: Row): Promise<void> {
+    if (!this.#rows.has(row.id)) throw rowMissing(this.#name, row.id);
+    this.put(row);
+  }
+
+  async delete(id: string): Promise<boolean> {
+    return this.remove(id);
+  }
+
+  async list(options: PageOptions): Promise<readonly Row[]> {
+    return this.page(options, () => true);
+  }
+
+  async count(): Promise<number> {
+    return this.#rows.size;
+  }
+
+  put(row: Row): void {
+    this.#rows.set(row.id, structuredClone(row));
+  }
+
+  has(id: string): boolean {
+    return this.#rows.has(id);
+  }
+
+  rows(): readonly Row[] {
+    return [...this.#rows.values()];
+  }
+
+  remove(id: string): boolean {
+    this.#removed(id);
+    return this.#rows.delete(id);
+  }
+
+  page(options: PageOptions, isWanted: (row: Row) => boolean): readonly Row[] {
+    const rows = this.rows().filter(isWanted);
+    if (options.descending === true) rows.reverse();
+    const { after } = options;
+    const start = after === undefined ? 0 : rows.findIndex((row) => row.id === after) + 1;
+    if (after !== undefined && start === 0) throw pageStartMissing(this.#name, after);
+    return structuredClone(rows.slice(start, start + options.limit));
+  }
+}
+
+class MemoryVersions implements VersionTable {
+  readonly #versions: Map<string, Version[]>;
+  readonly #models: MemoryTable<VirtualModel>;
+  readonly #files: MemoryTable<TrainingFile>;
+
+  constructor(
+    versions: Map<string, Version[]>,
+    models: MemoryTable<VirtualModel>,
+    files: MemoryTable<TrainingFile>,
+  ) {
+    this.#versions = versions;
+    this.#models = models;
+    this.#files = files;
+  }
+
+  async insert(version: Version, options: { readonly isServed: boolean }): Promise<void> {
+    const model = this.#models.rows().find(({ id }) => id === version.model);
+    if (model === undefined) throw rowMissing("models", version.model);
+    const versions = this.#versions.get(version.model) ?? [];
+    if (versions.some(({ number }) => number === version.number))
+      throw rowTaken("versions", `${version.model}@${version.number}`);
+    const sorted = [...versions, structuredClone(version)];
+    this.#versions.set(
+      version.model,
+      sorted.toSorted((left, right) => left.number - right.number),
+    );
+    if (options.isServed) this.#models.put({ ...model, servedVersion: version.number });
+  }
+
+  async insertWithModels(
+    rows: readonly { readonly model: VirtualModel; readonly version: Version }[],
+  ): Promise<void> {
+    const ids = new Set(rows.map(({ model }) => model.id));
+    if (ids.size < rows.length || rows.some(({ model }) => this.#models.has(model.id)))
+      throw rowTaken("models", "one of the new ids");
+    for (const { model, version } of rows) {
+      this.#models.put({ ...model, servedVersion: version.number });
+      this.#versions.set(model.id, [structuredClone(version)]);
+    }
+  }
+
+  async get(model: string, number: number): Promise<Version | undefined> {
+    const versions = this.#versions.get(model) ?? [];
+    return structuredClone(versions.find((version) => version.number === number));
+  }
+
+  async list(model: string): Promise<readonly Version[]> {
+    return structuredClone(this.#versions.get(model) ?? []);
+  }
+
+  async countBlobUses(blob: Digest): Promise<number> {
+    const named = [...[...this.#versions.values()].flat(), ...this.#files.rows()];
+    return named.filter((row) => row.blob === blob).length;
+  }
+}
+
+function eventTable(events: MemoryTable<JobEvent>, jobs: MemoryTable<Job>): EventTable {
+  return {
+    async append(event) {
+      if (!jobs.has(event.job)) throw rowMissing("jobs", event.job);
+      await events.insert(event);
+    },
+    async list(job, options) {
+      return events.page(options, (event) => event.job === job);
+    },
+  };
+}
