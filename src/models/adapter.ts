@@ -4,7 +4,7 @@
  * so that adapters of a lower rank are padded with zeros at the end, which changes nothing.
  */
 import type { EncoderConfig } from "../entities/base-model.ts";
-import { type Dimension, type Shape } from "../tensor/dimension.ts";
+import type { Dimension, Shape } from "../tensor/dimension.ts";
 import { add, gelu } from "../tensor/operators/elementwise.ts";
 import { matmul } from "../tensor/operators/matmul.ts";
 import { reshape } from "../tensor/operators/shape.ts";

@@ -17,10 +17,12 @@ export interface LoadOptions {
   readonly constants?: ReadonlyMap<string, TypedValues>;
   /**
    * Inputs that keep their value between runs, by name: each is replaced after a run by the output
-   * that is named here, which is then not among the results.
+   * that is named here, which is then not among the results; null keeps it until it is written.
    */
-  readonly state?: Readonly<Record<string, string>>;
+  readonly state?: StateNames;
 }
+
+export type StateNames = Readonly<Record<string, string | null>>;
 
 export interface Program {
   /**

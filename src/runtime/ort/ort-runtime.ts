@@ -4,7 +4,7 @@ import { StrataError } from "../../foundation/errors.ts";
 import { toOnnx } from "../../tensor/onnx/to-onnx.ts";
 import type { Graph, TensorType } from "../../tensor/tensor.ts";
 import { bindFeeds } from "../feeds.ts";
-import type { Feeds, LoadOptions, Program, Results, Runtime } from "../runtime.ts";
+import type { Feeds, LoadOptions, Program, Results, Runtime, StateNames } from "../runtime.ts";
 import { type OrtCommand, type OrtOptions, type OrtReply, transfers } from "./protocol.ts";
 
 interface Pending {
@@ -72,7 +72,7 @@ export class OrtRuntime implements Runtime {
 interface OrtProgramOptions {
   readonly program: number;
   readonly inputs: ReadonlyMap<string, TensorType>;
-  readonly state: Readonly<Record<string, string>>;
+  readonly state: StateNames;
   ask(command: OrtCommand, buffers: readonly ArrayBufferLike[]): Promise<Results>;
 }
 

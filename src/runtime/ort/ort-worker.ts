@@ -7,14 +7,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { present } from "../../foundation/assert.ts";
 import type { DataType, TypedValues } from "../../tensor/tensor.ts";
-import { type Feeds, gatherRows, type Results, type Value } from "../runtime.ts";
+import { type Feeds, gatherRows, type Results, type StateNames, type Value } from "../runtime.ts";
 import { type OrtCommand, type OrtOptions, type OrtReply, type OrtRequest, transfers } from "./protocol.ts";
 
 interface Loaded {
   readonly session: InferenceSession;
   readonly outputs: readonly string[];
-  /** State input -> output that replaces it. */
-  readonly state: Readonly<Record<string, string>>;
+  readonly state: StateNames;
   readonly values: Map<string, Tensor>;
 }
 
@@ -84,6 +83,7 @@ async function run(program: Loaded, feeds: Feeds): Promise<Results> {
   const outputs = await program.session.run(inputs, program.outputs);
   const kept = new Set<string>();
   for (const [input, output] of Object.entries(program.state)) {
+    if (output === null) continue;
     program.values.set(input, present(outputs[output], "A state output is an output"));
     kept.add(output);
   }

@@ -1,5 +1,5 @@
 /** Messages between the main thread and the worker that owns the ONNX Runtime sessions. */
-import type { Feeds, Results } from "../runtime.ts";
+import type { Feeds, Results, StateNames } from "../runtime.ts";
 
 export interface OrtOptions {
   /** Threads of one run. 1 runs in the worker itself. */
@@ -14,7 +14,7 @@ export type OrtCommand =
       readonly program: number;
       readonly model: Uint8Array;
       readonly outputs: readonly string[];
-      readonly state: Readonly<Record<string, string>>;
+      readonly state: StateNames;
     }
   | { readonly kind: "run"; readonly program: number; readonly feeds: Feeds }
   | { readonly kind: "write"; readonly program: number; readonly feeds: Feeds }

@@ -1,0 +1,152 @@
+/**
+ * Training steps as graphs: forward, backward, clipping, schedule and AdamW in one. What is learned
+ * and its AdamW state are inputs that each step replaces (`state` of a program).
+ */
+import type { EncoderConfig, Precision } from "../entities/base-model.ts";
+import { gradient } from "../tensor/gradient.ts";
+import { div, max, mul, scalarOf } from "../tensor/operators/elementwise.ts";
+import { crossEntropy } from "../tensor/operators/neural.ts";
+import { reduceSum, reshape } from "../tensor/operators/shape.ts";
+import { adamW, clipByGlobalNorm, linearSchedule } from "../tensor/optimizer.ts";
+import { Graph, type Tensor } from "../tensor/tensor.ts";
+import { sharedAdapter } from "./adapter.ts";
+import { type EncoderScope, sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
+import { pool, sharedHead } from "./head.ts";
+
+/** What is learned: adapters and head over a frozen base, or everything. */
+export type TrainingMethod = "adapter" | "full";
+
+export interface TrainingGraphOptions {
+  readonly config: EncoderConfig;
+  /** Of the frozen linears; `full` trains in fp32. */
+  readonly precision: Precision;
+  readonly method: TrainingMethod;
+  /** Start from token ids, or from the shallow part's states that were kept. */
+  readonly source: "ids" | "states";
+}
+
+export interface StepGraph {
+  readonly graph: Graph;
+  /** Names of the learned inputs. */
+  readonly learned: readonly string[];
+  /** For `LoadOptions.state`. */
+  readonly state: Readonly<Record<string, string | null>>;
+}
+
+const weightDecay = 0.01;
+const gradientNormMax = 1;
+
+/**
+ * Inputs besides the source's: `isCls [batch]`, `targets [batch, labels]` (distributions),
+ * `exampleWeights [batch]`, and the scalars `learningRate`, `step` (from 1), `stepCount`,
+ * `warmupCount`. Output: `loss`, the weighted mean of the cross-entropies.
+ */
+export function stepGraph(options: TrainingGraphOptions): StepGraph {
+  const { graph, logits } = forward(options);
+  const { method } = options;
+  const learned = [...graph.inputs].filter(([name]) => isLearned(name, method));
+  const loss = lossOf(graph, logits);
+  graph.output("loss", loss);
+  const scalar = (name: string): Tensor => graph.input(name, "float32", []);
+  const [peak, step] = [scalar("learningRate"), scalar("step")];
+  const [stepCount, warmupCount] = [scalar("stepCount"), scalar("warmupCount")];
+  const learningRate = linearSchedule(step, { peak, stepCount, warmupCount });
+  const parameters = learned.map(([, parameter]) => parameter);
+  const gradients = clipByGlobalNorm(gradient(loss, parameters), gradientNormMax);
+  const state: Record<string, string> = {};
+  for (const [index, [name, parameter]] of learned.entries()) {
+    const moment = (part: string): Tensor =>
+      graph.input(`${name}.${part}`, "float32", parameter.shape);
+    const update = adamW(
+      parameter,
+      {
+        mean: moment("mean"),
+        square: moment("square"),
+        gradient: gradients[index] ?? scalarOf(parameter, 0),
+      },
+      { learningRate, step, weightDecay: isDecayed(name) ? weightDecay : 0 },
+    );
+    for (const [key, tensor] of [
+      [name, update.parameter],
+      [`${name}.mean`, update.mean],
+      [`${name}.square`, update.square],
+    ] as const) {
+      graph.output(`next.${key}`, tensor);
+      state[key] = `next.${key}`;
+    }
+  }
+  return { graph, learned: learned.map(([name]) => name), state };
+}
+
+/** The same forward pass for evaluation: output `logits [batch, labels]`. */
+export function logitsGraph(options: TrainingGraphOptions): StepGraph {
+  const { graph, logits } = forward(options);
+  graph.output("logits", logits);
+  const learned = [...graph.inputs.keys()].filter((name) => isLearned(name, options.method));
+  return { graph, learned, state: Object.fromEntries(learned.map((name) => [name, null])) };
+}
+
+/** Output `pooled [batch, hidden]` of the base alone, from kept states or from ids. */
+export function pooledGraph(options: Omit<TrainingGraphOptions, "method">): Graph {
+  const graph = new Graph();
+  graph.output("pooled", encode(graph, { ...options, method: "full" }));
+  return graph;
+}
+
+function forward(options: TrainingGraphOptions): {
+  readonly graph: Graph;
+  readonly logits: Tensor;
+} {
+  const graph = new Graph();
+  return { graph, logits: sharedHead(graph, encode(graph, options)) };
+}
+
+/** One vector per sequence. */
+function encode(graph: Graph, options: TrainingGraphOptions): Tensor {
+  const { config, precision, method, source } = options;
+  const scope = (isDifferentiated: boolean): EncoderScope => ({
+    graph,
+    config,
+    precision,
+    isDifferentiated,
+  });
+  const { state, lengths } = startOf(graph, { config, source, scope: scope(false) });
+  const adapter = method === "adapter" ? sharedAdapter(graph, config) : undefined;
+  const sequence = "sequence";
+  const isCls = graph.input("isCls", "bool", ["batch"]);
+  const top = upperPart(scope(method === "adapter"), { state, lengths, sequence }, adapter);
+  return pool({ state: top, lengths, sequence, isCls });
+}
+
+function startOf(
+  graph: Graph,
+  options: Pick<TrainingGraphOptions, "config" | "source"> & { readonly scope: EncoderScope },
+): { readonly state: Tensor; readonly lengths: Tensor } {
+  if (options.source === "ids") {
+    const inputs = sequenceInputs(graph);
+    return { state: shallowPart(options.scope, inputs), lengths: inputs.lengths };
+  }
+  const { hiddenSize } = options.config;
+  const states = graph.input("states", "float32", ["batch", "sequence", hiddenSize]);
+  const lengths = graph.input("lengths", "int64", ["batch"]);
+  return { state: reshape(states, ["batch*sequence", hiddenSize]), lengths };
+}
+
+function lossOf(graph: Graph, logits: Tensor): Tensor {
+  const targets = graph.input("targets", "float32", logits.shape);
+  const weights = graph.input("exampleWeights", "float32", logits.shape.slice(0, 1));
+  const total = max(reduceSum(weights, [0]), graph.scalar(1e-6));
+  return div(reduceSum(mul(crossEntropy(logits, targets), weights), [0]), total);
+}
+
+const learnedByTask = /^(adapter|head)\./;
+const learnedByAll = /^(adapter|head|layer|embeddings)\./;
+
+function isLearned(name: string, method: TrainingMethod): boolean {
+  return (method === "full" ? learnedByAll : learnedByTask).test(name);
+}
+
+/** Biases and normalisation gains are not decayed, as is usual. */
+function isDecayed(name: string): boolean {
+  return !name.endsWith(".bias") && !name.endsWith(".gain");
+}

@@ -1,0 +1,256 @@
+/**
+ * The training loop: epochs of shuffled batches, an evaluation on dev after each, early stopping,
+ * and the best epoch's weights as the result. Same data, options and seed give the same weights.
+ */
+import type { Pooling } from "../entities/base-model.ts";
+import { present } from "../foundation/assert.ts";
+import { SeededRandom } from "../foundation/random.ts";
+import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
+import { headTensors } from "../models/head.ts";
+import type { TrainingMethod } from "../models/training-graph.ts";
+import type { Results, Value } from "../runtime/runtime.ts";
+import type { Head } from "./ridge.ts";
+import {
+  type Batch,
+  type BatchShape,
+  evaluationShape,
+  type Sequences,
+  shuffledBatches,
+  sortedBatches,
+  sourceFeeds,
+} from "./sequences.ts";
+import type { LearningProgram, TrainingBase } from "./training-base.ts";
+
+export interface FitTask {
+  readonly train: Sequences;
+  readonly dev: Sequences;
+  readonly labelCount: number;
+  readonly pooling: Pooling;
+  /** Where the head starts. */
+  readonly head: Head;
+}
+
+export interface FitOptions {
+  readonly method: TrainingMethod;
+  readonly rank: number;
+  readonly learningRate: number;
+  readonly epochCount: number;
+  readonly batchSize: number;
+  /** Epochs without a better dev accuracy after which it stops. */
+  readonly patience: number;
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: FitProgress) => void;
+}
+
+export interface FitProgress {
+  readonly epoch: number;
+  readonly step: number;
+  readonly stepCount: number;
+  /** Mean since the last report. */
+  readonly loss: number;
+  /** After the last step of an epoch. */
+  readonly devAccuracy?: number;
+}
+
+export interface Fitted {
+  /** By name; see `adapterTensors` and `headTensors`, and all of the base's for `full`. */
+  readonly tensors: ReadonlyMap<string, Value>;
+  readonly devAccuracy: number;
+  readonly epochCount: number;
+  readonly trainedTokenCount: number;
+}
+
+/** A padded batch costs by its tokens: a batch of long sequences is cut into smaller ones. */
+const batchTokensMax = 2048;
+const warmupShare = 0.1;
+
+export async function fit(
+  base: TrainingBase,
+  task: FitTask,
+  options: FitOptions,
+): Promise<Fitted> {
+  const { method, epochCount, patience, seed } = options;
+  const source = task.train.states === undefined || method === "full" ? "ids" : "states";
+  const step = await base.step({ method, source });
+  const logits = await base.logits({ method, source });
+  await step.program.write(initialState(base, step, { task, options }));
+  const run = new Run({ base, task, options, step, source });
+  let best: Fitted | undefined;
+  for (let epoch = 1; epoch <= epochCount; epoch++) {
+    await run.epoch(epoch, new SeededRandom(seed, epoch));
+    const learned = await step.program.read([...step.learned.keys()]);
+    const devAccuracy = await accuracyOn(base, logits, { task, learned, source, method });
+    run.report(epoch, devAccuracy);
+    if (best === undefined || devAccuracy > best.devAccuracy)
+      best = {
+        tensors: new Map(Object.entries(learned)),
+        devAccuracy,
+        epochCount: epoch,
+        trainedTokenCount: 0,
+      };
+    else if (epoch - best.epochCount >= patience) break;
+  }
+  return { ...present(best, "at least one epoch ran"), trainedTokenCount: run.tokenCount };
+}
+
+interface RunOptions {
+  readonly base: TrainingBase;
+  readonly task: FitTask;
+  readonly options: FitOptions;
+  readonly step: LearningProgram;
+  readonly source: "ids" | "states";
+}
+
+/** Counts steps and losses over the epochs of one fit. */
+class Run {
+  tokenCount = 0;
+  readonly #options: RunOptions;
+  readonly #stepCount: number;
+  #step = 0;
+  #lossSum = 0;
+  #lossCount = 0;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    const { task } = options;
+    const perEpoch = shuffledBatches(task.train, this.#shape(), new SeededRandom(0)).length;
+    this.#stepCount = perEpoch * options.options.epochCount;
+  }
+
+  async epoch(epoch: number, random: SeededRandom): Promise<void> {
+    const { task, options, step } = this.#options;
+    for (const batch of shuffledBatches(task.train, this.#shape(), random)) {
+      options.signal?.throwIfAborted();
+      this.#step += 1;
+      const { loss } = await step.program.run(this.#feeds(batch));
+      this.#lossSum += Number(loss?.values[0]);
+      this.#lossCount += 1;
+      for (const index of batch) this.tokenCount += task.train.ids[index]?.length ?? 0;
+      if (this.#step % 10 === 0) this.report(epoch);
+    }
+  }
+
+  report(epoch: number, devAccuracy?: number): void {
+    this.#options.options.onProgress?.({
+      epoch,
+      step: this.#step,
+      stepCount: this.#stepCount,
+      loss: this.#lossSum / Math.max(1, this.#lossCount),
+      ...(devAccuracy === undefined ? {} : { devAccuracy }),
+    });
+    this.#lossSum = 0;
+    this.#lossCount = 0;
+  }
+
+  #shape(): BatchShape {
+    return { sequencesMax: this.#options.options.batchSize, tokensMax: batchTokensMax };
+  }
+
+  #feeds(batch: Batch): Record<string, Value> {
+    const { base, task, options, source } = this.#options;
+    const { labelCount, pooling, train } = task;
+    const targets = new Float32Array(batch.length * labelCount);
+    for (const [row, index] of batch.entries())
+      targets[row * labelCount + (train.labels[index] ?? 0)] = 1;
+    const { hiddenSize } = base.checkpoint.config;
+    const weights = new Float32Array(batch.length).fill(1);
+    return {
+      ...sourceFeeds(sourceOf(train, source), batch, { pooling, hiddenSize }),
+      targets: { type: "float32", shape: [batch.length, labelCount], values: targets },
+      exampleWeights: { type: "float32", shape: [batch.length], values: weights },
+      learningRate: scalar(options.learningRate),
+      step: scalar(this.#step),
+      stepCount: scalar(this.#stepCount),
+      warmupCount: scalar(Math.ceil(this.#stepCount * warmupShare)),
+    };
+  }
+}
+
+/** Weights to start from, and zeros for AdamW's means. */
+function initialState(
+  base: TrainingBase,
+  step: LearningProgram,
+  { task, options }: { readonly task: FitTask; readonly options: FitOptions },
+): Record<string, Value> {
+  const { config } = base.checkpoint;
+  const tensors: readonly LearnedTensor[] = [
+    ...(options.method === "adapter" ? adapterTensors(config, options.rank) : []),
+    ...headTensors(config, task.labelCount),
+  ];
+  const state: Record<string, Value> = {};
+  const set = (name: string, shape: readonly number[], values: Float32Array): void => {
+    const zeros = (): Float32Array => new Float32Array(values.length);
+    state[name] = { type: "float32", shape, values };
+    state[`${name}.mean`] = { type: "float32", shape, values: zeros() };
+    state[`${name}.square`] = { type: "float32", shape, values: zeros() };
+  };
+  for (const [index, { name, shape }] of tensors.entries())
+    set(name, shape, initialValues(name, shape, { head: task.head, seed: options.seed, index }));
+  for (const [name, shape] of step.learned) {
+    const values = base.weights.get(name);
+    // The base's weights have no open dimensions.
+    if (values instanceof Float32Array) set(name, shape.map(Number), values.slice());
+  }
+  return state;
+}
+
+/** The head as given; adapters start as the identity: a small random `down`, and `up` of zeros. */
+function initialValues(
+  name: string,
+  shape: readonly number[],
+  { head, seed, index }: { readonly head: Head; readonly seed: number; readonly index: number },
+): Float32Array {
+  if (name === "head.weight") return head.weight.slice();
+  if (name === "head.bias") return head.bias.slice();
+  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  if (!name.endsWith(".down")) return values;
+  const random = new SeededRandom(seed, 0x10000 + index);
+  return values.map(() => 0.02 * random.normal());
+}
+
+async function accuracyOn(
+  base: TrainingBase,
+  { program, learned: names }: LearningProgram,
+  options: {
+    readonly task: FitTask;
+    readonly learned: Results;
+    readonly source: "ids" | "states";
+    readonly method: TrainingMethod;
+  },
+): Promise<number> {
+  const { task, learned, source } = options;
+  const { dev, labelCount, pooling } = task;
+  // Buffers are handed over, and the originals are kept as the result.
+  const copies = [...names.keys()].map((name) => {
+    const value = present(learned[name], "all learned values were read");
+    return [name, { ...value, values: value.values.slice() }] as const;
+  });
+  await program.write(Object.fromEntries(copies));
+  const { hiddenSize } = base.checkpoint.config;
+  let rightCount = 0;
+  for (const batch of sortedBatches(dev.ids, evaluationShape)) {
+    const feeds = sourceFeeds(sourceOf(dev, source), batch, { pooling, hiddenSize });
+    const { logits } = await program.run(feeds);
+    const scores = present(logits, "the graph's output").values as Float32Array; // float32 output
+    for (const [row, index] of batch.entries()) {
+      const predicted = argmax(scores.subarray(row * labelCount, (row + 1) * labelCount));
+      if (predicted === dev.labels[index]) rightCount += 1;
+    }
+  }
+  return rightCount / Math.max(1, dev.ids.length);
+}
+
+export function argmax(values: Float32Array): number {
+  let best = 0;
+  for (const [index, value] of values.entries()) if (value > (values[best] ?? 0)) best = index;
+  return best;
+}
+
+function sourceOf(sequences: Sequences, source: "ids" | "states"): Sequences {
+  return source === "ids" ? { ...sequences, states: undefined } : sequences;
+}
+
+function scalar(value: number): Value {
+  return { type: "float32", shape: [], values: Float32Array.of(value) };
+}

@@ -1,0 +1,105 @@
+/** The instant head: closed form on the base's pooled features, its λ and temperature chosen on dev. */
+import type { Pooling } from "../entities/base-model.ts";
+import { present } from "../foundation/assert.ts";
+import { evaluationShape, type Sequences, sortedBatches, sourceFeeds } from "./sequences.ts";
+import {
+  type Head,
+  type LabelledFeatures,
+  ridgeSystem,
+  scoresOf,
+  solveRidge,
+} from "./ridge.ts";
+import type { TrainingBase } from "./training-base.ts";
+
+export interface InstantHead {
+  readonly head: Head;
+  /** In [0, 1]. */
+  readonly devAccuracy: number;
+}
+
+const lambdas = [1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1] as const;
+/** Factors of the scores before the softmax: least squares leaves them in about [0, 1]. */
+const inverseTemperatures = [1, 2, 4, 6, 8, 12, 16, 24] as const;
+
+export async function fitInstantHead(
+  base: TrainingBase,
+  task: {
+    readonly train: Sequences;
+    readonly dev: Sequences;
+    readonly labelCount: number;
+    readonly pooling: Pooling;
+  },
+  signal?: AbortSignal,
+): Promise<InstantHead> {
+  const { train, dev, labelCount, pooling } = task;
+  const trainFeatures = await pooledFeatures(base, train, { pooling, signal });
+  const devFeatures = await pooledFeatures(base, dev, { pooling, signal });
+  const system = ridgeSystem(trainFeatures, labelCount);
+  const candidates = lambdas.map((lambda) => {
+    const head = solveRidge(system, lambda);
+    const scores = scoresOf(devFeatures, head);
+    const fits = inverseTemperatures.map((factor) => ({
+      factor,
+      ...measure(scores, { labels: devFeatures.labels, factor }),
+    }));
+    return { head, ...best(fits) };
+  });
+  const { head, factor, accuracy } = best(candidates);
+  return { head: scaled(head, factor), devAccuracy: accuracy };
+}
+
+/** The base's pooled vector of each sequence. */
+export async function pooledFeatures(
+  base: TrainingBase,
+  sequences: Sequences,
+  options: { readonly pooling: Pooling; readonly signal?: AbortSignal | undefined },
+): Promise<LabelledFeatures> {
+  const { hiddenSize: width } = base.checkpoint.config;
+  const { pooling, signal } = options;
+  const program = await base.pooled(sequences.states === undefined ? "ids" : "states");
+  const features = new Float32Array(sequences.ids.length * width);
+  for (const batch of sortedBatches(sequences.ids, evaluationShape)) {
+    signal?.throwIfAborted();
+    const feeds = sourceFeeds(sequences, batch, { pooling, hiddenSize: width });
+    const { pooled } = await program.run(feeds);
+    const rows = present(pooled, "the graph's output").values as Float32Array; // float32 output
+    for (const [row, index] of batch.entries())
+      features.set(rows.subarray(row * width, (row + 1) * width), index * width);
+  }
+  return { features, labels: sequences.labels, width };
+}
+
+interface Fit {
+  readonly accuracy: number;
+  /** Mean negative log-likelihood. */
+  readonly loss: number;
+}
+
+/** The more accurate; among equals the one with the lower loss. */
+function best<F extends Fit>(fits: readonly F[]): F {
+  return fits.reduce((a, b) =>
+    b.accuracy > a.accuracy || (b.accuracy === a.accuracy && b.loss < a.loss) ? b : a,
+  );
+}
+
+function measure(
+  scores: Float32Array,
+  { labels, factor }: { readonly labels: Int32Array; readonly factor: number },
+): Fit {
+  const width = scores.length / Math.max(1, labels.length);
+  let rightCount = 0;
+  let loss = 0;
+  for (const [index, label] of labels.entries()) {
+    const row = scores.subarray(index * width, (index + 1) * width);
+    const highest = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    if (row[label] === highest) rightCount += 1;
+    const total = row.reduce((sum, score) => sum + Math.exp(factor * (score - highest)), 0);
+    loss += Math.log(total) - factor * ((row[label] ?? 0) - highest);
+  }
+  const count = Math.max(1, labels.length);
+  return { accuracy: rightCount / count, loss: loss / count };
+}
+
+function scaled({ weight, bias }: Head, factor: number): Head {
+  return { weight: weight.map((w) => w * factor), bias: bias.map((b) => b * factor) };
+}

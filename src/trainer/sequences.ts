@@ -1,0 +1,137 @@
+/** Tokenised examples, in the forms that the training graphs read. */
+import type { Pooling } from "../entities/base-model.ts";
+import { present } from "../foundation/assert.ts";
+import { permutation, type Random } from "../foundation/random.ts";
+import type { Value } from "../runtime/runtime.ts";
+import type { TrainingBase } from "./training-base.ts";
+
+export interface Sequences {
+  readonly ids: readonly Int32Array[];
+  /** Index of the label of each sequence. */
+  readonly labels: Int32Array;
+  /** The shallow part's states of each sequence, `[tokens, hidden]`, where they are kept. */
+  readonly states: readonly Float32Array[] | undefined;
+}
+
+/** Indices of the sequences that run together. */
+export type Batch = readonly number[];
+
+export interface BatchShape {
+  readonly sequencesMax: number;
+  /** Sequences times the longest one's tokens. */
+  readonly tokensMax: number;
+}
+
+/** How many batches are sorted by length together: enough for little padding, few enough for chance. */
+const sortedBatchCount = 16;
+
+/** Batches of one epoch in random order; within each, lengths are alike. */
+export function shuffledBatches(
+  { ids }: Sequences,
+  shape: BatchShape,
+  random: Random,
+): readonly Batch[] {
+  const order = [...permutation(ids.length, random)];
+  const batches: Batch[] = [];
+  const groupSize = shape.sequencesMax * sortedBatchCount;
+  for (let start = 0; start < order.length; start += groupSize)
+    batches.push(...packed(ids, order.slice(start, start + groupSize), shape));
+  return [...permutation(batches.length, random)].map((index) =>
+    present(batches[index], "a permutation of the batches"),
+  );
+}
+
+/** Batches over all sequences by length, for runs in which order does not matter. */
+export function sortedBatches(ids: readonly Int32Array[], shape: BatchShape): readonly Batch[] {
+  return packed(ids, [...ids.keys()], shape);
+}
+
+function packed(
+  ids: readonly Int32Array[],
+  members: readonly number[],
+  { sequencesMax, tokensMax }: BatchShape,
+): readonly Batch[] {
+  const lengthOf = (index: number): number => ids[index]?.length ?? 0;
+  const batches: number[][] = [];
+  let current: number[] = [];
+  for (const index of members.toSorted((a, b) => lengthOf(a) - lengthOf(b))) {
+    const isFull = current.length === sequencesMax;
+    if (isFull || (current.length > 0 && lengthOf(index) * (current.length + 1) > tokensMax)) {
+      batches.push(current);
+      current = [];
+    }
+    current.push(index);
+  }
+  if (current.length > 0) batches.push(current);
+  return batches;
+}
+
+type Feed = Readonly<Record<string, Value>>;
+
+/** `ids` or `states`, `lengths` and `isCls` of a batch, padded to its longest sequence. */
+export function sourceFeeds(
+  { ids, states }: Pick<Sequences, "ids" | "states">,
+  batch: Batch,
+  { pooling, hiddenSize }: { readonly pooling: Pooling; readonly hiddenSize: number },
+): Feed {
+  const rows = batch.map((index) => present(ids[index], "a batch indexes the sequences"));
+  const sequence = rows.reduce((longest, { length }) => Math.max(longest, length), 1);
+  const count = batch.length;
+  const source =
+    states === undefined
+      ? idsFeed(rows, sequence)
+      : statesFeed(
+          batch.map((index) => present(states[index], "one state per sequence")),
+          { sequence, hiddenSize },
+        );
+  const isCls = new Uint8Array(count).fill(pooling === "cls" ? 1 : 0);
+  const lengths = BigInt64Array.from(rows, ({ length }) => BigInt(length));
+  return {
+    ...source,
+    lengths: { type: "int64", shape: [count], values: lengths },
+    isCls: { type: "bool", shape: [count], values: isCls },
+  };
+}
+
+function idsFeed(rows: readonly Int32Array[], sequence: number): Feed {
+  const values = new Int32Array(rows.length * sequence);
+  for (const [index, row] of rows.entries()) values.set(row, index * sequence);
+  return { ids: { type: "int32", shape: [rows.length, sequence], values } };
+}
+
+function statesFeed(
+  rows: readonly Float32Array[],
+  { sequence, hiddenSize }: { readonly sequence: number; readonly hiddenSize: number },
+): Feed {
+  const values = new Float32Array(rows.length * sequence * hiddenSize);
+  for (const [index, row] of rows.entries()) values.set(row, index * sequence * hiddenSize);
+  const shape = [rows.length, sequence, hiddenSize];
+  return { states: { type: "float32", shape, values } };
+}
+
+/** Runs the shallow part over all sequences and keeps the states. */
+export async function shallowStates(
+  base: TrainingBase,
+  ids: readonly Int32Array[],
+  signal?: AbortSignal,
+): Promise<readonly Float32Array[]> {
+  const { hiddenSize } = base.checkpoint.config;
+  const program = await base.shallow();
+  const states: Float32Array[] = Array.from({ length: ids.length });
+  for (const batch of sortedBatches(ids, evaluationShape)) {
+    signal?.throwIfAborted();
+    const feeds = sourceFeeds({ ids, states: undefined }, batch, { pooling: "mean", hiddenSize });
+    const { isCls: _, ...sources } = feeds;
+    const { state } = await program.run(sources);
+    const { shape, values } = present(state, "the graph's output");
+    const rowLength = (shape[1] ?? 0) * hiddenSize;
+    for (const [row, index] of batch.entries()) {
+      const length = (ids[index]?.length ?? 0) * hiddenSize;
+      states[index] = (values as Float32Array) // the graph's output is float32
+        .slice(row * rowLength, row * rowLength + length);
+    }
+  }
+  return states;
+}
+
+export const evaluationShape: BatchShape = { sequencesMax: 64, tokensMax: 1024 };

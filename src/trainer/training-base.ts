@@ -1,0 +1,100 @@
+/**
+ * A base model made ready for training: the programs of its training graphs, loaded once each and
+ * shared by all jobs, since labels and ranks are open dimensions of the graphs.
+ */
+import type { Precision } from "../entities/base-model.ts";
+import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
+import type { Checkpoint } from "../checkpoints/checkpoints.ts";
+import { shallowGraph } from "../models/serving-graph.ts";
+import {
+  logitsGraph,
+  pooledGraph,
+  type StepGraph,
+  stepGraph,
+  type TrainingGraphOptions,
+} from "../models/training-graph.ts";
+import type { Program, Runtime } from "../runtime/runtime.ts";
+import type { Shape } from "../tensor/dimension.ts";
+import type { Graph } from "../tensor/tensor.ts";
+
+export interface LearningProgram {
+  readonly program: Program;
+  /** Learned inputs by name, with their shapes. */
+  readonly learned: ReadonlyMap<string, Shape>;
+}
+
+type Method = Pick<TrainingGraphOptions, "method" | "source">;
+
+export class TrainingBase {
+  readonly checkpoint: Checkpoint;
+  readonly weights: BaseWeights;
+  /** Of the frozen linears: the precision that serves. */
+  readonly precision: Precision;
+  readonly #runtime: Runtime;
+  readonly #programs = new Map<string, Promise<LearningProgram>>();
+
+  constructor(options: {
+    readonly checkpoint: Checkpoint;
+    readonly weights: BaseWeights;
+    readonly precision: Precision;
+    readonly runtime: Runtime;
+  }) {
+    this.checkpoint = options.checkpoint;
+    this.weights = options.weights;
+    this.precision = options.precision;
+    this.#runtime = options.runtime;
+  }
+
+  /** One training step; its learned values and their AdamW state are state inputs. */
+  step(method: Method): Promise<LearningProgram> {
+    return this.#program(`step ${method.method} ${method.source}`, () =>
+      stepGraph(this.#options(method)),
+    );
+  }
+
+  /** Scores of the labels; the learned values are state inputs. */
+  logits(method: Method): Promise<LearningProgram> {
+    return this.#program(`logits ${method.method} ${method.source}`, () =>
+      logitsGraph(this.#options(method)),
+    );
+  }
+
+  /** One vector per text, of the base alone. */
+  async pooled(source: "ids" | "states"): Promise<Program> {
+    const { precision } = this;
+    const { config } = this.checkpoint;
+    const make = (): StepGraph => plain(pooledGraph({ config, precision, source }));
+    return (await this.#program(`pooled ${source}`, make)).program;
+  }
+
+  /** The hidden state between the shallow and the upper part. */
+  async shallow(): Promise<Program> {
+    const make = (): StepGraph => plain(shallowGraph(this.checkpoint.config, this.precision));
+    return (await this.#program("shallow", make)).program;
+  }
+
+  #options({ method, source }: Method): TrainingGraphOptions {
+    const precision = method === "full" ? "fp32" : this.precision;
+    return { config: this.checkpoint.config, precision, method, source };
+  }
+
+  #program(key: string, make: () => StepGraph): Promise<LearningProgram> {
+    const known = this.#programs.get(key);
+    if (known !== undefined) return known;
+    const loading = this.#load(make());
+    this.#programs.set(key, loading);
+    return loading;
+  }
+
+  async #load({ graph, learned, state }: StepGraph): Promise<LearningProgram> {
+    const constants = constantsOf(graph, this.weights);
+    for (const name of learned) constants.delete(name);
+    const program = await this.#runtime.load(graph, { constants, state });
+    const shapes = learned.map((name) => [name, graph.inputs.get(name)?.shape ?? []] as const);
+    return { program, learned: new Map(shapes) };
+  }
+}
+
+function plain(graph: Graph): StepGraph {
+  return { graph, learned: [], state: {} };
+}
