@@ -65,6 +65,8 @@ export function wrapError(error: unknown, code: ErrorCode, action: string): Stra
   return new StrataError(code, `${action}: ${state}`, { cause: error });
 }
 
+// A row of the table above reads as a row.
+// oxlint-disable-next-line max-params
 function row(httpStatus: number, retryable: boolean, cliExit: number, summary: string): ErrorRow {
   return { httpStatus, retryable, cliExit, summary };
 }
