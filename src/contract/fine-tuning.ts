@@ -4,6 +4,11 @@ import { limits } from "../foundation/limits.ts";
 import { answers, idSchema, jsonBody, listOf, metadataSchema, modelIdSchema } from "./schemas.ts";
 import { pageQuery, seedSchema, unixSecondsSchema } from "./schemas.ts";
 
+/** OpenAI's clients send null for what they leave out. */
+function nullish<S extends z.ZodType>(schema: S) {
+  return schema.nullish().transform((value) => value ?? undefined);
+}
+
 const autoSchema = z.literal("auto");
 
 function autoOr<S extends z.ZodType>(schema: S, description: string) {
@@ -35,12 +40,12 @@ const methodSchema = z.object({
 const createJobSchema = z.object({
   model: modelIdSchema.openapi({ description: "A base, or a vPLM to train further" }),
   training_file: idSchema,
-  validation_file: idSchema.nullish(),
-  suffix: z.string().min(1).max(limits.nameCharactersMax).nullish(),
-  seed: seedSchema.nullish(),
+  validation_file: nullish(idSchema),
+  suffix: nullish(z.string().min(1).max(limits.nameCharactersMax)),
+  seed: nullish(seedSchema),
   method: methodSchema.optional(),
   hyperparameters: hyperparametersSchema.optional(),
-  metadata: metadataSchema.nullish(),
+  metadata: nullish(metadataSchema),
 });
 
 export type CreateJob = z.infer<typeof createJobSchema>;

@@ -1,0 +1,81 @@
+/** One request and its answer: id, time, metrics, and the way every error takes to the envelope. */
+import { toWire } from "../contract/wire-error.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { Reply } from "./operation.ts";
+import type { Services } from "./services.ts";
+
+/** When an overloaded component does not say when to come back. */
+const retryAfterMsDefault = 1000;
+
+export class Exchange {
+  readonly #request: Request;
+  readonly #services: Services;
+  readonly #state: { readonly isDraining: boolean };
+  readonly #requestId: string;
+  readonly #startMs: number;
+
+  constructor(request: Request, services: Services, state: { readonly isDraining: boolean }) {
+    this.#request = request;
+    this.#services = services;
+    this.#state = state;
+    this.#requestId = services.ids.next("req_");
+    this.#startMs = services.clock.monotonic();
+  }
+
+  /** Answers with what `work` gives, a JSON value or a `Reply`; never rejects. */
+  async run(
+    route: string,
+    work: (answerHeaders: Record<string, string>) => Promise<unknown>,
+  ): Promise<Response> {
+    const headers: Record<string, string> = {};
+    let reply: Reply;
+    try {
+      const answer = await work(headers);
+      reply = answer instanceof Reply ? answer : jsonReply(200, answer);
+    } catch (error) {
+      reply = this.#errorReply(error, headers);
+    }
+    return this.#respond(route, reply, headers);
+  }
+
+  #respond(route: string, reply: Reply, headers: Record<string, string>): Response {
+    const elapsedMs = this.#services.clock.monotonic() - this.#startMs;
+    const { metrics, log } = this.#services.telemetry;
+    metrics.count("strata_http_requests_total", { route, status: String(reply.status) });
+    metrics.observe("strata_http_request_seconds", elapsedMs / 1000, { route });
+    log.debug("Answered", { route, status: reply.status, requestId: this.#requestId, elapsedMs });
+    headers["content-type"] = reply.type;
+    headers["x-request-id"] = this.#requestId;
+    headers["openai-processing-ms"] = String(Math.ceil(elapsedMs));
+    if (this.#state.isDraining) headers["connection"] = "close";
+    return new Response(reply.body, { status: reply.status, headers });
+  }
+
+  #errorReply(thrown: unknown, headers: Record<string, string>): Reply {
+    const error = thrown instanceof StrataError ? thrown : this.#unexpected(thrown);
+    const { status, body } = toWire(error);
+    if (error.code === "UNAUTHENTICATED") headers["www-authenticate"] = "Bearer";
+    if (error.code === "OVERLOADED") {
+      const retryAfterMs = Math.max(1, Math.ceil(error.retryAfterMs ?? retryAfterMsDefault));
+      headers["retry-after-ms"] = String(retryAfterMs);
+      headers["retry-after"] = String(Math.ceil(retryAfterMs / 1000));
+    }
+    return jsonReply(status, body);
+  }
+
+  /** A bug of ours: the log gets everything, the caller the number to ask for. */
+  #unexpected(thrown: unknown): StrataError {
+    this.#services.telemetry.log.error("Request failed by a bug", {
+      requestId: this.#requestId,
+      method: this.#request.method,
+      url: this.#request.url,
+      error: thrown instanceof Error ? thrown.stack : String(thrown),
+    });
+    const message = `Cannot answer: a bug in Strata, logged under "${this.#requestId}"`;
+    return new StrataError("INTERNAL", message, { cause: thrown });
+  }
+}
+
+function jsonReply(status: number, value: unknown): Reply {
+  return new Reply(status, "application/json", JSON.stringify(value));
+}

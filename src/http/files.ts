@@ -1,0 +1,167 @@
+/** Uploaded files. A blob leaves with the last row that names it. */
+import { filePurposes } from "../contract/files.ts";
+import type { FileObject, fileRoutes } from "../contract/files.ts";
+import type { Dataset } from "../datasets/datasets.ts";
+import { detectFormat, readDataset } from "../datasets/read.ts";
+import type { TrainingFile } from "../entities/training-file.ts";
+import type { Digest } from "../foundation/digest.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+import type { Store } from "../storage/storage.ts";
+import { type HandlersOf, Reply } from "./operation.ts";
+import { pageOf, unixSeconds } from "./paging.ts";
+import { receiveUpload, type Upload } from "./upload.ts";
+import type { Services } from "./services.ts";
+
+/** How many faulty lines a message names. */
+const namedFaultCountMax = 10;
+
+export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> {
+  const { store } = services;
+  const inTurn = turns();
+  const dropBlob = (blob: Digest): Promise<void> => inTurn(() => removeUnnamed(store, blob));
+  return {
+    createFile: async ({ request }) => {
+      const upload = await receiveUpload(request, store.blobs);
+      try {
+        const row = await rowOf(services, upload);
+        await inTurn(() => insert(store, row));
+        return fileObject(row);
+      } catch (error) {
+        await dropBlob(upload.digest);
+        throw error;
+      }
+    },
+    listFiles: async ({ query }) =>
+      pageOf(await fileRows(store, query, query.limit + 1), query.limit, fileObject),
+    retrieveFile: async ({ params }) => fileObject(await requireFile(store, params.id)),
+    downloadFile: async ({ params, answerHeaders }) => {
+      const file = await requireFile(store, params.id);
+      answerHeaders["content-disposition"] = "attachment";
+      answerHeaders["x-content-type-options"] = "nosniff";
+      return new Reply(200, "application/octet-stream", await store.blobs.get(file.blob));
+    },
+    deleteFile: async ({ params }) => {
+      const file = await requireFile(store, params.id);
+      await store.catalog.files.delete(file.id);
+      await dropBlob(file.blob);
+      return { id: file.id, object: "file", deleted: true };
+    },
+  };
+}
+
+/** The file, or NOT_FOUND that blames `field`. */
+export async function requireFile(store: Store, id: string, field = "id"): Promise<TrainingFile> {
+  const file = await store.catalog.files.get(id);
+  if (file !== undefined) return file;
+  throw new StrataError("NOT_FOUND", `The file "${id}" does not exist`, { field });
+}
+
+async function fileRows(
+  store: Store,
+  query: {
+    readonly after?: string | undefined;
+    readonly order: string;
+    readonly purpose?: string | undefined;
+  },
+  wanted: number,
+): Promise<readonly TrainingFile[]> {
+  const rows: TrainingFile[] = [];
+  let after = query.after;
+  for (;;) {
+    const page = await store.catalog.files.list({
+      limit: wanted,
+      descending: query.order === "desc",
+      ...(after !== undefined && { after }),
+    });
+    rows.push(...page.filter(({ purpose }) => [undefined, purpose].includes(query.purpose)));
+    after = page.at(-1)?.id;
+    if (page.length < wanted || rows.length >= wanted) return rows.slice(0, wanted);
+  }
+}
+
+async function rowOf(services: Services, upload: Upload): Promise<TrainingFile> {
+  const purpose = upload.fields.get("purpose");
+  if (!filePurposes.some((known) => known === purpose) || purpose === undefined)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot accept the upload: expected a purpose of ${filePurposes.join(", ")}`,
+      { field: "purpose" },
+    );
+  const filename = upload.filename.slice(0, limits.fileNameCharactersMax) || "file";
+  const faultSummary =
+    purpose === "fine-tune" ? await checkedLines(services.store, upload, filename) : undefined;
+  return {
+    id: services.ids.next("file-"),
+    filename,
+    purpose,
+    bytes: upload.bytes,
+    blob: upload.digest,
+    createdAt: services.clock.now(),
+    ...(faultSummary !== undefined && { faultSummary }),
+  };
+}
+
+/** What is wrong with some lines; INVALID_ARGUMENT when no line can be used. */
+async function checkedLines(
+  store: Store,
+  upload: Upload,
+  filename: string,
+): Promise<string | undefined> {
+  const bytes = await store.blobs.get(upload.digest);
+  const dataset = readDataset(bytes, detectFormat(filename, bytes));
+  if (dataset.examples.length > 0) return dataset.faultCount > 0 ? summary(dataset) : undefined;
+  const state = dataset.faultCount > 0 ? summary(dataset) : "it is empty";
+  throw new StrataError("INVALID_ARGUMENT", `Cannot train on the file: ${state}`, {
+    field: "file",
+  });
+}
+
+function summary(dataset: Dataset): string {
+  const lines = dataset.faultCount + dataset.examples.length;
+  const named = dataset.faults
+    .slice(0, namedFaultCountMax)
+    .map(({ line, reason }) => `line ${line}: ${reason}`);
+  const rest = dataset.faultCount - named.length;
+  if (rest > 0) named.push(`and ${rest} more`);
+  return `${dataset.faultCount} of ${lines} lines cannot be used: ${named.join("; ")}`;
+}
+
+async function insert(store: Store, row: TrainingFile): Promise<void> {
+  if (!(await store.blobs.has(row.blob)))
+    throw new StrataError("CONFLICT", "Cannot keep the upload: the same bytes were just deleted");
+  await store.catalog.files.insert(row);
+}
+
+async function removeUnnamed(store: Store, blob: Digest): Promise<void> {
+  if ((await store.catalog.versions.countBlobUses(blob)) > 0) return;
+  const query = { order: "asc" };
+  const rows = await fileRows(store, query, limits.filePageCountMax);
+  if (!rows.some((row) => row.blob === blob)) await store.blobs.remove(blob);
+}
+
+/**
+ * Runs pieces of work one after another: between looking who names a blob and removing it, nobody
+ * may come to name it.
+ */
+function turns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
+}
+
+function fileObject(file: TrainingFile): FileObject {
+  return {
+    id: file.id,
+    object: "file",
+    bytes: file.bytes,
+    created_at: unixSeconds(file.createdAt),
+    filename: file.filename,
+    purpose: file.purpose,
+    status: "processed",
+    status_details: file.faultSummary ?? null,
+  };
+}

@@ -1,0 +1,83 @@
+/** How the routes of the contract become typed handlers: parsed parts in, a JSON value out. */
+import type { z } from "@hono/zod-openapi";
+import type { HonoRequest } from "hono";
+import type { Answer, Parsed, Routes } from "../contract/contract.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { readJson } from "./body.ts";
+
+export interface Call<Route> extends Parsed<Route> {
+  readonly request: Request;
+  /** Headers that the handler adds to its answer. */
+  readonly answerHeaders: Record<string, string>;
+}
+
+/** An answer that is no JSON, or none of success. */
+export class Reply {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string | Uint8Array;
+
+  constructor(status: number, type: string, body: string | Uint8Array) {
+    this.status = status;
+    this.type = type;
+    this.body = body;
+  }
+}
+
+export type Handler<Route> = (call: Call<Route>) => Promise<Answer<Route> | Reply>;
+
+export type Handlers = { readonly [Name in keyof Routes]: Handler<Routes[Name]> };
+
+/** The handler of one route group. */
+export type HandlersOf<Group extends Partial<Routes>> = Pick<Handlers, keyof Group & keyof Routes>;
+
+export type AnyHandler = (call: Call<unknown>) => Promise<unknown>;
+
+interface RequestSchemas {
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  readonly body?: { readonly content: { readonly "application/json"?: { schema: z.ZodType } } };
+}
+
+interface AnyParts {
+  readonly params: never;
+  readonly query: never;
+  readonly body: never;
+}
+
+/** Reads what the route's schemas ask for; INVALID_ARGUMENT names the field of the first fault. */
+export function parserOf(route: Routes[keyof Routes]): (request: HonoRequest) => Promise<AnyParts> {
+  // Wider than what each route says of itself.
+  const schemas = ("request" in route ? route.request : {}) as RequestSchemas;
+  const { params, query } = schemas;
+  const body = schemas.body?.content["application/json"]?.schema;
+  return async (request) =>
+    ({
+      params: params && check(params, request.param(), "the path"),
+      query: query && check(query, request.query(), "the query"),
+      body: body && check(body, await readJson(request.raw), "the body"),
+    }) as AnyParts; // `Parsed` gives them the types that the schemas have just checked.
+}
+
+function check(schema: z.ZodType, value: unknown, part: string): unknown {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = fieldOf(issue?.path ?? []);
+  const state = (issue?.message ?? "").replace(/^Invalid input: /, "");
+  throw new StrataError(
+    "INVALID_ARGUMENT",
+    `Cannot read ${field ? `"${field}"` : part}: ${state}`,
+    {
+      ...(field !== "" && { field }),
+    },
+  );
+}
+
+/** `["input", 3]` as `input[3]`. */
+function fieldOf(path: readonly PropertyKey[]): string {
+  const field = path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+    .join("");
+  return field.replace(/^\./, "").slice(0, 200);
+}

@@ -1,0 +1,31 @@
+/** What the HTTP interface stands on; `main/` hands it in. */
+import type { Creator } from "../creator/creator.ts";
+import type { Clock } from "../foundation/clock.ts";
+import type { Ids } from "../foundation/random.ts";
+import type { Telemetry } from "../foundation/telemetry.ts";
+import type { Processor } from "../processor/processor.ts";
+import type { Store } from "../storage/storage.ts";
+import type { Trainer } from "../trainer/trainer.ts";
+
+export interface Services {
+  readonly store: Store;
+  readonly creator: Creator;
+  readonly trainer: Trainer;
+  readonly processor: Processor;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** The one key of the operator; it opens every route. */
+  readonly apiKey: string;
+  /** Of Strata itself. */
+  readonly version: string;
+  /** All metrics in Prometheus' text format. */
+  metricsText(): Promise<string>;
+  /** Pages that anyone may get, by path. */
+  readonly pages?: ReadonlyMap<string, Page>;
+}
+
+export interface Page {
+  readonly type: string;
+  readonly body: string | Uint8Array;
+}
