@@ -13,19 +13,16 @@ export interface Dense {
   readonly values: Float64Array;
 }
 
-/** For each index of `shape` in row-major order: `start` + Σ index · stride. */
-export function offsets(
-  shape: readonly number[],
-  strides: readonly number[],
-  start = 0,
-): readonly number[] {
-  return shape.reduce<readonly number[]>(
-    (found, size, axis) => {
-      const steps = range(size).map((index) => index * (strides[axis] ?? 0));
-      return found.flatMap((offset) => steps.map((step) => offset + step));
-    },
-    [start],
-  );
+/** For each index of `shape` in row-major order: Σ index · stride. */
+export function offsets(shape: readonly number[], strides: readonly number[]): readonly number[] {
+  let found = [0];
+  for (const [axis, size] of shape.entries()) {
+    const longer: number[] = [];
+    for (const offset of found)
+      for (let index = 0; index < size; index++) longer.push(offset + index * (strides[axis] ?? 0));
+    found = longer;
+  }
+  return found;
 }
 
 /** Row-major strides. */
@@ -42,8 +39,12 @@ export function broadcastStrides(
   return [...Array<number>(to.length - from.length).fill(0), ...strides];
 }
 
-export function pick(values: Float64Array, indices: readonly number[]): Float64Array {
-  return Float64Array.from(indices, (index) => values[index] ?? Number.NaN);
+/** The elements at `start` + index. */
+export function pick(values: Float64Array, indices: readonly number[], start = 0): Float64Array {
+  const result = new Float64Array(indices.length);
+  for (const [place, index] of indices.entries())
+    result[place] = values[start + index] ?? Number.NaN;
+  return result;
 }
 
 export function broadcastValues({ shape, values }: Dense, to: readonly number[]): Float64Array {
@@ -53,14 +54,14 @@ export function broadcastValues({ shape, values }: Dense, to: readonly number[])
 /** For each index along the axes that are not among `axes`: the elements along `axes`. */
 export function groups({ shape, values }: Dense, axes: readonly number[]): readonly Float64Array[] {
   const strides = stridesOf(shape);
-  const kept = range(shape.length).filter((axis) => !axes.includes(axis));
-  const along = (chosen: readonly number[], start: number): readonly number[] =>
+  const along = (chosen: readonly number[]): readonly number[] =>
     offsets(
       chosen.map((axis) => shape[axis] ?? 0),
       chosen.map((axis) => strides[axis] ?? 0),
-      start,
     );
-  return along(kept, 0).map((start) => pick(values, along(axes, start)));
+  const members = along(axes);
+  const kept = range(shape.length).filter((axis) => !axes.includes(axis));
+  return along(kept).map((start) => pick(values, members, start));
 }
 
 export function countOf(shape: readonly number[]): number {

@@ -88,7 +88,7 @@ export const operators: Readonly<Record<string, Evaluate>> = {
     checkIndex("slice", end, (from[axis] ?? 0) + 1);
     const strides = stridesOf(from);
     const start = Number(attributes["start"]) * (strides[axis] ?? 0);
-    return [pick(values, offsets(shape, strides, start))];
+    return [pick(values, offsets(shape, strides), start)];
   },
   concat(inputs, { attributes, shape }) {
     const axis = Number(attributes["axis"]);
@@ -96,8 +96,8 @@ export const operators: Readonly<Record<string, Evaluate>> = {
     const strides = stridesOf(shape);
     let start = 0;
     for (const { values, shape: from } of inputs) {
-      const targets = offsets(from, strides, start);
-      values.forEach((x, index) => (result[targets[index] ?? -1] = x));
+      const targets = offsets(from, strides);
+      values.forEach((x, index) => (result[start + (targets[index] ?? -1)] = x));
       start += (from[axis] ?? 0) * (strides[axis] ?? 0);
     }
     return [result];
@@ -134,8 +134,9 @@ export const operators: Readonly<Record<string, Evaluate>> = {
   softmax: rowwise(softmax),
   logSoftmax: rowwise((row) => {
     const highest = Math.max(...row);
-    const logarithm = highest + Math.log(sum(row.map((x) => Math.exp(x - highest))));
-    return row.map((x) => x - logarithm);
+    const shifted = row.map((x) => x - highest);
+    const logarithm = Math.log(sum(shifted.map(Math.exp)));
+    return shifted.map((x) => x - logarithm);
   }),
   layerNorm(inputs, { attributes }) {
     const [x, gain, bias] = triple("layerNorm", inputs);
@@ -268,7 +269,7 @@ function products(
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
-  return sum(zip(a, b, (x, y) => x * y));
+  return a.reduce((total, x, index) => total + x * (b[index] ?? Number.NaN), 0);
 }
 
 function sum(values: Iterable<number>): number {
