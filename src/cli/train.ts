@@ -93,9 +93,9 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
 
 /** Moves the bar by the numbers of a job's event. */
 export function advance(progress: Progress, { data, message }: FineTuningJobEvent): void {
-  const { step, total_steps: total } = data;
-  if (step === undefined || total === undefined) return;
-  progress.update((100 * step) / Math.max(total, 1), message);
+  const { step, stepCount } = data;
+  if (step === undefined || stepCount === undefined) return;
+  progress.update((100 * step) / Math.max(stepCount, 1), message);
 }
 
 function throwUnlessWell({ id, status, error }: FineTuningJob): void {

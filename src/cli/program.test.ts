@@ -1,0 +1,230 @@
+/** The command line in process: its words, its streams and its exit statuses. */
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { after, before, test } from "node:test";
+import { systemClock } from "../foundation/clock.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { systemIds } from "../foundation/random.ts";
+import type { Finding, LocalCommands, ServeOptions } from "./local-commands.ts";
+import { createProgram, runProgram } from "./program.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+let home = "";
+
+before(async () => {
+  home = await mkdtemp(join(tmpdir(), "strata-cli-"));
+});
+
+after(() => rm(home, { recursive: true }));
+
+interface Outcome {
+  readonly status: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+interface Setting {
+  readonly commands?: Partial<LocalCommands>;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly isTTY?: boolean;
+}
+
+async function run(words: readonly string[], setting: Setting = {}): Promise<Outcome> {
+  const { context, output, errors } = contextOf(setting);
+  const status = await runProgram(words, context);
+  output.end();
+  errors.end();
+  return { status, output: await text(output), errors: await text(errors) };
+}
+
+function contextOf({ commands, environment, isTTY = false }: Setting = {}) {
+  const output = Object.assign(new PassThrough(), { isTTY });
+  const errors = Object.assign(new PassThrough(), { isTTY: false });
+  const surroundings: Surroundings = {
+    environment: { STRATA_HOME: home, ...environment },
+    input: new PassThrough(),
+    output,
+    errors,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    ids: systemIds,
+    userFolder: home,
+    version: "1.2.3",
+  };
+  const absent = () => Promise.reject(new StrataError("UNSUPPORTED", "Cannot do: not here"));
+  const local: LocalCommands = {
+    serve: absent,
+    pullBase: absent,
+    listBases: absent,
+    removeBase: absent,
+    demo: absent,
+    bench: absent,
+    doctor: absent,
+    ...commands,
+  };
+  return { context: { commands: local, surroundings }, output, errors };
+}
+
+function commandPaths(): string[][] {
+  const program = createProgram(contextOf().context);
+  return program.commands.flatMap((command) =>
+    command.commands.length === 0
+      ? [[command.name()]]
+      : command.commands.map((child) => [command.name(), child.name()]),
+  );
+}
+
+test("every command has help with an example, --json and --home", async () => {
+  const paths = commandPaths();
+  assert.ok(paths.length >= 15);
+  for (const path of paths) {
+    const { status, output, errors } = await run([...path, "--help"]);
+    assert.equal(status, 0, path.join(" "));
+    assert.equal(errors, "");
+    assert.match(output, new RegExp(`^Usage: strata ${path.join(" ")}`));
+    assert.match(output, /Examples:\n {2}\$ .*strata /);
+    assert.match(output, /--json/);
+    assert.match(output, /--home/);
+  }
+});
+
+test("no command shows the commands; --version shows the version", async () => {
+  assert.match((await run([])).output, /Commands:\n {2}serve/);
+  assert.deepEqual(await run(["--version"]), { status: 0, output: "1.2.3\n", errors: "" });
+});
+
+test("wrong words exit with 2, say what is wrong and print nothing on stdout", async () => {
+  for (const [words, message] of [
+    [["serv"], /unknown command 'serv' \(Did you mean serve\?\)/],
+    [["base"], /expected a command/],
+    [["base", "pull"], /missing required argument 'name'/],
+    [["train", "x"], /required option '--file <path>'/],
+    [["serve", "--port", "70000"], /integer from 0 to 65535/],
+    [["serve", "--precision", "int4"], /Allowed choices are int8, fp32/],
+    [["list", "dogs"], /Allowed choices are models, jobs, files/],
+    [["list", "--api-key", "k", "--url", "nowhere"], /Cannot call "nowhere"/],
+    [["list", "--api-key", "two words"], /printable ASCII/],
+    [["create", "x", "--base", "b", "--api-key", "k"], /expected either --labels or --file/],
+    [["predict", "m", "--api-key", "k", "--file", join(home, "none")], /Cannot read ".*none"/],
+    [["delete", "m", "--api-key", "k"], /add --yes/],
+  ] as const) {
+    const { status, output, errors } = await run(words);
+    assert.equal(status, 2, words.join(" "));
+    assert.equal(output, "");
+    assert.match(errors, message);
+    assert.match(errors, /^Error: Cannot [^\n]*\n$/);
+  }
+});
+
+test("with --json an error is one JSON object on stderr, with the exit status of its code", async () => {
+  const { status, output, errors } = await run([
+    "show",
+    "x",
+    "--json",
+    "--home",
+    join(home, "empty"),
+  ]);
+  assert.equal(status, 3);
+  assert.equal(output, "");
+  const place = `--api-key, STRATA_API_KEY or the file "api-key" in "${home}/empty"`;
+  assert.deepEqual(JSON.parse(errors), {
+    error: {
+      code: "UNAUTHENTICATED",
+      message: `Cannot call a server: expected a key in ${place}`,
+      exitStatus: 3,
+    },
+  });
+});
+
+test("a server that is not there gives UNAVAILABLE and its address", async () => {
+  const environment = { STRATA_API_KEY: "k", STRATA_URL: "http://127.0.0.1:9" };
+  const { status, errors } = await run(["list"], { environment });
+  assert.equal(status, 11);
+  assert.match(errors, /Cannot reach the server at http:\/\/127\.0\.0\.1:9/);
+});
+
+test("errors of local commands give their code's status; a bug gives 1", async () => {
+  assert.equal((await run(["bench", "mixed"])).status, 14);
+  const bench = () => Promise.reject(new TypeError("x is not a function"));
+  const { status, errors } = await run(["bench", "mixed"], { commands: { bench } });
+  assert.equal(status, 1);
+  assert.equal(errors, "Error: Cannot run: x is not a function\n");
+});
+
+test("serve draws a key once, for the owner's eyes only, and takes a given one", async () => {
+  const served: ServeOptions[] = [];
+  const serve: LocalCommands["serve"] = (options, onReady) => {
+    served.push(options);
+    onReady({ url: "http://127.0.0.1:1" });
+    return Promise.resolve();
+  };
+  const commands = { serve };
+  const first = await run(["serve", "--json"], { commands });
+  assert.deepEqual(JSON.parse(first.output), { url: "http://127.0.0.1:1", home });
+  await run(["serve"], { commands });
+  const given = await run(["serve", "--workers", "2"], {
+    commands,
+    environment: { STRATA_API_KEY: "mine" },
+  });
+  const stored = (await readFile(join(home, "api-key"), "utf8")).trim();
+  assert.match(stored, /^sk-strata-[0-9a-z]{24}$/);
+  assert.equal((await stat(join(home, "api-key"))).mode & 0o777, 0o600);
+  assert.deepEqual(
+    served.map(({ apiKey, workerCount }) => [apiKey, workerCount]),
+    [
+      [stored, undefined],
+      [stored, undefined],
+      ["mine", 2],
+    ],
+  );
+  for (const { output, errors } of [first, given])
+    assert.ok(!(output + errors).includes(stored) && !(output + errors).includes("mine"));
+});
+
+const findings: readonly Finding[] = [
+  { check: "disk", status: "ok", message: "9 GB free" },
+  { check: "runtime", status: "fail", message: "cannot be loaded", cure: "Install it." },
+];
+
+test("doctor prints each finding with its cure, and fails when one failed", async () => {
+  const commands = { doctor: () => Promise.resolve(findings) };
+  const told = await run(["doctor"], { commands });
+  assert.equal(told.status, 14);
+  assert.equal(
+    told.output,
+    "ok    disk: 9 GB free\nfail  runtime: cannot be loaded\n      Install it.\n",
+  );
+  const json = await run(["doctor", "--json"], { commands });
+  assert.deepEqual(JSON.parse(json.output), findings);
+});
+
+test("colours appear on a terminal alone, and never with NO_COLOR", async () => {
+  const commands = { doctor: () => Promise.resolve(findings) };
+  const escape = "\u001b[";
+  assert.ok((await run(["doctor"], { commands, isTTY: true })).output.includes(escape));
+  const environment = { NO_COLOR: "1" };
+  const plain = await run(["doctor"], { commands, environment, isTTY: true });
+  assert.ok(!plain.output.includes(escape));
+  assert.ok(!(await run(["doctor"], { commands })).output.includes(escape));
+});
+
+test("a download in a log prints a line a quarter, and with --json none", async () => {
+  const row = { id: "b", source: "dir:b", digest: "sha256:0", bytes: 4, isPresent: true };
+  const pullBase: LocalCommands["pullBase"] = (_, onProgress) => {
+    for (const doneBytes of [0, 1, 2, 3, 4])
+      onProgress({ step: "copying", doneBytes: doneBytes * 1_000_000, totalBytes: 4_000_000 });
+    return Promise.resolve(row);
+  };
+  const told = await run(["base", "pull", "b"], { commands: { pullBase } });
+  assert.equal(told.output, "b is ready (dir:b).\n");
+  assert.deepEqual(told.errors.split("\n").slice(0, 2), [
+    "b: 0 % copying 0 B of 4.0 MB",
+    "b: 25 % copying 1.0 MB of 4.0 MB",
+  ]);
+  const json = await run(["base", "pull", "b", "--json"], { commands: { pullBase } });
+  assert.deepEqual([JSON.parse(json.output), json.errors], [row, ""]);
+});
