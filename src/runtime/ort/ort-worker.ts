@@ -68,6 +68,8 @@ async function load(command: OrtCommand & { readonly kind: "load" }): Promise<vo
     intraOpNumThreads: threadCount,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
+    // Warnings speak to authors of models; errors come back as exceptions.
+    logSeverityLevel: 3,
     extra: {
       session: { intra_op: { allow_spinning: spinUs > 0 ? "1" : "0", spin_duration_us: `${spinUs}` } },
       // It would turn Add + LayerNormalization into a slower operator.

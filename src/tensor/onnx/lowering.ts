@@ -18,6 +18,8 @@ export class Lowering {
   readonly #graph: Graph;
   readonly #needed: ReadonlySet<Node>;
   readonly #names = new Map<Tensor, string>();
+  /** Constants that no node has read so far. */
+  readonly #constants = new Map<Tensor, TypedValues>();
   readonly #memo = new Map<string, string>();
   readonly #used: ReadonlySet<Tensor>;
   /** Graph outputs by tensor: a result is named as the output, which saves a copy by Identity. */
@@ -35,8 +37,19 @@ export class Lowering {
     return this.#used.has(tensor) || this.#outputNames.has(tensor);
   }
 
+  /** The tensor's name; a constant becomes part of the model when it is first asked for. */
   name(tensor: Tensor): string {
+    const values = this.#constants.get(tensor);
+    if (values !== undefined) {
+      this.#constants.delete(tensor);
+      this.#initialize(tensor, values);
+    }
     return present(this.#names.get(tensor), "A tensor is lowered before its uses");
+  }
+
+  /** Gives a tensor its values. */
+  fix(tensor: Tensor, values: TypedValues): void {
+    this.#constants.set(tensor, values);
   }
 
   bind(tensor: Tensor, name: string): string {
@@ -51,17 +64,6 @@ export class Lowering {
       const name = this.#outputNames.get(output) ?? `t${node.id}_${output.output}`;
       return this.bind(output, name);
     });
-  }
-
-  initialize(tensor: Tensor, values: TypedValues): void {
-    // Sizes of constants are numbers: symbols have no value yet.
-    const shape = tensor.shape.map((dimension) => {
-      if (typeof dimension === "string")
-        throw reject("constant", `"${tensor.node.name}" has the open dimension ${dimension}`);
-      return dimension;
-    });
-    const name = tensor.node.name ?? `c${tensor.node.id}`;
-    this.initializers.set(this.bind(tensor, name), { type: tensor.type, shape, values });
   }
 
   integers(values: readonly number[], isVector = true): string {
@@ -118,6 +120,17 @@ export class Lowering {
     for (const [name, tensor] of this.#graph.outputs)
       if (this.name(tensor) !== name) this.emit("Identity", [this.name(tensor)], { output: name });
     return this.#graph.outputs;
+  }
+
+  #initialize(tensor: Tensor, values: TypedValues): void {
+    // Sizes of constants are numbers: symbols have no value yet.
+    const shape = tensor.shape.map((dimension) => {
+      if (typeof dimension === "string")
+        throw reject("constant", `"${tensor.node.name}" has the open dimension ${dimension}`);
+      return dimension;
+    });
+    const name = tensor.node.name ?? `c${tensor.node.id}`;
+    this.initializers.set(this.bind(tensor, name), { type: tensor.type, shape, values });
   }
 
   #symbol(symbol: string): string {

@@ -27,7 +27,7 @@ export function toOnnx(
     if (!needed.has(node)) continue;
     const values = node.name === undefined ? node.values : constants.get(node.name);
     const tensor = present(node.outputs[0], "Every node has an output");
-    if (values !== undefined) lowering.initialize(tensor, values);
+    if (values !== undefined) lowering.fix(tensor, values);
     else if (node.name !== undefined) inputs.set(lowering.bind(tensor, node.name), tensor);
     else lower(lowering, node);
   }
