@@ -7,8 +7,8 @@ export const pageScript = String.raw`
 const byId = (id) => document.getElementById(id);
 const keyName = "strata-api-key";
 const timingNames = {
-  "x-total-time": "total", "x-queue-time": "queue",
-  "x-tokenization-time": "tokenizing", "x-inference-time": "model",
+  "openai-processing-ms": "total", "x-strata-tokenize-ms": "tokenizing",
+  "x-strata-queue-ms": "queue", "x-strata-run-ms": "model",
 };
 
 function takeKeyFromAddress() {
@@ -70,7 +70,7 @@ async function loadModels() {
 }
 
 function canClassify(model) {
-  return model.object === "model" && model.parent !== null && model.parent !== undefined;
+  return model.strata.kind === "vplm" && model.strata.version !== null;
 }
 
 function scoreRow(entry) {
@@ -95,7 +95,7 @@ function timingsOf(headers, roundTripMs) {
   const parts = [];
   for (const [header, name] of Object.entries(timingNames)) {
     const value = headers.get(header);
-    if (value !== null) parts.push(name + " " + value + " ms");
+    if (value !== null) parts.push(name + " " + Math.round(Number(value)) + " ms");
   }
   return "Server: " + (parts.join(" · ") || "no timings") + ". Round trip " +
     Math.round(roundTripMs) + " ms.";

@@ -1,15 +1,27 @@
 /**
  * The page at `/`: paste a text, choose a model, see its labels. One self-contained document that
- * asks nothing of other hosts; `pageHeaders` allow its own script and style by digest, no others.
+ * asks nothing of other hosts; its policy allows its own script and style by digest, no others.
  */
 import { createHash } from "node:crypto";
 import { pageScript } from "./page-script.ts";
 import { pageStyle } from "./page-style.ts";
 
-export const page = `<!doctype html>
+const policy = [
+  "default-src 'none'",
+  `script-src '${sourceHash(pageScript)}'`,
+  `style-src '${sourceHash(pageStyle)}'`,
+  "connect-src 'self'",
+  "img-src data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+const document = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="content-security-policy" content="${policy}">
+<meta name="referrer" content="no-referrer">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Strata</title>
 <link rel="icon" href="data:,">
@@ -55,22 +67,7 @@ export const page = `<!doctype html>
 </html>
 `;
 
-/** Headers to send with the page. */
-export const pageHeaders: Readonly<Record<string, string>> = {
-  "content-type": "text/html; charset=utf-8",
-  "content-security-policy": [
-    "default-src 'none'",
-    `script-src '${sourceHash(pageScript)}'`,
-    `style-src '${sourceHash(pageStyle)}'`,
-    "connect-src 'self'",
-    "img-src data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join("; "),
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-};
+export const page = { type: "text/html; charset=utf-8", body: document } as const;
 
 /** What a browser compares the text of an inline element with (CSP level 3, section 8.3). */
 function sourceHash(text: string): string {
