@@ -3,23 +3,10 @@ import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { CheckpointTensor } from "./checkpoints.ts";
 import { openCheckpoint } from "./folder.ts";
 import { encodeSafetensors } from "./safetensors.ts";
+import { tinyCheckpoint, tinyConfig, tinyVocabulary, tinyWeights } from "./tiny-checkpoint.ts";
 
-const config = {
-  model_type: "bert",
-  hidden_size: 4,
-  num_hidden_layers: 3,
-  num_attention_heads: 2,
-  intermediate_size: 6,
-  vocab_size: 6,
-  max_position_embeddings: 10,
-  type_vocab_size: 2,
-  layer_norm_eps: 1e-12,
-  hidden_act: "gelu",
-};
-const vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nlamp\n";
 const pooling = { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false };
 
 type Files = Record<string, string | Uint8Array>;
@@ -30,39 +17,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-function weights(prefix = "", norm = ["weight", "bias"]): Map<string, CheckpointTensor> {
-  const tensors = new Map<string, CheckpointTensor>();
-  const add = (name: string, ...shape: number[]) => {
-    const count = shape.reduce((product, size) => product * size, 1);
-    const values = Float32Array.from({ length: count }, (_, index) => tensors.size + index / 64);
-    tensors.set(prefix + name, { shape, values });
-  };
-  const addNorm = (name: string) => norm.forEach((part) => add(`${name}.${part}`, 4));
-  const addLinear = (name: string, outputs: number, inputs: number) => {
-    add(`${name}.weight`, outputs, inputs);
-    add(`${name}.bias`, outputs);
-  };
-  add("embeddings.word_embeddings.weight", 6, 4);
-  add("embeddings.position_embeddings.weight", 10, 4);
-  add("embeddings.token_type_embeddings.weight", 2, 4);
-  addNorm("embeddings.LayerNorm");
-  for (const layer of ["encoder.layer.0", "encoder.layer.1", "encoder.layer.2"]) {
-    for (const part of ["query", "key", "value"])
-      addLinear(`${layer}.attention.self.${part}`, 4, 4);
-    addLinear(`${layer}.attention.output.dense`, 4, 4);
-    addNorm(`${layer}.attention.output.LayerNorm`);
-    addLinear(`${layer}.intermediate.dense`, 6, 4);
-    addLinear(`${layer}.output.dense`, 4, 6);
-    addNorm(`${layer}.output.LayerNorm`);
-  }
-  return tensors;
-}
-
-const whole: Files = {
-  "config.json": JSON.stringify(config),
-  "vocab.txt": vocabulary,
-  "model.safetensors": encodeSafetensors(weights()),
-};
+const whole: Files = tinyCheckpoint();
 
 let made = 0;
 async function checkpoint(files: Files): Promise<string> {
@@ -109,15 +64,15 @@ describe("a checkpoint folder", () => {
 
   it("reads tensors by range", async () => {
     const opened = await openCheckpoint(await checkpoint(whole));
-    for (const [name, tensor] of weights()) assert.deepEqual(await opened.tensor(name), tensor);
-    assert.deepEqual(new Set(opened.tensorNames), new Set(weights().keys()));
+    for (const [name, tensor] of tinyWeights()) assert.deepEqual(await opened.tensor(name), tensor);
+    assert.deepEqual(new Set(opened.tensorNames), new Set(tinyWeights().keys()));
     await assert.rejects(opened.tensor("a"), { code: "NOT_FOUND", message: /"a"/ });
   });
 
   it("takes the prefix and the norms' names of older checkpoints", async () => {
-    const older = encodeSafetensors(weights("bert.", ["gamma", "beta"]));
+    const older = encodeSafetensors(tinyWeights("bert.", ["gamma", "beta"]));
     const opened = await openCheckpoint(await checkpoint({ ...whole, "model.safetensors": older }));
-    for (const [name, tensor] of weights()) assert.deepEqual(await opened.tensor(name), tensor);
+    for (const [name, tensor] of tinyWeights()) assert.deepEqual(await opened.tensor(name), tensor);
   });
 
   it("has one digest for equal files and others for others", async () => {
@@ -125,17 +80,17 @@ describe("a checkpoint folder", () => {
     const expected = await digest(whole);
     assert.equal(await digest({ ...whole, "README.md": "not read" }), expected);
     assert.notEqual(await digest({ ...whole, "tokenizer_config.json": "{}" }), expected);
-    assert.notEqual(await digest({ ...whole, "vocab.txt": vocabulary.trimEnd() }), expected);
+    assert.notEqual(await digest({ ...whole, "vocab.txt": tinyVocabulary.trimEnd() }), expected);
   });
 
   const without = (path: string): Files =>
     Object.fromEntries(Object.entries(whole).filter(([name]) => name !== path));
   const configured = (change: object): Files => ({
     ...whole,
-    "config.json": JSON.stringify({ ...config, ...change }),
+    "config.json": JSON.stringify({ ...tinyConfig, ...change }),
   });
   const noWeights = without("model.safetensors");
-  const lacking = weights();
+  const lacking = tinyWeights();
   lacking.delete("encoder.layer.2.output.dense.bias");
   const faults: [string, Files, string, RegExp][] = [
     ["another family", configured({ model_type: "t5" }), "UNSUPPORTED", /"t5"/],
@@ -185,7 +140,7 @@ describe("a checkpoint folder", () => {
 
   it("with a tokenizer larger than the model is refused", async () => {
     const opened = await openCheckpoint(
-      await checkpoint({ ...whole, "vocab.txt": `${vocabulary}a` }),
+      await checkpoint({ ...whole, "vocab.txt": `${tinyVocabulary}a` }),
     );
     await assert.rejects(opened.tokenizer(), { code: "INVALID_ARGUMENT", message: /7 tokens/ });
   });

@@ -2,14 +2,14 @@
  * Opens a checkpoint folder in Hugging Face layout. Small files are read and checked at once,
  * tensors one by one by range, so that opening costs no memory of the size of the weights.
  */
-import { createReadStream } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { EncoderConfig } from "../entities/base-model.ts";
-import { type Digest, digestOf, DigestStream } from "../foundation/digest.ts";
+import { type Digest, digestOf } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Checkpoint, CheckpointTensor, Tokenizer } from "./checkpoints.ts";
+import { checkpointFiles, digestOfFile, isAbsent, isWanted, pickleRefusal } from "./files.ts";
 import { checkModules, parseCasing, parseConfig, parsePooling, parseTokensMax } from "./config.ts";
 import {
   headerBytesOf,
@@ -19,18 +19,6 @@ import {
   toFloat32,
 } from "./safetensors.ts";
 import { tokenizerOfJson, tokenizerOfVocabulary } from "./tokenizer.ts";
-
-/** The files of a checkpoint that Strata reads; sources bring these and no others. */
-export const checkpointFiles = [
-  { path: "config.json", isRequired: true },
-  { path: "tokenizer.json", isRequired: false },
-  { path: "vocab.txt", isRequired: false },
-  { path: "tokenizer_config.json", isRequired: false },
-  { path: "sentence_bert_config.json", isRequired: false },
-  { path: "modules.json", isRequired: false },
-  { path: "1_Pooling/config.json", isRequired: false },
-  { path: "model.safetensors", isRequired: true },
-] as const;
 
 /**
  * Reads and checks everything but the values of the tensors.
@@ -62,24 +50,15 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 /** Digest of the list of the checkpoint's files with their digests. */
 async function digestOfCheckpoint(root: string): Promise<Digest> {
   const lines: string[] = [];
-  for (const { path } of checkpointFiles) {
-    const digest = await digestOfFile(join(root, path));
-    if (digest !== undefined) lines.push(`${digest} ${path}\n`);
+  const paths = new Set<string>();
+  for (const file of checkpointFiles) {
+    if (!isWanted(file, paths)) continue;
+    const digest = await digestOfFile(join(root, file.path));
+    if (digest === undefined) continue;
+    paths.add(file.path);
+    lines.push(`${digest} ${file.path}\n`);
   }
   return digestOf(lines.join(""));
-}
-
-/** Digest of a file, or undefined when there is none. */
-export async function digestOfFile(path: string): Promise<Digest | undefined> {
-  const digest = new DigestStream();
-  try {
-    const stream = createReadStream(path, { highWaterMark: 1 << 20 });
-    for await (const chunk of stream as AsyncIterable<Buffer>) digest.update(chunk); // no encoding is set
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw wrapError(error, "UNAVAILABLE", `Cannot read "${path}"`);
-  }
-  return digest.finish();
 }
 
 async function openTokenizer(
@@ -148,15 +127,6 @@ async function noWeights(root: string): Promise<StrataError> {
   return new StrataError(
     "NOT_FOUND",
     `Cannot open checkpoint "${root}": there is no model.safetensors`,
-  );
-}
-
-/** Why PyTorch's own format is not read, and the way out. */
-export function pickleRefusal(where: string): string {
-  return (
-    `Cannot open checkpoint "${where}": its weights are a pickle (pytorch_model.bin), which can ` +
-    `execute code when it is read; convert it to model.safetensors first, for example with ` +
-    `save_pretrained(folder, safe_serialization=True) of transformers`
   );
 }
 
@@ -257,9 +227,4 @@ async function sizeOf(path: string): Promise<number | undefined> {
     if (isAbsent(error)) return undefined;
     throw wrapError(error, "UNAVAILABLE", `Cannot read "${path}"`);
   }
-}
-
-function isAbsent(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ENOENT" || code === "ENOTDIR";
 }

