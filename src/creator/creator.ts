@@ -6,13 +6,23 @@ import type { Precision, Pooling } from "../entities/base-model.ts";
 import type { Version, VersionKind, VirtualModel } from "../entities/virtual-model.ts";
 
 export interface Creator {
-  /** Creates the model without a version. Faults of the specification give INVALID_ARGUMENT. */
+  /**
+   * Creates the model without a version. Faults of the specification and an unknown base give
+   * INVALID_ARGUMENT, an id that a model or a base has ALREADY_EXISTS.
+   */
   create(specification: ModelSpecification): Promise<VirtualModel>;
-  /** Stores weights as the next version; serves it at once when `isServed`. */
+  /**
+   * Stores weights as the next version; serves it at once when `isServed`. NOT_FOUND when there is
+   * no such model, INVALID_ARGUMENT when a weight is not finite.
+   */
   publish(model: string, weights: VersionWeights): Promise<Version>;
-  /** Creates models from another one's served version with seeded noise added to its weights. */
+  /**
+   * Creates models from another one's served version with seeded noise added to its weights: all
+   * of them or none. NOT_FOUND without the source, CONFLICT when it serves no version yet,
+   * ALREADY_EXISTS when an id is taken, INVALID_ARGUMENT for the rest.
+   */
   derive(options: DeriveOptions): Promise<readonly VirtualModel[]>;
-  /** Moves the alias to another version of the model. */
+  /** Moves the alias to another version of the model; NOT_FOUND without model or version. */
   serve(model: string, version: number): Promise<VirtualModel>;
   /** Deletes the model, its versions, and blobs that nothing else names. NOT_FOUND if absent. */
   delete(model: string): Promise<void>;
@@ -47,5 +57,6 @@ export interface DeriveOptions {
   readonly ids: readonly string[];
   /** Standard deviation of the noise, relative to the root mean square of each tensor. */
   readonly noise: number;
+  /** The weights of model i are a function of the source, the noise, the seed and i. */
   readonly seed: number;
 }

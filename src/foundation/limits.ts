@@ -26,6 +26,7 @@ export const limits = {
   metadataKeyCharactersMax: 64,
   metadataValueCharactersMax: 512,
   derivedModelCountMax: 10_000,
+  derivedNoiseMax: 10,
   // Engine
   queueSequenceCountMax: 8_192,
   batchTokensMax: 512,
@@ -43,7 +44,7 @@ export const limits = {
   queuedJobCountMax: 1_000,
   // Storage
   blobWriteCountMax: 16,
-  publishRetryCountMax: 10,
+  derivedBlobsInFlightMax: 32,
   // Base models
   downloadBytesMax: 8 * 1024 * 1024 * 1024,
   downloadRetryCountMax: 5,

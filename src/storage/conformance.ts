@@ -76,7 +76,10 @@ function examineBlobs(examine: Examine): void {
     const texts = Array.from({ length: 300 }, (_, index) => `blob ${index % 100}`);
     await Promise.all(texts.map((text) => blobs.put(Buffer.from(text))));
     const listed = await digestsOf(blobs);
-    assert.deepEqual(listed.toSorted(), [...new Set(texts)].map((text) => digestOf(text)).toSorted());
+    assert.deepEqual(
+      listed.toSorted(),
+      [...new Set(texts)].map((text) => digestOf(text)).toSorted(),
+    );
     for (const text of texts)
       assert.equal(Buffer.from(await blobs.get(digestOf(text))).toString(), text);
   });
@@ -261,7 +264,8 @@ function exampleEvent(number: number, job: string): JobEvent {
 
 function exampleFile(id: string): TrainingFile {
   const row = { filename: "a b.jsonl", purpose: "fine-tune", bytes: 536_870_912, createdAt: 1 };
-  return { id: `file-${id}`, blob: digestOf(id), ...row };
+  const faultSummary = id === "a" ? "line 3: text is empty" : undefined;
+  return { id: `file-${id}`, blob: digestOf(id), faultSummary, ...row };
 }
 
 async function digestsOf(blobs: Blobs): Promise<readonly Digest[]> {

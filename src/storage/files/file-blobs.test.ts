@@ -60,13 +60,15 @@ test("an operation that fails loses nothing and leaves nothing, and may be repea
 test("a power cut at any operation keeps what was acknowledged", async () => {
   for (let after = 0, cutCount = 0; ; after++) {
     let hasStruck = false;
-    for (let seed = 0; seed < 5; seed++) {
+    for (let seed = 0; seed < 4; seed++) {
       const disk = new SimulatedDisk();
       let blobs = await openFileBlobs(folder, disk);
       disk.arm({ after, kind: "cut" });
       const acknowledged = await fill(blobs);
       hasStruck = disk.hasStruck;
-      disk.restart(new SeededRandom(seed, after));
+      // Half of the time the process alone dies, and what was not synced is still to be seen.
+      if (seed % 2 === 0) disk.restart(new SeededRandom(seed, after));
+      else disk.arm(undefined);
       blobs = await openFileBlobs(folder, disk);
       assert.deepEqual(await disk.list(`${folder}/incoming`), []);
       await check(blobs, acknowledged).catch((error: unknown) => {

@@ -67,7 +67,8 @@ const migrations: readonly (readonly string[])[] = [
       "createdAt" BIGINT NOT NULL)`,
     `CREATE INDEX "eventsByJob" ON "events" ("job", "sequence")`,
     `CREATE TABLE "files" (${sequenced}, "filename" TEXT NOT NULL, "purpose" TEXT NOT NULL,
-      "bytes" BIGINT NOT NULL, "blob" TEXT NOT NULL, "createdAt" BIGINT NOT NULL)`,
+      "bytes" BIGINT NOT NULL, "blob" TEXT NOT NULL, "faultSummary" TEXT,
+      "createdAt" BIGINT NOT NULL)`,
     `CREATE INDEX "filesByBlob" ON "files" ("blob")`,
   ],
 ];

@@ -1,0 +1,73 @@
+/** What the creator refuses: faults of a specification, and weights that nothing can be done with. */
+import { labelFault } from "../datasets/datasets.ts";
+import { nameFault } from "../entities/virtual-model.ts";
+import { assert } from "../foundation/assert.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+import type { DeriveOptions, ModelSpecification, VersionWeights } from "./creator.ts";
+
+/** `ft:<base>:strata:<suffix>:<id>`, as jobs name what they make; the suffix may be empty. */
+const trainedPattern = /^ft:([A-Za-z0-9_.-]+):strata:[A-Za-z0-9_.-]*:[A-Za-z0-9]+$/;
+
+/** INVALID_ARGUMENT that names field and limit. Whether base and id exist is not asked here. */
+export function checkSpecification(specification: ModelSpecification): void {
+  const { id, labels } = specification;
+  const fault = idFault(id);
+  if (fault !== undefined) refuse("create", "id", fault);
+  const { labelCountMin, labelCountMax } = limits;
+  if (labels.length < labelCountMin || labels.length > labelCountMax) {
+    const range = `${labelCountMin} to ${labelCountMax} labels`;
+    refuse("create", "labels", `expected ${range}, got ${labels.length}`);
+  }
+  const seen = new Set<string>();
+  for (const [index, label] of labels.entries()) {
+    const reason = labelFault(label) ?? (seen.has(label) ? `"${label}" is there twice` : undefined);
+    if (reason !== undefined) refuse("create", `labels[${index}]`, reason);
+    seen.add(label);
+  }
+}
+
+/** INVALID_ARGUMENT that names field and limit. Whether the ids exist is not asked here. */
+export function checkDerivation({ ids, noise, seed }: DeriveOptions): void {
+  const { derivedModelCountMax } = limits;
+  if (ids.length === 0 || ids.length > derivedModelCountMax)
+    refuse("derive", "ids", `expected 1 to ${derivedModelCountMax}, got ${ids.length}`);
+  const seen = new Set<string>();
+  for (const [index, id] of ids.entries()) {
+    const reason = idFault(id) ?? (seen.has(id) ? `"${id}" is there twice` : undefined);
+    if (reason !== undefined) refuse("derive", `ids[${index}]`, reason);
+    seen.add(id);
+  }
+  if (!(noise > 0 && noise <= limits.derivedNoiseMax))
+    refuse("derive", "noise", `expected more than 0, at most ${limits.derivedNoiseMax}, got ${noise}`);
+  if (seed !== seed >>> 0)
+    refuse("derive", "seed", `expected an integer of 0 to 4294967295, got ${seed}`);
+}
+
+/** INVALID_ARGUMENT when a number is not finite, as after a training that went astray. */
+export function checkWeights(model: string, weights: VersionWeights): void {
+  assert(weights.tensors.size > 0, "A version has weights");
+  assert(weights.rank >= 0 && weights.rank <= limits.adapterRankMax, "The rank is in its limits");
+  for (const [name, { values }] of weights.tensors) {
+    const position = values.findIndex((value) => !Number.isFinite(value));
+    if (position === -1) continue;
+    const state = `tensor "${name}" holds ${values[position]} at position ${position}`;
+    throw new StrataError("INVALID_ARGUMENT", `Cannot publish a version of "${model}": ${state}`);
+  }
+  for (const [name, value] of Object.entries(weights.metrics))
+    assert(Number.isFinite(value), `Metric "${name}" is a number`);
+}
+
+function idFault(id: string): string | undefined {
+  if (!id.startsWith("ft:")) return nameFault(id);
+  if (id.length > limits.modelIdCharactersMax)
+    return `expected at most ${limits.modelIdCharactersMax} characters, got ${id.length}`;
+  return trainedPattern.test(id)
+    ? undefined
+    : `expected "ft:<base>:strata:<suffix>:<id>" after "ft:", got "${id}"`;
+}
+
+function refuse(action: string, field: string, state: string): never {
+  const message = `Cannot ${action} model: ${field}: ${state}`;
+  throw new StrataError("INVALID_ARGUMENT", message, { field });
+}

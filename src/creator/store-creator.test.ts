@@ -1,0 +1,315 @@
+/** Checks the creator on both stores: what it refuses, what it keeps, and its races and faults. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { decodeSafetensors } from "../checkpoints/safetensors.ts";
+import type { BaseModel } from "../entities/base-model.ts";
+import { systemClock } from "../foundation/clock.ts";
+import { type Digest, digestOf } from "../foundation/digest.ts";
+import { FailingStore } from "../storage/faults.ts";
+import { openFileStore } from "../storage/files/file-store.ts";
+import { createMemoryStore } from "../storage/memory/memory-store.ts";
+import type { Store } from "../storage/storage.ts";
+import type { Creator, VersionWeights } from "./creator.ts";
+import { createCreator } from "./store-creator.ts";
+
+const folders: string[] = [];
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+const base: BaseModel = {
+  id: "base",
+  config: {
+    family: "bert",
+    layerCount: 6,
+    shallowLayerCount: 3,
+    hiddenSize: 4,
+    headCount: 2,
+    intermediateSize: 8,
+    vocabularySize: 10,
+    positionCount: 16,
+    segmentCount: 2,
+    layerNormEpsilon: 1e-12,
+  },
+  pooling: "mean",
+  tokensMax: 16,
+  digest: digestOf("base"),
+  source: "dir:base",
+  createdAt: 0,
+};
+
+/** A head of ramps, which differ by `start`. */
+function weightsOf(start: number, isServed = true, size = 8): VersionWeights {
+  const values = Float32Array.from({ length: size }, (_, index) => start + index);
+  return {
+    kind: "trained",
+    tensors: new Map([
+      ["head.weight", { shape: [2, size / 2], values }],
+      ["head.bias", { shape: [2], values: new Float32Array(2) }],
+    ]),
+    rank: 0,
+    pooling: "mean",
+    precision: "fp32",
+    metrics: { devAccuracy: 0.5 },
+    isServed,
+  };
+}
+
+async function prepared(store: Store): Promise<Creator> {
+  await store.catalog.bases.insert(base);
+  const creator = createCreator({ store, clock: systemClock });
+  await creator.create({ id: "a", base: "base", labels: ["x", "y"] });
+  return creator;
+}
+
+async function blobsOf(store: Store): Promise<ReadonlySet<Digest>> {
+  const digests = new Set<Digest>();
+  for await (const digest of store.blobs.list()) digests.add(digest);
+  return digests;
+}
+
+/** Every model serves a version that exists, every version has its blob; returns what is named. */
+async function checkWhole(store: Store): Promise<ReadonlySet<Digest>> {
+  const named = new Set<Digest>();
+  const { models, versions } = store.catalog;
+  for (const model of await models.list({ limit: 10_000 })) {
+    const list = await versions.list(model.id);
+    const { servedVersion } = model;
+    if (servedVersion !== undefined) assert.ok(list.some(({ number }) => number === servedVersion));
+    for (const { blob, blobBytes } of list) {
+      assert.equal((await store.blobs.get(blob)).length, blobBytes);
+      named.add(blob);
+    }
+  }
+  return named;
+}
+
+function examineCreator(name: string, open: () => Promise<Store>): void {
+  const examine = (title: string, work: (store: Store, creator: Creator) => Promise<void>): void =>
+    void test(title, async () => {
+      const store = await open();
+      try {
+        await work(store, await prepared(store));
+        assert.deepEqual(await checkWhole(store), await blobsOf(store));
+      } finally {
+        await store.close();
+      }
+    });
+  describe(`the creator on ${name}`, () => {
+    examineLife(examine);
+    examineDerive(examine);
+    examineRaces(examine);
+  });
+}
+
+type Examine = (
+  title: string,
+  work: (store: Store, creator: Creator) => Promise<void>,
+) => void;
+
+function examineLife(examine: Examine): void {
+  examine("versions are numbered, served and rolled back", async (store, creator) => {
+    const first = await creator.publish("a", weightsOf(1));
+    const second = await creator.publish("a", weightsOf(2, false));
+    assert.deepEqual([first.number, second.number], [1, 2]);
+    assert.deepEqual(await store.catalog.versions.list("a"), [first, second]);
+    assert.equal((await store.catalog.models.get("a"))?.servedVersion, 1);
+    assert.equal((await creator.serve("a", 2)).servedVersion, 2);
+    assert.equal((await store.catalog.models.get("a"))?.servedVersion, 2);
+    const file = decodeSafetensors(await store.blobs.get(second.blob));
+    assert.deepEqual([...file.tensor("head.weight").values], [2, 3, 4, 5, 6, 7, 8, 9]);
+    await assert.rejects(creator.serve("a", 3), { code: "NOT_FOUND" });
+    await assert.rejects(creator.serve("b", 1), { code: "NOT_FOUND" });
+    await assert.rejects(creator.publish("b", weightsOf(1)), { code: "NOT_FOUND" });
+  });
+  examine("weights and metrics that are not finite are refused", async (_, creator) => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const message = new RegExp(`"head.weight" holds ${value} at position 0`);
+      const publishing = creator.publish("a", weightsOf(value));
+      await assert.rejects(publishing, { code: "INVALID_ARGUMENT", message });
+    }
+  });
+  examine("a blob goes with the last version that names it", async (store, creator) => {
+    await creator.create({ id: "b", base: "base", labels: ["x", "y"] });
+    const shared = await creator.publish("a", weightsOf(1));
+    await creator.publish("a", weightsOf(2));
+    assert.equal((await creator.publish("b", weightsOf(1))).blob, shared.blob);
+    await creator.delete("a");
+    assert.deepEqual(await blobsOf(store), new Set([shared.blob]));
+    await creator.delete("b");
+    assert.equal((await blobsOf(store)).size, 0);
+    await assert.rejects(creator.delete("a"), { code: "NOT_FOUND" });
+  });
+}
+
+function examineDerive(examine: Examine): void {
+  examine("derived models differ from each other, and repeat by seed", async (store, creator) => {
+    const source = await creator.publish("a", weightsOf(1, true, 4_000));
+    const ids = Array.from({ length: 50 }, (_, index) => `d${index}`);
+    const models = await creator.derive({ source: "a", ids, noise: 0.01, seed: 7 });
+    assert.deepEqual(
+      models.map((model) => model.id),
+      ids,
+    );
+    const blobs = new Set<Digest>();
+    for (const id of ids) {
+      const version = await store.catalog.versions.get(id, 1);
+      assert.ok(version);
+      blobs.add(version.blob);
+      assert.deepEqual(version.metrics, {});
+      assert.equal(version.kind, "derived");
+    }
+    assert.equal(blobs.size, 50);
+    assert.ok(!blobs.has(source.blob));
+    await creator.derive({ source: "a", ids: ["again"], noise: 0.01, seed: 7 });
+    const [original, again] = await Promise.all(
+      ["d0", "again"].map((id) => store.catalog.versions.get(id, 1)),
+    );
+    assert.equal(again?.blob, original?.blob);
+  });
+  examine("the noise is relative to each tensor's root mean square", async (store, creator) => {
+    const source = await creator.publish("a", weightsOf(0, true, 4_000));
+    await creator.derive({ source: "a", ids: ["d"], noise: 0.1, seed: 1 });
+    const version = await store.catalog.versions.get("d", 1);
+    const noisy = decodeSafetensors(await store.blobs.get(version?.blob ?? source.blob));
+    let squares = 0;
+    noisy.tensor("head.weight").values.forEach((value, index) => (squares += (value - index) ** 2));
+    // A ramp of 0 … n - 1 has root mean square √((n - 1)(2n - 1) / 6).
+    const expected = 0.1 * Math.sqrt((3_999 * 7_999) / 6);
+    const found = Math.sqrt(squares / 4_000);
+    assert.ok(Math.abs(found / expected - 1) < 0.05, `${found} is not ${expected}`);
+    assert.deepEqual([...noisy.tensor("head.bias").values], [0, 0]);
+  });
+  examine("what cannot be derived is refused before anything is made", async (store, creator) => {
+    const wanted = { source: "a", ids: ["d"], noise: 0.1, seed: 1 };
+    await assert.rejects(creator.derive(wanted), { code: "CONFLICT" });
+    await creator.publish("a", weightsOf(1));
+    const cases = [
+      [{ source: "nobody" }, "NOT_FOUND", undefined],
+      [{ ids: ["d", "a"] }, "ALREADY_EXISTS", undefined],
+      [{ ids: ["base"] }, "ALREADY_EXISTS", undefined],
+      [{ ids: [] }, "INVALID_ARGUMENT", "ids"],
+      [{ ids: ["d", "d"] }, "INVALID_ARGUMENT", "ids[1]"],
+      [{ ids: ["d", "no way"] }, "INVALID_ARGUMENT", "ids[1]"],
+      [{ noise: 0 }, "INVALID_ARGUMENT", "noise"],
+      [{ noise: Number.NaN }, "INVALID_ARGUMENT", "noise"],
+      [{ noise: 1e-30 }, "INVALID_ARGUMENT", "noise"],
+      [{ seed: 0.5 }, "INVALID_ARGUMENT", "seed"],
+    ] as const;
+    for (const [change, code, field] of cases)
+      await assert.rejects(creator.derive({ ...wanted, ...change }), { code, field });
+    assert.equal(await store.catalog.models.count(), 1);
+  });
+}
+
+function examineRaces(examine: Examine): void {
+  examine("versions published at once are numbered without a gap", async (_, creator) => {
+    const starts = Array.from({ length: 20 }, (_unused, index) => index);
+    const versions = await Promise.all(starts.map((start) => creator.publish("a", weightsOf(start))));
+    const numbers = versions.map(({ number }) => number);
+    assert.deepEqual(
+      numbers.toSorted((left, right) => left - right),
+      starts.map((start) => start + 1),
+    );
+  });
+  examine("deleting never takes a blob that is being published", async (store, creator) => {
+    for (let round = 0; round < 20; round++) {
+      const id = `b${round}`;
+      await creator.create({ id, base: "base", labels: ["x", "y"] });
+      await creator.publish(id, weightsOf(1));
+      const deletion = creator.delete(id);
+      // Gives the deletion a head start of some steps.
+      for (let step = 0; step < round; step++) await Promise.resolve();
+      const [version] = await Promise.all([creator.publish("a", weightsOf(1)), deletion]);
+      assert.ok(await store.blobs.has(version.blob), `round ${round}`);
+    }
+  });
+  examine("deleting during a publication leaves no blob behind", async (store, creator) => {
+    for (let round = 0; round < 10; round++) {
+      await creator.create({ id: "c", base: "base", labels: ["x", "y"] });
+      const publishing = creator.publish("c", weightsOf(round)).catch(() => {});
+      await Promise.all([publishing, creator.delete("c")]);
+      assert.equal((await blobsOf(store)).size, 0, `round ${round}`);
+    }
+  });
+}
+
+examineCreator("the memory store", async () => createMemoryStore());
+examineCreator("the file store", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "strata-creator-"));
+  folders.push(folder);
+  return openFileStore(folder);
+});
+
+test("a specification is refused by field and limit", async () => {
+  const store = createMemoryStore();
+  const creator = await prepared(store);
+  const many = Array.from({ length: 1_001 }, (_, index) => `l${index}`);
+  const cases = [
+    [{ id: "" }, "id", /expected letters/],
+    [{ id: "a b" }, "id", /got "a b"/],
+    [{ id: "n".repeat(65) }, "id", /at most 64 characters, got 65/],
+    [{ id: "ft:base:strata:spam" }, "id", /expected "ft:<base>:strata:<suffix>:<id>"/],
+    [{ id: `ft:base:strata:${"s".repeat(200)}:1` }, "id", /at most 200 characters, got 217/],
+    [{ base: "other" }, "base", /there is no base model "other"/],
+    [{ labels: ["x"] }, "labels", /expected 2 to 1000 labels, got 1/],
+    [{ labels: many }, "labels", /got 1001/],
+    [{ labels: ["x", "x"] }, "labels[1]", /"x" is there twice/],
+    [{ labels: ["x", ""] }, "labels[1]", /empty/],
+    [{ labels: ["x", " y"] }, "labels[1]", /white space/],
+    [{ labels: ["x", "y".repeat(257)] }, "labels[1]", /257 characters, the limit is 256/],
+  ] as const;
+  for (const [change, field, message] of cases) {
+    const creating = creator.create({ id: "n", base: "base", labels: ["x", "y"], ...change });
+    await assert.rejects(creating, { code: "INVALID_ARGUMENT", field, message });
+  }
+  for (const id of ["a", "base"]) {
+    const creating = creator.create({ id, base: "base", labels: ["x", "y"] });
+    await assert.rejects(creating, { code: "ALREADY_EXISTS" });
+  }
+  for (const id of ["ft:base:strata:spam:abc123", "ft:base:strata::abc123"])
+    assert.equal((await creator.create({ id, base: "base", labels: ["x", "y"] })).id, id);
+});
+
+test("whichever store operation fails, everything named is whole", async () => {
+  for (let failAt = 0; ; failAt++) {
+    const inner = createMemoryStore();
+    const setup = await prepared(inner);
+    await setup.publish("a", weightsOf(1));
+    const store = new FailingStore(inner, failAt);
+    const creator = createCreator({ store, clock: systemClock });
+    const steps = [
+      () => creator.create({ id: "b", base: "base", labels: ["x", "y"] }),
+      () => creator.publish("b", weightsOf(1)),
+      () => creator.publish("a", weightsOf(2)),
+      () => creator.derive({ source: "a", ids: ["d", "e"], noise: 0.1, seed: 1 }),
+      () => creator.serve("a", 1),
+      () => creator.delete("a"),
+    ];
+    let failureCount = 0;
+    for (const step of steps) await step().catch(() => (failureCount += 1));
+    await checkWhole(inner);
+    if (store.hasStruck) continue;
+    assert.equal(failureCount, 0);
+    assert.ok(failAt > 20, `only ${failAt} operations`);
+    break;
+  }
+});
+
+test("1,000 models of 150 KB are derived in seconds, durably", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "strata-derive-"));
+  folders.push(folder);
+  const store = await openFileStore(folder);
+  const creator = await prepared(store);
+  await creator.publish("a", weightsOf(1, true, 37_500));
+  const ids = Array.from({ length: 1_000 }, (_, index) => `d${index}`);
+  const start = performance.now();
+  await creator.derive({ source: "a", ids, noise: 0.02, seed: 1 });
+  const seconds = (performance.now() - start) / 1_000;
+  assert.equal((await blobsOf(store)).size, 1_001);
+  await store.close();
+  assert.ok(seconds < 20, `took ${seconds} s`);
+});

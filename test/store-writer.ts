@@ -1,0 +1,27 @@
+/** The process that `store-kill.test.ts` kills: writes models until then, printing each id. */
+import { writeSync } from "node:fs";
+import { argv } from "node:process";
+import { exampleModel, exampleVersion } from "../src/storage/conformance.ts";
+import { openFileStore } from "../src/storage/files/file-store.ts";
+
+const [folder = "", round = ""] = argv.slice(2);
+const store = await openFileStore(folder);
+
+/** One of several writers at once; a third of the models come by the batch method. */
+async function write(writer: number): Promise<void> {
+  for (let index = 0; ; index++) {
+    const id = `${round}-${writer}-${index}`;
+    const bytes = Buffer.alloc(2_000 + 137 * index, id);
+    const blob = await store.blobs.put(bytes);
+    const version = { ...exampleVersion(id, 1), blob, blobBytes: bytes.length };
+    if (index % 3 === 0)
+      await store.catalog.versions.insertWithModels([{ model: exampleModel(id), version }]);
+    else {
+      await store.catalog.models.insert(exampleModel(id));
+      await store.catalog.versions.insert(version, { isServed: true });
+    }
+    writeSync(1, `${id}\n`);
+  }
+}
+
+await Promise.all([0, 1, 2, 3].map(write));
