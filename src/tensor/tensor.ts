@@ -65,6 +65,7 @@ export class Graph {
   readonly #named = new Map<string, Tensor>();
   readonly #known = new Map<string, Node>();
   readonly #outputs = new Map<string, Tensor>();
+  readonly #scalars = new Map<number, Tensor>();
 
   get nodes(): readonly Node[] {
     return this.#nodes;
@@ -97,7 +98,9 @@ export class Graph {
   }
 
   scalar(value: number): Tensor {
-    return this.constant(Float32Array.of(value), []);
+    const tensor = this.#scalars.get(value) ?? this.constant(Float32Array.of(value), []);
+    this.#scalars.set(value, tensor);
+    return tensor;
   }
 
   output(name: string, tensor: Tensor): void {

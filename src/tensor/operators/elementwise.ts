@@ -1,5 +1,5 @@
 /** Operators that act on each element, with NumPy's broadcasting; see ONNX's operators of these names. */
-import { broadcast, type Shape, showShape } from "../dimension.ts";
+import { broadcast, type Shape } from "../dimension.ts";
 import {
   type DataType,
   describe,
@@ -54,7 +54,10 @@ const whereOperator: Operator = {
     const [condition, a, b] = triple("where", inputs);
     if (condition.type !== "bool") throw reject("where", `condition is ${describe(condition)}`);
     if (a.type !== b.type) throw reject("where", `got ${describe(a)} and ${describe(b)}`);
-    const shape = join("where", [join("where", [condition.shape, a.shape]), b.shape]);
+    const partial = broadcast(condition.shape, a.shape);
+    const shape = partial && broadcast(partial, b.shape);
+    if (shape === undefined)
+      throw reject("where", `${inputs.map(describe).join(", ")} do not broadcast`);
     return [{ type: a.type, shape }];
   },
   gradient(node, [dy]) {
@@ -151,14 +154,8 @@ function comparison(name: string): (a: Tensor, b: Tensor) => Tensor {
 function joined(name: string, inputs: readonly TensorType[]): Shape {
   const [a, b] = pair(name, inputs);
   if (a.type !== b.type) throw reject(name, `got ${describe(a)} and ${describe(b)}`);
-  if (broadcast(a.shape, b.shape) === undefined)
-    throw reject(name, `${describe(a)} and ${describe(b)} do not broadcast`);
-  return join(name, [a.shape, b.shape]);
-}
-
-function join(name: string, [a, b]: readonly [Shape, Shape]): Shape {
-  const shape = broadcast(a, b);
+  const shape = broadcast(a.shape, b.shape);
   if (shape === undefined)
-    throw reject(name, `${showShape(a)} and ${showShape(b)} do not broadcast`);
+    throw reject(name, `${describe(a)} and ${describe(b)} do not broadcast`);
   return shape;
 }

@@ -1,5 +1,5 @@
 /** Matrix products: plain, of a linear layer, and of a linear layer with int8 weights. */
-import { broadcast, type Dimension, type Shape } from "../dimension.ts";
+import { broadcast, type Dimension } from "../dimension.ts";
 import {
   describe,
   type Node,
@@ -26,8 +26,8 @@ const matmulOperator: Operator = {
   name: "matmul",
   infer(inputs, attributes) {
     const [a, b] = pair("matmul", inputs);
-    const [rows, inner] = lastTwo(a, attributes["transposeA"] === true);
-    const [innerOfB, columns] = lastTwo(b, attributes["transposeB"] === true);
+    const [rows, inner] = lastTwo("matmul", a, attributes["transposeA"] === true);
+    const [innerOfB, columns] = lastTwo("matmul", b, attributes["transposeB"] === true);
     const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
     if (inner !== innerOfB || batch === undefined || a.type !== "float32" || b.type !== "float32")
       throw reject("matmul", `${describe(a)} does not multiply ${describe(b)}`);
@@ -58,7 +58,7 @@ const linearOperator: Operator = {
   name: "linear",
   infer(inputs) {
     const [x, weight, bias] = triple("linear", inputs);
-    const [inner, outer] = lastTwo(weight, false);
+    const [inner, outer] = lastTwo("linear", weight, false);
     if (x.shape.length !== 2 || at(x.shape, 1) !== inner || weight.shape.length !== 2)
       throw reject("linear", `${describe(x)} does not multiply ${describe(weight)}`);
     if (bias.shape.length !== 1 || at(bias.shape, 0) !== outer)
@@ -139,7 +139,9 @@ function checkQuantized(x: TensorType, values: TensorType, scale: TensorType): v
     throw reject("quantizedMatmul", `scale ${describe(scale)} does not fit ${describe(values)}`);
 }
 
-function lastTwo({ shape }: { readonly shape: Shape }, isTransposed: boolean): [Dimension, Dimension] {
-  const [rows, columns] = [at(shape, shape.length - 2), at(shape, shape.length - 1)];
+function lastTwo(name: string, x: TensorType, isTransposed: boolean): [Dimension, Dimension] {
+  const [rows, columns] = x.shape.slice(-2);
+  if (rows === undefined || columns === undefined)
+    throw reject(name, `${describe(x)} is no matrix`);
   return isTransposed ? [columns, rows] : [rows, columns];
 }

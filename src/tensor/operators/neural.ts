@@ -8,6 +8,7 @@ import {
   pair,
   reject,
   type Tensor,
+  type TensorType,
   triple,
 } from "../tensor.ts";
 import { cast, div, equal, exp, less, max, mul, neg, scalarOf, sqrt, sub, where } from "./elementwise.ts";
@@ -17,7 +18,7 @@ import { at, axesOf, reduced, reducedCount, reduceSum, reshape, sizeOf, transpos
 const meanOperator: Operator = {
   name: "reduceMean",
   infer: (inputs, attributes) => [
-    { type: "float32", shape: reduced("reduceMean", first(inputs).shape, attributes) },
+    { type: "float32", shape: reduced("reduceMean", floats("reduceMean", inputs), attributes) },
   ],
   gradient(node, [dy]) {
     const x = first(node.inputs);
@@ -35,7 +36,7 @@ export function reduceMean(x: Tensor, axes: readonly number[], keepDimensions = 
 const maxOperator: Operator = {
   name: "reduceMax",
   infer: (inputs, attributes) => [
-    { type: "float32", shape: reduced("reduceMax", first(inputs).shape, attributes) },
+    { type: "float32", shape: reduced("reduceMax", floats("reduceMax", inputs), attributes) },
   ],
   gradient(node, [dy]) {
     const x = first(node.inputs);
@@ -55,7 +56,7 @@ export function reduceMax(x: Tensor, axes: readonly number[], keepDimensions = f
 
 const softmaxOperator: Operator = {
   name: "softmax",
-  infer: (inputs) => [{ type: "float32", shape: first(inputs).shape }],
+  infer: (inputs) => [{ type: "float32", shape: floats("softmax", inputs).shape }],
   gradient(node, [dy]) {
     const y = only(node);
     if (dy === undefined) return [];
@@ -76,7 +77,7 @@ export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
 
 const logSoftmaxOperator: Operator = {
   name: "logSoftmax",
-  infer: (inputs) => [{ type: "float32", shape: first(inputs).shape }],
+  infer: (inputs) => [{ type: "float32", shape: floats("logSoftmax", inputs).shape }],
   gradient(node, [dy]) {
     const y = only(node);
     if (dy === undefined) return [];
@@ -93,7 +94,7 @@ const layerNormOperator: Operator = {
   name: "layerNorm",
   infer(inputs) {
     const [x, gain, bias] = triple("layerNorm", inputs);
-    const width = [at(x.shape, x.shape.length - 1)];
+    const width = floats("layerNorm", inputs).shape.slice(-1);
     if (!isSameShape(gain.shape, width) || !isSameShape(bias.shape, width))
       throw reject("layerNorm", `got ${describe(x)}, ${describe(gain)} and ${describe(bias)}`);
     const rows = [...x.shape.slice(0, -1), 1];
@@ -282,3 +283,10 @@ export function maskedMean(x: Tensor, lengths: Tensor): Tensor {
   return div(reduceSum(kept, [1]), max(reshape(count, [at(x.shape, 0), 1]), scalarOf(x, 1)));
 }
 
+/** The first input, which must be an array of float32. */
+function floats(name: string, inputs: readonly TensorType[]): TensorType {
+  const x = first(inputs);
+  if (x.type !== "float32" || x.shape.length === 0)
+    throw reject(name, `expected an array of float32, got ${describe(x)}`);
+  return x;
+}

@@ -19,6 +19,8 @@ import {
   pair,
   reject,
   type Tensor,
+  type TensorType,
+  triple,
 } from "../tensor.ts";
 
 const reshapeOperator: Operator = {
@@ -91,7 +93,7 @@ const sliceOperator: Operator = {
   infer(inputs, attributes) {
     const x = first(inputs);
     const { axis, start, end } = sliceOf(attributes);
-    const size = at(x.shape, axis);
+    const size = x.shape[axis] ?? 0;
     if (start < 0 || end <= start || (typeof size === "number" && end > size))
       throw reject("slice", `${start} to ${end} is outside axis ${axis} of ${describe(x)}`);
     return [{ type: x.type, shape: replaced(x.shape, axis, end - start) }];
@@ -149,7 +151,7 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
 const sumOperator: Operator = {
   name: "reduceSum",
   infer: (inputs, attributes) => [
-    { type: first(inputs).type, shape: reduced("reduceSum", first(inputs).shape, attributes) },
+    { type: first(inputs).type, shape: reduced("reduceSum", first(inputs), attributes) },
   ],
   gradient: (node, [dy]) => [dy && unreduce(dy, node.attributes, first(node.inputs).shape)],
 };
@@ -192,11 +194,13 @@ export function gather(table: Tensor, indices: Tensor): Tensor {
 const scatterAddOperator: Operator = {
   name: "scatterAdd",
   infer(inputs) {
-    const [table, indices] = pair("scatterAdd", inputs);
-    const updates = inputs[2];
+    const [table, indices, updates] = triple("scatterAdd", inputs);
     const wanted = [...indices.shape, ...table.shape.slice(1)];
-    if (updates === undefined || !isSameShape(updates.shape, wanted))
-      throw reject("scatterAdd", `updates must be ${showShape(wanted)}`);
+    if (updates.type !== table.type || !isSameShape(updates.shape, wanted))
+      throw reject(
+        "scatterAdd",
+        `${describe(updates)} is not ${showShape(wanted)} of ${describe(table)}`,
+      );
     return [{ type: table.type, shape: table.shape }];
   },
   gradient(node, [dy]) {
@@ -234,10 +238,11 @@ export function unreduce(dy: Tensor, attributes: Attributes, shape: Shape): Tens
 }
 
 /** The shape after a reduction over `attributes.axes`. */
-export function reduced(name: string, shape: Shape, attributes: Attributes): Shape {
+export function reduced(name: string, x: TensorType, attributes: Attributes): Shape {
+  const { shape } = x;
   const axes = axesOf(attributes);
   if (axes.some((axis) => axis < 0 || axis >= shape.length))
-    throw reject(name, `axes [${axes.join(", ")}] are outside ${showShape(shape)}`);
+    throw reject(name, `axes [${axes.join(", ")}] are outside ${describe(x)}`);
   if (attributes["keepDimensions"] === true)
     return shape.map((dimension, axis) => (axes.includes(axis) ? 1 : dimension));
   return shape.filter((_, axis) => !axes.includes(axis));
