@@ -1,6 +1,7 @@
 /** Uploaded files. A blob leaves with the last row that names it. */
 import { filePurposes } from "../contract/files.ts";
 import type { FileObject, fileRoutes } from "../contract/files.ts";
+import { Turns } from "../creator/turns.ts";
 import type { Dataset } from "../datasets/datasets.ts";
 import { detectFormat, readDataset } from "../datasets/read.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
@@ -18,14 +19,16 @@ const namedFaultCountMax = 10;
 
 export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> {
   const { store } = services;
-  const inTurn = turns();
-  const dropBlob = (blob: Digest): Promise<void> => inTurn(() => removeUnnamed(store, blob));
+  // Between looking who names a blob and removing it, nobody may come to name it.
+  const turns = new Turns();
+  const dropBlob = (blob: Digest): Promise<void> =>
+    turns.run(blob, () => removeUnnamed(store, blob));
   return {
     createFile: async ({ request }) => {
-      const upload = await receiveUpload(request, store.blobs);
+      const upload = await receiveUpload(request, { blobs: store.blobs, drop: dropBlob });
       try {
         const row = await rowOf(services, upload);
-        await inTurn(() => insert(store, row));
+        await turns.run(row.blob, () => insert(store, row));
         return fileObject(row);
       } catch (error) {
         await dropBlob(upload.digest);
@@ -98,7 +101,7 @@ async function rowOf(services: Services, upload: Upload): Promise<TrainingFile> 
     bytes: upload.bytes,
     blob: upload.digest,
     createdAt: services.clock.now(),
-    ...(faultSummary !== undefined && { faultSummary }),
+    faultSummary,
   };
 }
 
@@ -134,23 +137,7 @@ async function insert(store: Store, row: TrainingFile): Promise<void> {
 }
 
 async function removeUnnamed(store: Store, blob: Digest): Promise<void> {
-  if ((await store.catalog.versions.countBlobUses(blob)) > 0) return;
-  const query = { order: "asc" };
-  const rows = await fileRows(store, query, limits.filePageCountMax);
-  if (!rows.some((row) => row.blob === blob)) await store.blobs.remove(blob);
-}
-
-/**
- * Runs pieces of work one after another: between looking who names a blob and removing it, nobody
- * may come to name it.
- */
-function turns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => {});
-    return turn;
-  };
+  if ((await store.catalog.versions.countBlobUses(blob)) === 0) await store.blobs.remove(blob);
 }
 
 function fileObject(file: TrainingFile): FileObject {

@@ -17,11 +17,17 @@ export interface Upload {
   readonly bytes: number;
 }
 
+export interface UploadSink {
+  readonly blobs: Blobs;
+  /** Removes a blob that was stored in vain. */
+  drop(blob: Digest): Promise<void>;
+}
+
 /**
  * Stores the part named `file`. UNSUPPORTED_MEDIA_TYPE when the body is no multipart form,
  * INVALID_ARGUMENT when it is a broken one or has no file, TOO_LARGE past `uploadBytesMax`.
  */
-export async function receiveUpload(request: Request, blobs: Blobs): Promise<Upload> {
+export async function receiveUpload(request: Request, sink: UploadSink): Promise<Upload> {
   const type = request.headers.get("content-type") ?? "none";
   if (!/^\s*multipart\/form-data\b/i.test(type))
     throw new StrataError(
@@ -34,7 +40,7 @@ export async function receiveUpload(request: Request, blobs: Blobs): Promise<Upl
       `Cannot read the upload: expected at most ${limits.uploadBytesMax} bytes`,
     );
   if (request.body === null) throw invalid("the body is empty");
-  return receive(request.body, openParser(type.trim()), blobs);
+  return receive(request.body, openParser(type.trim()), sink);
 }
 
 /** A file at its limit, with room for the form around it. */
@@ -43,21 +49,22 @@ const uploadBodyBytesMax = limits.uploadBytesMax + limits.requestBodyBytesMax;
 async function receive(
   body: NonNullable<Request["body"]>,
   parser: BusboyInstance,
-  blobs: Blobs,
+  sink: UploadSink,
 ): Promise<Upload> {
   const fields = new Map<string, string>();
   let part: { readonly stream: BusboyFileStream; readonly filename: string } | undefined;
   let stored: ReturnType<Blobs["putStream"]> | undefined;
+  let fault: unknown;
   const source = Readable.fromWeb(body as ReadableStream<Uint8Array>); // One class, declared twice.
   try {
     await new Promise<void>((resolve, reject) => {
       parser.on("field", (name, value) => fields.set(name, value));
       parser.on("file", (name, stream, filename) => {
-        // The reader of the stream sees its error; without a listener it would end the process.
-        stream.on("error", () => {});
+        // A broken form is the client's fault, whatever the store makes of its end.
+        stream.on("error", (error) => (fault ??= error));
         part = { stream, filename };
         if (name !== "file") reject(invalid(`there is an unknown file part "${name}"`));
-        else (stored = blobs.putStream(stream, limits.uploadBytesMax)).catch(reject);
+        else (stored = sink.blobs.putStream(stream, limits.uploadBytesMax)).catch(reject);
       });
       for (const event of ["filesLimit", "fieldsLimit", "partsLimit"])
         parser.on(event, () => reject(invalid("it has too many parts")));
@@ -70,9 +77,10 @@ async function receive(
     return { ...(await stored), fields, filename: part.filename };
   } catch (error) {
     source.unpipe(parser);
+    const cause = fault ?? error;
     part?.stream.destroy(new Error("The upload failed"));
-    await stored?.catch(() => {});
-    throw wrapError(error, "INVALID_ARGUMENT", "Cannot read the upload");
+    await stored?.then(({ digest }) => sink.drop(digest)).catch(() => {});
+    throw wrapError(cause, "INVALID_ARGUMENT", "Cannot read the upload");
   }
 }
 

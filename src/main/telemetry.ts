@@ -1,0 +1,94 @@
+/** Logs by pino, metrics by prom-client: the telemetry of a server. */
+import pino from "pino";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { metricTable } from "../foundation/telemetry.ts";
+import type { Labels, Log, MetricName, Metrics, Telemetry } from "../foundation/telemetry.ts";
+
+export interface ServerTelemetry extends Telemetry {
+  /** All metrics in Prometheus' text format. */
+  metricsText(): Promise<string>;
+  /** Writes what the log still holds back. */
+  flush(): void;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+
+/** Bounds in seconds, from a quarter of a millisecond to half a minute. */
+const secondBounds = [
+  0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+/** Bounds for counts of sequences and tokens. */
+const countBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/** How long a line may be held back. */
+const flushMs = 1000;
+
+/** Lines of JSON go to standard error, so that standard output stays the command's. */
+export function createTelemetry(level: LogLevel): ServerTelemetry {
+  // Buffered: a line costs the request that writes it as little as can be.
+  const destination = pino.destination({ fd: 2, sync: false, minLength: 4096 });
+  setInterval(() => destination.flush(), flushMs).unref();
+  const logger = pino({ level, base: null }, destination);
+  const registry = new Registry();
+  return {
+    log: logOf(logger),
+    metrics: metricsOf(registry),
+    metricsText: () => registry.metrics(),
+    flush: () => destination.flushSync(),
+  };
+}
+
+function logOf(logger: pino.Logger): Log {
+  return {
+    debug: (message, fields) => logger.debug(fields ?? {}, message),
+    info: (message, fields) => logger.info(fields ?? {}, message),
+    warn: (message, fields) => logger.warn(fields ?? {}, message),
+    error: (message, fields) => logger.error(fields ?? {}, message),
+  };
+}
+
+type Instrument = Counter | Gauge | Histogram;
+
+function metricsOf(registry: Registry): Metrics {
+  const instruments = new Map<string, Instrument>();
+  for (const [name, row] of Object.entries(metricTable)) {
+    const options = { name, help: row.help, labelNames: row.labels, registers: [registry] };
+    instruments.set(name, instrumentOf(row.kind, options));
+  }
+  const none: Labels = {};
+  return {
+    count(name, labels = none, amount = 1) {
+      const instrument = instruments.get(name);
+      if (instrument instanceof Counter) instrument.inc(labels, amount);
+      else throw wrongKind(name);
+    },
+    observe(name, value, labels = none) {
+      const instrument = instruments.get(name);
+      if (instrument instanceof Histogram) instrument.observe(labels, value);
+      else throw wrongKind(name);
+    },
+    set(name, value, labels = none) {
+      const instrument = instruments.get(name);
+      if (instrument instanceof Gauge) instrument.set(labels, value);
+      else throw wrongKind(name);
+    },
+  };
+}
+
+interface InstrumentOptions {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly registers: Registry[];
+}
+
+function instrumentOf(kind: "counter" | "gauge" | "histogram", options: InstrumentOptions) {
+  if (kind === "counter") return new Counter(options);
+  if (kind === "gauge") return new Gauge(options);
+  const buckets = options.name.endsWith("_seconds") ? secondBounds : countBounds;
+  return new Histogram({ ...options, buckets });
+}
+
+function wrongKind(name: MetricName): Error {
+  return new Error(`Cannot record "${name}": it is a ${metricTable[name].kind}`);
+}
