@@ -39,12 +39,13 @@ export const limits = {
   trainingLineBytesMax: 2 * 1024 * 1024,
   reportedLineErrorCountMax: 100,
   epochCountMax: 200,
+  trainingStatesBytesMax: 2 * 1024 * 1024 * 1024,
   trainingBatchSizeMax: 256,
   learningRateMultiplierMax: 1_000,
   queuedJobCountMax: 1_000,
   // Storage
   blobWriteCountMax: 16,
-  derivedBlobsInFlightMax: 32,
+  derivedBlobsInFlightMax: 8,
   // Base models
   downloadBytesMax: 8 * 1024 * 1024 * 1024,
   downloadRetryCountMax: 5,

@@ -8,7 +8,7 @@ import { SeededRandom } from "../foundation/random.ts";
 import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
 import type { TrainingMethod } from "../models/training-graph.ts";
-import type { Results, Value } from "../runtime/runtime.ts";
+import type { Value } from "../runtime/runtime.ts";
 import type { Head } from "./ridge.ts";
 import {
   type Batch,
@@ -71,24 +71,19 @@ export async function fit(
   options: FitOptions,
 ): Promise<Fitted> {
   const { method, epochCount, patience, seed } = options;
-  const source = task.train.states === undefined || method === "full" ? "ids" : "states";
+  const source = sourceOf(task.train, method);
   const step = await base.step({ method, source });
-  const logits = await base.logits({ method, source });
   await step.program.write(initialState(base, step, { task, options }));
   const run = new Run({ base, task, options, step, source });
   let best: Fitted | undefined;
   for (let epoch = 1; epoch <= epochCount; epoch++) {
     await run.epoch(epoch, new SeededRandom(seed, epoch));
     const learned = await step.program.read([...step.learned.keys()]);
-    const devAccuracy = await accuracyOn(base, logits, { task, learned, source, method });
+    const tensors = new Map(Object.entries(learned));
+    const devAccuracy = await evaluate(base, task, { method, tensors });
     run.report(epoch, devAccuracy);
     if (best === undefined || devAccuracy > best.devAccuracy)
-      best = {
-        tensors: new Map(Object.entries(learned)),
-        devAccuracy,
-        epochCount: epoch,
-        trainedTokenCount: 0,
-      };
+      best = { tensors, devAccuracy, epochCount: epoch, trainedTokenCount: 0 };
     else if (epoch - best.epochCount >= patience) break;
   }
   return { ...present(best, "at least one epoch ran"), trainedTokenCount: run.tokenCount };
@@ -156,7 +151,7 @@ class Run {
     const { hiddenSize } = base.checkpoint.config;
     const weights = new Float32Array(batch.length).fill(1);
     return {
-      ...sourceFeeds(sourceOf(train, source), batch, { pooling, hiddenSize }),
+      ...sourceFeeds(from(train, source), batch, { pooling, hiddenSize }),
       targets: { type: "float32", shape: [batch.length, labelCount], values: targets },
       exampleWeights: { type: "float32", shape: [batch.length], values: weights },
       learningRate: scalar(options.learningRate),
@@ -209,28 +204,24 @@ function initialValues(
   return values.map(() => 0.02 * random.normal());
 }
 
-async function accuracyOn(
+/** Share of the task's dev examples that these learned values classify rightly. */
+export async function evaluate(
   base: TrainingBase,
-  { program, learned: names }: LearningProgram,
-  options: {
-    readonly task: FitTask;
-    readonly learned: Results;
-    readonly source: "ids" | "states";
-    readonly method: TrainingMethod;
-  },
+  task: Pick<FitTask, "dev" | "labelCount" | "pooling">,
+  learned: { readonly method: TrainingMethod; readonly tensors: ReadonlyMap<string, Value> },
 ): Promise<number> {
-  const { task, learned, source } = options;
   const { dev, labelCount, pooling } = task;
-  // Buffers are handed over, and the originals are kept as the result.
-  const copies = [...names.keys()].map((name) => {
-    const value = present(learned[name], "all learned values were read");
-    return [name, { ...value, values: value.values.slice() }] as const;
-  });
+  const source = sourceOf(dev, learned.method);
+  const { program } = await base.logits({ method: learned.method, source });
+  // Buffers are handed over, and the caller keeps its values.
+  const copies = [...learned.tensors].map(
+    ([name, value]) => [name, { ...value, values: value.values.slice() }] as const,
+  );
   await program.write(Object.fromEntries(copies));
   const { hiddenSize } = base.checkpoint.config;
   let rightCount = 0;
   for (const batch of sortedBatches(dev.ids, evaluationShape)) {
-    const feeds = sourceFeeds(sourceOf(dev, source), batch, { pooling, hiddenSize });
+    const feeds = sourceFeeds(from(dev, source), batch, { pooling, hiddenSize });
     const { logits } = await program.run(feeds);
     const scores = present(logits, "the graph's output").values as Float32Array; // float32 output
     for (const [row, index] of batch.entries()) {
@@ -247,7 +238,12 @@ export function argmax(values: Float32Array): number {
   return best;
 }
 
-function sourceOf(sequences: Sequences, source: "ids" | "states"): Sequences {
+/** Kept states serve only while the shallow part stays as it is. */
+function sourceOf({ states }: Sequences, method: TrainingMethod): "ids" | "states" {
+  return states === undefined || method === "full" ? "ids" : "states";
+}
+
+function from(sequences: Sequences, source: "ids" | "states"): Sequences {
   return source === "ids" ? { ...sequences, states: undefined } : sequences;
 }
 

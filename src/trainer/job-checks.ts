@@ -1,0 +1,43 @@
+/** Whether a job can be run at all, told when it is submitted. */
+import type { Hyperparameters } from "../entities/job.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+import type { Store } from "../storage/storage.ts";
+import type { JobSpecification } from "./trainer.ts";
+import { trainingFileOf } from "./training-data.ts";
+
+const ranges: Readonly<Record<keyof Hyperparameters, readonly [number, number]>> = {
+  epochCount: [1, limits.epochCountMax],
+  batchSize: [1, limits.trainingBatchSizeMax],
+  learningRate: [1e-7, 1],
+  rank: [1, limits.adapterRankMax],
+};
+
+const suffixPattern = /^[A-Za-z0-9_.-]*$/;
+
+/** NOT_FOUND for an unknown model or file, INVALID_ARGUMENT for a value outside its limit. */
+export async function checkJob(store: Store, specification: JobSpecification): Promise<void> {
+  const { model, trainingFile, validationFile, suffix, hyperparameters = {} } = specification;
+  const { bases, models } = store.catalog;
+  if ((await bases.get(model)) === undefined && (await models.get(model)) === undefined)
+    throw new StrataError("NOT_FOUND", `The model "${model}" does not exist`, { field: "model" });
+  await trainingFileOf(store, trainingFile, "training_file");
+  if (validationFile !== undefined)
+    await trainingFileOf(store, validationFile, "validation_file");
+  if (suffix !== undefined && !(suffixPattern.test(suffix) && suffix.length <= limits.nameCharactersMax))
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot create the job: "suffix" must be at most ${limits.nameCharactersMax} letters, ` +
+        `digits, "_", "." or "-"`,
+      { field: "suffix" },
+    );
+  for (const [name, [low, high]] of Object.entries(ranges)) {
+    const value = hyperparameters[name as keyof Hyperparameters]; // the table's own keys
+    if (value === undefined || (value >= low && value <= high)) continue;
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot create the job: "${name}" must lie in ${low} to ${high}, got ${value}`,
+      { field: "hyperparameters" },
+    );
+  }
+}

@@ -1,0 +1,64 @@
+/** Events of jobs: written to the catalog in order, and told to those who watch. */
+import { EventEmitter, once } from "node:events";
+import type { JobEvent } from "../entities/job.ts";
+import type { Clock } from "../foundation/clock.ts";
+import type { Ids } from "../foundation/random.ts";
+import type { Telemetry } from "../foundation/telemetry.ts";
+import type { Store } from "../storage/storage.ts";
+
+export class JobLog {
+  readonly #options: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly ids: Ids;
+    readonly telemetry: Telemetry;
+  };
+  /** Emits `event <job>` and `change <job>`. */
+  readonly #emitter = new EventEmitter().setMaxListeners(0);
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly ids: Ids;
+    readonly telemetry: Telemetry;
+  }) {
+    this.#options = options;
+  }
+
+  say(
+    job: string,
+    message: string,
+    values: Readonly<Record<string, number>> = {},
+    level: JobEvent["level"] = "info",
+  ): void {
+    const { store, clock, ids, telemetry } = this.#options;
+    const type = "step" in values ? "metrics" : "message";
+    const id = ids.next("ftevent-");
+    const event: JobEvent = { id, job, level, type, message, values, createdAt: clock.now() };
+    this.#tail = this.#tail
+      .then(() => store.catalog.events.append(event))
+      // A lost event does not end a job.
+      .catch((error: unknown) => telemetry.log.error("An event was not stored", { job, error }));
+    this.#emitter.emit(`event ${job}`, event);
+  }
+
+  watch(job: string, listener: (event: JobEvent) => void): () => void {
+    this.#emitter.on(`event ${job}`, listener);
+    return () => this.#emitter.off(`event ${job}`, listener);
+  }
+
+  /** Resolves when the job's status has been changed after this call. */
+  async nextChange(job: string, signal?: AbortSignal): Promise<void> {
+    await once(this.#emitter, `change ${job}`, signal === undefined ? {} : { signal });
+  }
+
+  changed(job: string): void {
+    this.#emitter.emit(`change ${job}`);
+  }
+
+  /** Resolves when all events so far are stored. */
+  flush(): Promise<void> {
+    return this.#tail;
+  }
+}

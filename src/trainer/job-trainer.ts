@@ -1,0 +1,263 @@
+/**
+ * The `Trainer` of a server: one loop that runs queued jobs in order. The catalog holds every
+ * job's status; in memory are only the order of the queue and the job that runs. What a job does
+ * may be repeated after a crash: its model's name follows from its id, and a version that it has
+ * published ends it.
+ */
+import type { Creator } from "../creator/creator.ts";
+import { advance, isFinished, type Job, type JobEvent } from "../entities/job.ts";
+import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import type { Clock } from "../foundation/clock.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
+import type { Ids } from "../foundation/random.ts";
+import { limits } from "../foundation/limits.ts";
+import type { Telemetry } from "../foundation/telemetry.ts";
+import type { Store } from "../storage/storage.ts";
+import { fitInstantHead } from "./instant.ts";
+import { checkJob } from "./job-checks.ts";
+import { JobLog } from "./job-log.ts";
+import { publishInstant, trainModel } from "./train-model.ts";
+import type { JobSpecification, Trainer } from "./trainer.ts";
+import type { TrainingBase } from "./training-base.ts";
+import { loadTrainingData, type TrainingData } from "./training-data.ts";
+
+export interface JobTrainerOptions {
+  readonly store: Store;
+  readonly creator: Creator;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly telemetry: Telemetry;
+  /** NOT_FOUND for a base that is not loaded. */
+  openBase(id: string): Promise<TrainingBase>;
+}
+
+/** The reason with which a running job is aborted when the server stops. */
+const closing = new StrataError("CANCELLED", "The server is stopping");
+
+export class JobTrainer implements Trainer {
+  readonly #options: JobTrainerOptions;
+  readonly #log: JobLog;
+  #queue: string[] = [];
+  #running: { readonly job: string; readonly abort: AbortController } | undefined;
+  #loop: Promise<void> = Promise.resolve();
+  #isOpen = false;
+
+  constructor(options: JobTrainerOptions) {
+    this.#options = options;
+    this.#log = new JobLog(options);
+  }
+
+  async submit(specification: JobSpecification): Promise<Job> {
+    const { store, ids, clock } = this.#options;
+    if (this.#queue.length >= limits.queuedJobCountMax)
+      throw new StrataError(
+        "OVERLOADED",
+        `Cannot queue the job: ${this.#queue.length} are waiting, the limit is ` +
+          `${limits.queuedJobCountMax}`,
+        { retryAfterMs: 60_000 },
+      );
+    await checkJob(store, specification);
+    const job: Job = {
+      id: ids.next("ftjob-"),
+      requestedModel: specification.model,
+      model: undefined,
+      suffix: specification.suffix,
+      trainingFile: specification.trainingFile,
+      validationFile: specification.validationFile,
+      hyperparameters: specification.hyperparameters ?? {},
+      seed: specification.seed ?? 0,
+      metadata: specification.metadata ?? {},
+      status: "queued",
+      error: undefined,
+      trainedTokens: undefined,
+      createdAt: clock.now(),
+      finishedAt: undefined,
+    };
+    await store.catalog.jobs.insert(job);
+    this.#log.say(job.id, `Created fine-tuning job: ${job.id}`);
+    this.#queue.push(job.id);
+    this.#wake();
+    return job;
+  }
+
+  async fitInstant(id: string, trainingFile: string): Promise<Version> {
+    const { store, creator } = this.#options;
+    const model = await store.catalog.models.get(id);
+    if (model === undefined)
+      throw new StrataError("NOT_FOUND", `The model "${id}" does not exist`, { field: "model" });
+    const base = await this.#options.openBase(model.base);
+    const data = await this.#load(base, { trainingFile, labels: model.labels });
+    const { pooling } = base.checkpoint;
+    const labelCount = model.labels.length;
+    const instant = await fitInstantHead(base, { ...data, labelCount, pooling });
+    return publishInstant(instant, { base, creator, model });
+  }
+
+  async cancel(id: string): Promise<Job> {
+    const job = await this.#job(id);
+    if (isFinished(job.status))
+      throw new StrataError("CONFLICT", `Cannot cancel job "${id}": it has ${job.status}`);
+    this.#queue = this.#queue.filter((queued) => queued !== id);
+    if (this.#running?.job === id) {
+      this.#running.abort.abort(new StrataError("CANCELLED", "The job was cancelled"));
+      return this.finished(id);
+    }
+    return this.#finish(job, "cancelled", {});
+  }
+
+  async finished(id: string, signal?: AbortSignal): Promise<Job> {
+    for (;;) {
+      const changed = this.#log.nextChange(id, signal);
+      const job = await this.#job(id);
+      if (isFinished(job.status)) return job;
+      await changed;
+    }
+  }
+
+  watch(job: string, listener: (event: JobEvent) => void): () => void {
+    return this.#log.watch(job, listener);
+  }
+
+  async start(): Promise<void> {
+    const { jobs } = this.#options.store.catalog;
+    for (let after: string | undefined; ; ) {
+      const page = await jobs.list({ limit: 1000, ...(after === undefined ? {} : { after }) });
+      for (const job of page) {
+        if (isFinished(job.status)) continue;
+        if (job.status === "running") await jobs.update(advance(job, "queued"));
+        this.#queue.push(job.id);
+      }
+      after = page.at(-1)?.id;
+      if (after === undefined) break;
+    }
+    this.#isOpen = true;
+    this.#wake();
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    this.#running?.abort.abort(closing);
+    await this.#loop;
+    await this.#log.flush();
+  }
+
+  #wake(): void {
+    if (!this.#isOpen || this.#running !== undefined) return;
+    this.#loop = this.#work();
+  }
+
+  async #work(): Promise<void> {
+    while (this.#isOpen) {
+      const id = this.#queue.shift();
+      if (id === undefined) return;
+      const abort = new AbortController();
+      this.#running = { job: id, abort };
+      try {
+        await this.#run(await this.#job(id), abort.signal);
+      } catch (error) {
+        this.#options.telemetry.log.error("A job could not be brought to an end", { job: id, error });
+      } finally {
+        this.#running = undefined;
+      }
+    }
+  }
+
+  async #run(queued: Job, signal: AbortSignal): Promise<void> {
+    if (isFinished(queued.status)) return;
+    const { jobs } = this.#options.store.catalog;
+    let job = advance(queued, "running");
+    await jobs.update(job);
+    try {
+      const { model, trainedTokenCount } = await this.#train(job, {
+        signal,
+        named: async (id) => {
+          job = { ...job, model: id };
+          await jobs.update(job);
+        },
+      });
+      await this.#finish(job, "succeeded", { model, trainedTokens: trainedTokenCount });
+    } catch (error) {
+      if (signal.reason === closing) await jobs.update(advance(job, "queued"));
+      else if (signal.aborted) await this.#finish(job, "cancelled", {});
+      else await this.#fail(job, error);
+    }
+  }
+
+  async #train(
+    job: Job,
+    run: { readonly signal: AbortSignal; named(model: string): Promise<void> },
+  ): Promise<{ readonly model: string; readonly trainedTokenCount: number }> {
+    const { store, creator } = this.#options;
+    const existing = await store.catalog.models.get(job.model ?? job.requestedModel);
+    const base = await this.#options.openBase(existing?.base ?? job.requestedModel);
+    const data = await this.#load(base, { ...job, labels: existing?.labels });
+    const say = (message: string, values?: Readonly<Record<string, number>>): void =>
+      this.#log.say(job.id, message, values);
+    if (data.faults.faultCount > 0) say(faultMessage(data));
+    const model = existing ?? (await this.#modelOf(job, data.labels));
+    await run.named(model.id);
+    const versions = await store.catalog.versions.list(model.id);
+    // The run before a crash had come to its end.
+    if (versions.some(({ job: maker }) => maker === job.id))
+      return { model: model.id, trainedTokenCount: 0 };
+    const { signal } = run;
+    const options = { base, store, creator, model, job, signal, say };
+    const { trainedTokenCount } = await trainModel(data, options);
+    return { model: model.id, trainedTokenCount };
+  }
+
+  /** The vPLM of a job that named a base: its id follows from the job's. */
+  async #modelOf(job: Job, labels: readonly string[]): Promise<VirtualModel> {
+    const { store, creator } = this.#options;
+    const id = `ft:${job.requestedModel}:strata:${job.suffix ?? ""}:${job.id.slice(-8)}`;
+    const known = await store.catalog.models.get(id);
+    return known ?? creator.create({ id, base: job.requestedModel, labels });
+  }
+
+  #load(
+    base: TrainingBase,
+    options: {
+      readonly trainingFile: string;
+      readonly validationFile?: string | undefined;
+      readonly labels: readonly string[] | undefined;
+    },
+  ): Promise<TrainingData> {
+    const { trainingFile, validationFile, labels } = options;
+    return base.checkpoint.tokenizer().then((tokenizer) =>
+      loadTrainingData(this.#options.store, { trainingFile, validationFile, labels, tokenizer }),
+    );
+  }
+
+  async #fail(job: Job, error: unknown): Promise<void> {
+    const { code, message } = wrapError(error, "INTERNAL", "Cannot train");
+    if (code === "INTERNAL") this.#options.telemetry.log.error("A job failed", { job: job.id, error });
+    this.#log.say(job.id, message, {}, "error");
+    await this.#finish(job, "failed", { error: { code: code.toLowerCase(), message } });
+  }
+
+  async #finish(
+    job: Job,
+    status: "succeeded" | "failed" | "cancelled",
+    change: Partial<Job>,
+  ): Promise<Job> {
+    const { store, clock } = this.#options;
+    const ended = advance(job, status, { ...change, finishedAt: clock.now() });
+    // The events are durable before the status that says that there are no more.
+    this.#log.say(job.id, `The job has ${status === "cancelled" ? "been cancelled" : status}`);
+    await this.#log.flush();
+    await store.catalog.jobs.update(ended);
+    this.#log.changed(job.id);
+    return ended;
+  }
+
+  async #job(id: string): Promise<Job> {
+    const job = await this.#options.store.catalog.jobs.get(id);
+    if (job === undefined) throw new StrataError("NOT_FOUND", `The job "${id}" does not exist`);
+    return job;
+  }
+}
+
+function faultMessage({ faults: { faults, faultCount } }: TrainingData): string {
+  const shown = faults.slice(0, 5).map(({ line, reason }) => `line ${line}: ${reason}`);
+  return `${faultCount} lines cannot be used and are left out: ${shown.join("; ")}`;
+}

@@ -1,0 +1,171 @@
+/** What a job runs: instant head first, then adapter and head, kept only if they are better. */
+import type { Hyperparameters, Job } from "../entities/job.ts";
+import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import type { Creator, WeightTensor } from "../creator/creator.ts";
+import { decodeSafetensors } from "../checkpoints/safetensors.ts";
+import { limits } from "../foundation/limits.ts";
+import { adapterTensors } from "../models/adapter.ts";
+import { headTensors } from "../models/head.ts";
+import type { Store } from "../storage/storage.ts";
+import { evaluate, fit, type FitProgress, type FitTask } from "./fit.ts";
+import { fitInstantHead, type InstantHead } from "./instant.ts";
+import { type Sequences, shallowStates } from "./sequences.ts";
+import type { TrainingBase } from "./training-base.ts";
+import type { TrainingData } from "./training-data.ts";
+
+/** What "auto" stands for. */
+export const defaultHyperparameters: Hyperparameters = {
+  epochCount: 10,
+  batchSize: 16,
+  learningRate: 1e-3,
+  rank: 16,
+};
+
+/** Epochs without progress on dev after which training stops. */
+const patience = 3;
+
+export interface TrainModelOptions {
+  readonly base: TrainingBase;
+  readonly store: Store;
+  readonly creator: Creator;
+  readonly model: VirtualModel;
+  readonly job: Job;
+  readonly signal: AbortSignal;
+  say(message: string, values?: Readonly<Record<string, number>>): void;
+}
+
+export interface TrainedModel {
+  readonly version: Version;
+  readonly trainedTokenCount: number;
+}
+
+export async function trainModel(
+  data: TrainingData,
+  options: TrainModelOptions,
+): Promise<TrainedModel> {
+  const { base, model, job, creator, signal, say } = options;
+  const train = await withStates(base, data.train, signal);
+  const dev = await withStates(base, data.dev, signal);
+  const { pooling } = base.checkpoint;
+  const labelCount = model.labels.length;
+  const instant = await fitInstantHead(base, { train, dev, labelCount, pooling }, signal);
+  const task = { train, dev, labelCount, pooling, head: instant.head };
+  const baseline = await baselineAccuracy(options, { task, instant });
+  say(`Training on ${train.ids.length} examples, ${dev.ids.length} held out`, {
+    baseline_dev_accuracy: baseline,
+  });
+  const chosen = { ...defaultHyperparameters, ...job.hyperparameters };
+  const fitted = await fit(base, task, {
+    ...chosen,
+    method: "adapter",
+    patience,
+    seed: job.seed,
+    signal,
+    onProgress: (progress) => say(progressMessage(progress), progressValues(progress)),
+  });
+  const isServed = fitted.devAccuracy > baseline;
+  const tensors = new Map<string, WeightTensor>();
+  for (const [name, { shape, values }] of fitted.tensors)
+    tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
+  const version = await creator.publish(model.id, {
+    kind: "trained",
+    tensors,
+    rank: chosen.rank,
+    pooling,
+    precision: base.precision,
+    metrics: { devAccuracy: fitted.devAccuracy, baselineDevAccuracy: baseline },
+    job: job.id,
+    isServed,
+  });
+  const verdict = isServed ? "it is served now" : "it is not better and not served";
+  say(
+    `Version ${version.number}: dev accuracy ${percent(fitted.devAccuracy)} against ` +
+      `${percent(baseline)} before: ${verdict}`,
+    { dev_accuracy: fitted.devAccuracy },
+  );
+  return { version, trainedTokenCount: fitted.trainedTokenCount };
+}
+
+/** Publishes the instant head as the model's next version and serves it. */
+export async function publishInstant(
+  { head, devAccuracy }: InstantHead,
+  options: Pick<TrainModelOptions, "base" | "creator" | "model">,
+): Promise<Version> {
+  const { base, creator, model } = options;
+  const values: Readonly<Record<string, Float32Array>> = {
+    "head.weight": head.weight,
+    "head.bias": head.bias,
+  };
+  const { config, pooling } = base.checkpoint;
+  const tensors = new Map<string, WeightTensor>();
+  for (const { name, shape } of headTensors(config, model.labels.length))
+    tensors.set(name, { shape, values: values[name] ?? new Float32Array() });
+  return creator.publish(model.id, {
+    kind: "instant",
+    tensors,
+    rank: 0,
+    pooling,
+    precision: base.precision,
+    metrics: { devAccuracy },
+    isServed: true,
+  });
+}
+
+/** Dev accuracy of what is served now; a model without a version gets the instant one first. */
+async function baselineAccuracy(
+  options: TrainModelOptions,
+  { task, instant }: { readonly task: FitTask; readonly instant: InstantHead },
+): Promise<number> {
+  const { model, store, base, say } = options;
+  const served =
+    model.servedVersion === undefined
+      ? undefined
+      : await store.catalog.versions.get(model.id, model.servedVersion);
+  if (served === undefined) {
+    const version = await publishInstant(instant, options);
+    say(
+      `Version ${version.number}: instant head, dev accuracy ${percent(instant.devAccuracy)}: ` +
+        `"${model.id}" can be called now`,
+      { dev_accuracy: instant.devAccuracy },
+    );
+    return instant.devAccuracy;
+  }
+  const file = decodeSafetensors(await store.blobs.get(served.blob));
+  const { config } = base.checkpoint;
+  const rank = Math.max(1, served.rank);
+  const wanted = [...adapterTensors(config, rank), ...headTensors(config, task.labelCount)];
+  const tensors = wanted.map(({ name, shape }) => {
+    const values = file.names.includes(name)
+      ? file.tensor(name).values.slice()
+      : new Float32Array(shape.reduce((a, b) => a * b, 1));
+    return [name, { type: "float32", shape, values }] as const;
+  });
+  return evaluate(base, task, { method: "adapter", tensors: new Map(tensors) });
+}
+
+/** The shallow part's states are kept while they fit into memory, and computed again otherwise. */
+async function withStates(
+  base: TrainingBase,
+  sequences: Sequences,
+  signal: AbortSignal,
+): Promise<Sequences> {
+  const tokenCount = sequences.ids.reduce((sum, { length }) => sum + length, 0);
+  const bytes = tokenCount * base.checkpoint.config.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
+  if (bytes > limits.trainingStatesBytesMax) return sequences;
+  return { ...sequences, states: await shallowStates(base, sequences.ids, signal) };
+}
+
+function progressMessage({ epoch, step, stepCount, loss, devAccuracy }: FitProgress): string {
+  const dev = devAccuracy === undefined ? "" : `, dev accuracy ${percent(devAccuracy)}`;
+  return `Step ${step}/${stepCount}, epoch ${epoch}: loss ${loss.toFixed(4)}${dev}`;
+}
+
+function progressValues(progress: FitProgress): Record<string, number> {
+  const { epoch, step, stepCount, loss, devAccuracy } = progress;
+  const dev = devAccuracy === undefined ? {} : { valid_accuracy: devAccuracy };
+  return { epoch, step, total_steps: stepCount, train_loss: loss, ...dev };
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

@@ -1,0 +1,113 @@
+/** From an uploaded file to tokenised, split examples. */
+import type { Tokenizer } from "../checkpoints/checkpoints.ts";
+import { checkTrainable, type Dataset, type Example } from "../datasets/datasets.ts";
+import { detectFormat, readDataset } from "../datasets/read.ts";
+import { splitExamples } from "../datasets/split.ts";
+import type { TrainingFile } from "../entities/training-file.ts";
+import { present } from "../foundation/assert.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+import type { Store } from "../storage/storage.ts";
+import type { Sequences } from "./sequences.ts";
+
+export interface TrainingData {
+  readonly train: Sequences;
+  readonly dev: Sequences;
+  readonly labels: readonly string[];
+  /** Lines of the files that could not be used. */
+  readonly faults: Pick<Dataset, "faults" | "faultCount">;
+}
+
+const devShare = 0.15;
+/**
+ * The split depends on the data alone, not on a job's seed: a later job then compares with an
+ * earlier version on examples that neither has seen.
+ */
+const splitSeed = 0;
+
+export interface DataOptions {
+  readonly trainingFile: string;
+  readonly validationFile: string | undefined;
+  readonly tokenizer: Tokenizer;
+  /** Labels of an existing model; those of the data when undefined. */
+  readonly labels: readonly string[] | undefined;
+}
+
+/** INVALID_ARGUMENT when the data cannot train a model, with the reason. */
+export async function loadTrainingData(store: Store, options: DataOptions): Promise<TrainingData> {
+  const { tokenizer, trainingFile, validationFile } = options;
+  const dataset = await readFile(store, trainingFile, "training_file");
+  checkTrainable(dataset);
+  const labels = options.labels ?? dataset.labels;
+  const [train, dev] =
+    validationFile === undefined
+      ? splitInTwo(dataset.examples)
+      : [dataset.examples, (await readFile(store, validationFile, "validation_file")).examples];
+  return {
+    train: await tokenize(tokenizer, { examples: train, labels, field: "training_file" }),
+    dev: await tokenize(tokenizer, { examples: dev, labels, field: "validation_file" }),
+    labels,
+    faults: dataset,
+  };
+}
+
+/** The file's row; NOT_FOUND when there is none. */
+export async function trainingFileOf(
+  store: Store,
+  id: string,
+  field: string,
+): Promise<TrainingFile> {
+  const file = await store.catalog.files.get(id);
+  if (file === undefined)
+    throw new StrataError("NOT_FOUND", `The file "${id}" does not exist`, { field });
+  return file;
+}
+
+async function readFile(store: Store, id: string, field: string): Promise<Dataset> {
+  const file = await trainingFileOf(store, id, field);
+  const bytes = await store.blobs.get(file.blob);
+  const dataset = readDataset(bytes, detectFormat(file.filename, bytes));
+  if (dataset.examples.length > limits.trainingExampleCountMax)
+    throw new StrataError(
+      "TOO_LARGE",
+      `Cannot train on "${id}": expected at most ${limits.trainingExampleCountMax} examples, ` +
+        `got ${dataset.examples.length}`,
+      { field },
+    );
+  if (dataset.examples.length === 0)
+    throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${id}": no line can be used`, {
+      field,
+    });
+  return dataset;
+}
+
+function splitInTwo(examples: readonly Example[]): [Example[], Example[]] {
+  const { train, dev } = splitExamples(examples, { devShare, seed: splitSeed });
+  const pick = (indices: Uint32Array): Example[] =>
+    Array.from(indices, (index) => present(examples[index], "the split indexes the examples"));
+  return [pick(train), pick(dev)];
+}
+
+async function tokenize(
+  tokenizer: Tokenizer,
+  options: {
+    readonly examples: readonly Example[];
+    readonly labels: readonly string[];
+    readonly field: string;
+  },
+): Promise<Sequences> {
+  const { examples, labels, field } = options;
+  const indexByLabel = new Map(labels.map((label, index) => [label, index]));
+  const indices = examples.map(({ label }) => {
+    const index = indexByLabel.get(label);
+    if (index !== undefined) return index;
+    const known = labels.slice(0, 10).map((name) => `"${name}"`).join(", ");
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot train: label "${label}" is not one of the model's: ${known}`,
+      { field },
+    );
+  });
+  const { ids } = await tokenizer.encode(examples.map(({ text }) => text));
+  return { ids, labels: Int32Array.from(indices), states: undefined };
+}
