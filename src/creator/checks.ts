@@ -1,6 +1,5 @@
-/** What the creator refuses: faults of a specification, and weights that nothing can be done with. */
-import { labelFault } from "../datasets/datasets.ts";
-import { nameFault } from "../entities/virtual-model.ts";
+/** What the creator refuses: faults of a specification, and weights that are no numbers. */
+import { labelFault, nameFault } from "../entities/virtual-model.ts";
 import { assert } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
@@ -39,7 +38,11 @@ export function checkDerivation({ ids, noise, seed }: DeriveOptions): void {
     seen.add(id);
   }
   if (!(noise > 0 && noise <= limits.derivedNoiseMax))
-    refuse("derive", "noise", `expected more than 0, at most ${limits.derivedNoiseMax}, got ${noise}`);
+    refuse(
+      "derive",
+      "noise",
+      `expected more than 0, at most ${limits.derivedNoiseMax}, got ${noise}`,
+    );
   if (seed !== seed >>> 0)
     refuse("derive", "seed", `expected an integer of 0 to 4294967295, got ${seed}`);
 }

@@ -105,10 +105,7 @@ function examineCreator(name: string, open: () => Promise<Store>): void {
   });
 }
 
-type Examine = (
-  title: string,
-  work: (store: Store, creator: Creator) => Promise<void>,
-) => void;
+type Examine = (title: string, work: (store: Store, creator: Creator) => Promise<void>) => void;
 
 function examineLife(examine: Examine): void {
   examine("versions are numbered, served and rolled back", async (store, creator) => {
@@ -208,7 +205,9 @@ function examineDerive(examine: Examine): void {
 function examineRaces(examine: Examine): void {
   examine("versions published at once are numbered without a gap", async (_, creator) => {
     const starts = Array.from({ length: 20 }, (_unused, index) => index);
-    const versions = await Promise.all(starts.map((start) => creator.publish("a", weightsOf(start))));
+    const versions = await Promise.all(
+      starts.map((start) => creator.publish("a", weightsOf(start))),
+    );
     const numbers = versions.map(({ number }) => number);
     assert.deepEqual(
       numbers.toSorted((left, right) => left - right),
@@ -216,15 +215,20 @@ function examineRaces(examine: Examine): void {
     );
   });
   examine("deleting never takes a blob that is being published", async (store, creator) => {
-    for (let round = 0; round < 20; round++) {
-      const id = `b${round}`;
+    for (let lead = -30; lead <= 30; lead++) {
+      const id = `b${lead}`;
       await creator.create({ id, base: "base", labels: ["x", "y"] });
-      await creator.publish(id, weightsOf(1));
-      const deletion = creator.delete(id);
-      // Gives the deletion a head start of some steps.
-      for (let step = 0; step < round; step++) await Promise.resolve();
-      const [version] = await Promise.all([creator.publish("a", weightsOf(1)), deletion]);
-      assert.ok(await store.blobs.has(version.blob), `round ${round}`);
+      const { blob } = await creator.publish(id, weightsOf(lead));
+      const isDeletionFirst = lead > 0;
+      const deletion = isDeletionFirst ? creator.delete(id) : undefined;
+      const publication = isDeletionFirst ? undefined : creator.publish("a", weightsOf(lead));
+      // Who comes first is some steps ahead.
+      for (let step = 0; step < Math.abs(lead); step++) await Promise.resolve();
+      await Promise.all([
+        deletion ?? creator.delete(id),
+        publication ?? creator.publish("a", weightsOf(lead)),
+      ]);
+      assert.ok(await store.blobs.has(blob), `lead of ${lead} steps`);
     }
   });
   examine("deleting during a publication leaves no blob behind", async (store, creator) => {

@@ -2,7 +2,6 @@
  * The creator over a store. What is done to one model is done in turns; a blob is held from before
  * it is stored until a version names it. So no deletion takes a blob that a version names.
  */
-import { setImmediate } from "node:timers/promises";
 import { decodeSafetensors, encodeSafetensors } from "../checkpoints/safetensors.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
@@ -149,8 +148,6 @@ class StoreCreator implements Creator {
       const puts: Promise<void>[] = [];
       const failures: unknown[] = [];
       for (let index = start; index < end; index++) {
-        // Between two copies there is time for requests.
-        await setImmediate();
         const random = new SeededRandom(seed, index);
         const noisy = [...tensors].map(
           ([name, tensor]) => [name, withNoise(tensor, noise, random)] as const,
@@ -193,7 +190,10 @@ class StoreCreator implements Creator {
 
   async #checkFree(id: string): Promise<void> {
     const { bases, models } = this.#store.catalog;
-    for (const [kind, table] of [["model", models], ["base model", bases]] as const) {
+    for (const [kind, table] of [
+      ["model", models],
+      ["base model", bases],
+    ] as const) {
       if ((await table.get(id)) === undefined) continue;
       const state = `there is a ${kind} of this name`;
       throw new StrataError("ALREADY_EXISTS", `Cannot create model "${id}": ${state}`);

@@ -111,7 +111,7 @@ class Records {
 
   #read(): CsvRecord["cells"] {
     const cells: string[] = [];
-    for (let at = this.#start; ; ) {
+    for (let at = this.#start; ;) {
       const cell = this.#source[at] === '"' ? this.#quoted(at) : this.#bare(at);
       if (typeof cell === "string") {
         this.#advance(this.#lineEnd(this.#start));

@@ -1,4 +1,5 @@
 /** Labelled texts for training: reading, checking, splitting, measuring. Pure. */
+import { unstorableText } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 
@@ -23,25 +24,12 @@ export interface Dataset {
   readonly faultCount: number;
 }
 
-/** NUL cannot be stored as text everywhere; a lone surrogate has no UTF-8. */
-const unstorable = /[\0\p{Surrogate}]/u;
-
 /** Why `text` cannot be an example's text, or undefined when it can. */
 export function textFault(text: string): string | undefined {
   if (text.length > limits.inputCharactersMax)
     return `text has ${text.length} characters, the limit is ${limits.inputCharactersMax}`;
-  if (unstorable.test(text)) return "text holds a NUL or a lone surrogate";
+  if (unstorableText.test(text)) return "text holds a NUL or a lone surrogate";
   if (text.trim() === "") return "text is empty";
-  return undefined;
-}
-
-/** Why `label` cannot be a label, or undefined when it can. */
-export function labelFault(label: string): string | undefined {
-  if (label.length > limits.labelCharactersMax)
-    return `label has ${label.length} characters, the limit is ${limits.labelCharactersMax}`;
-  if (unstorable.test(label)) return "label holds a NUL or a lone surrogate";
-  if (label.trim() === "") return "label is empty";
-  if (label.trim() !== label) return `label begins or ends with white space: "${label}"`;
   return undefined;
 }
 

@@ -2,6 +2,7 @@
 
 /** Text and label as the file has them, not yet checked; or why there are none. */
 export type RawExample =
-  { readonly text: unknown; readonly label: unknown } | { readonly fault: string };
+  | { readonly text: unknown; readonly label: unknown }
+  | { readonly fault: string };
 
 export type RawLine = RawExample & { readonly line: number };

@@ -13,7 +13,7 @@ const pairs = (dataset: Dataset): string[] =>
   dataset.examples.map(({ text, label }) => `${text}=${label}`);
 
 describe("JSON lines", () => {
-  test("reads the three shapes, ignores other fields, skips blank lines, byte mark and CRLF", () => {
+  test("reads three shapes, ignores other fields, skips blank lines, byte mark and CRLF", () => {
     const chat = {
       messages: [
         { role: "system", content: "be brief" },

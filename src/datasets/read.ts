@@ -2,9 +2,10 @@
  * Reads training data, as JSON lines or CSV. Whatever the bytes are, nothing is thrown: each line
  * that cannot be used is counted, and the first ones are reported with number and reason.
  */
+import { labelFault } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
 import { readCsv } from "./csv.ts";
-import { type Dataset, type Example, labelFault, type LineFault, textFault } from "./datasets.ts";
+import { type Dataset, type Example, type LineFault, textFault } from "./datasets.ts";
 import { readJsonLines } from "./json-lines.ts";
 import type { RawExample, RawLine } from "./raw-line.ts";
 
@@ -87,7 +88,8 @@ function toExample(raw: RawExample): Example | string {
   if (typeof text !== "string") return `text is ${kindOf(text)}, expected a string`;
   const label = Number.isSafeInteger(raw.label) ? String(raw.label) : raw.label;
   if (label === undefined) return "label is missing";
-  if (typeof label !== "string") return `label is ${kindOf(label)}, expected a string or an integer`;
+  if (typeof label !== "string")
+    return `label is ${kindOf(label)}, expected a string or an integer`;
   const example = { text, label: label.trim() };
   return textFault(example.text) ?? labelFault(example.label) ?? example;
 }

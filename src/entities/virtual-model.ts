@@ -52,3 +52,16 @@ export function nameFault(name: string): string | undefined {
   if (!namePattern.test(name)) return `expected letters, digits, "_", "." or "-", got "${name}"`;
   return undefined;
 }
+
+/** NUL cannot be stored as text everywhere; a lone surrogate has no UTF-8. */
+export const unstorableText = /[\0\p{Surrogate}]/u;
+
+/** Why `label` cannot be a label, or undefined when it can. */
+export function labelFault(label: string): string | undefined {
+  if (label.length > limits.labelCharactersMax)
+    return `label has ${label.length} characters, the limit is ${limits.labelCharactersMax}`;
+  if (unstorableText.test(label)) return "label holds a NUL or a lone surrogate";
+  if (label.trim() === "") return "label is empty";
+  if (label.trim() !== label) return `label begins or ends with white space: "${label}"`;
+  return undefined;
+}

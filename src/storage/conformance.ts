@@ -193,8 +193,8 @@ function examineManyModels(examine: Examine): void {
   });
   examine("what was read or written is a copy", async ({ catalog }) => {
     await catalog.models.insert(exampleModel("a"));
-    const read = await catalog.models.get("a");
-    (read?.labels as string[]).push("intruder"); // A caller who breaks the type.
+    const labels = (await catalog.models.get("a"))?.labels as string[]; // Breaks the promise.
+    labels.push("intruder");
     assert.deepEqual((await catalog.models.get("a"))?.labels, exampleModel("a").labels);
   });
 }

@@ -38,7 +38,7 @@ export const nodeFiles: FileOperations = {
     return {
       async write(bytes) {
         // A single call may write less than it was given.
-        for (let offset = 0; offset < bytes.length; )
+        for (let offset = 0; offset < bytes.length;)
           offset += (await file.write(bytes, offset)).bytesWritten;
       },
       sync: () => file.datasync(),

@@ -81,7 +81,10 @@ describe("the file driver on the disk", () => {
   test("a folder that cannot be made is UNAVAILABLE", async () => {
     const path = join(newFolder(), "file");
     writeFileSync(path, "");
-    await assert.rejects(openFileStore(path), { code: "UNAVAILABLE", message: /Cannot open store/ });
+    await assert.rejects(openFileStore(path), {
+      code: "UNAVAILABLE",
+      message: /Cannot open store/,
+    });
   });
 
   test("1,000 models take well under a second, in one durable transaction", async () => {

@@ -113,8 +113,7 @@ class SqlVersions implements VersionTable {
 
   async insert(version: Version, options: { readonly isServed: boolean }): Promise<void> {
     const { model, number } = version;
-    const insert = this.#database
-      .insertInto("versions").values(toRecord(version)).compile();
+    const insert = this.#database.insertInto("versions").values(toRecord(version)).compile();
     await guard("insert into versions", () =>
       this.#database.transaction().execute(async (transaction) => {
         try {

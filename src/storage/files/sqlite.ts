@@ -34,7 +34,8 @@ function load(): typeof SqliteModule {
       causes.push(error);
     }
   }
-  const advice = `use Node 22.14 or later, or install a C++ compiler and run "npm rebuild ${names.at(-1)}"`;
+  const rebuild = `install a C++ compiler and run "npm rebuild better-sqlite3"`;
+  const advice = `use Node 22.14 or later, or ${rebuild}`;
   throw new StrataError("UNSUPPORTED", `Cannot load SQLite: no build of it loads here; ${advice}`, {
     cause: new AggregateError(causes),
   });
