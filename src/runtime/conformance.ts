@@ -8,10 +8,10 @@ import fc from "fast-check";
 import { StrataError } from "../foundation/errors.ts";
 import { gradient } from "../tensor/gradient.ts";
 import { add, gelu, mul } from "../tensor/operators/elementwise.ts";
-import { linear } from "../tensor/operators/matmul.ts";
+import { linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
 import { reduceMax, softmax } from "../tensor/operators/neural.ts";
 import { reduceSum } from "../tensor/operators/shape.ts";
-import { Graph } from "../tensor/tensor.ts";
+import { Graph, type TypedValues } from "../tensor/tensor.ts";
 import { compositeExercises } from "./composite-exercises.ts";
 import { Sheet, type Sketch, sketches } from "./exam-sheet.ts";
 import { type Exercise, operatorExercises } from "./exercises.ts";
@@ -272,6 +272,30 @@ function examineOthers(runtime: () => Runtime): void {
     const program = await runtime().load(graph);
     const { slope } = await program.run({ x: floats([4], 2, 1, 2, 0) });
     assert.deepEqual(slope, floats([4], 0.5, 0, 0.5, 0));
+    await program.release();
+  });
+
+  it("quantises each row by itself: a row gives the same alone and among others", async () => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", ["rows", 4]);
+    const values = graph.input("values", "int8", [4, 3]);
+    const scale = graph.input("scale", "float32", [3]);
+    graph.output("y", quantizedMatmul(x, { values, scale }));
+    const program = await runtime().load(graph, {
+      constants: new Map<string, TypedValues>([
+        ["values", Int8Array.of(127, -127, 3, 5, 127, -9, -127, 8, 127, 64, 1, -2)],
+        ["scale", Float32Array.of(0.01, 0.02, 0.03)],
+      ]),
+    });
+    // Of magnitudes so different that a scale in common would leave nothing of the small rows.
+    const rows = [1e-3, 1, 1e4, 0].map((size) => [0.31, -0.77, 1, 0.123].map((e) => e * size));
+    const together = await program.run({ x: floats([4, 4], ...rows.flat()) });
+    const alone = [];
+    for (const row of rows) alone.push(await program.run({ x: floats([1, 4], ...row) }));
+    assert.deepEqual(
+      together["y"],
+      floats([4, 3], ...alone.flatMap(({ y }) => Array.from(y?.values ?? [], Number))),
+    );
     await program.release();
   });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { SeededRandom } from "../../foundation/random.ts";
-import { erf, gelu, round } from "../../tensor/operators/elementwise.ts";
+import { cast, erf, gelu, mul, round } from "../../tensor/operators/elementwise.ts";
 import { matmul, quantizedMatmul } from "../../tensor/operators/matmul.ts";
 import { attention, layerNorm, logSoftmax, softmax } from "../../tensor/operators/neural.ts";
 import { gather, scatterAdd, slice } from "../../tensor/operators/shape.ts";
@@ -28,6 +28,31 @@ describe("gradients in float64 equal central finite differences", () => {
         { numRuns: 4, seed: 20_230_618 },
       ));
   }
+});
+
+describe("the gradient of quantizedMatmul", () => {
+  const [exercise] = exercises.filter(({ name }) => name === "quantizedMatmul");
+  it("is the product with the transposed weights, when quantising loses nothing", () =>
+    fc.assert(
+      fc.property(sketches, (drawn) => {
+        assert.ok(exercise !== undefined);
+        const { graph, feeds, symbols } = prepare(exercise, {
+          ...drawn,
+          isForwardOnly: false,
+        }).sheet;
+        // The inputs in the order of the exercise; the last weighs the loss.
+        const [, , , values, scale, weights] = [...graph.inputs.values()];
+        assert.ok(values !== undefined && scale !== undefined && weights !== undefined);
+        const exact = matmul(weights, mul(cast(values, "float32"), scale));
+        const slope = graph.outputs.get(gradientName(0)) ?? exact;
+        const known = evaluateGraph(graph, { inputs: feeds, symbols, targets: [exact, slope] });
+        const expected = [...(known.get(exact)?.values ?? [])];
+        const got = [...(known.get(slope)?.values ?? [])];
+        assert.ok(slope !== exact && expected.length > 0);
+        assertClose(got, expected, 1e-12);
+      }),
+      { numRuns: 10, seed: 20_230_618 },
+    ));
 });
 
 /** Each parameter's gradient along some axes of its space and one direction across all of them. */
@@ -213,8 +238,11 @@ function compute<G extends Given>(
   return [...(known.get(result)?.values ?? [])];
 }
 
-function assertClose(got: readonly number[], expected: readonly number[]): void {
+function assertClose(got: readonly number[], expected: readonly number[], tolerance = 1e-15): void {
   assert.equal(got.length, expected.length);
   for (const [index, x] of expected.entries())
-    assert.ok(difference(got[index] ?? Number.NaN, x) <= 1e-15, `expected ${x}, got ${got[index]}`);
+    assert.ok(
+      difference(got[index] ?? Number.NaN, x) <= tolerance,
+      `expected ${x}, got ${got[index]}`,
+    );
 }
