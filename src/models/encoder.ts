@@ -19,6 +19,8 @@ export interface EncoderScope {
   readonly precision: Precision;
   /** Whether gradients flow through int8 linears, which then need their transposed weights too. */
   readonly isDifferentiated: boolean;
+  /** Rows of the word embeddings: the vocabulary, unless the graph is given some rows only. */
+  readonly wordCount?: Dimension;
 }
 
 export interface SequenceInputs {
@@ -64,7 +66,8 @@ export function upperPart(
 function embeddings(scope: EncoderScope, ids: Tensor): Tensor {
   const { graph, config } = scope;
   const hidden = config.hiddenSize;
-  const word = graph.input("embeddings.word", "float32", [config.vocabularySize, hidden]);
+  const wordCount = scope.wordCount ?? config.vocabularySize;
+  const word = graph.input("embeddings.word", "float32", [wordCount, hidden]);
   const position = graph.input("embeddings.position", "float32", [config.positionCount, hidden]);
   // Strata encodes single texts: every token is of segment 0.
   const segment = graph.input("embeddings.segment", "float32", [hidden]);

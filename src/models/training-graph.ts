@@ -33,10 +33,17 @@ export interface StepGraph {
   readonly state: Readonly<Record<string, string | null>>;
 }
 
+/** The word embeddings' input. */
+export const wordTable = "embeddings.word";
+
 const weightDecay = 0.01;
 const gradientNormMax = 1;
 
 /**
+ * `full` reads `embeddings.word [words, hidden]`, the rows of the words that the batch holds, with
+ * ids that index them: its new rows and moments are results, not state, since a step over the whole
+ * vocabulary would cost more than the rest.
+ *
  * Inputs besides the source's: `isCls [batch]`, `targets [batch, labels]` (distributions),
  * `exampleWeights [batch]`, and the scalars `learningRate`, `step` (from 1), `stepCount`,
  * `warmupCount`. Output: `loss`, the weighted mean of the cross-entropies.
@@ -72,7 +79,7 @@ export function stepGraph(options: TrainingGraphOptions): StepGraph {
       [`${name}.square`, update.square],
     ] as const) {
       graph.output(`next.${key}`, tensor);
-      state[key] = `next.${key}`;
+      if (name !== wordTable) state[key] = `next.${key}`;
     }
   }
   return { graph, learned: learned.map(([name]) => name), state };
@@ -89,7 +96,7 @@ export function logitsGraph(options: TrainingGraphOptions): StepGraph {
 /** Output `pooled [batch, hidden]` of the base alone, from kept states or from ids. */
 export function pooledGraph(options: Omit<TrainingGraphOptions, "method">): Graph {
   const graph = new Graph();
-  graph.output("pooled", encode(graph, { ...options, method: "full" }));
+  graph.output("pooled", encode(graph, { ...options, method: "none" }));
   return graph;
 }
 
@@ -102,13 +109,17 @@ function forward(options: TrainingGraphOptions): {
 }
 
 /** One vector per sequence. */
-function encode(graph: Graph, options: TrainingGraphOptions): Tensor {
+function encode(
+  graph: Graph,
+  options: Omit<TrainingGraphOptions, "method"> & { readonly method: TrainingMethod | "none" },
+): Tensor {
   const { config, precision, method, source } = options;
   const scope = (isDifferentiated: boolean): EncoderScope => ({
     graph,
     config,
     precision,
     isDifferentiated,
+    ...(method === "full" ? { wordCount: "words" } : {}),
   });
   const { state, lengths } = startOf(graph, { config, source, scope: scope(false) });
   const adapter = method === "adapter" ? sharedAdapter(graph, config) : undefined;

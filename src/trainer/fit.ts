@@ -7,7 +7,7 @@ import { present } from "../foundation/assert.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
-import type { TrainingMethod } from "../models/training-graph.ts";
+import { type TrainingMethod, wordTable } from "../models/training-graph.ts";
 import type { Value } from "../runtime/runtime.ts";
 import type { Head } from "./ridge.ts";
 import {
@@ -20,6 +20,7 @@ import {
   sourceFeeds,
 } from "./sequences.ts";
 import type { LearningProgram, TrainingBase } from "./training-base.ts";
+import { WordTable } from "./word-table.ts";
 
 export interface FitTask {
   readonly train: Sequences;
@@ -78,8 +79,7 @@ export async function fit(
   let best: Fitted | undefined;
   for (let epoch = 1; epoch <= epochCount; epoch++) {
     await run.epoch(epoch, new SeededRandom(seed, epoch));
-    const learned = await step.program.read([...step.learned.keys()]);
-    const tensors = new Map(Object.entries(learned));
+    const tensors = await run.learned();
     const devAccuracy = await evaluate(base, task, { method, tensors });
     run.report(epoch, devAccuracy);
     if (best === undefined || devAccuracy > best.devAccuracy)
@@ -102,6 +102,8 @@ class Run {
   tokenCount = 0;
   readonly #options: RunOptions;
   readonly #stepCount: number;
+  /** Of full training only. */
+  readonly #words: WordTable | undefined;
   #step = 0;
   #lossSum = 0;
   #lossCount = 0;
@@ -111,6 +113,10 @@ class Run {
     const { task } = options;
     const perEpoch = shuffledBatches(task.train, this.#shape(), new SeededRandom(0)).length;
     this.#stepCount = perEpoch * options.options.epochCount;
+    const { hiddenSize } = options.base.checkpoint.config;
+    const words = options.base.weights.get(wordTable);
+    if (options.step.learned.has(wordTable) && words instanceof Float32Array)
+      this.#words = new WordTable(words, hiddenSize);
   }
 
   async epoch(epoch: number, random: SeededRandom): Promise<void> {
@@ -118,12 +124,24 @@ class Run {
     for (const batch of shuffledBatches(task.train, this.#shape(), random)) {
       options.signal?.throwIfAborted();
       this.#step += 1;
-      const { loss } = await step.program.run(this.#feeds(batch));
-      this.#lossSum += Number(loss?.values[0]);
+      const feeds = this.#feeds(batch);
+      const rows = feeds["ids"] && this.#words?.take(feeds["ids"]);
+      const results = await step.program.run({ ...feeds, ...rows?.feeds });
+      if (rows !== undefined) this.#words?.replace(rows.words, results);
+      this.#lossSum += Number(results["loss"]?.values[0]);
       this.#lossCount += 1;
       for (const index of batch) this.tokenCount += task.train.ids[index]?.length ?? 0;
       if (this.#step % 10 === 0) this.report(epoch);
     }
+  }
+
+  /** The learned values as they are now, by name. */
+  async learned(): Promise<ReadonlyMap<string, Value>> {
+    const { step } = this.#options;
+    const names = [...step.learned.keys()].filter((name) => name !== wordTable);
+    const tensors = new Map(Object.entries(await step.program.read(names)));
+    if (this.#words !== undefined) tensors.set(wordTable, this.#words.values());
+    return tensors;
   }
 
   report(epoch: number, devAccuracy?: number): void {
@@ -184,8 +202,8 @@ function initialState(
     set(name, shape, initialValues(name, shape, { head: task.head, seed: options.seed, index }));
   for (const [name, shape] of step.learned) {
     const values = base.weights.get(name);
-    // The base's weights have no open dimensions.
-    if (values instanceof Float32Array) set(name, shape.map(Number), values.slice());
+    // The base's weights have no open dimensions, but for the word table, which is no state.
+    if (values instanceof Float32Array && name !== wordTable) set(name, shape.map(Number), values.slice());
   }
   return state;
 }
