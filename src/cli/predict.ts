@@ -51,8 +51,9 @@ async function predict(
   const paint = await output.painter();
   const predictions: Prediction[] = [];
   for (const input of callsOf(texts)) {
-    const { signal } = context.surroundings;
-    const { data } = await client.classify({ model, input, top_k: flags.top }, signal);
+    if (context.surroundings.signal.aborted)
+      throw new StrataError("CANCELLED", "Cannot predict the remaining texts: interrupted");
+    const { data } = await client.classify({ model, input, top_k: flags.top });
     for (const { index, label, score, scores } of data) {
       const text = input[index] ?? "";
       if (output.isJson) predictions.push({ text, label, score, scores });

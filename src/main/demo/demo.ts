@@ -86,8 +86,8 @@ class Demo {
     const { clock, output } = this.#parts;
     output.line("2. Three tasks from public corpora");
     const tasks = await loadDemoTasks();
-    for (const { name, title, train, source } of tasks)
-      output.line(`   ${name}: ${title} ${train.length} texts from the ${source}`);
+    for (const { name, title, source } of tasks)
+      output.line(`   ${name}: ${title}\n   ${" ".repeat(name.length)}  ${source}`);
     output.line("3. A custom model for each: instant first, then trained");
     const reports: TaskReport[] = [];
     for (const task of tasks) reports.push(await this.#teach(base, task));
@@ -205,7 +205,7 @@ class Demo {
       const texts = models.get(model) ?? [];
       called.add(model);
       const input = texts[random.integer(texts.length)] ?? "";
-      return (await this.#client.classify({ model, input }, signal)).data.length;
+      return (await this.#client.classify({ model, input })).data.length;
     };
     const bar = await output.progress({ title: "   load", total: load.durationMs });
     const onProgress = (elapsedMs: number): void => bar.update(elapsedMs, seconds(elapsedMs));
@@ -220,7 +220,7 @@ class Demo {
     for (let start = 0; start < test.length; start += evaluationTextCount) {
       const slice = test.slice(start, start + evaluationTextCount);
       const input = slice.map(({ text }) => text);
-      const { data } = await this.#client.classify({ model, input, top_k: 1 }, this.#parts.signal);
+      const { data } = await this.#client.classify({ model, input, top_k: 1 });
       rightCount += data.filter(({ index, label }) => slice[index]?.label === label).length;
     }
     return rightCount / test.length;
@@ -242,7 +242,8 @@ async function sayHowToGoOn({ url, apiKey }: DemoServer, output: Output): Promis
   output.line(paint("bold", "The server stays up until Ctrl-C. Try it:"));
   output.line(`  ${paint("cyan", `${url}/#key=${apiKey}`)}`);
   output.line(`  curl -s ${url}/v1/classify -H 'authorization: Bearer ${apiKey}' \\`);
-  output.line(`    -H 'content-type: application/json' -d '${body}'`);
+  output.line("    -H 'content-type: application/json' \\");
+  output.line(`    -d '${body}'`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

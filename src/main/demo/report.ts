@@ -62,10 +62,8 @@ export async function printReport(report: DemoReport, output: Output): Promise<v
   ];
   for (const [name, value] of rows) output.line(`${name.padEnd(22)}${value}`);
   output.line();
-  output.line(
-    `${report.derivedCount} of the models are trained ones with seeded noise on their weights: ` +
-      "their bytes differ, their skill does not.",
-  );
+  output.line(`${report.derivedCount} of the models are the trained ones with seeded noise added:`);
+  output.line("other bytes, the same tasks.");
   output.line(`All of it took ${seconds(report.totalMs)}.`);
 }
 
