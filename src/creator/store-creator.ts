@@ -26,6 +26,8 @@ import { Turns } from "./turns.ts";
 export interface CreatorParts {
   readonly store: Store;
   readonly clock: Clock;
+  /** Called when a model answers differently than before, or no more. */
+  readonly onChange?: (model: string) => void;
 }
 
 /** The only creator of its store: two of them would not see each other's holds. */
@@ -38,10 +40,12 @@ class StoreCreator implements Creator {
   readonly #clock: Clock;
   readonly #holds: BlobHolds;
   readonly #turns = new Turns();
+  readonly #onChange: (model: string) => void;
 
-  constructor({ store, clock }: CreatorParts) {
+  constructor({ store, clock, onChange = () => {} }: CreatorParts) {
     this.#store = store;
     this.#clock = clock;
+    this.#onChange = onChange;
     this.#holds = new BlobHolds(store);
   }
 
@@ -81,6 +85,7 @@ class StoreCreator implements Creator {
         const place = { model, number, blob, blobBytes: bytes.length };
         const version = { ...facts, ...place, job, createdAt: this.#clock.now() };
         await this.#store.catalog.versions.insert(version, { isServed });
+        this.#onChange(model);
         return version;
       } finally {
         await this.#letGo([blob]);
@@ -123,6 +128,7 @@ class StoreCreator implements Creator {
         );
       const moved = { ...current, servedVersion: version };
       await this.#store.catalog.models.update(moved);
+      this.#onChange(model);
       return moved;
     });
   }
@@ -131,6 +137,7 @@ class StoreCreator implements Creator {
     return this.#turns.run(model, async () => {
       const versions = await this.#store.catalog.versions.list(model);
       if (!(await this.#store.catalog.models.delete(model))) throw unknownModel(model);
+      this.#onChange(model);
       // The model is gone, whether its blobs can be removed now or not.
       for (const { blob } of versions) await this.#holds.removeUnused(blob).catch(() => {});
     });
