@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/** The program: hands the process to the command line. */
+import { createRequire } from "node:module";
+import { runProgram } from "../cli/program.ts";
+import { localCommands } from "./commands.ts";
+import { processSurroundings } from "./surroundings.ts";
+
+const manifest: unknown = createRequire(import.meta.url)("../../../package.json");
+const { version } = manifest as { readonly version: string }; // our own package.json
+const surroundings = processSurroundings(version);
+process.exitCode = await runProgram(process.argv.slice(2), {
+  commands: localCommands(surroundings),
+  surroundings,
+});
