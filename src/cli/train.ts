@@ -81,7 +81,10 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
   const progress = await session.output.progress({ title: "training", total: 100 });
   try {
     const onEvent = (event: FineTuningJobEvent): void => advance(progress, event);
-    return await session.client.waitForJob(id, { clock, signal, onEvent });
+    const job = await session.client.waitForJob(id, { clock, signal, onEvent });
+    // Training that stops early leaves steps over.
+    progress.update(100);
+    return job;
   } catch (error) {
     if (!signal.aborted) throw error;
     const cure = `the job goes on; look at it with "strata show ${id}"`;
@@ -93,7 +96,7 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
 
 /** Moves the bar by the numbers of a job's event. */
 export function advance(progress: Progress, { data, message }: FineTuningJobEvent): void {
-  const { step, stepCount } = data;
+  const { step, total_steps: stepCount } = data;
   if (step === undefined || stepCount === undefined) return;
   progress.update((100 * step) / Math.max(stepCount, 1), message);
 }

@@ -122,13 +122,10 @@ class Demo {
     const trained = clock.monotonic();
     await this.#train(name, file.id);
     const trainMs = clock.monotonic() - trained;
-    const last = (await this.#client.versions(name)).findLast(({ kind }) => kind === "trained");
-    const trainedAccuracy =
-      last === undefined ? undefined : await this.#accuracy(`${name}@${last.version}`, test);
-    const { strata } = await this.#client.model(name);
-    const servedVersion = strata.kind === "vplm" ? (strata.version ?? undefined) : undefined;
-    const found = trainedAccuracy === undefined ? "not better" : percent(trainedAccuracy);
-    output.line(`   ${name}: trained ${found} after ${seconds(trainMs)}`);
+    const versions = await this.#client.versions(name);
+    const trainedAccuracy = await this.#accuracy(`${name}@${versions.length}`, test);
+    const served = versions.find((version) => version.is_served)?.kind ?? "none";
+    output.line(`   ${name}: trained ${percent(trainedAccuracy)} after ${seconds(trainMs)}`);
     return {
       name,
       title,
@@ -138,7 +135,7 @@ class Demo {
       testCount: test.length,
       instantAccuracy,
       trainedAccuracy,
-      servedVersion,
+      served,
       createMs,
       trainMs,
     };
@@ -154,6 +151,8 @@ class Demo {
         signal,
         onEvent: (event) => advance(bar, event),
       });
+      // Training that stops early leaves steps over.
+      bar.update(100);
       if (end.status === "succeeded") return;
       const state = end.error?.message ?? end.status;
       throw new StrataError("INTERNAL", `Cannot train "${model}": ${state}`);

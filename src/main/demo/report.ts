@@ -12,9 +12,9 @@ export interface TaskReport {
   readonly testCount: number;
   /** Share of test texts that get their label, in [0, 1]. */
   readonly instantAccuracy: number;
-  /** Undefined when training was not better on its own held-out part and gave no version. */
-  readonly trainedAccuracy: number | undefined;
-  readonly servedVersion: number | undefined;
+  readonly trainedAccuracy: number;
+  /** The kind of the version that answers: the better one on a part that training held out. */
+  readonly served: string;
   readonly createMs: number;
   readonly trainMs: number;
 }
@@ -37,7 +37,7 @@ export async function printReport(report: DemoReport, output: Output): Promise<v
   output.line();
   output.line(paint("bold", "Accuracy on texts that training has not seen"));
   await output.table(
-    ["model", "labels", "train", "test", "instant", "made in", "trained", "made in"],
+    ["model", "labels", "train", "test", "instant", "made in", "trained", "made in", "serves"],
     report.tasks.map((task) => [
       task.name,
       String(task.labelCount),
@@ -45,8 +45,9 @@ export async function printReport(report: DemoReport, output: Output): Promise<v
       String(task.testCount),
       percent(task.instantAccuracy),
       seconds(task.createMs),
-      task.trainedAccuracy === undefined ? "not better" : percent(task.trainedAccuracy),
+      percent(task.trainedAccuracy),
       seconds(task.trainMs),
+      task.served,
     ]),
   );
   output.line();
