@@ -12,23 +12,23 @@ interface Budget {
 }
 
 const budgets: readonly Budget[] = [
-  { folders: ["foundation"], linesMax: 900 },
-  { folders: ["entities"], linesMax: 500 },
+  { folders: ["foundation"], linesMax: 600 },
+  { folders: ["entities"], linesMax: 400 },
   { folders: ["contract"], linesMax: 1_200 },
   { folders: ["tensor", "runtime"], linesMax: 3_000 },
-  { folders: ["models"], linesMax: 1_200 },
-  { folders: ["scheduling"], linesMax: 500 },
+  { folders: ["models"], linesMax: 800 },
+  { folders: ["scheduling"], linesMax: 300 },
   { folders: ["datasets"], linesMax: 700 },
   { folders: ["storage"], linesMax: 1_600 },
-  { folders: ["checkpoints"], linesMax: 2_000 },
+  { folders: ["checkpoints"], linesMax: 2_500 },
   { folders: ["creator"], linesMax: 700 },
-  { folders: ["trainer"], linesMax: 1_500 },
-  { folders: ["processor"], linesMax: 1_300 },
+  { folders: ["trainer"], linesMax: 1_700 },
+  { folders: ["processor"], linesMax: 1_200 },
   { folders: ["http"], linesMax: 1_800 },
   { folders: ["client"], linesMax: 500 },
   { folders: ["cli"], linesMax: 1_500 },
   { folders: ["web"], linesMax: 600 },
-  { folders: ["main"], linesMax: 1_200 },
+  { folders: ["main"], linesMax: 1_600 },
 ];
 
 function main(): void {

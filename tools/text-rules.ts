@@ -100,7 +100,7 @@ export function lineFaults(file: SourceFile): Fault[] {
     ...longLineFaults(file),
     ...castFaults(file),
     ...exportFaults(file),
-    ...(path.startsWith("src/") && !path.endsWith(".test.ts") && !text.startsWith("/**")
+    ...(path.startsWith("src/") && !path.endsWith(".test.ts") && !/^(?:#!.*\n)?\/\*\*/.test(text)
       ? [found(0, "starts without a comment that says what the file is for")]
       : []),
   ];
