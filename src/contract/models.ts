@@ -82,7 +82,7 @@ const deriveModelsSchema = z
   .object({
     count: z.number().int().min(1).max(limits.derivedModelCountMax).optional(),
     ids: z.array(modelIdSchema).min(1).max(limits.derivedModelCountMax).optional(),
-    noise: z.number().min(0).max(1).openapi({
+    noise: z.number().positive().max(limits.derivedNoiseMax).openapi({
       description: "Standard deviation, relative to the root mean square of each tensor",
     }),
     seed: seedSchema,

@@ -1,0 +1,259 @@
+/**
+ * Components below HTTP without a base model: what they answer is a function of what they are
+ * asked, and what they keep lies in a memory store. For tests of the interface itself.
+ */
+import { createCreator } from "../creator/store-creator.ts";
+import type { Creator } from "../creator/creator.ts";
+import type { BaseModel } from "../entities/base-model.ts";
+import { advance, type Job } from "../entities/job.ts";
+import type { Clock } from "../foundation/clock.ts";
+import { digestOf } from "../foundation/digest.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { type Ids, systemIds } from "../foundation/random.ts";
+import { silentTelemetry } from "../foundation/telemetry.ts";
+import type { Processor, RequestOptions } from "../processor/processor.ts";
+import { createMemoryStore } from "../storage/memory/memory-store.ts";
+import type { Store } from "../storage/storage.ts";
+import type { JobSpecification, Trainer } from "../trainer/trainer.ts";
+import type { Services } from "./services.ts";
+
+export const standInBase: BaseModel = {
+  id: "tiny",
+  config: {
+    family: "bert",
+    layerCount: 2,
+    shallowLayerCount: 1,
+    hiddenSize: 8,
+    headCount: 2,
+    intermediateSize: 16,
+    vocabularySize: 100,
+    positionCount: 32,
+    segmentCount: 2,
+    layerNormEpsilon: 1e-12,
+  },
+  pooling: "mean",
+  tokensMax: 32,
+  digest: digestOf("tiny"),
+  source: "dir:tiny",
+  createdAt: 1_700_000_000_000,
+};
+
+export const standInKey = "sk-stand-in";
+
+/** A text that finds the queue full. */
+export const overloadingText = "overload";
+/** A text that is never answered before its signal says so. */
+export const stuckText = "stuck";
+
+/** Services with one base, `tiny`, and one vPLM, `spam`. */
+export async function standInServices(clock: Clock): Promise<Services> {
+  const store = createMemoryStore();
+  const creator = createCreator({ store, clock });
+  await store.catalog.bases.insert(standInBase);
+  await creator.create({ id: "spam", base: "tiny", labels: ["ham", "spam"] });
+  await publish(creator, "spam", "instant");
+  return {
+    store,
+    creator,
+    trainer: new StandInTrainer({ store, creator, clock, ids: systemIds }),
+    processor: new StandInProcessor(store),
+    telemetry: silentTelemetry,
+    clock,
+    ids: systemIds,
+    apiKey: standInKey,
+    version: "0.0.0",
+    metricsText: () => Promise.resolve("# no metrics\n"),
+  };
+}
+
+function publish(creator: Creator, model: string, kind: "instant" | "trained") {
+  const values = Float32Array.from({ length: 16 }, (_, index) => index / 16);
+  return creator.publish(model, {
+    kind,
+    tensors: new Map([["head.weight", { shape: [2, 8], values }]]),
+    rank: 0,
+    pooling: "mean",
+    precision: "fp32",
+    metrics: { devAccuracy: 0.5 },
+    isServed: true,
+  });
+}
+
+const timings = { tokenizeMs: 0.25, queueMs: 0.5, runMs: 1 };
+
+/** A text's first character decides its label and its vector; a word is a token. */
+class StandInProcessor implements Processor {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async classify(name: string, texts: readonly string[], options: RequestOptions = {}) {
+    const [id = "", version] = name.split("@");
+    const model = await this.#store.catalog.models.get(id);
+    if (model === undefined) throw missing(name);
+    await admit(texts, options);
+    const { labels } = model;
+    return {
+      model: id,
+      version: Number(version ?? model.servedVersion ?? 0),
+      labels,
+      probabilities: texts.map((text) => probabilities(text, labels.length)),
+      tokenCount: wordCount(texts),
+      timings,
+    };
+  }
+
+  async embed(
+    name: string,
+    inputs: readonly string[] | readonly (readonly number[])[],
+    options: RequestOptions = {},
+  ) {
+    const { bases, models } = this.#store.catalog;
+    if ((await bases.get(name)) === undefined && (await models.get(name)) === undefined)
+      throw missing(name);
+    const texts = inputs.map((input) => (typeof input === "string" ? input : input.join(" ")));
+    await admit(texts, options);
+    const embeddings = texts.map((text) => vector(text));
+    return { model: name, embeddings, tokenCount: wordCount(texts), timings };
+  }
+
+  async close(): Promise<void> {}
+}
+
+async function admit(texts: readonly string[], options: RequestOptions): Promise<void> {
+  if (texts.includes(overloadingText))
+    throw new StrataError("OVERLOADED", "Cannot queue: it is full", { retryAfterMs: 20 });
+  if (options.truncate === false && wordCount(texts) > standInBase.tokensMax)
+    throw new StrataError("CONTEXT_LENGTH", "Cannot read the text: it is too long", {
+      field: "input[0]",
+    });
+  if (!texts.includes(stuckText)) return;
+  await new Promise((_, reject) => {
+    options.signal?.addEventListener("abort", () => reject(new Error("stopped")));
+  });
+}
+
+function probabilities(text: string, count: number): Float32Array {
+  const chosen = (text.codePointAt(0) ?? 0) % count;
+  return Float32Array.from({ length: count }, (_, index) =>
+    index === chosen ? 0.75 : 0.25 / (count - 1),
+  );
+}
+
+/** Of length 1: 0.6 and 0.8 in the two places that the text's first character names. */
+function vector(text: string): Float32Array {
+  const place = (text.codePointAt(0) ?? 0) % 7;
+  return Float32Array.from({ length: 8 }, (_, index) => {
+    if (index === place) return 0.6;
+    return index === place + 1 ? 0.8 : 0;
+  });
+}
+
+function wordCount(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.split(/\s+/).length, 0);
+}
+
+function missing(name: string): StrataError {
+  return new StrataError("NOT_FOUND", `The model "${name}" does not exist`, { field: "model" });
+}
+
+interface TrainerParts {
+  readonly store: Store;
+  readonly creator: Creator;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+/** A job waits a little, in which it can be cancelled, and then has succeeded. */
+class StandInTrainer implements Trainer {
+  readonly #parts: TrainerParts;
+
+  constructor(parts: TrainerParts) {
+    this.#parts = parts;
+  }
+
+  async submit(specification: JobSpecification): Promise<Job> {
+    const { store, clock, ids } = this.#parts;
+    const { model, trainingFile, validationFile, suffix } = specification;
+    const isBase = (await store.catalog.bases.get(model)) !== undefined;
+    if (!isBase && (await store.catalog.models.get(model)) === undefined) throw missing(model);
+    if ((await store.catalog.files.get(trainingFile)) === undefined)
+      throw new StrataError("INVALID_ARGUMENT", `Cannot train: there is no "${trainingFile}"`, {
+        field: "training_file",
+      });
+    const job: Job = {
+      id: ids.next("ftjob-"),
+      requestedModel: model,
+      model: isBase ? undefined : model,
+      suffix,
+      trainingFile,
+      validationFile,
+      hyperparameters: specification.hyperparameters ?? {},
+      seed: specification.seed ?? 0,
+      metadata: specification.metadata ?? {},
+      status: "queued",
+      error: undefined,
+      trainedTokens: undefined,
+      createdAt: clock.now(),
+      finishedAt: undefined,
+    };
+    await store.catalog.jobs.insert(job);
+    await this.#tell(job, "The job is queued");
+    clock.schedule(100, () => void this.#finish(job.id));
+    return job;
+  }
+
+  async fitInstant(model: string) {
+    return publish(this.#parts.creator, model, "instant");
+  }
+
+  async cancel(id: string): Promise<Job> {
+    const job = await this.#parts.store.catalog.jobs.get(id);
+    if (job?.status !== "queued")
+      throw new StrataError("CONFLICT", `Cannot cancel "${id}": it has finished`);
+    const cancelled = advance(job, "cancelled", { finishedAt: this.#parts.clock.now() });
+    await this.#parts.store.catalog.jobs.update(cancelled);
+    return cancelled;
+  }
+
+  async finished(): Promise<Job> {
+    throw new StrataError("UNSUPPORTED", "The stand-in does not wait");
+  }
+
+  watch(): () => void {
+    return () => {};
+  }
+
+  async start(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  async #finish(id: string): Promise<void> {
+    const { store, creator, clock } = this.#parts;
+    const job = await store.catalog.jobs.get(id);
+    if (job?.status !== "queued") return;
+    if (job.model !== undefined && (await store.catalog.models.get(job.model)) === undefined)
+      return;
+    const model = job.model ?? `ft:${job.requestedModel}:strata:${job.suffix ?? ""}:${id.slice(6)}`;
+    if (job.model === undefined)
+      await creator.create({ id: model, base: job.requestedModel, labels: ["ham", "spam"] });
+    await publish(creator, model, "trained");
+    const end = { model, trainedTokens: 64, finishedAt: clock.now() };
+    await store.catalog.jobs.update(advance(advance(job, "running"), "succeeded", end));
+    await this.#tell(job, "The job has succeeded");
+  }
+
+  #tell(job: Job, message: string): Promise<void> {
+    const { store, clock, ids } = this.#parts;
+    return store.catalog.events.append({
+      id: ids.next("ftevent-"),
+      job: job.id,
+      level: "info",
+      type: "message",
+      message,
+      values: {},
+      createdAt: clock.now(),
+    });
+  }
+}
