@@ -111,12 +111,12 @@ function attempts() {
   const rarely = <T>(arbitrary: fc.Arbitrary<T>, weight = 15) =>
     fc.oneof({ arbitrary: fc.constant(null), weight }, { arbitrary, weight: 1 });
   return fc.record({
-    operation: fc.nat(10_000),
-    body: fc.nat(bodyCount - 1),
+    operation: fc.noBias(fc.nat(10_000)),
+    body: fc.noBias(fc.nat(bodyCount - 1)),
     name: fc.oneof(fc.nat(4), hostileNames),
     query: fc.array(fc.tuple(fc.nat(10), hostileNames), { maxLength: 3 }),
     mutations: fc.array(fc.record({ path: fc.array(fc.nat(20)), value: hostileValues }), {
-      maxLength: 3,
+      maxLength: 2,
     }),
     cut: rarely(fc.nat(60)),
     bytes: rarely(fc.uint8Array({ maxLength: 60 })),

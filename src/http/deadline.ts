@@ -12,22 +12,22 @@ export function withinDeadline<T>(
   client: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  if (client.aborted) return Promise.reject(gone());
   const controller = new AbortController();
   return new Promise<T>((resolve, reject) => {
-    const stop = (error: StrataError): void => {
-      controller.abort(error);
-      reject(error);
-    };
     const onClientGone = (): void => stop(gone());
     const cancelTimer = clock.schedule(limits.requestWaitMsMax, () => stop(late()));
     client.addEventListener("abort", onClientGone, { once: true });
-    if (client.aborted) onClientGone();
-    work(controller.signal)
-      .then(resolve, reject)
-      .finally(() => {
-        cancelTimer();
-        client.removeEventListener("abort", onClientGone);
-      });
+    const release = (): void => {
+      cancelTimer();
+      client.removeEventListener("abort", onClientGone);
+    };
+    const stop = (error: StrataError): void => {
+      release();
+      controller.abort(error);
+      reject(error);
+    };
+    work(controller.signal).then(resolve, reject).finally(release);
   });
 }
 
