@@ -141,19 +141,15 @@ export class BatchingProcessor implements Processor {
   /** Waits for every sequence, so that none still reads the adapter when it is released. */
   async #submit(prepared: Prepared, resident: Resident | undefined): Promise<SequenceAnswer[]> {
     const { base, flow, ids, options, version } = prepared;
-    const settled = await Promise.allSettled(
-      ids.map((sequence) =>
-        base.engine.submit({
-          ids: sequence,
-          flow,
-          resident,
-          signal: options.signal,
-          pooling: version?.pooling ?? base.checkpoint.pooling,
-          rank: version?.rank ?? 0,
-          labelCount: version?.labelCount ?? 0,
-        }),
-      ),
-    );
+    const row = {
+      flow,
+      resident,
+      pooling: version?.pooling ?? base.checkpoint.pooling,
+      rank: version?.rank ?? 0,
+      labelCount: version?.labelCount ?? 0,
+    };
+    const requests = ids.map((sequence) => ({ ...row, ids: sequence }));
+    const settled = await Promise.allSettled(base.engine.submit(requests, options.signal));
     return settled.map((outcome) => {
       if (outcome.status === "rejected") throw outcome.reason;
       return outcome.value;

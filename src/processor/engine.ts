@@ -17,7 +17,6 @@ import { batchFeeds, type BatchRow } from "./batch.ts";
 export interface SequenceRequest extends BatchRow {
   /** Sequences of one flow share its turn; the vPLM's id. */
   readonly flow: string;
-  readonly signal: AbortSignal | undefined;
 }
 
 export interface SequenceAnswer {
@@ -76,16 +75,32 @@ export class Engine {
     );
   }
 
-  submit(request: SequenceRequest): Promise<SequenceAnswer> {
-    const { flow, ids, signal } = request;
+  /** Queues the sequences of one request; `signal` withdraws those that do not run yet. */
+  submit(
+    requests: readonly SequenceRequest[],
+    signal?: AbortSignal,
+  ): readonly Promise<SequenceAnswer>[] {
+    const sequences: Sequence[] = [];
+    const answers = requests.map((request) => this.#enqueue(request, sequences));
+    const withdraw = (): void => {
+      for (const sequence of sequences) this.#withdraw(sequence, signal?.reason);
+    };
+    signal?.addEventListener("abort", withdraw, { once: true });
+    if (signal !== undefined)
+      void Promise.allSettled(answers).then(() => signal.removeEventListener("abort", withdraw));
+    this.#dispatchSoon();
+    return answers;
+  }
+
+  #enqueue(request: SequenceRequest, sequences: Sequence[]): Promise<SequenceAnswer> {
+    const { flow, ids } = request;
     const tag = startTag(this.#virtualTime, this.#finishByFlow.get(flow));
     this.#finishByFlow.set(flow, tag + ids.length);
     return new Promise((resolve, reject) => {
       const enqueuedMs = this.#options.clock.monotonic();
       const sequence = { request, tag, tokenCount: ids.length, enqueuedMs, resolve, reject };
+      sequences.push(sequence);
       this.#insert(sequence);
-      signal?.addEventListener("abort", () => this.#withdraw(sequence), { once: true });
-      this.#dispatchSoon();
     });
   }
 
@@ -97,11 +112,11 @@ export class Engine {
     this.#options.telemetry.metrics.set("strata_queue_sequences", this.#queue.length);
   }
 
-  #withdraw(sequence: Sequence): void {
+  #withdraw(sequence: Sequence, reason: unknown): void {
     const place = this.#queue.indexOf(sequence);
     if (place < 0) return;
     this.#queue.splice(place, 1);
-    sequence.reject(wrapError(sequence.request.signal?.reason, "CANCELLED", "Cannot answer"));
+    sequence.reject(wrapError(reason, "CANCELLED", "Cannot answer"));
   }
 
   /** After the current events, so that texts that arrive together run together. */

@@ -73,34 +73,44 @@ interface OrtProgramOptions {
   readonly program: number;
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly state: StateNames;
-  ask(command: OrtCommand, buffers: readonly ArrayBufferLike[]): Promise<Results>;
+  readonly ask: (command: OrtCommand, buffers: readonly ArrayBufferLike[]) => Promise<Results>;
 }
 
 class OrtProgram implements Program {
   readonly #options: OrtProgramOptions;
-  /** Inputs that come with each run. */
-  readonly #inputs: ReadonlyMap<string, TensorType>;
+  /** Inputs that come with each run, and those that stay between runs. */
+  readonly #fed: ReadonlyMap<string, TensorType>;
+  readonly #kept: ReadonlyMap<string, TensorType>;
+  readonly #written = new Set<string>();
 
   constructor(options: OrtProgramOptions) {
     this.#options = options;
-    this.#inputs = new Map([...options.inputs].filter(([name]) => !(name in options.state)));
+    const isKept = ([name]: readonly [string, TensorType]): boolean => name in options.state;
+    this.#kept = new Map([...options.inputs].filter(isKept));
+    this.#fed = new Map([...options.inputs].filter((entry) => !isKept(entry)));
   }
 
   async run(feeds: Feeds): Promise<Results> {
-    bindFeeds(this.#inputs, feeds);
+    bindFeeds(this.#fed, feeds);
+    for (const name of this.#kept.keys())
+      if (!this.#written.has(name)) throw refuse("run graph", `state "${name}" was never written`);
     const { program, ask } = this.#options;
     return ask({ kind: "run", program, feeds }, transfers(feeds));
   }
 
   async write(values: Feeds): Promise<void> {
-    const { program, state, ask } = this.#options;
-    for (const name of Object.keys(values))
-      if (!(name in state))
-        throw new StrataError("INVALID_ARGUMENT", `Cannot write state "${name}": it is no state`);
+    const names = Object.keys(values);
+    bindFeeds(new Map(names.map((name) => [name, this.#state(name)])), values);
+    for (const name of names) this.#written.add(name);
+    const { program, ask } = this.#options;
     await ask({ kind: "write", program, feeds: values }, transfers(values));
   }
 
   async read(names: readonly string[]): Promise<Results> {
+    for (const name of names) {
+      this.#state(name);
+      if (!this.#written.has(name)) throw refuse("read state", `"${name}" was never written`);
+    }
     const { program, ask } = this.#options;
     return ask({ kind: "read", program, names }, []);
   }
@@ -109,4 +119,14 @@ class OrtProgram implements Program {
     const { program, ask } = this.#options;
     await ask({ kind: "release", program }, []);
   }
+
+  #state(name: string): TensorType {
+    const type = this.#kept.get(name);
+    if (type === undefined) throw refuse("access state", `"${name}" is no state of the graph`);
+    return type;
+  }
+}
+
+function refuse(action: string, fault: string): StrataError {
+  return new StrataError("INVALID_ARGUMENT", `Cannot ${action}: ${fault}`);
 }

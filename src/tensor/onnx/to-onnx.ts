@@ -2,8 +2,7 @@
  * Translates the part of a graph that its outputs need into an ONNX model for ONNX Runtime. Every
  * operator has one lowering, chosen by measurement; see `lowerings.ts`.
  */
-import { present } from "../../foundation/assert.ts";
-import { type Graph, type Node, reject, type TensorType, type TypedValues } from "../tensor.ts";
+import { type Graph, type Node, only, reject, type TensorType, type TypedValues } from "../tensor.ts";
 import { Lowering } from "./lowering.ts";
 import { lowerings } from "./lowerings.ts";
 import { encodeModel } from "./model.ts";
@@ -23,14 +22,16 @@ export function toOnnx(
   const needed = reachable(graph);
   const lowering = new Lowering(graph, needed);
   const inputs = new Map<string, TensorType>();
+  // Inputs first: a node may need the size of one that was declared after it.
   for (const node of graph.nodes) {
-    if (!needed.has(node)) continue;
+    if (!needed.has(node) || node.operator.name !== "input") continue;
+    const tensor = only(node);
     const values = node.name === undefined ? node.values : constants.get(node.name);
-    const tensor = present(node.outputs[0], "Every node has an output");
     if (values !== undefined) lowering.fix(tensor, values);
     else if (node.name !== undefined) inputs.set(lowering.bind(tensor, node.name), tensor);
-    else lower(lowering, node);
   }
+  for (const node of graph.nodes)
+    if (needed.has(node) && node.operator.name !== "input") lower(lowering, node);
   const outputs = lowering.finish();
   const { nodes, initializers } = lowering;
   return { bytes: encodeModel({ nodes, inputs, outputs, initializers }), inputs, outputs };
