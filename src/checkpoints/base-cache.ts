@@ -49,7 +49,7 @@ const record = z.object({
 export async function listPulledBases(cacheFolder: string): Promise<readonly PulledBase[]> {
   const names = await readdir(join(cacheFolder, "bases")).catch(() => []);
   const bases: PulledBase[] = [];
-  for (const name of names.sort()) {
+  for (const name of names.sort((a, b) => (a < b ? -1 : 1))) {
     if (nameFault(name) !== undefined) continue;
     const base = await openPulledBase(cacheFolder, name).catch(() => undefined);
     if (base !== undefined) bases.push(base);

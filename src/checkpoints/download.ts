@@ -143,14 +143,20 @@ async function receive(request: Download, receiving: Receiving): Promise<void> {
   const { response, part, network, idle } = receiving;
   const rest = lengthOf(response);
   const totalBytes = rest === undefined ? undefined : part.bytes + rest;
-  if (response.body !== null) {
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+  const reader = response.body?.getReader();
+  try {
+    for (;;) {
+      // A body that has ended is silent about a later abort: ask the signal too.
+      const chunk = await Promise.race([reader?.read(), idle.aborted]);
+      if (chunk?.value === undefined) break;
       idle.renew();
-      if (part.bytes + chunk.length > request.bytesMax)
-        throw tooLarge(request, part.bytes + chunk.length);
-      await part.append(chunk);
+      if (part.bytes + chunk.value.length > request.bytesMax)
+        throw tooLarge(request, part.bytes + chunk.value.length);
+      await part.append(chunk.value);
       network.onProgress?.({ file: request.file, receivedBytes: part.bytes, totalBytes });
     }
+  } finally {
+    reader?.cancel().catch(() => {});
   }
   if (totalBytes !== undefined && part.bytes !== totalBytes)
     throw new StrataError("UNAVAILABLE", `it broke off at ${part.bytes} of ${totalBytes} bytes`);
@@ -165,16 +171,28 @@ function lengthOf(response: Response): number | undefined {
 
 /** Aborts when `renew` has not been called for `limits.downloadIdleMsMax`, or with the network. */
 class IdleSignal {
-  readonly signal: AbortSignal;
+  /** Rejects when the signal aborts. */
+  readonly aborted: Promise<never>;
   readonly #network: Network;
   readonly #controller = new AbortController();
+  readonly #forward = () => this.#controller.abort(this.#network.signal?.reason);
   #cancel: () => void = () => {};
 
   constructor(network: Network) {
     this.#network = network;
-    const signals = [this.#controller.signal, network.signal];
-    this.signal = AbortSignal.any(signals.filter((signal) => signal !== undefined));
+    const { signal } = this.#controller;
+    this.aborted = new Promise((_, reject) => {
+      // The reason is ours or the caller's; `failure` takes any.
+      signal.addEventListener("abort", () => reject(signal.reason as Error)); // as said above
+    });
+    this.aborted.catch(() => {});
+    if (network.signal?.aborted === true) this.#forward();
+    network.signal?.addEventListener("abort", this.#forward);
     this.renew();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
   }
 
   renew(): void {
@@ -187,6 +205,7 @@ class IdleSignal {
 
   stop(): void {
     this.#cancel();
+    this.#network.signal?.removeEventListener("abort", this.#forward);
   }
 }
 

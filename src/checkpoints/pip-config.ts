@@ -42,22 +42,17 @@ function pipFiles(environment: Environment): string[] {
 }
 
 /** The options of [global] and, stronger, of [install] in an ini file as pip writes it. */
-export function pipOptions(text: string): ReadonlyMap<string, string> {
+function pipOptions(text: string): ReadonlyMap<string, string> {
   const sections = { global: new Map<string, string>(), install: new Map<string, string>() };
   let section: Map<string, string> | undefined;
-  let key = "";
-  for (const line of text.split(/\r?\n/)) {
+  const withoutComments = text.replaceAll(/^\s*[#;].*$/gm, "");
+  // An indented line continues the option above it.
+  for (const line of withoutComments.replaceAll(/\s*\n[ \t]+(?=\S)/g, " ").split(/\r?\n/)) {
     const header = /^\[(.*)\]\s*$/.exec(line)?.[1];
-    const option = /^([\w-]+)\s*[=:]\s*(.*?)\s*$/.exec(line);
-    if (header !== undefined) {
+    if (header !== undefined)
       section = header === "global" || header === "install" ? sections[header] : undefined;
-      key = "";
-    } else if (option !== null) {
-      key = option[1]?.toLowerCase().replaceAll("_", "-") ?? "";
-      section?.set(key, option[2] ?? "");
-    } else if (/^\s+[^#;\s]/.test(line) && key !== "") {
-      section?.set(key, `${section.get(key) ?? ""} ${line.trim()}`.trim());
-    }
+    const [, key, value] = /^([\w-]+)\s*[=:]\s*(.*?)\s*$/.exec(line) ?? [];
+    if (key !== undefined) section?.set(key.toLowerCase().replaceAll("_", "-"), value ?? "");
   }
   return new Map([...sections.global, ...sections.install]);
 }

@@ -33,7 +33,7 @@ export async function fetchFromIndex(request: SourceRequest): Promise<void> {
       await fetchWheel(request, chooseWheel(links, { place: request.place, ...groups }));
       return;
     } catch (error) {
-      const failure = wrapError(error, "INTERNAL", `Cannot read package index`);
+      const failure = wrapError(error, "CORRUPT", "Cannot read package index");
       // The next index may have what this one lacks or could not send; a bad file stays bad.
       if (failure.code !== "NOT_FOUND" && !errorCodes[failure.code].retryable) throw failure;
       reason ??= failure;
@@ -43,7 +43,7 @@ export async function fetchFromIndex(request: SourceRequest): Promise<void> {
 }
 
 /** A file of the index. */
-export interface WheelLink {
+interface WheelLink {
   readonly filename: string;
   readonly url: string;
   readonly digest: Digest | undefined;
@@ -110,17 +110,21 @@ function linksOfJson(text: string): FoundLink[] {
     .map(({ filename, url, hashes }) => ({ filename, url, digest: digestOfHex(hashes["sha256"]) }));
 }
 
-export function linksOfHtml(text: string): FoundLink[] {
+function linksOfHtml(text: string): FoundLink[] {
   const links: FoundLink[] = [];
-  for (const [, attributes = ""] of text.matchAll(/<a\s([^>]*)>/gi)) {
-    const href = /\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')/i.exec(attributes);
-    const address = (href?.[1] ?? href?.[2])?.replaceAll("&amp;", "&");
-    if (address === undefined || /\bdata-yanked\b/i.test(attributes)) continue;
+  for (const [anchor] of text.matchAll(/<a\s[^>]*>/gi)) {
+    const address = hrefOf(anchor);
+    if (address === undefined || /\bdata-yanked\b/i.test(anchor)) continue;
     const [url = "", fragment = ""] = address.split("#");
-    const filename = decodeURIComponent(url.split("?")[0]?.split("/").at(-1) ?? "");
+    const filename = decodeURIComponent(/[^/?]*(?=$|\?)/.exec(url)?.[0] ?? "");
     links.push({ filename, url, digest: digestOfHex(/sha256=(\w+)/.exec(fragment)?.[1]) });
   }
   return links;
+}
+
+function hrefOf(anchor: string): string | undefined {
+  const match = /\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')/i.exec(anchor);
+  return (match?.[1] ?? match?.[2])?.replaceAll("&amp;", "&");
 }
 
 function digestOfHex(hex: string | undefined): Digest | undefined {
@@ -128,7 +132,7 @@ function digestOfHex(hex: string | undefined): Digest | undefined {
 }
 
 /** The wheel of the asked version, else of the newest release; one for every platform first. */
-export function chooseWheel<T extends FoundLink>(
+function chooseWheel<T extends FoundLink>(
   links: readonly T[],
   { place, version }: { readonly place: string; readonly version?: string },
 ): T {
