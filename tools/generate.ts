@@ -3,6 +3,7 @@
  * `--check` it writes nothing and fails when a document differs from the code.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { openApiDocument } from "../src/contract/openapi.ts";
 import { errorCodes } from "../src/foundation/errors.ts";
 
 interface GeneratedFile {
@@ -11,7 +12,10 @@ interface GeneratedFile {
   readonly content: () => string;
 }
 
-const files: readonly GeneratedFile[] = [{ path: "docs/errors.md", content: errorPage }];
+const files: readonly GeneratedFile[] = [
+  { path: "docs/errors.md", content: errorPage },
+  { path: "docs/openapi.json", content: openApi },
+];
 
 function main(): void {
   const isCheck = process.argv.includes("--check");
@@ -27,6 +31,12 @@ function main(): void {
       console.log(`Wrote ${path}`);
     }
   }
+}
+
+function openApi(): string {
+  const manifest: unknown = JSON.parse(readFileSync("package.json", "utf8"));
+  const { version } = manifest as { readonly version: string }; // Our own package.json.
+  return `${JSON.stringify(openApiDocument(version), null, 2)}\n`;
 }
 
 function errorPage(): string {
