@@ -2,7 +2,8 @@
  * Downloads one file over HTTP: continued after a break, retried a bounded number of times, never
  * idle for long, never larger than allowed, and named only when its digest is right.
  */
-import { type Digest } from "../foundation/digest.ts";
+import type { ReadableStream } from "node:stream/web";
+import type { Digest } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { type Network, pause, throwIfCancelled } from "./network.ts";
@@ -143,16 +144,18 @@ async function receive(request: Download, receiving: Receiving): Promise<void> {
   const { response, part, network, idle } = receiving;
   const rest = lengthOf(response);
   const totalBytes = rest === undefined ? undefined : part.bytes + rest;
-  const reader = response.body?.getReader();
+  const body = response.body as ReadableStream<Uint8Array> | null; // as fetch is specified
+  const reader = body?.getReader();
   try {
     for (;;) {
       // A body that has ended is silent about a later abort: ask the signal too.
       const chunk = await Promise.race([reader?.read(), idle.aborted]);
-      if (chunk?.value === undefined) break;
+      const bytes = chunk?.value;
+      if (bytes === undefined) break;
       idle.renew();
-      if (part.bytes + chunk.value.length > request.bytesMax)
-        throw tooLarge(request, part.bytes + chunk.value.length);
-      await part.append(chunk.value);
+      if (part.bytes + bytes.length > request.bytesMax)
+        throw tooLarge(request, part.bytes + bytes.length);
+      await part.append(bytes);
       network.onProgress?.({ file: request.file, receivedBytes: part.bytes, totalBytes });
     }
   } finally {

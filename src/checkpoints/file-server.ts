@@ -5,9 +5,7 @@ import { digestOf } from "../foundation/digest.ts";
 
 export interface ServedFile {
   readonly body: string | Uint8Array;
-  readonly type?: string;
-  /** Sends no tag by which a download could be continued. */
-  readonly hasNoTag?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export class FileServer {
@@ -65,18 +63,16 @@ export class FileServer {
   #send(request: IncomingMessage, response: ServerResponse, file: ServedFile): void {
     const bytes = Buffer.from(file.body);
     const etag = `"${digestOf(bytes)}"`;
-    const { range, "if-range": ifRange } = request.headers;
-    const isSame = ifRange === undefined || ifRange === etag;
-    const begin = isSame ? Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0) : 0;
+    const begin = beginOf(request, etag);
     if (begin > 0 && begin >= bytes.length) {
       response.writeHead(416).end();
       return;
     }
     const rest = bytes.subarray(begin);
     response.writeHead(begin > 0 ? 206 : 200, {
-      "content-type": file.type ?? "application/octet-stream",
       "content-length": rest.length,
-      ...(file.hasNoTag === true ? {} : { etag }),
+      etag,
+      ...file.headers,
       ...(begin > 0
         ? { "content-range": `bytes ${begin}-${bytes.length - 1}/${bytes.length}` }
         : {}),
@@ -89,4 +85,10 @@ export class FileServer {
     this.#stopped.add(response);
     response.write(rest.subarray(0, this.breaks.afterBytes));
   }
+}
+
+/** The first byte that is asked for; a range of another state of the file counts for nothing. */
+function beginOf(request: IncomingMessage, etag: string): number {
+  const { range = "", "if-range": ifRange = etag } = request.headers;
+  return ifRange === etag ? Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0) : 0;
 }
