@@ -8,6 +8,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
+/** A file that takes longer hangs: it is ended and counts as failed. */
+const fileMsMax = 300_000;
+
 /** The folder that this file was compiled into. */
 const build = resolve(import.meta.dirname, "..");
 
@@ -30,6 +33,7 @@ function main(): void {
       "--test",
       "--enable-source-maps",
       `--test-concurrency=${values.concurrency}`,
+      `--test-timeout=${fileMsMax}`,
       `--test-reporter=${process.stdout.isTTY ? "spec" : "dot"}`,
       "--test-reporter-destination=stdout",
       ...tests.map((path) => relative("", resolve(build, path))),

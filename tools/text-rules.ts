@@ -116,7 +116,8 @@ function longLineFaults({ path, text }: SourceFile): Fault[] {
 
 /** `import { a as b }`, `export { a as b }`, and a mapped type's `[K in T as U]` are no casts. */
 const renaming = /^(?:import|export)\s+(?:type\s+)?(?:\w+,\s*)?[{*][^;]*;|\bin\b[^\]\n]*\bas\b/gm;
-const cast = /\bas\s+(?!const\b)[\w([{]/g;
+/** `as const` and `as unknown` claim nothing that the compiler does not know. */
+const cast = /\bas\s+(?!(?:const|unknown)\b(?!\s+as\b))[\w([{]/g;
 /** A name, a call or an index, and then `!`, which is not the start of `!=`. */
 const nonNull = /[\w$)\]]!(?!=)/g;
 

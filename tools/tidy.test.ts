@@ -174,7 +174,8 @@ describe("lines", () => {
     fails(faultsOf("const a = b as C;"), /x\.ts:2: "as" without a reason/);
     fails(faultsOf("const a = [b] as readonly C[];"), /"as" without a reason/);
     deepEqual(faultsOf("const a = b as C; // the schema has checked it"), []);
-    deepEqual(faultsOf("const a = [1] as const;"), []);
+    fails(faultsOf("const a = b as unknown as C;"), /"as" without a reason/);
+    deepEqual(faultsOf("const a = [1] as const;\nconst b = JSON.parse(c) as unknown;"), []);
     deepEqual(faultsOf('import * as a from "node:fs";\nimport { a as b } from "node:fs";'), []);
     deepEqual(faultsOf('import {\n  a as b,\n  c,\n} from "node:fs";\nexport { b as d };'), []);
     deepEqual(faultsOf('const a = "b as C";\n/* b as C */'), []);
