@@ -1,5 +1,6 @@
 /** Runs one claim of Strata and prints what it measured; one file per claim beside this one. */
 import { StrataError } from "../src/foundation/errors.ts";
+import { benchGraph } from "./graph.ts";
 
 export interface BenchOptions {
   /** Whether to stay below a minute. */
@@ -10,7 +11,9 @@ export interface BenchOptions {
 
 export type BenchResult = Readonly<Record<string, unknown>>;
 
-const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {};
+const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
+  graph: benchGraph,
+};
 
 /** INVALID_ARGUMENT for an unknown claim. */
 export async function runBench(claim: string, options: BenchOptions): Promise<BenchResult> {

@@ -1,0 +1,71 @@
+/** An encoder of random weights: as fast as a real one, and nothing to download. */
+import { type BaseWeights, linearForms } from "../src/checkpoints/base-weights.ts";
+import type { EncoderConfig } from "../src/entities/base-model.ts";
+import { SeededRandom } from "../src/foundation/random.ts";
+import { servingGraph } from "../src/models/serving-graph.ts";
+import { quantizeGraph } from "../src/models/quantize.ts";
+import type { Runtime, Value } from "../src/runtime/runtime.ts";
+import type { TypedValues } from "../src/tensor/tensor.ts";
+
+/** The shape of all-MiniLM-L6-v2. */
+export const benchConfig: EncoderConfig = {
+  family: "bert",
+  layerCount: 6,
+  shallowLayerCount: 3,
+  hiddenSize: 384,
+  headCount: 12,
+  intermediateSize: 1536,
+  vocabularySize: 30_522,
+  positionCount: 512,
+  segmentCount: 2,
+  layerNormEpsilon: 1e-12,
+};
+
+/** Weights for all graphs of `benchConfig`; every tensor has values of its own. */
+export async function randomWeights(runtime: Runtime): Promise<BaseWeights> {
+  const weights = new Map<string, TypedValues>();
+  const graph = servingGraph(benchConfig, "fp32", false);
+  const quantizer = await runtime.load(quantizeGraph());
+  let stream = 0;
+  for (const [name, { shape }] of graph.inputs) {
+    if (!/^(layer|embeddings)\./.test(name)) continue;
+    const sizes = shape.map(Number);
+    const values = randomValues(sizes, (stream += 1));
+    if (name.endsWith(".gain")) weights.set(name, values.map((value) => 1 + value));
+    else if (!name.endsWith(".weight")) weights.set(name, values);
+    else
+      for (const [form, array] of await linearForms(quantizer, {
+        shape: sizes.toReversed(),
+        values,
+      }))
+        weights.set(name.replace(/weight$/, form), array);
+  }
+  await quantizer.release();
+  return weights;
+}
+
+
+/** Normal values of standard deviation 0.05. */
+export function randomValues(shape: readonly number[], stream: number): Float32Array {
+  const random = new SeededRandom(1, stream);
+  const count = shape.reduce((a, b) => a * b, 1);
+  // Drawing millions of normals takes longer than the benchmark: a table of them is drawn from.
+  const table = Float32Array.from({ length: 4096 }, () => 0.05 * random.normal());
+  return Float32Array.from({ length: count }, () => table[random.integer(4096)] ?? 0);
+}
+
+/** `ids`, `lengths` and `isCls` of a batch of full sequences. */
+export function sequenceFeeds(batch: number, sequence: number, seed = 0): Record<string, Value> {
+  const random = new SeededRandom(2, seed);
+  const ids = Int32Array.from({ length: batch * sequence }, () => 1000 + random.integer(29_000));
+  return {
+    ids: { type: "int32", shape: [batch, sequence], values: ids },
+    lengths: {
+      type: "int64",
+      shape: [batch],
+      values: new BigInt64Array(batch).fill(BigInt(sequence)),
+    },
+    isCls: { type: "bool", shape: [batch], values: new Uint8Array(batch) },
+  };
+}
+
