@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
+import { openFetch } from "../src/checkpoints/open-fetch.ts";
 import { pullBase } from "../src/checkpoints/pull.ts";
 import { tokenizerOfVocabulary } from "../src/checkpoints/tokenizer.ts";
 import { systemClock } from "../src/foundation/clock.ts";
@@ -28,7 +29,7 @@ async function baseFolder(context: TestContext): Promise<string | undefined> {
     const base = await pullBase("all-MiniLM-L6-v2", {
       cacheFolder,
       environment: process.env,
-      fetch,
+      fetch: await openFetch(process.env),
       clock: systemClock,
       telemetry: silentTelemetry,
     });

@@ -1,4 +1,4 @@
-/** A checkpoint's small JSON files, checked field by field. Fields that change nothing are ignored. */
+/** A checkpoint's small JSON files, field by field; those that change nothing are ignored. */
 import { z } from "zod";
 import type { EncoderConfig, Pooling } from "../entities/base-model.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -76,7 +76,7 @@ export function parseConfig(text: string): EncoderConfig {
   };
 }
 
-/** `1_Pooling/config.json`; a checkpoint without one pools by mean, as sentence-transformers does. */
+/** `1_Pooling/config.json`; without one the mean, as sentence-transformers has it. */
 export function parsePooling(text: string | undefined): Pooling {
   if (text === undefined) return "mean";
   const modes = parse(pooling, text, "1_Pooling/config.json");

@@ -32,7 +32,8 @@ export async function digestOfFile(path: string): Promise<Digest | undefined> {
   const digest = new DigestStream();
   try {
     const stream = createReadStream(path, { highWaterMark: 1 << 20 });
-    for await (const chunk of stream as AsyncIterable<Buffer>) digest.update(chunk); // no encoding is set
+    const chunks = stream as AsyncIterable<Buffer>; // no encoding is set
+    for await (const chunk of chunks) digest.update(chunk);
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw wrapError(error, "UNAVAILABLE", `Cannot read "${path}"`);

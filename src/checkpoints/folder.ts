@@ -121,7 +121,8 @@ async function noWeights(root: string): Promise<StrataError> {
   if (await has("model.safetensors.index.json"))
     return new StrataError(
       "UNSUPPORTED",
-      `Cannot open checkpoint "${root}": its weights are sharded; save them as one model.safetensors`,
+      `Cannot open checkpoint "${root}": its weights are sharded; ` +
+        "save them as one model.safetensors",
     );
   if (await has("pytorch_model.bin")) return new StrataError("UNSUPPORTED", pickleRefusal(root));
   return new StrataError(

@@ -40,7 +40,8 @@ export class PartFile {
     if (mode === "anew") await this.discard();
     else {
       const stream = createReadStream(`${this.#target}.part`);
-      for await (const chunk of stream as AsyncIterable<Buffer>) this.#digest.update(chunk); // no encoding is set
+      const chunks = stream as AsyncIterable<Buffer>; // no encoding is set
+      for await (const chunk of chunks) this.#digest.update(chunk);
     }
     if (tag !== undefined) await writeFile(`${this.#target}.tag`, tag);
     this.#writer = await open(`${this.#target}.part`, "a");
@@ -58,7 +59,7 @@ export class PartFile {
     this.#writer = undefined;
   }
 
-  /** Gives the file its name; CORRUPT, with nothing left behind, when the digest is not expected. */
+  /** Gives the file its name; CORRUPT, with nothing left behind, when the digest differs. */
   async finish(expected: Digest | undefined): Promise<void> {
     await this.#writer?.sync();
     await this.close();

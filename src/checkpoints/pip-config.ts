@@ -1,4 +1,4 @@
-/** Which package indexes pip is configured with: its files in its order, then its environment. */
+/** What pip is configured with: its files in its order, then its environment. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -8,19 +8,29 @@ const publicIndex = "https://pypi.org/simple";
 
 /** Addresses of the simple indexes, the main one first; none when pip must not use any. */
 export async function pipIndexes(environment: Environment): Promise<readonly string[]> {
-  const options = new Map<string, string>();
-  for (const path of pipFiles(environment)) {
-    const text = await readFile(path, "utf8").catch(() => "");
-    for (const [key, value] of pipOptions(text)) options.set(key, value);
-  }
-  for (const key of ["index-url", "extra-index-url", "no-index"]) {
-    const value = environment[`PIP_${key.toUpperCase().replaceAll("-", "_")}`];
-    if (value !== undefined && value !== "") options.set(key, value);
-  }
+  const options = await pipOptions(environment);
   if (/^(1|true|yes|on)$/i.test(options.get("no-index") ?? "")) return [];
   const extra = options.get("extra-index-url") ?? "";
   const urls = [options.get("index-url") ?? publicIndex, ...extra.split(/\s+/)];
   return urls.filter((url) => URL.canParse(url));
+}
+
+/** Path of the certificates that pip trusts, or undefined when it is not told. */
+export async function pipCertificates(environment: Environment): Promise<string | undefined> {
+  return (await pipOptions(environment)).get("cert");
+}
+
+async function pipOptions(environment: Environment): Promise<ReadonlyMap<string, string>> {
+  const options = new Map<string, string>();
+  for (const path of pipFiles(environment)) {
+    const text = await readFile(path, "utf8").catch(() => "");
+    for (const [key, value] of optionsOfFile(text)) options.set(key, value);
+  }
+  for (const key of ["index-url", "extra-index-url", "no-index", "cert"]) {
+    const value = environment[`PIP_${key.toUpperCase().replaceAll("-", "_")}`];
+    if (value !== undefined && value !== "") options.set(key, value);
+  }
+  return options;
 }
 
 /** pip's configuration files, the weakest first. `PIP_CONFIG_FILE` is the strongest. */
@@ -42,7 +52,7 @@ function pipFiles(environment: Environment): string[] {
 }
 
 /** The options of [global] and, stronger, of [install] in an ini file as pip writes it. */
-function pipOptions(text: string): ReadonlyMap<string, string> {
+function optionsOfFile(text: string): ReadonlyMap<string, string> {
   const sections = { global: new Map<string, string>(), install: new Map<string, string>() };
   let section: Map<string, string> | undefined;
   const withoutComments = text.replaceAll(/^\s*[#;].*$/gm, "");

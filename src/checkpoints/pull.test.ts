@@ -268,8 +268,10 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
   it("refuses names and sources that are none", async () => {
     await assert.rejects(pullBase("other", options), { code: "NOT_FOUND", message: /"tiny"/ });
     await assert.rejects(pullBase("hf:a b", { ...options, as: "x" }), { code: "INVALID_ARGUMENT" });
-    for (const as of ["../x", "", "a/b", ".hidden"])
-      await assert.rejects(pullBase("tiny", { ...options, as }), { code: "INVALID_ARGUMENT" });
+    for (const name of ["../x", "", "a/b", ".hidden"])
+      await assert.rejects(pullBase("tiny", { ...options, as: name }), {
+        code: "INVALID_ARGUMENT",
+      });
   });
 });
 

@@ -57,7 +57,8 @@ async function readIndex(request: SourceRequest, address: string): Promise<reado
   // A page is never continued: an index changes.
   await rm(`${target}.part`, { force: true });
   const accept =
-    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+    "application/vnd.pypi.simple.v1+json, " +
+    "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
   const page = await download(
     {
       url,

@@ -23,7 +23,7 @@ export interface Source {
   fetchInto(request: Omit<SourceRequest, "place">): Promise<void>;
 }
 
-/** The source of a label such as `hf:owner/repository`, or undefined when it has no known scheme. */
+/** The source of a label such as `hf:owner/repository`; undefined without a known scheme. */
 export function parseSource(label: string): Source | undefined {
   const at = label.indexOf(":");
   const scheme = label.slice(0, Math.max(at, 0));
