@@ -78,6 +78,7 @@ async function submit(session: Session, model: string, flags: TrainFlags): Promi
 /** The finished job. CANCELLED on Ctrl-C, while the job goes on. */
 async function follow(session: Session, id: string): Promise<FineTuningJob> {
   const { clock, signal } = session.context.surroundings;
+  session.output.note(`Job ${id}`);
   const progress = await session.output.progress({ title: "training", total: 100 });
   try {
     const onEvent = (event: FineTuningJobEvent): void => advance(progress, event);

@@ -1,0 +1,234 @@
+/** The compiled command line in real processes: a server with a tiny base, and commands that call it. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { tinyCheckpoint } from "../src/checkpoints/tiny-checkpoint.ts";
+import { present } from "../src/foundation/assert.ts";
+
+const program = fileURLToPath(new URL("../src/main/main.js", import.meta.url));
+
+let folder = "";
+let environment: NodeJS.ProcessEnv = {};
+let server: ChildProcess | undefined;
+
+interface Outcome {
+  readonly status: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+function start(words: readonly string[]): ChildProcess {
+  // What hangs is ended, and then fails by its status.
+  const limit = { timeout: 120_000, killSignal: "SIGKILL" } as const;
+  return spawn(process.execPath, [program, ...words], { env: environment, ...limit });
+}
+
+async function run(words: readonly string[], input = ""): Promise<Outcome> {
+  return outcomeOf(start(words), input);
+}
+
+async function outcomeOf(child: ChildProcess, input = ""): Promise<Outcome> {
+  child.stdin?.end(input);
+  const [output, errors, exit] = await Promise.all([
+    text(present(child.stdout, "piped")),
+    text(present(child.stderr, "piped")),
+    once(child, "exit"),
+  ]);
+  return { status: Number(exit[0]), output, errors };
+}
+
+/** The one JSON value on stdout of a command that must succeed and say nothing else. */
+async function json<T>(words: readonly string[], input = ""): Promise<T> {
+  const { status, output, errors } = await run([...words, "--json"], input);
+  assert.deepEqual({ status, errors }, { status: 0, errors: "" }, words.join(" "));
+  return JSON.parse(output) as T; // The test states its shape.
+}
+
+/** The JSON on stderr of a command that must fail and print nothing on stdout. */
+async function failure(words: readonly string[]): Promise<{ code: string; exitStatus: number }> {
+  const { status, output, errors } = await run([...words, "--json"]);
+  assert.equal(output, "");
+  const { error } = JSON.parse(errors) as { error: { code: string; exitStatus: number } };
+  assert.equal(error.exitStatus, status);
+  return error;
+}
+
+async function writeCheckpoint(path: string): Promise<void> {
+  for (const [name, content] of Object.entries(tinyCheckpoint())) {
+    await mkdir(dirname(join(path, name)), { recursive: true });
+    await writeFile(join(path, name), content);
+  }
+}
+
+const lines = Array.from({ length: 40 }, (_, index) => {
+  const isLamp = index % 2 === 0;
+  const word = isLamp ? "lamp" : "the";
+  return { text: `${word} ${word} ${index}`, label: isLamp ? "light" : "other" };
+});
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "strata-cli-"));
+  const home = join(folder, "home");
+  const cache = join(folder, "cache");
+  environment = { PATH: process.env["PATH"], STRATA_HOME: home, STRATA_CACHE: cache };
+  await writeCheckpoint(join(folder, "tiny"));
+  const content = lines.map((line) => JSON.stringify(line)).join("\n");
+  await writeFile(join(folder, "lamps.jsonl"), `${content}\nnonsense\n`);
+});
+
+after(async () => {
+  server?.kill("SIGKILL");
+  await rm(folder, { recursive: true });
+});
+
+describe("without a server", () => {
+  it("shows help and version", async () => {
+    const help = await run(["--help"]);
+    assert.equal(help.status, 0);
+    assert.match(help.output, /^Usage: strata /);
+    assert.match((await run(["--version"])).output, /^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("fails with the status of the error's code", async () => {
+    assert.deepEqual(await failure(["lists"]), {
+      code: "INVALID_ARGUMENT",
+      message: "Cannot run: unknown command 'lists' (Did you mean list?)",
+      exitStatus: 2,
+    });
+    assert.equal((await failure(["list"])).code, "UNAUTHENTICATED");
+    const away = ["list", "--api-key", "k", "--url", "http://127.0.0.1:9"];
+    assert.equal((await failure(away)).code, "UNAVAILABLE");
+    assert.equal((await failure(["serve", "--port", "0"])).code, "CONFLICT");
+  });
+
+  it("pulls a base from a folder, once and again", async () => {
+    const pull = ["base", "pull", "tiny", "--source", `dir:${join(folder, "tiny")}`];
+    const first = await json<{ id: string; digest: string; isPresent: boolean }>(pull);
+    assert.equal(first.id, "tiny");
+    assert.equal(first.isPresent, true);
+    assert.deepEqual(await json(pull), first);
+    const rows = await json<{ id: string; isPresent: boolean }[]>(["base", "list"]);
+    assert.deepEqual(
+      rows.map(({ id, isPresent }) => [id, isPresent]),
+      [
+        ["tiny", true],
+        ["all-MiniLM-L6-v2", false],
+      ],
+    );
+  });
+
+  it("says what is missing", async () => {
+    const { status, output } = await run(["doctor", "--json"]);
+    assert.equal(status, 0);
+    const findings = JSON.parse(output) as { check: string; status: string; cure?: string }[];
+    const server = findings.find(({ check }) => check === "server");
+    assert.equal(server?.status, "warn");
+    assert.match(server?.cure ?? "", /strata serve/);
+    assert.deepEqual(
+      findings.filter((finding) => finding.status === "fail"),
+      [],
+    );
+  });
+});
+
+describe("with a server", () => {
+  const file = (): string => join(folder, "lamps.jsonl");
+
+  before(async () => {
+    server = start(["serve", "--port", "0", "--json", "--precision", "fp32"]);
+    const [line] = (await once(createInterface(present(server.stdout, "piped")), "line")) as [
+      string,
+    ]; // A line event carries its text.
+    const { url } = JSON.parse(line) as { url: string };
+    environment = { ...environment, STRATA_URL: url };
+  });
+
+  it("creates a model from a file, says which lines it skipped, and predicts", async () => {
+    const created = await run(["create", "lamps", "--base", "tiny", "--file", file()]);
+    assert.equal(created.status, 0, created.errors);
+    assert.match(created.output, /^lamps: text-classification on tiny, version 1\n/);
+    assert.match(created.errors, /line 41/);
+    type Predictions = { text: string; label: string; scores: { score: number }[] }[];
+    const predicted = await json<Predictions>(["predict", "lamps"], "lamp lamp\n\nthe the\n");
+    assert.deepEqual(
+      predicted.map(({ text: input }) => input),
+      ["lamp lamp", "the the"],
+    );
+    for (const { scores } of predicted)
+      assert.ok(Math.abs(scores.reduce((sum, { score }) => sum + score, 0) - 1) < 1e-5);
+    const plain = await run(["predict", "lamps", "lamp lamp"]);
+    assert.equal(plain.output.split("\t")[0], predicted[0]?.label);
+  });
+
+  it("trains, shows versions and moves the alias", async () => {
+    const words = ["train", "lamps", "--file", file(), "--epochs", "2", "--seed", "1", "--wait"];
+    const job = await json<{ id: string; status: string }>(words);
+    assert.equal(job.status, "succeeded");
+    type Shown = { versions: { version: number; kind: string; job: string | null }[] };
+    const { versions } = await json<Shown>(["show", "lamps"]);
+    assert.deepEqual(
+      versions.map(({ version, kind }) => [version, kind]),
+      [
+        [1, "instant"],
+        [2, "trained"],
+      ],
+    );
+    assert.equal(versions[1]?.job, job.id);
+    for (const version of [2, 1]) {
+      await json(["alias", "lamps", String(version)]);
+      const { model } = await json<{ model: { strata: { version: number } } }>(["show", "lamps"]);
+      assert.equal(model.strata.version, version);
+    }
+    const listed = await json<{ id: string }[]>(["list", "jobs"]);
+    assert.deepEqual(
+      listed.map(({ id }) => id),
+      [job.id],
+    );
+  });
+
+  it("stops waiting on Ctrl-C while the job goes on", async () => {
+    const child = start(["train", "lamps", "--file", file(), "--epochs", "200", "--wait"]);
+    const told = createInterface(present(child.stderr, "piped"));
+    const ended = outcomeOf(child);
+    const id = await new Promise<string>((resolve) => {
+      told.on("line", (line) => {
+        const found = /^Job (ftjob-\w+)$/.exec(line);
+        if (found?.[1] !== undefined) resolve(found[1]);
+      });
+    });
+    child.kill("SIGINT");
+    const { status, errors } = await ended;
+    assert.equal(status, 10, errors);
+    assert.match(errors, new RegExp(`the job goes on; look at it with "strata show ${id}"`));
+    const { job } = await json<{ job: { status: string } }>(["show", id]);
+    assert.ok(!["cancelled", "failed"].includes(job.status), job.status);
+  });
+
+  it("answers mistakes with the server's error", async () => {
+    assert.equal((await failure(["predict", "nobody", "x"])).code, "NOT_FOUND");
+    assert.equal((await failure(["list", "--api-key", "wrong"])).code, "UNAUTHENTICATED");
+    const again = ["create", "lamps", "--base", "tiny", "--labels", "a,b"];
+    assert.equal((await failure(again)).code, "ALREADY_EXISTS");
+    assert.equal((await failure(["delete", "lamps"])).code, "INVALID_ARGUMENT");
+    assert.equal((await failure(["base", "remove", "tiny"])).code, "CONFLICT");
+  });
+
+  it("deletes a model", async () => {
+    assert.deepEqual(await json(["delete", "lamps", "--yes"]), { id: "lamps", deleted: true });
+    assert.equal((await failure(["show", "lamps"])).code, "NOT_FOUND");
+  });
+
+  it("ends well on SIGTERM", async () => {
+    const running = present(server, "started");
+    const exit = once(running, "exit");
+    running.kill("SIGTERM");
+    assert.deepEqual(await exit, [0, null]);
+  });
+});
