@@ -16,7 +16,8 @@ interface Golden {
   readonly rows: readonly { readonly text: string; readonly ids: readonly number[] }[];
 }
 
-const golden = JSON.parse(await readFile("test/golden/minilm-embeddings.json", "utf8")) as Golden; // written by tools/golden/make_embeddings.py
+const file = await readFile("test/golden/minilm-embeddings.json", "utf8");
+const golden = JSON.parse(file) as Golden; // written by tools/golden/make_embeddings.py
 const texts = golden.rows.map(({ text }) => text);
 const expected = golden.rows.map(({ ids }) => Int32Array.from(ids));
 

