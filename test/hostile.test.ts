@@ -137,7 +137,7 @@ const hostileValues: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(null, true, -1, 0, 1.5, 2 ** 53, -(2 ** 31), 1e308, "", "\0", "\ud800", [], {}),
   fc.constantFrom("tiny", "spam", overloadingText, "auto", "x".repeat(2_000_000), "e\u0301 🦊"),
   fc.constantFrom(Array(3000).fill("a"), [[1], ["a"]], [1, "a"], [[]], [null], [[1, 2], [3]]),
-  fc.constant(JSON.parse('{"__proto__":{"a":1},"constructor":{}}') as unknown),
+  fc.constant<unknown>(JSON.parse('{"__proto__":{"a":1},"constructor":{}}')),
   fc.jsonValue({ maxDepth: 4 }),
 );
 
@@ -205,9 +205,10 @@ function mutated(value: unknown, { path, value: hostile }: Mutation): unknown {
   if (step === undefined || typeof value !== "object" || value === null) return hostile;
   const keys = Object.keys(value);
   const key = keys[step % (keys.length + 1)] ?? "unknown";
-  const inner = mutated((value as Record<string, unknown>)[key], { path: rest, value: hostile }); // Read by its own key.
-  if (!Array.isArray(value)) return { ...value, [key]: inner };
-  return [...(value as readonly unknown[]).slice(0, -1), inner];
+  const entries: Record<string, unknown> = { ...value };
+  const inner = mutated(entries[key], { path: rest, value: hostile });
+  if (!Array.isArray(value)) return { ...entries, [key]: inner };
+  return [...Object.values(entries).slice(0, -1), inner];
 }
 
 function multipart(mutations: readonly Mutation[]): string {

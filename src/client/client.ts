@@ -53,8 +53,7 @@ export class Client {
     options: CallOptions<Api[Key]>,
   ): Promise<Answer<Api[Key]>> {
     const response = await this.#send(operation, options);
-    // The server is typed by the same contract.
-    return (await readJson(response)) as Answer<Api[Key]>;
+    return (await readJson(response)) as Answer<Api[Key]>; // The server is typed by it too.
   }
 
   /** Every model, bases first, page by page. */

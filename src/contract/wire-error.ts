@@ -85,6 +85,6 @@ function typeOf(status: number): WireErrorType {
 }
 
 function record(value: unknown): Record<string, unknown> {
-  // Every non-null object may be read by name.
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  if (typeof value !== "object" || value === null) return {};
+  return value as Record<string, unknown>; // Every object may be read by name.
 }

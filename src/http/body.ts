@@ -23,8 +23,8 @@ export async function readJson(request: Request): Promise<unknown> {
   if (jsonDepth(text) > limits.jsonDepthMax)
     throw invalid(`it is nested deeper than ${limits.jsonDepthMax} levels`);
   try {
-    // JSON.parse answers `any`.
-    return JSON.parse(text) as unknown;
+    const value: unknown = JSON.parse(text);
+    return value;
   } catch (error) {
     throw invalid(error instanceof Error ? error.message : "it is no JSON");
   }
@@ -47,8 +47,8 @@ async function collect(body: Request["body"]): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   if (body === null) return Buffer.alloc(0);
-  // The DOM types leave open what a body is made of.
-  for await (const chunk of body as ReadableStream<Uint8Array>) {
+  const stream = body as ReadableStream<Uint8Array>; // The types leave open what it is made of.
+  for await (const chunk of stream) {
     length += chunk.length;
     if (length > limits.requestBodyBytesMax) throw tooLarge();
     chunks.push(chunk);

@@ -46,8 +46,8 @@ export function createHttp(services: Services): Http {
     app.on(route.method.toUpperCase(), route.getRoutingPath(), ({ req }) =>
       exchangeOf(req.raw).run(route.path, async (answerHeaders) => {
         if (!isOpen) authenticate(req.raw);
-        const parsed = await parse(req);
-        return (handler as AnyHandler)({ ...parsed, request: req.raw, answerHeaders }); // Parsed by its own route.
+        const call = { ...(await parse(req)), request: req.raw, answerHeaders };
+        return (handler as AnyHandler)(call); // The call is parsed by the handler's own route.
       }),
     );
   }

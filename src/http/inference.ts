@@ -62,8 +62,8 @@ function bestScores(
 
 function embedInputs(input: TextInput | TokenInput): EmbedInputs {
   if (typeof input === "string") return [input];
-  // The schema has checked that all elements are of the first one's kind.
-  return typeof input[0] === "number" ? [input as number[]] : (input as string[] | number[][]);
+  if (typeof input[0] === "number") return [input as number[]]; // All are of the first's kind.
+  return input as string[] | number[][]; // As above.
 }
 
 /** The first `dimensions` components at length 1, as models trained for being cut want it. */

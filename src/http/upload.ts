@@ -60,8 +60,11 @@ async function receive(
     await new Promise<void>((resolve, reject) => {
       parser.on("field", (name, value) => fields.set(name, value));
       parser.on("file", (name, stream, filename) => {
-        // A broken form is the client's fault, whatever the store makes of its end.
-        stream.on("error", (error) => (fault ??= error));
+        // A broken form is the client's fault, whatever the store makes of it; that the store
+        // stopped reading is the store's.
+        stream.on("error", (error) => {
+          if (error.name !== "AbortError") fault ??= error;
+        });
         part = { stream, filename };
         if (name !== "file") reject(invalid(`there is an unknown file part "${name}"`));
         else (stored = sink.blobs.putStream(stream, limits.uploadBytesMax)).catch(reject);

@@ -1,0 +1,104 @@
+/** The typed client against a server on a socket, before components that are stood in for. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Client } from "../src/client/client.ts";
+import { systemClock } from "../src/foundation/clock.ts";
+import { createHttp } from "../src/http/http.ts";
+import { listen, type Listener } from "../src/http/listen.ts";
+import { overloadingText, standInKey, standInServices, stuckText } from "../src/http/stand-ins.ts";
+
+let listener: Listener;
+let client: Client;
+
+before(async () => {
+  const services = await standInServices(systemClock);
+  listener = await listen(createHttp(services), { clock: systemClock, port: 0 });
+  client = new Client({ baseUrl: `${listener.url}/`, apiKey: standInKey });
+});
+
+after(() => listener.close());
+
+test("uploads, creates at once, waits for a job and reads the bytes", async () => {
+  const lines = ["text,label", ...["a,x", "b,y", "c,x", "d,y"]].join("\n");
+  const file = await client.uploadFile(Buffer.from(lines), "my data.csv");
+  assert.equal(Buffer.from(await client.fileContent(file.id)).toString(), lines);
+  const model = await client.createModel({ id: "mine", base: "tiny", training_file: file.id });
+  assert.deepEqual(model.strata, {
+    kind: "vplm",
+    task: "text-classification",
+    labels: ["x", "y"],
+    version: 1,
+  });
+  const job = await client.createJob({ model: "mine", training_file: file.id });
+  const messages: string[] = [];
+  const finished = await client.waitForJob(job.id, {
+    clock: systemClock,
+    pollMs: 20,
+    onEvent: ({ message }) => messages.push(message),
+  });
+  assert.equal(finished.fine_tuned_model, "mine");
+  assert.deepEqual(messages, ["The job is queued", "The job has succeeded"]);
+  const versions = await client.versions("mine");
+  assert.deepEqual(
+    versions.map(({ version, is_served: isServed }) => [version, isServed]),
+    [
+      [1, false],
+      [2, true],
+    ],
+  );
+  const served = await client.serveVersion("mine", 1);
+  assert.equal(served.strata.kind === "vplm" && served.strata.version, 1);
+  const wrong = client.serveVersion("mine", 9);
+  await assert.rejects(wrong, { code: "NOT_FOUND" });
+});
+
+test("errors keep code, field and retry time", async () => {
+  const stranger = new Client({ baseUrl: listener.url, apiKey: "wrong" });
+  await assert.rejects(stranger.model("spam"), { code: "UNAUTHENTICATED" });
+  await assert.rejects(client.model("nobody"), { code: "NOT_FOUND", field: "model" });
+  const classify = (input: string, truncate = true) =>
+    client.classify({ model: "spam", input, truncate });
+  await assert.rejects(classify(""), { code: "INVALID_ARGUMENT", field: "input" });
+  await assert.rejects(classify("a ".repeat(99), false), { code: "CONTEXT_LENGTH" });
+  await assert.rejects(classify(overloadingText), { code: "OVERLOADED", retryAfterMs: 20 });
+  const taken = client.createModel({ id: "spam", base: "tiny", labels: ["a", "b"] });
+  await assert.rejects(taken, { code: "ALREADY_EXISTS" });
+  const gone = await listen(createHttp(await standInServices(systemClock)), {
+    clock: systemClock,
+    port: 0,
+  });
+  await gone.close();
+  const nowhere = new Client({ baseUrl: gone.url, apiKey: standInKey });
+  await assert.rejects(nowhere.model("spam"), { code: "UNAVAILABLE", message: /ECONNREFUSED/ });
+});
+
+test("a call and a wait end when their signal says so", async () => {
+  const controller = new AbortController();
+  const stuck = client.classify({ model: "spam", input: stuckText }, controller.signal);
+  controller.abort();
+  await assert.rejects(stuck, { code: "CANCELLED" });
+  const file = await client.uploadFile(Buffer.from("text,label\na,x\nb,y\n"), "two.csv");
+  const job = await client.createJob({ model: "tiny", training_file: file.id });
+  const waiting = new AbortController();
+  const wait = client.waitForJob(job.id, {
+    clock: systemClock,
+    pollMs: 60_000,
+    signal: waiting.signal,
+    onEvent: () => queueMicrotask(() => waiting.abort()),
+  });
+  await assert.rejects(wait, { code: "CANCELLED" });
+});
+
+test("models come page after page, each once", async () => {
+  const ids = Array.from({ length: 12 }, (_, index) => `many-${index}`);
+  const derived = await client.deriveModels("spam", { ids, noise: 0.1, seed: 3 });
+  assert.deepEqual(
+    derived.map(({ id }) => id),
+    ids,
+  );
+  const listed = [];
+  for await (const { id } of client.models()) listed.push(id);
+  assert.deepEqual(listed.slice(0, 2), ["tiny", "spam"]);
+  assert.deepEqual(listed.slice(-12), ids);
+  assert.equal(new Set(listed).size, listed.length);
+});
