@@ -72,8 +72,8 @@ async function load(command: OrtCommand & { readonly kind: "load" }): Promise<vo
     logSeverityLevel: 3,
     extra: {
       session: { intra_op: { allow_spinning: spinUs > 0 ? "1" : "0", spin_duration_us: `${spinUs}` } },
-      // It would turn Add + LayerNormalization into a slower operator.
-      optimization: { disable_specified_optimizers: "SkipLayerNormFusion" },
+      // They would turn Add + LayerNormalization and Add + Gelu into slower operators.
+      optimization: { disable_specified_optimizers: "SkipLayerNormFusion;BiasGeluFusion" },
     },
   });
   const { outputs, state } = command;

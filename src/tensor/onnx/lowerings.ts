@@ -168,25 +168,34 @@ function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
   const name = lowering.name(x);
   const one = lowering.constant("float32", Float32Array.of(1));
   const middle = lowering.constant("uint8", Uint8Array.of(128));
+  // Two reductions read x twice; Abs and one reduction would also write it.
   const scale = lowering.once(`row scale ${name}`, () => {
-    const magnitude = lowering.emit("Abs", [name]);
-    const attributes = { keepdims: { int: 1 } };
-    const highest = lowering.emit("ReduceMax", [magnitude, lowering.integers([-1])], { attributes });
+    const [highest = "", lowest = ""] = ["ReduceMax", "ReduceMin"].map((operator) =>
+      lowering.emit(operator, [name, lowering.integers([-1])], {
+        attributes: { keepdims: { int: 0 } },
+      }),
+    );
+    const magnitude = lowering.emit("Max", [highest, lowering.emit("Neg", [lowest])]);
     const floor = lowering.constant("float32", Float32Array.of(1e-9));
     const step = lowering.constant("float32", Float32Array.of(1 / 127));
-    return lowering.emit("Max", [lowering.emit("Mul", [highest, step]), floor]);
+    return lowering.emit("Max", [lowering.emit("Mul", [magnitude, step]), floor]);
   });
   // Unsigned activations around 128: int8 by int8 is ten times slower on CPU.
-  const quantized = lowering.once(`row values ${name}`, () =>
-    lowering.emit("QuantizeLinear", [lowering.emit("Div", [name, scale]), one, middle]),
-  );
+  const quantized = lowering.once(`row values ${name}`, () => {
+    const middles = lowering.emit("Expand", [middle, lowering.emit("Shape", [scale])]);
+    const attributes = { axis: { int: 0 } };
+    return lowering.emit("QuantizeLinear", [name, scale, middles], { attributes });
+  });
   const columnScale = lowering.name(present(node.inputs[2], "checked by `quantizedMatmul`"));
   const product = lowering.emit(
     "MatMulIntegerToFloat",
     [quantized, lowering.name(values), one, columnScale, middle],
     { domain: microsoft },
   );
-  lowering.emit("Mul", [product, scale], { output: lowering.outputsOf(node)[0] ?? "" });
+  const column = lowering.once(`row scale column ${name}`, () =>
+    lowering.emit("Unsqueeze", [scale, lowering.integers([-1])]),
+  );
+  lowering.emit("Mul", [product, column], { output: lowering.outputsOf(node)[0] ?? "" });
 }
 
 function lowerScatterAdd(lowering: Lowering, node: Node): void {
