@@ -31,7 +31,11 @@ export async function randomWeights(runtime: Runtime): Promise<BaseWeights> {
     if (!/^(layer|embeddings)\./.test(name)) continue;
     const sizes = shape.map(Number);
     const values = randomValues(sizes, (stream += 1));
-    if (name.endsWith(".gain")) weights.set(name, values.map((value) => 1 + value));
+    if (name.endsWith(".gain"))
+      weights.set(
+        name,
+        values.map((value) => 1 + value),
+      );
     else if (!name.endsWith(".weight")) weights.set(name, values);
     else
       for (const [form, array] of await linearForms(quantizer, {
@@ -43,7 +47,6 @@ export async function randomWeights(runtime: Runtime): Promise<BaseWeights> {
   await quantizer.release();
   return weights;
 }
-
 
 /** Normal values of standard deviation 0.05. */
 export function randomValues(shape: readonly number[], stream: number): Float32Array {
@@ -68,4 +71,3 @@ export function sequenceFeeds(batch: number, sequence: number, seed = 0): Record
     isCls: { type: "bool", shape: [batch], values: new Uint8Array(batch) },
   };
 }
-

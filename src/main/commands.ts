@@ -4,11 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runBench } from "../../bench/bench.ts";
-import {
-  listPulledBases,
-  type PulledBase,
-  removePulledBase,
-} from "../checkpoints/base-cache.ts";
+import { listPulledBases, type PulledBase, removePulledBase } from "../checkpoints/base-cache.ts";
 import { knownBases } from "../checkpoints/known-bases.ts";
 import { pullBase } from "../checkpoints/pull.ts";
 import type {
@@ -137,7 +133,7 @@ function absentRow(id: string, sources: readonly string[]): BaseRow {
 async function checkUnused(name: string, home: string): Promise<void> {
   const store = await openFileStore(join(home, "store"));
   try {
-    for (let after: string | undefined; ; ) {
+    for (let after: string | undefined; ;) {
       const page = await store.catalog.models.list({
         limit: 1000,
         ...(after === undefined ? {} : { after }),
@@ -178,4 +174,3 @@ function aborted(signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }
-

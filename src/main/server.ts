@@ -166,11 +166,7 @@ async function openBases(store: Store, options: BaseOptions): Promise<readonly L
   return loaded;
 }
 
-async function load(
-  id: string,
-  checkpoint: Checkpoint,
-  options: BaseOptions,
-): Promise<LoadedBase> {
+async function load(id: string, checkpoint: Checkpoint, options: BaseOptions): Promise<LoadedBase> {
   const { pool, workers: runtimes, precision, clock, telemetry } = options;
   const first = present(runtimes[0], "there is a worker");
   const weights = await loadBaseWeights(checkpoint, first);
@@ -201,5 +197,8 @@ async function enter(store: Store, { folder: _, ...base }: PulledBase): Promise<
 }
 
 function notLoaded(id: string): never {
-  throw new StrataError("CONFLICT", `Cannot train: base model "${id}" is not loaded on this server`);
+  throw new StrataError(
+    "CONFLICT",
+    `Cannot train: base model "${id}" is not loaded on this server`,
+  );
 }

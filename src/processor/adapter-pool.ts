@@ -104,7 +104,11 @@ export class AdapterPool {
 
   #insert(
     blob: Digest,
-    { index, length, tensors }: {
+    {
+      index,
+      length,
+      tensors,
+    }: {
       readonly index: number;
       readonly length: number;
       readonly tensors: LoadedTensors;

@@ -199,8 +199,7 @@ function checkCount(count: number): void {
     throw new StrataError("INVALID_ARGUMENT", `Cannot read "input": it is empty`, {
       field: "input",
     });
-  if (count > limits.inputCountMax)
-    throw tooMuch("input", limits.inputCountMax, `${count} texts`);
+  if (count > limits.inputCountMax) throw tooMuch("input", limits.inputCountMax, `${count} texts`);
 }
 
 function checkCharacters(texts: readonly string[]): void {

@@ -196,4 +196,3 @@ export class Engine {
 function floats(values: unknown): Float32Array {
   return values instanceof Float32Array ? values : new Float32Array();
 }
-

@@ -48,10 +48,7 @@ export function adamW(
 }
 
 /** Scales all gradients by min(1, `normMax` / their common L2 norm). */
-export function clipByGlobalNorm(
-  gradients: readonly Tensor[],
-  normMax: number,
-): readonly Tensor[] {
+export function clipByGlobalNorm(gradients: readonly Tensor[], normMax: number): readonly Tensor[] {
   const [firstOne, ...others] = gradients.map(squaredSum);
   if (firstOne === undefined) throw reject("clipByGlobalNorm", "there are no gradients");
   const norm = sqrt(others.reduce(add, firstOne));
@@ -84,5 +81,8 @@ function correction(beta: number, step: Tensor): Tensor {
 }
 
 function squaredSum(x: Tensor): Tensor {
-  return reduceSum(mul(x, x), x.shape.map((_, axis) => axis));
+  return reduceSum(
+    mul(x, x),
+    x.shape.map((_, axis) => axis),
+  );
 }

@@ -11,12 +11,7 @@ import { type Shape, showShape } from "./dimension.ts";
 
 export type DataType = "float32" | "int64" | "int32" | "bool" | "uint8" | "int8";
 
-export type TypedValues =
-  | Float32Array
-  | BigInt64Array
-  | Int32Array
-  | Uint8Array
-  | Int8Array;
+export type TypedValues = Float32Array | BigInt64Array | Int32Array | Uint8Array | Int8Array;
 
 export interface TensorType {
   readonly type: DataType;

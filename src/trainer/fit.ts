@@ -66,11 +66,7 @@ export interface Fitted {
 const batchTokensMax = 2048;
 const warmupShare = 0.1;
 
-export async function fit(
-  base: TrainingBase,
-  task: FitTask,
-  options: FitOptions,
-): Promise<Fitted> {
+export async function fit(base: TrainingBase, task: FitTask, options: FitOptions): Promise<Fitted> {
   const { method, epochCount, patience, seed } = options;
   const source = sourceOf(task.train, method);
   const step = await base.step({ method, source });
@@ -203,7 +199,8 @@ function initialState(
   for (const [name, shape] of step.learned) {
     const values = base.weights.get(name);
     // The base's weights have no open dimensions, but for the word table, which is no state.
-    if (values instanceof Float32Array && name !== wordTable) set(name, shape.map(Number), values.slice());
+    if (values instanceof Float32Array && name !== wordTable)
+      set(name, shape.map(Number), values.slice());
   }
   return state;
 }

@@ -2,13 +2,7 @@
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { evaluationShape, type Sequences, sortedBatches, sourceFeeds } from "./sequences.ts";
-import {
-  type Head,
-  type LabelledFeatures,
-  ridgeSystem,
-  scoresOf,
-  solveRidge,
-} from "./ridge.ts";
+import { type Head, type LabelledFeatures, ridgeSystem, scoresOf, solveRidge } from "./ridge.ts";
 import type { TrainingBase } from "./training-base.ts";
 
 export interface InstantHead {

@@ -22,9 +22,11 @@ export async function checkJob(store: Store, specification: JobSpecification): P
   if ((await bases.get(model)) === undefined && (await models.get(model)) === undefined)
     throw new StrataError("NOT_FOUND", `The model "${model}" does not exist`, { field: "model" });
   await trainingFileOf(store, trainingFile, "training_file");
-  if (validationFile !== undefined)
-    await trainingFileOf(store, validationFile, "validation_file");
-  if (suffix !== undefined && !(suffixPattern.test(suffix) && suffix.length <= limits.nameCharactersMax))
+  if (validationFile !== undefined) await trainingFileOf(store, validationFile, "validation_file");
+  if (
+    suffix !== undefined &&
+    !(suffixPattern.test(suffix) && suffix.length <= limits.nameCharactersMax)
+  )
     throw new StrataError(
       "INVALID_ARGUMENT",
       `Cannot create the job: "suffix" must be at most ${limits.nameCharactersMax} letters, ` +

@@ -120,7 +120,7 @@ export class JobTrainer implements Trainer {
 
   async start(): Promise<void> {
     const { jobs } = this.#options.store.catalog;
-    for (let after: string | undefined; ; ) {
+    for (let after: string | undefined; ;) {
       const page = await jobs.list({ limit: 1000, ...(after === undefined ? {} : { after }) });
       for (const job of page) {
         if (isFinished(job.status)) continue;
@@ -155,7 +155,10 @@ export class JobTrainer implements Trainer {
       try {
         await this.#run(await this.#job(id), abort.signal);
       } catch (error) {
-        this.#options.telemetry.log.error("A job could not be brought to an end", { job: id, error });
+        this.#options.telemetry.log.error("A job could not be brought to an end", {
+          job: id,
+          error,
+        });
       } finally {
         this.#running = undefined;
       }
@@ -223,14 +226,17 @@ export class JobTrainer implements Trainer {
     },
   ): Promise<TrainingData> {
     const { trainingFile, validationFile, labels } = options;
-    return base.checkpoint.tokenizer().then((tokenizer) =>
-      loadTrainingData(this.#options.store, { trainingFile, validationFile, labels, tokenizer }),
-    );
+    return base.checkpoint
+      .tokenizer()
+      .then((tokenizer) =>
+        loadTrainingData(this.#options.store, { trainingFile, validationFile, labels, tokenizer }),
+      );
   }
 
   async #fail(job: Job, error: unknown): Promise<void> {
     const { code, message } = wrapError(error, "INTERNAL", "Cannot train");
-    if (code === "INTERNAL") this.#options.telemetry.log.error("A job failed", { job: job.id, error });
+    if (code === "INTERNAL")
+      this.#options.telemetry.log.error("A job failed", { job: job.id, error });
     this.#log.say(job.id, message, {}, "error");
     await this.#finish(job, "failed", { error: { code: code.toLowerCase(), message } });
   }

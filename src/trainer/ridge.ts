@@ -41,7 +41,8 @@ export function ridgeSystem(
     const weight = weights[label] ?? 0;
     for (let i = 0; i < size; i++) {
       const scaled = weight * at(row, i);
-      for (let j = 0; j <= i; j++) gram[i * size + j] = at(gram, i * size + j) + scaled * at(row, j);
+      for (let j = 0; j <= i; j++)
+        gram[i * size + j] = at(gram, i * size + j) + scaled * at(row, j);
       moments[i * labelCount + label] = at(moments, i * labelCount + label) + scaled;
     }
   }
@@ -56,12 +57,15 @@ export function solveRidge({ gram, moments, labelCount }: RidgeSystem, lambda: n
   let trace = 0;
   for (let i = 0; i < width; i++) trace += at(gram, i * size + i);
   // The constant feature is not shrunk.
-  for (let i = 0; i < width; i++) lower[i * size + i] = at(gram, i * size + i) + (lambda * trace) / width;
+  for (let i = 0; i < width; i++)
+    lower[i * size + i] = at(gram, i * size + i) + (lambda * trace) / width;
   choleskyInPlace(lower, size);
   const weight = new Float32Array(labelCount * width);
   const bias = new Float32Array(labelCount);
   for (let label = 0; label < labelCount; label++) {
-    const column = Float64Array.from({ length: size }, (_, i) => at(moments, i * labelCount + label));
+    const column = Float64Array.from({ length: size }, (_, i) =>
+      at(moments, i * labelCount + label),
+    );
     substitute(lower, column);
     weight.set(column.subarray(0, width), label * width);
     bias[label] = at(column, width);

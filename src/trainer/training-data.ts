@@ -101,7 +101,10 @@ async function tokenize(
   const indices = examples.map(({ label }) => {
     const index = indexByLabel.get(label);
     if (index !== undefined) return index;
-    const known = labels.slice(0, 10).map((name) => `"${name}"`).join(", ");
+    const known = labels
+      .slice(0, 10)
+      .map((name) => `"${name}"`)
+      .join(", ");
     throw new StrataError(
       "INVALID_ARGUMENT",
       `Cannot train: label "${label}" is not one of the model's: ${known}`,

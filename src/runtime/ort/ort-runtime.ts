@@ -32,10 +32,9 @@ export class OrtRuntime implements Runtime {
     const { constants = new Map(), state = {} } = options;
     const { bytes, inputs, outputs } = toOnnx(graph, constants);
     const program = this.#programCount++;
-    await this.#ask(
-      { kind: "load", program, model: bytes, outputs: [...outputs.keys()], state },
-      [bytes.buffer],
-    );
+    await this.#ask({ kind: "load", program, model: bytes, outputs: [...outputs.keys()], state }, [
+      bytes.buffer,
+    ]);
     return new OrtProgram({ inputs, state, ask: (c, buffers) => this.#ask(c, buffers), program });
   }
 

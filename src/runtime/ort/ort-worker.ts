@@ -8,7 +8,13 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { present } from "../../foundation/assert.ts";
 import type { DataType, TypedValues } from "../../tensor/tensor.ts";
 import { type Feeds, gatherRows, type Results, type StateNames, type Value } from "../runtime.ts";
-import { type OrtCommand, type OrtOptions, type OrtReply, type OrtRequest, transfers } from "./protocol.ts";
+import {
+  type OrtCommand,
+  type OrtOptions,
+  type OrtReply,
+  type OrtRequest,
+  transfers,
+} from "./protocol.ts";
 
 interface Loaded {
   readonly session: InferenceSession;
@@ -71,7 +77,9 @@ async function load(command: OrtCommand & { readonly kind: "load" }): Promise<vo
     // Warnings speak to authors of models; errors come back as exceptions.
     logSeverityLevel: 3,
     extra: {
-      session: { intra_op: { allow_spinning: spinUs > 0 ? "1" : "0", spin_duration_us: `${spinUs}` } },
+      session: {
+        intra_op: { allow_spinning: spinUs > 0 ? "1" : "0", spin_duration_us: `${spinUs}` },
+      },
       // They would turn Add + LayerNormalization and Add + Gelu into slower operators.
       optimization: { disable_specified_optimizers: "SkipLayerNormFusion;BiasGeluFusion" },
     },

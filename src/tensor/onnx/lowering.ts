@@ -144,5 +144,4 @@ export class Lowering {
       throw reject("toOnnx", `no input of the graph has an axis of size "${symbol}"`);
     });
   }
-
 }

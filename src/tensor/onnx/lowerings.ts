@@ -131,7 +131,9 @@ function reshapeTarget(lowering: Lowering, node: Node): string {
   const inferredCount = literal.filter((size) => size === -1).length;
   // 0 and -1 do not go together: with a copied size of 0 nothing can be inferred.
   const isAmbiguous = inferredCount > 1 || (inferredCount === 1 && literal.includes(0));
-  return isAmbiguous || shape.includes(0) ? shapeVector(lowering, shape) : lowering.integers(literal);
+  return isAmbiguous || shape.includes(0)
+    ? shapeVector(lowering, shape)
+    : lowering.integers(literal);
 }
 
 /** int64 vector with the values of a shape. */

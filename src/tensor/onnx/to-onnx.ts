@@ -2,7 +2,14 @@
  * Translates the part of a graph that its outputs need into an ONNX model for ONNX Runtime. Every
  * operator has one lowering, chosen by measurement; see `lowerings.ts`.
  */
-import { type Graph, type Node, only, reject, type TensorType, type TypedValues } from "../tensor.ts";
+import {
+  type Graph,
+  type Node,
+  only,
+  reject,
+  type TensorType,
+  type TypedValues,
+} from "../tensor.ts";
 import { Lowering } from "./lowering.ts";
 import { lowerings } from "./lowerings.ts";
 import { encodeModel } from "./model.ts";

@@ -155,7 +155,6 @@ function joined(name: string, inputs: readonly TensorType[]): Shape {
   const [a, b] = pair(name, inputs);
   if (a.type !== b.type) throw reject(name, `got ${describe(a)} and ${describe(b)}`);
   const shape = broadcast(a.shape, b.shape);
-  if (shape === undefined)
-    throw reject(name, `${describe(a)} and ${describe(b)} do not broadcast`);
+  if (shape === undefined) throw reject(name, `${describe(a)} and ${describe(b)} do not broadcast`);
   return shape;
 }

@@ -11,9 +11,32 @@ import {
   type TensorType,
   triple,
 } from "../tensor.ts";
-import { cast, div, equal, exp, less, max, mul, neg, scalarOf, sqrt, sub, where } from "./elementwise.ts";
+import {
+  cast,
+  div,
+  equal,
+  exp,
+  less,
+  max,
+  mul,
+  neg,
+  scalarOf,
+  sqrt,
+  sub,
+  where,
+} from "./elementwise.ts";
 import { matmul } from "./matmul.ts";
-import { at, axesOf, reduced, reducedCount, reduceSum, reshape, sizeOf, transpose, unreduce } from "./shape.ts";
+import {
+  at,
+  axesOf,
+  reduced,
+  reducedCount,
+  reduceSum,
+  reshape,
+  sizeOf,
+  transpose,
+  unreduce,
+} from "./shape.ts";
 
 const meanOperator: Operator = {
   name: "reduceMean",
@@ -272,7 +295,10 @@ export function meanSquaredError(a: Tensor, b: Tensor): Tensor {
   if (!isSameShape(a.shape, b.shape))
     throw reject("meanSquaredError", `got ${describe(a)} and ${describe(b)}`);
   const difference = sub(a, b);
-  return reduceMean(mul(difference, difference), a.shape.map((_, axis) => axis));
+  return reduceMean(
+    mul(difference, difference),
+    a.shape.map((_, axis) => axis),
+  );
 }
 
 /** Sum of the vectors of `x [batch, sequence, hidden]` at positions below `lengths`, over their count. */

@@ -52,7 +52,13 @@ const transposeOperator: Operator = {
   },
   gradient(node, [dy]) {
     const order = axesOf(node.attributes);
-    return [dy && transpose(dy, order.map((_, axis) => order.indexOf(axis)))];
+    return [
+      dy &&
+        transpose(
+          dy,
+          order.map((_, axis) => order.indexOf(axis)),
+        ),
+    ];
   },
 };
 
