@@ -96,10 +96,15 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
 }
 
 /** Moves the bar by the numbers of a job's event. */
-export function advance(progress: Progress, { data, message }: FineTuningJobEvent): void {
-  const { step, total_steps: stepCount } = data;
+export function advance(progress: Progress, { data }: FineTuningJobEvent): void {
+  const { step, total_steps: stepCount, epoch, train_loss: loss, valid_accuracy: accuracy } = data;
   if (step === undefined || stepCount === undefined) return;
-  progress.update((100 * step) / Math.max(stepCount, 1), message);
+  const parts = [
+    ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
+    ...(loss === undefined ? [] : [`loss ${loss.toFixed(3)}`]),
+    ...(accuracy === undefined ? [] : [`held out ${(100 * accuracy).toFixed(1)} % right`]),
+  ];
+  progress.update((100 * step) / Math.max(stepCount, 1), parts.join(", "));
 }
 
 function throwUnlessWell({ id, status, error }: FineTuningJob): void {

@@ -23,6 +23,8 @@ const genres: Readonly<Record<string, string>> = {
 
 const passageCharactersMax = 480;
 const passageCharactersMin = 240;
+/** So that the examples of a genre come from many documents. */
+const documentPassagesMax = 16;
 
 /** All passages of the genres above; UNSUPPORTED when the package is not installed. */
 export async function readBrownPassages(): Promise<readonly GroupedExample[]> {
@@ -32,7 +34,11 @@ export async function readBrownPassages(): Promise<readonly GroupedExample[]> {
     const label = genres[name.charAt(1)];
     if (label === undefined) return [];
     const tagged = await readFile(join(folder, name), "utf8");
-    return passagesOf(tagged).map((text) => ({ text, label, group: name }));
+    return spread(passagesOf(tagged), documentPassagesMax).map((text) => ({
+      text,
+      label,
+      group: name,
+    }));
   });
   return (await Promise.all(passages)).flat();
 }
@@ -66,6 +72,12 @@ export function plainText(tagged: string): string {
     .replace(/ ([.,;:!?)])/g, "$1")
     .replace(/\( /g, "(")
     .replace(/([.;:!?])( ?\1)+/g, "$1");
+}
+
+/** At most `count` of the items, at even distances. */
+export function spread<T>(items: readonly T[], count: number): T[] {
+  const step = Math.max(1, items.length / count);
+  return items.filter((_, index) => Math.floor(index / step) > Math.floor((index - 1) / step));
 }
 
 function corpusFolder(): string {

@@ -39,6 +39,8 @@ const derivedCount = 1_000;
 /** Small against the weights, so that a derived model still knows its task. */
 const derivedNoise = 0.02;
 const seed = 7;
+/** Few, so that the demo stays short. */
+const trainingEpochCount = 3;
 const load = { clientCount: 32, durationMs: 15_000 };
 const evaluationTextCount = 64;
 
@@ -64,10 +66,12 @@ async function prepareBase(parts: DemoParts): Promise<string> {
   output.line("1. The base model, shared by all");
   const bar = await output.progress({ title: "base model", total: 100 });
   try {
-    return await parts.pullBase(({ step, doneBytes, totalBytes }) => {
+    const name = await parts.pullBase(({ step, doneBytes, totalBytes }) => {
       if (totalBytes === undefined) return;
       bar.update((100 * doneBytes) / totalBytes, `${step}, ${formatBytes(totalBytes)}`);
     });
+    bar.update(100, name);
+    return name;
   } finally {
     bar.close();
   }
@@ -113,14 +117,13 @@ class Demo {
     const { name, title, source, labels, train, test } = task;
     this.#throwIfInterrupted();
     const created = clock.monotonic();
-    const lines = train.map((example) => JSON.stringify(example)).join("\n");
-    const file = await this.#client.uploadFile(new Blob([lines]), `${name}.jsonl`);
-    await this.#client.createModel({ id: name, base, training_file: file.id });
+    const file = await this.#upload(`${name}.jsonl`, train);
+    await this.#client.createModel({ id: name, base, training_file: file });
     const createMs = clock.monotonic() - created;
     const instantAccuracy = await this.#accuracy(`${name}@1`, test);
     output.line(`   ${name}: instant ${percent(instantAccuracy)} after ${seconds(createMs)}`);
     const trained = clock.monotonic();
-    await this.#train(name, file.id);
+    await this.#train(name, file, await this.#upload(`${name}-dev.jsonl`, task.dev));
     const trainMs = clock.monotonic() - trained;
     const versions = await this.#client.versions(name);
     const trainedAccuracy = await this.#accuracy(`${name}@${versions.length}`, test);
@@ -141,9 +144,23 @@ class Demo {
     };
   }
 
-  async #train(model: string, file: string): Promise<void> {
+  async #upload(name: string, examples: readonly Example[]): Promise<string> {
+    const lines = examples.map((example) => JSON.stringify(example)).join("\n");
+    return (await this.#client.uploadFile(new Blob([lines]), name)).id;
+  }
+
+  async #train(model: string, training: string, validation: string): Promise<void> {
     const { clock, output, signal } = this.#parts;
-    const job = await this.#client.createJob({ model, training_file: file, seed });
+    const job = await this.#client.createJob({
+      model,
+      training_file: training,
+      validation_file: validation,
+      seed,
+      method: {
+        type: "supervised",
+        supervised: { hyperparameters: { n_epochs: trainingEpochCount } },
+      },
+    });
     const bar = await output.progress({ title: `   training ${model}`, total: 100 });
     try {
       const end = await this.#client.waitForJob(job.id, {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { SeededRandom, permutation } from "../../foundation/random.ts";
 import { type GroupedExample, splitByGroup } from "./split.ts";
 
-const options = { trainPerLabel: 12, testPerLabel: 6, seed: 7 };
+const options = { sizes: { train: 12, dev: 4, test: 6 }, seed: 7 };
 
 /** 30 groups a label of 1 to 3 texts each; the group's name is the text's first word. */
 function corpus(): GroupedExample[] {
@@ -20,20 +20,26 @@ function corpus(): GroupedExample[] {
 }
 
 test("every label gets the counts that were asked for", () => {
-  const { train, test: held } = splitByGroup(corpus(), options);
-  for (const label of ["x", "y"]) {
-    assert.equal(train.filter((example) => example.label === label).length, 12);
-    assert.equal(held.filter((example) => example.label === label).length, 6);
-  }
+  const split = splitByGroup(corpus(), options);
+  for (const label of ["x", "y"])
+    for (const part of ["train", "dev", "test"] as const) {
+      const count = split[part].filter((example) => example.label === label).length;
+      assert.equal(count, options.sizes[part], `${label} ${part}`);
+    }
 });
 
-test("no group is in both train and test, even when it carries two labels", () => {
+test("no group is in two parts, even when it carries two labels", () => {
   const shared = corpus().map((example) => ({ ...example, group: example.group.slice(1) }));
-  const { train, test: held } = splitByGroup(shared, options);
-  const groupOf = (text: string) => text.split(" ")[0]?.slice(1);
-  const trained = new Set(train.map(({ text }) => groupOf(text)));
-  assert.ok(held.length > 0);
-  for (const { text } of held) assert.ok(!trained.has(groupOf(text)), text);
+  const split = splitByGroup(shared, options);
+  const placed = new Map<string, string>();
+  for (const part of ["train", "dev", "test"] as const) {
+    assert.ok(split[part].length > 0);
+    for (const { text } of split[part]) {
+      const group = text.split(" ")[0]?.slice(1) ?? "";
+      assert.equal(placed.get(group) ?? part, part, text);
+      placed.set(group, part);
+    }
+  }
 });
 
 test("the split depends on the seed and not on the order of the examples", () => {
@@ -49,6 +55,6 @@ test("the split depends on the seed and not on the order of the examples", () =>
 
 test("a text that occurs twice in a group is taken once, and scarce labels give what they have", () => {
   const twice = { text: "same", label: "x", group: "g" };
-  const { train, test: held } = splitByGroup([twice, twice], options);
-  assert.deepEqual([...train, ...held], [{ text: "same", label: "x" }]);
+  const { train, dev, test: held } = splitByGroup([twice, twice], options);
+  assert.deepEqual([...train, ...dev, ...held], [{ text: "same", label: "x" }]);
 });

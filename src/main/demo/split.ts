@@ -1,6 +1,6 @@
 /**
  * Balanced, grouped and seeded splits: every label gets the same number of examples, and no group
- * (a document, a thread of mails) is in both train and test.
+ * (a document, a thread of mails) is in two parts.
  */
 import type { Example } from "../../datasets/datasets.ts";
 import { type Random, SeededRandom, permutation } from "../../foundation/random.ts";
@@ -10,41 +10,56 @@ export interface GroupedExample extends Example {
   readonly group: string;
 }
 
-export interface SplitOptions {
-  readonly trainPerLabel: number;
-  readonly testPerLabel: number;
-  readonly seed: number;
+/** How many examples of each label go where. */
+export interface SplitSizes {
+  readonly test: number;
+  readonly dev: number;
+  readonly train: number;
 }
 
 export interface Split {
   readonly train: readonly Example[];
+  /** Held out from training, to choose the better version by. */
+  readonly dev: readonly Example[];
   readonly test: readonly Example[];
 }
 
+type Part = keyof Split;
+
 /**
- * Draws whole groups in a seeded order, first for test, then for train. The result does not depend
- * on the order of `examples`. A label with too few examples gives as many as it has.
+ * Draws whole groups in a seeded order, first for test, then for dev, then for train. The result
+ * does not depend on the order of `examples`. A label with too few examples gives what it has.
  */
-export function splitByGroup(examples: readonly GroupedExample[], options: SplitOptions): Split {
-  const train: Example[] = [];
-  const test: Example[] = [];
-  const placed = new Map<string, "train" | "test">();
-  const random = new SeededRandom(options.seed);
+export function splitByGroup(
+  examples: readonly GroupedExample[],
+  { sizes, seed }: { readonly sizes: SplitSizes; readonly seed: number },
+): Split {
+  const split = { train: [] as Example[], dev: [] as Example[], test: [] as Example[] };
+  const placed = new Map<string, Part>();
+  const random = new SeededRandom(seed);
   const labels = [...groupBy(examples, (example) => example.label)].toSorted(byKey);
   for (const [label, ofLabel] of labels) {
-    const counts = { train: 0, test: 0 };
+    const counts = { train: 0, dev: 0, test: 0 };
     const groups = [...groupBy(ofLabel, (example) => example.group)].toSorted(byKey);
     for (const index of permutation(groups.length, random)) {
       const [name, members] = groups[index] ?? ["", []];
-      const side = placed.get(name) ?? (counts.test < options.testPerLabel ? "test" : "train");
-      placed.set(name, side);
-      const room = (side === "test" ? options.testPerLabel : options.trainPerLabel) - counts[side];
-      const taken = distinctTexts(members).slice(0, Math.max(0, room));
-      counts[side] += taken.length;
-      (side === "test" ? test : train).push(...taken.map(({ text }) => ({ text, label })));
+      const part = placed.get(name) ?? openPart(counts, sizes);
+      placed.set(name, part);
+      const taken = distinctTexts(members).slice(0, Math.max(0, sizes[part] - counts[part]));
+      counts[part] += taken.length;
+      split[part].push(...taken.map(({ text }) => ({ text, label })));
     }
   }
-  return { train: shuffled(train, random), test: shuffled(test, random) };
+  return {
+    train: shuffled(split.train, random),
+    dev: shuffled(split.dev, random),
+    test: shuffled(split.test, random),
+  };
+}
+
+function openPart(counts: SplitSizes, sizes: SplitSizes): Part {
+  if (counts.test < sizes.test) return "test";
+  return counts.dev < sizes.dev ? "dev" : "train";
 }
 
 function shuffled(examples: readonly Example[], random: Random): Example[] {

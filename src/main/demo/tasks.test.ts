@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { passagesOf, plainText } from "./brown.ts";
+import { passagesOf, plainText, spread } from "./brown.ts";
 import { cut, plainBody, textOfHtml } from "./mails.ts";
 import { loadDemoTasks } from "./tasks.ts";
 
@@ -19,6 +19,11 @@ test("paragraphs join to passages that end at a word", () => {
   );
   assert.equal(cut("one two three", 9), "one two");
   assert.equal(cut("onetwothree", 5), "onetw");
+});
+
+test("items are spread evenly", () => {
+  assert.deepEqual(spread([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 4), [0, 3, 5, 8]);
+  assert.deepEqual(spread([0, 1], 4), [0, 1]);
 });
 
 test("a mail's body keeps the writer's own words only", () => {
@@ -41,16 +46,16 @@ test("HTML becomes text without markup, styles and scripts", () => {
 test("the three tasks are balanced, disjoint and free of addresses and list tags", async () => {
   const tasks = await loadDemoTasks();
   assert.deepEqual(
-    tasks.map(({ name, train, test: held }) => [name, train.length, held.length]),
+    tasks.map(({ name, train, dev, test: held }) => [name, train.length, dev.length, held.length]),
     [
-      ["mail-spam", 1200, 300],
-      ["mail-list", 840, 240],
-      ["text-genre", 1200, 300],
+      ["mail-spam", 1200, 150, 300],
+      ["mail-list", 720, 120, 240],
+      ["text-genre", 1020, 150, 300],
     ],
   );
   for (const task of tasks) {
     const trained = new Set(task.train.map(({ text }) => text));
-    for (const { text, label } of task.test) {
+    for (const { text, label } of [...task.dev, ...task.test]) {
       assert.ok(!trained.has(text), `in both: ${text}`);
       assert.ok(task.labels.includes(label));
     }

