@@ -2,6 +2,7 @@
  * Checks feeds against a graph before a run, because ONNX Runtime's own message for two inputs that
  * disagree on a symbol is obscure, and a disagreement of n against 1 broadcasts silently.
  */
+import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { type Dimension, evaluate, isSymbol, showShape } from "../tensor/dimension.ts";
 import type { TensorType } from "../tensor/tensor.ts";
@@ -23,7 +24,14 @@ export function bindFeeds(
     if (!fits || !shape.every((dimension, axis) => bind(dimension, feed.shape[axis], symbols)))
       throw refuse(name, `expected ${showShape(shape)}, got ${showShape(feed.shape)}`);
   }
-  for (const [name, { shape }] of inputs) checkComposite(name, { shape, feeds, symbols });
+  // Composite dimensions are checked when all symbols are known.
+  for (const [name, { shape }] of inputs) {
+    const feed = present(feeds[name], "checked above");
+    if (!shape.every((dimension, axis) => evaluate(dimension, symbols) === feed.shape[axis]))
+      throw refuse(name, `expected ${showShape(shape)}, got ${showShape(feed.shape)}`);
+    const fault = faultOfElements(feed);
+    if (fault !== undefined) throw refuse(name, fault);
+  }
   return symbols;
 }
 
@@ -34,31 +42,10 @@ function bind(
 ): boolean {
   if (size === undefined) return false;
   if (typeof dimension === "number") return dimension === size;
-  // Composite dimensions are checked when all symbols are known.
   if (!isSymbol(dimension)) return true;
   const known = symbols.get(dimension);
   symbols.set(dimension, size);
   return known === undefined || known === size;
-}
-
-function checkComposite(
-  name: string,
-  {
-    shape,
-    feeds,
-    symbols,
-  }: {
-    readonly shape: readonly Dimension[];
-    readonly feeds: Feeds;
-    readonly symbols: ReadonlyMap<string, number>;
-  },
-): void {
-  const given = feeds[name]?.shape ?? [];
-  const fits = shape.every((dimension, axis) => evaluate(dimension, symbols) === given[axis]);
-  if (!fits) throw refuse(name, `expected ${showShape(shape)}, got ${showShape(given)}`);
-  const feed = feeds[name];
-  const fault = feed === undefined ? undefined : faultOfElements(feed);
-  if (fault !== undefined) throw refuse(name, fault);
 }
 
 /** What is wrong with the number of elements, or with where they are gathered. */

@@ -76,20 +76,17 @@ export class Graph {
     return this.#named;
   }
 
-  /**
-   * A value given at each run. Weights are inputs too: `toOnnx` may embed any of them as a constant.
-   */
+  /** A value given at each run. Weights are inputs too: `toOnnx` may embed any of them. */
   input(name: string, type: DataType, shape: Shape): Tensor {
     if (this.#named.has(name)) throw reject("input", `"${name}" is declared twice`);
-    const node = this.#append(inputOperator, [], { type, shape: [...shape] }, { name });
-    const tensor = only(node);
+    const tensor = only(this.#appendInput({ type, shape }, { name, values: undefined }));
     this.#named.set(name, tensor);
     return tensor;
   }
 
   /** A value fixed in the graph. Small ones only: they are stored in the model file itself. */
   constant(values: TypedValues, shape: Shape, type: DataType = typeOfValues(values)): Tensor {
-    return only(this.#append(inputOperator, [], { type, shape: [...shape] }, { values }));
+    return only(this.#appendInput({ type, shape }, { name: undefined, values }));
   }
 
   scalar(value: number): Tensor {
@@ -111,29 +108,20 @@ export class Graph {
     const key = `${operator.name}(${refs})${JSON.stringify(attributes)}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const node = this.#append(operator, inputs, attributes, {});
+    const node = this.#append({ operator, inputs, attributes, name: undefined, values: undefined });
     this.#known.set(key, node);
     return node;
   }
 
-  #append(
-    operator: Operator,
-    inputs: readonly Tensor[],
-    attributes: Attributes,
-    own: { readonly name?: string; readonly values?: TypedValues },
-  ): Node {
+  #appendInput({ type, shape }: TensorType, own: Pick<Node, "name" | "values">): Node {
+    const attributes = { type, shape: [...shape] };
+    return this.#append({ ...own, operator: inputOperator, inputs: [], attributes });
+  }
+
+  #append(made: Omit<Node, "id" | "graph" | "outputs">): Node {
     const outputs: Tensor[] = [];
-    const node: Node = {
-      id: this.#nodes.length,
-      graph: this,
-      operator,
-      inputs,
-      attributes,
-      outputs,
-      name: own.name,
-      values: own.values,
-    };
-    for (const { type, shape } of operator.infer(inputs, attributes))
+    const node: Node = { ...made, id: this.#nodes.length, graph: this, outputs };
+    for (const { type, shape } of made.operator.infer(made.inputs, made.attributes))
       outputs.push({ node, output: outputs.length, type, shape });
     this.#nodes.push(node);
     return node;
@@ -142,8 +130,9 @@ export class Graph {
 
 const inputOperator: Operator = {
   name: "input",
-  // `input` and `constant` above are the only makers of this node and give both attributes.
-  infer: (_, { type, shape }) => [{ type: type as DataType, shape: shape as Shape }],
+  infer: (_, { type, shape }) => [
+    { type: type as DataType, shape: shape as Shape }, // `input` and `constant` give both
+  ],
 };
 
 /** The single output of a node. */

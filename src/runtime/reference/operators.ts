@@ -4,6 +4,7 @@
  */
 import { StrataError } from "../../foundation/errors.ts";
 import { evaluate } from "../../tensor/dimension.ts";
+import { axesOf } from "../../tensor/operators/shape.ts";
 import { type Attributes, first, pair, triple } from "../../tensor/tensor.ts";
 import {
   broadcastStrides,
@@ -54,10 +55,8 @@ export const operators: Readonly<Record<string, Evaluate>> = {
   less: binary((a, b) => Number(a < b)),
 
   where(inputs, { shape }) {
-    const [condition, a, b] = triple(
-      "where",
-      inputs.map((x) => broadcastValues(x, shape)),
-    );
+    const alike = inputs.map((x) => broadcastValues(x, shape));
+    const [condition, a, b] = triple("where", alike);
     return [condition.map((holds, index) => (holds === 0 ? b : a)[index] ?? Number.NaN)];
   },
   cast(inputs, { attributes }) {
@@ -71,15 +70,8 @@ export const operators: Readonly<Record<string, Evaluate>> = {
   transpose(inputs, { attributes, shape }) {
     const { values, shape: from } = first(inputs);
     const strides = stridesOf(from);
-    return [
-      pick(
-        values,
-        offsets(
-          shape,
-          axesOf(attributes).map((axis) => strides[axis] ?? 0),
-        ),
-      ),
-    ];
+    const moved = axesOf(attributes).map((axis) => strides[axis] ?? 0);
+    return [pick(values, offsets(shape, moved))];
   },
   slice(inputs, { attributes, shape }) {
     const { values, shape: from } = first(inputs);
@@ -298,10 +290,6 @@ function accumulate(values: Float64Array, index: number, x: number): void {
 function roundHalfToEven(x: number): number {
   const rounded = Math.round(x);
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
-}
-
-function axesOf(attributes: Attributes): readonly number[] {
-  return attributes["axes"] as readonly number[]; // set by the operator's own maker
 }
 
 function checkIndex(name: string, index: number, bound: number): void {

@@ -62,14 +62,8 @@ class ReferenceProgram implements Program {
     const inputs = new Map(Object.entries(all).map(([name, value]) => [name, toInput(value)]));
     for (const [name, values] of this.#constants) {
       const { type, shape } = present(this.#graph.inputs.get(name), "checked when loaded");
-      inputs.set(
-        name,
-        toDense(
-          type,
-          shape.map((size) => evaluate(size, symbols)),
-          values,
-        ),
-      );
+      const sizes = shape.map((size) => evaluate(size, symbols));
+      inputs.set(name, toDense(type, sizes, values));
     }
     const known = evaluateGraph(this.#graph, { inputs, symbols });
     const results = new Map<string, Value>();

@@ -4,10 +4,10 @@
  * FusedMatMul for transposed batched ones, the standard `Attention` of opset 24 with lengths.
  */
 import { present } from "../../foundation/assert.ts";
-import type { Shape } from "../dimension.ts";
-import { pair } from "../tensor.ts";
-import type { Attributes, DataType, Node, Tensor } from "../tensor.ts";
-import type { OnnxAttribute } from "./model.ts";
+import type { Dimension, Shape } from "../dimension.ts";
+import { axesOf } from "../operators/shape.ts";
+import { type DataType, type Node, pair, type Tensor } from "../tensor.ts";
+import { type OnnxAttribute, onnxTypes } from "./model.ts";
 import type { Lowering } from "./lowering.ts";
 
 type Rule = (lowering: Lowering, node: Node) => void;
@@ -20,16 +20,6 @@ interface Form {
 }
 
 const microsoft = "com.microsoft";
-
-/** Numbers of TensorProto.DataType. */
-const castTargets: Readonly<Record<DataType, number>> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-};
 
 export const lowerings: Readonly<Record<string, Rule>> = {
   neg: direct("Neg"),
@@ -53,7 +43,7 @@ export const lowerings: Readonly<Record<string, Rule>> = {
   less: direct("Less"),
   where: direct("Where"),
   cast: direct("Cast", (_, { attributes }) => ({
-    attributes: { to: { int: castTargets[attributes["to"] as DataType] } }, // set by `cast`
+    attributes: { to: { int: onnxTypes[attributes["to"] as DataType] } }, // set by `cast`
   })),
   softmax: direct("Softmax", () => ({ attributes: { axis: { int: -1 } } })),
   logSoftmax: direct("LogSoftmax", () => ({ attributes: { axis: { int: -1 } } })),
@@ -78,25 +68,18 @@ export const lowerings: Readonly<Record<string, Rule>> = {
   matmul: lowerMatmul,
   quantizedMatmul: lowerQuantizedMatmul,
   scatterAdd: lowerScatterAdd,
-  layerNorm: lowerLayerNorm,
+  layerNorm: direct("LayerNormalization", (_, { attributes }) => ({
+    attributes: { axis: { int: -1 }, epsilon: { float: Number(attributes["epsilon"]) } },
+  })),
   attention: lowerAttention,
   size(lowering, node) {
     const [dimension] = node.attributes["shape"] as Shape; // set by `sizeOf`
-    const vector = lowering.dimension(present(dimension, "`sizeOf` names a dimension"));
-    const value = lowering.emit("Squeeze", [vector, lowering.integers([0])]);
-    const attributes = { to: { int: castTargets.float32 } };
-    lowering.emit("Cast", [value], { attributes, output: lowering.outputsOf(node)[0] ?? "" });
+    lowerFloats(lowering, node, scalarDimension(lowering, dimension));
   },
   positions(lowering, node) {
-    const [size] = outputOf(node).shape;
-    const limit = lowering.emit("Squeeze", [
-      lowering.dimension(present(size, "`positions` is a vector")),
-      lowering.integers([0]),
-    ]);
-    const step = [0, 1].map((value) => lowering.integers([value], false));
-    const range = lowering.emit("Range", [step[0] ?? "", limit, step[1] ?? ""]);
-    const attributes = { to: { int: castTargets.float32 } };
-    lowering.emit("Cast", [range], { attributes, output: lowering.outputsOf(node)[0] ?? "" });
+    const [zero, one] = [lowering.integers([0], false), lowering.integers([1], false)];
+    const limit = scalarDimension(lowering, outputOf(node).shape[0]);
+    lowerFloats(lowering, node, lowering.emit("Range", [zero, limit, one]));
   },
 };
 
@@ -108,8 +91,13 @@ function direct(
   return (lowering, node) => {
     const { attributes = {}, domain = "", extra = [] } = form(lowering, node);
     const inputs = [...node.inputs.map((input) => lowering.name(input)), ...extra];
-    const output = lowering.outputsOf(node)[0] ?? "";
-    lowering.emit(operator, inputs, { attributes, domain, output });
+    lowering.nodes.push({
+      operator,
+      domain,
+      inputs,
+      outputs: lowering.outputsOf(node),
+      attributes,
+    });
   };
 }
 
@@ -134,6 +122,18 @@ function reshapeTarget(lowering: Lowering, node: Node): string {
   return isAmbiguous || shape.includes(0)
     ? shapeVector(lowering, shape)
     : lowering.integers(literal);
+}
+
+/** int64 scalar with the value of a dimension. */
+function scalarDimension(lowering: Lowering, dimension: Dimension | undefined): string {
+  const vector = lowering.dimension(present(dimension, "the operator's maker names a dimension"));
+  return lowering.emit("Squeeze", [vector, lowering.integers([0])]);
+}
+
+/** The node's result is that of integers, as float32. */
+function lowerFloats(lowering: Lowering, node: Node, integers: string): void {
+  const attributes = { to: { int: onnxTypes.float32 } };
+  lowering.emit("Cast", [integers], { attributes, output: lowering.outputsOf(node)[0] ?? "" });
 }
 
 /** int64 vector with the values of a shape. */
@@ -202,25 +202,12 @@ function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
 
 function lowerScatterAdd(lowering: Lowering, node: Node): void {
   const [table, indices, updates] = node.inputs.map((input) => lowering.name(input));
-  const attributes = { to: { int: castTargets.int64 } };
+  const attributes = { to: { int: onnxTypes.int64 } };
   const rows = lowering.emit("Cast", [indices ?? ""], { attributes });
   const column = lowering.emit("Unsqueeze", [rows, lowering.integers([-1])]);
   lowering.emit("ScatterND", [table ?? "", column, updates ?? ""], {
     attributes: { reduction: { string: "add" } },
     output: lowering.outputsOf(node)[0] ?? "",
-  });
-}
-
-function lowerLayerNorm(lowering: Lowering, node: Node): void {
-  lowering.nodes.push({
-    operator: "LayerNormalization",
-    domain: "",
-    inputs: node.inputs.map((input) => lowering.name(input)),
-    outputs: lowering.outputsOf(node),
-    attributes: {
-      axis: { int: -1 },
-      epsilon: { float: Number(node.attributes["epsilon"]) },
-    },
   });
 }
 
@@ -237,8 +224,4 @@ function lowerAttention(lowering: Lowering, node: Node): void {
 
 function outputOf(node: Node): Tensor {
   return present(node.outputs[0], "Every node has an output");
-}
-
-function axesOf(attributes: Attributes): readonly number[] {
-  return attributes["axes"] as readonly number[]; // set by the operator's own maker
 }

@@ -39,7 +39,7 @@ const irVersion = 11;
 const standardOpset = 24;
 
 /** Numbers of TensorProto.DataType. */
-const onnxTypes: Readonly<Record<DataType, number>> = {
+export const onnxTypes: Readonly<Record<DataType, number>> = {
   float32: 1,
   uint8: 2,
   int8: 3,

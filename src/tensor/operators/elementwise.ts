@@ -1,4 +1,4 @@
-/** Operators that act on each element, with NumPy's broadcasting; see ONNX's operators of these names. */
+/** Operators on each element, with NumPy's broadcasting; see ONNX's operators of these names. */
 import { broadcast, type Shape } from "../dimension.ts";
 import {
   type DataType,
@@ -80,8 +80,7 @@ export function where(condition: Tensor, a: Tensor, b: Tensor): Tensor {
 const castOperator: Operator = {
   name: "cast",
   infer: (inputs, attributes) => [
-    // `cast` below is the only maker of this node and gives a data type.
-    { type: attributes["to"] as DataType, shape: first(inputs).shape },
+    { type: attributes["to"] as DataType, shape: first(inputs).shape }, // set by `cast`
   ],
   gradient(node, [dy]) {
     const x = first(node.inputs);

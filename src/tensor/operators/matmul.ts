@@ -36,7 +36,8 @@ const matmulOperator: Operator = {
   gradient(node, [dy]) {
     const [a, b] = pair("matmul", node.inputs);
     if (dy === undefined) return [];
-    const { transposeA = false, transposeB = false, alpha = 1 } = node.attributes as MatmulOptions; // set by `matmul`
+    const options = node.attributes as MatmulOptions; // set by `matmul`
+    const { transposeA = false, transposeB = false, alpha = 1 } = options;
     const da = transposeA
       ? matmul(b, dy, { transposeA: transposeB, transposeB: true, alpha })
       : matmul(dy, b, { transposeB: !transposeB, alpha });

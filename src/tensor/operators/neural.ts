@@ -172,8 +172,9 @@ const attentionOperator: Operator = {
     if (lengths?.type !== "int64" || !isSameShape(lengths.shape, query.shape.slice(0, 1)))
       throw reject("attention", `lengths must be int64 [${query.shape[0]}]`);
     const hidden = query.shape[2];
-    if (typeof hidden !== "number" || hidden % Number(attributes["headCount"]) !== 0)
-      throw reject("attention", `${hidden} does not divide by ${attributes["headCount"]} heads`);
+    const headCount = Number(attributes["headCount"]);
+    if (typeof hidden !== "number" || hidden % headCount !== 0)
+      throw reject("attention", `${hidden} does not divide by ${headCount} heads`);
     return [{ type: "float32", shape: query.shape }];
   },
   gradient(node, [dy]) {
@@ -295,13 +296,11 @@ export function meanSquaredError(a: Tensor, b: Tensor): Tensor {
   if (!isSameShape(a.shape, b.shape))
     throw reject("meanSquaredError", `got ${describe(a)} and ${describe(b)}`);
   const difference = sub(a, b);
-  return reduceMean(
-    mul(difference, difference),
-    a.shape.map((_, axis) => axis),
-  );
+  const axes = a.shape.map((_, axis) => axis);
+  return reduceMean(mul(difference, difference), axes);
 }
 
-/** Sum of the vectors of `x [batch, sequence, hidden]` at positions below `lengths`, over their count. */
+/** Mean of the vectors of `x [batch, sequence, hidden]` at positions below `lengths [batch]`. */
 export function maskedMean(x: Tensor, lengths: Tensor): Tensor {
   const count = reshape(cast(lengths, "float32"), [at(x.shape, 0), 1, 1]);
   const position = reshape(positions(x, 1), [1, at(x.shape, 1), 1]);

@@ -52,13 +52,8 @@ const transposeOperator: Operator = {
   },
   gradient(node, [dy]) {
     const order = axesOf(node.attributes);
-    return [
-      dy &&
-        transpose(
-          dy,
-          order.map((_, axis) => order.indexOf(axis)),
-        ),
-    ];
+    const back = order.map((_, axis) => order.indexOf(axis));
+    return [dy && transpose(dy, back)];
   },
 };
 
@@ -125,11 +120,9 @@ const concatOperator: Operator = {
   infer(inputs, attributes) {
     const x = first(inputs);
     const axis = numberOf(attributes, "axis");
+    const others = ({ shape }: TensorType): Shape => replaced(shape, axis, 0);
     for (const other of inputs)
-      if (
-        other.type !== x.type ||
-        !isSameShape(replaced(other.shape, axis, 0), replaced(x.shape, axis, 0))
-      )
+      if (other.type !== x.type || !isSameShape(others(other), others(x)))
         throw reject("concat", `got ${describe(x)} and ${describe(other)} along axis ${axis}`);
     const size = inputs.reduce<Dimension>((sum, { shape }) => plus(sum, at(shape, axis)), 0);
     return [{ type: x.type, shape: replaced(x.shape, axis, size) }];
