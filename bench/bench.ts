@@ -1,6 +1,7 @@
 /** Runs one claim of Strata and prints what it measured; one file per claim beside this one. */
 import { StrataError } from "../src/foundation/errors.ts";
 import { benchGraph } from "./graph.ts";
+import { benchTrain } from "./train.ts";
 
 export interface BenchOptions {
   /** Whether to stay below a minute. */
@@ -13,6 +14,7 @@ export type BenchResult = Readonly<Record<string, unknown>>;
 
 const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   graph: benchGraph,
+  train: benchTrain,
 };
 
 /** INVALID_ARGUMENT for an unknown claim. */

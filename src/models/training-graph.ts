@@ -7,7 +7,7 @@ import { gradient } from "../tensor/gradient.ts";
 import { div, max, mul, scalarOf } from "../tensor/operators/elementwise.ts";
 import { crossEntropy } from "../tensor/operators/neural.ts";
 import { reduceSum, reshape } from "../tensor/operators/shape.ts";
-import { adamW, clipByGlobalNorm, linearSchedule } from "../tensor/optimizer.ts";
+import { adamW, clipScale, linearSchedule } from "../tensor/optimizer.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 import { sharedAdapter } from "./adapter.ts";
 import { type EncoderScope, sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
@@ -59,7 +59,8 @@ export function stepGraph(options: TrainingGraphOptions): StepGraph {
   const [stepCount, warmupCount] = [scalar("stepCount"), scalar("warmupCount")];
   const learningRate = linearSchedule(step, { peak, stepCount, warmupCount });
   const parameters = learned.map(([, parameter]) => parameter);
-  const gradients = clipByGlobalNorm(gradient(loss, parameters), gradientNormMax);
+  const gradients = gradient(loss, parameters);
+  const gradientScale = clipScale(gradients, gradientNormMax);
   const state: Record<string, string> = {};
   for (const [index, [name, parameter]] of learned.entries()) {
     const moment = (part: string): Tensor =>
@@ -71,7 +72,7 @@ export function stepGraph(options: TrainingGraphOptions): StepGraph {
         square: moment("square"),
         gradient: gradients[index] ?? scalarOf(parameter, 0),
       },
-      { learningRate, step, weightDecay: isDecayed(name) ? weightDecay : 0 },
+      { learningRate, step, gradientScale, weightDecay: isDecayed(name) ? weightDecay : 0 },
     );
     for (const [key, tensor] of [
       [name, update.parameter],

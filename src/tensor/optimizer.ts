@@ -15,6 +15,8 @@ export interface AdamOptions {
   /** Scalar float32, 1 at the first step. */
   readonly step: Tensor;
   readonly weightDecay: number;
+  /** Scalar factor of the gradient, such as `clipScale` gives. */
+  readonly gradientScale?: Tensor;
   readonly beta1?: number;
   readonly beta2?: number;
   readonly epsilon?: number;
@@ -33,9 +35,11 @@ export function adamW(
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, learningRate, step } = options;
   const k = (value: number): Tensor => scalarOf(parameter, value);
   const g = state.gradient;
-  const mean = add(mul(k(beta1), state.mean), mul(k(1 - beta1), g));
-  const square = add(mul(k(beta2), state.square), mul(k(1 - beta2), mul(g, g)));
-  // The corrections are folded into scalars, so that the large tensors are passed over less often.
+  // Scale and corrections are folded into scalars: the step is bound by passes over large tensors.
+  const scale = options.gradientScale ?? k(1);
+  const mean = add(mul(k(beta1), state.mean), mul(mul(k(1 - beta1), scale), g));
+  const squareScale = mul(k(1 - beta2), mul(scale, scale));
+  const square = add(mul(k(beta2), state.square), mul(squareScale, mul(g, g)));
   const rootOfSquare = sqrt(correction(beta2, step));
   const stepSize = div(mul(learningRate, rootOfSquare), correction(beta1, step));
   const denominator = add(sqrt(square), mul(k(epsilon), rootOfSquare));
@@ -47,14 +51,19 @@ export function adamW(
   return { parameter: sub(decayed, change), mean, square };
 }
 
-/** Scales all gradients by min(1, `normMax` / their common L2 norm). */
+/** Scales all gradients by `clipScale`. */
 export function clipByGlobalNorm(gradients: readonly Tensor[], normMax: number): readonly Tensor[] {
+  const scale = clipScale(gradients, normMax);
+  return gradients.map((gradient) => mul(gradient, scale));
+}
+
+/** min(1, `normMax` / the gradients' common L2 norm), a scalar. */
+export function clipScale(gradients: readonly Tensor[], normMax: number): Tensor {
   const [firstOne, ...others] = gradients.map(squaredSum);
-  if (firstOne === undefined) throw reject("clipByGlobalNorm", "there are no gradients");
+  if (firstOne === undefined) throw reject("clipScale", "there are no gradients");
   const norm = sqrt(others.reduce(add, firstOne));
   const one = scalarOf(norm, 1);
-  const factor = min(one, div(scalarOf(norm, normMax), max(norm, scalarOf(norm, 1e-12))));
-  return gradients.map((gradient) => mul(gradient, factor));
+  return min(one, div(scalarOf(norm, normMax), max(norm, scalarOf(norm, 1e-12))));
 }
 
 export interface ScheduleOptions {
