@@ -116,19 +116,24 @@ class Run {
   }
 
   async epoch(epoch: number, random: SeededRandom): Promise<void> {
-    const { task, options, step } = this.#options;
+    const { task, options } = this.#options;
     for (const batch of shuffledBatches(task.train, this.#shape(), random)) {
       options.signal?.throwIfAborted();
       this.#step += 1;
-      const feeds = this.#feeds(batch);
-      const rows = feeds["ids"] && this.#words?.take(feeds["ids"]);
-      const results = await step.program.run({ ...feeds, ...rows?.feeds });
-      if (rows !== undefined) this.#words?.replace(rows.words, results);
-      this.#lossSum += Number(results["loss"]?.values[0]);
+      this.#lossSum += await this.#learn(this.#feeds(batch));
       this.#lossCount += 1;
       for (const index of batch) this.tokenCount += task.train.ids[index]?.length ?? 0;
       if (this.#step % 10 === 0) this.report(epoch);
     }
+  }
+
+  /** One step; returns the loss before it. */
+  async #learn(feeds: Record<string, Value>): Promise<number> {
+    const { program } = this.#options.step;
+    const rows = feeds["ids"] && this.#words?.take(feeds["ids"]);
+    const results = await program.run({ ...feeds, ...rows?.feeds });
+    if (rows !== undefined) this.#words?.replace(rows.words, results);
+    return Number(results["loss"]?.values[0]);
   }
 
   /** The learned values as they are now, by name. */

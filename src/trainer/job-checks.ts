@@ -4,7 +4,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
 import type { JobSpecification } from "./trainer.ts";
-import { trainingFileOf } from "./training-data.ts";
+import { trainingFileOf } from "./examples.ts";
 
 const ranges: Readonly<Record<keyof Hyperparameters, readonly [number, number]>> = {
   epochCount: [1, limits.epochCountMax],

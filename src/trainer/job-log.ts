@@ -26,16 +26,19 @@ export class JobLog {
     this.#options = options;
   }
 
-  say(
-    job: string,
-    message: string,
-    values: Readonly<Record<string, number>> = {},
-    level: JobEvent["level"] = "info",
-  ): void {
+  say(job: string, message: string, values: Readonly<Record<string, number>> = {}): void {
+    this.#append({ job, level: "info", message, values });
+  }
+
+  fail(job: string, message: string): void {
+    this.#append({ job, level: "error", message, values: {} });
+  }
+
+  #append(said: Pick<JobEvent, "job" | "level" | "message" | "values">): void {
+    const { job, values } = said;
     const { store, clock, ids, telemetry } = this.#options;
     const type = "step" in values ? "metrics" : "message";
-    const id = ids.next("ftevent-");
-    const event: JobEvent = { id, job, level, type, message, values, createdAt: clock.now() };
+    const event = { ...said, id: ids.next("ftevent-"), type, createdAt: clock.now() } as const;
     this.#tail = this.#tail
       .then(() => store.catalog.events.append(event))
       // A lost event does not end a job.

@@ -13,13 +13,13 @@ import type { Ids } from "../foundation/random.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import type { Store } from "../storage/storage.ts";
+import { loadExamples, type TrainingExamples } from "./examples.ts";
 import { fitInstantHead } from "./instant.ts";
 import { checkJob } from "./job-checks.ts";
 import { JobLog } from "./job-log.ts";
 import { publishInstant, trainModel } from "./train-model.ts";
 import type { JobSpecification, Trainer } from "./trainer.ts";
 import type { TrainingBase } from "./training-base.ts";
-import { loadTrainingData, type TrainingData } from "./training-data.ts";
 
 export interface JobTrainerOptions {
   readonly store: Store;
@@ -86,10 +86,10 @@ export class JobTrainer implements Trainer {
     if (model === undefined)
       throw new StrataError("NOT_FOUND", `The model "${id}" does not exist`, { field: "model" });
     const base = await this.#options.openBase(model.base);
-    const data = await this.#load(base, { trainingFile, labels: model.labels });
+    const examples = await this.#load(base, { trainingFile, labels: model.labels });
     const { pooling } = base.checkpoint;
     const labelCount = model.labels.length;
-    const instant = await fitInstantHead(base, { ...data, labelCount, pooling });
+    const instant = await fitInstantHead(base, { ...examples, labelCount, pooling });
     return publishInstant(instant, { base, creator, model });
   }
 
@@ -193,11 +193,11 @@ export class JobTrainer implements Trainer {
     const { store, creator } = this.#options;
     const existing = await store.catalog.models.get(job.model ?? job.requestedModel);
     const base = await this.#options.openBase(existing?.base ?? job.requestedModel);
-    const data = await this.#load(base, { ...job, labels: existing?.labels });
+    const examples = await this.#load(base, { ...job, labels: existing?.labels });
     const say = (message: string, values?: Readonly<Record<string, number>>): void =>
       this.#log.say(job.id, message, values);
-    if (data.faults.faultCount > 0) say(faultMessage(data));
-    const model = existing ?? (await this.#modelOf(job, data.labels));
+    if (examples.faults.faultCount > 0) say(faultMessage(examples));
+    const model = existing ?? (await this.#modelOf(job, examples.labels));
     await run.named(model.id);
     const versions = await store.catalog.versions.list(model.id);
     // The run before a crash had come to its end.
@@ -205,7 +205,7 @@ export class JobTrainer implements Trainer {
       return { model: model.id, trainedTokenCount: 0 };
     const { signal } = run;
     const options = { base, store, creator, model, job, signal, say };
-    const { trainedTokenCount } = await trainModel(data, options);
+    const { trainedTokenCount } = await trainModel(examples, options);
     return { model: model.id, trainedTokenCount };
   }
 
@@ -224,12 +224,12 @@ export class JobTrainer implements Trainer {
       readonly validationFile?: string | undefined;
       readonly labels: readonly string[] | undefined;
     },
-  ): Promise<TrainingData> {
+  ): Promise<TrainingExamples> {
     const { trainingFile, validationFile, labels } = options;
     return base.checkpoint
       .tokenizer()
       .then((tokenizer) =>
-        loadTrainingData(this.#options.store, { trainingFile, validationFile, labels, tokenizer }),
+        loadExamples(this.#options.store, { trainingFile, validationFile, labels, tokenizer }),
       );
   }
 
@@ -237,7 +237,7 @@ export class JobTrainer implements Trainer {
     const { code, message } = wrapError(error, "INTERNAL", "Cannot train");
     if (code === "INTERNAL")
       this.#options.telemetry.log.error("A job failed", { job: job.id, error });
-    this.#log.say(job.id, message, {}, "error");
+    this.#log.fail(job.id, message);
     await this.#finish(job, "failed", { error: { code: code.toLowerCase(), message } });
   }
 
@@ -263,7 +263,7 @@ export class JobTrainer implements Trainer {
   }
 }
 
-function faultMessage({ faults: { faults, faultCount } }: TrainingData): string {
+function faultMessage({ faults: { faults, faultCount } }: TrainingExamples): string {
   const shown = faults.slice(0, 5).map(({ line, reason }) => `line ${line}: ${reason}`);
   return `${faultCount} lines cannot be used and are left out: ${shown.join("; ")}`;
 }

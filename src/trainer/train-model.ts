@@ -7,11 +7,11 @@ import { limits } from "../foundation/limits.ts";
 import { adapterTensors } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
 import type { Store } from "../storage/storage.ts";
+import type { TrainingExamples } from "./examples.ts";
 import { evaluate, fit, type FitProgress, type FitTask } from "./fit.ts";
 import { fitInstantHead, type InstantHead } from "./instant.ts";
 import { type Sequences, shallowStates } from "./sequences.ts";
 import type { TrainingBase } from "./training-base.ts";
-import type { TrainingData } from "./training-data.ts";
 
 /** What "auto" stands for. */
 export const defaultHyperparameters: Hyperparameters = {
@@ -40,12 +40,12 @@ export interface TrainedModel {
 }
 
 export async function trainModel(
-  data: TrainingData,
+  examples: TrainingExamples,
   options: TrainModelOptions,
 ): Promise<TrainedModel> {
   const { base, model, job, creator, signal, say } = options;
-  const train = await withStates(base, data.train, signal);
-  const dev = await withStates(base, data.dev, signal);
+  const train = await withStates(base, examples.train, signal);
+  const dev = await withStates(base, examples.dev, signal);
   const { pooling } = base.checkpoint;
   const labelCount = model.labels.length;
   const instant = await fitInstantHead(base, { train, dev, labelCount, pooling }, signal);

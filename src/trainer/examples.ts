@@ -10,7 +10,7 @@ import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
 import type { Sequences } from "./sequences.ts";
 
-export interface TrainingData {
+export interface TrainingExamples {
   readonly train: Sequences;
   readonly dev: Sequences;
   readonly labels: readonly string[];
@@ -25,7 +25,7 @@ const devShare = 0.15;
  */
 const splitSeed = 0;
 
-export interface DataOptions {
+export interface ExampleOptions {
   readonly trainingFile: string;
   readonly validationFile: string | undefined;
   readonly tokenizer: Tokenizer;
@@ -34,7 +34,10 @@ export interface DataOptions {
 }
 
 /** INVALID_ARGUMENT when the data cannot train a model, with the reason. */
-export async function loadTrainingData(store: Store, options: DataOptions): Promise<TrainingData> {
+export async function loadExamples(
+  store: Store,
+  options: ExampleOptions,
+): Promise<TrainingExamples> {
   const { tokenizer, trainingFile, validationFile } = options;
   const dataset = await readFile(store, trainingFile, "training_file");
   checkTrainable(dataset);
