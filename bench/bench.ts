@@ -1,20 +1,14 @@
 /** Runs one claim of Strata and prints what it measured; one file per claim beside this one. */
 import { StrataError } from "../src/foundation/errors.ts";
+import type { BenchOptions, BenchResult } from "./claim.ts";
 import { benchGraph } from "./graph.ts";
+import { benchMixed } from "./mixed.ts";
 import { benchTrain } from "./train.ts";
-
-export interface BenchOptions {
-  /** Whether to stay below a minute. */
-  readonly isQuick: boolean;
-  /** Where base models are. */
-  readonly cacheFolder: string;
-}
-
-export type BenchResult = Readonly<Record<string, unknown>>;
 
 const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   graph: benchGraph,
   train: benchTrain,
+  mixed: benchMixed,
 };
 
 /** INVALID_ARGUMENT for an unknown claim. */

@@ -1,4 +1,4 @@
-/** Claim `graph`: the encoder runs at nearly the speed of a bare matrix product, int8 well above. */
+/** Claim `graph`: the encoder runs nearly as fast as a bare matrix product, int8 well above. */
 import { availableParallelism } from "node:os";
 import { constantsOf } from "../src/checkpoints/base-weights.ts";
 import { sequenceInputs, shallowPart } from "../src/models/encoder.ts";
@@ -7,7 +7,7 @@ import type { Precision } from "../src/entities/base-model.ts";
 import { Graph } from "../src/tensor/tensor.ts";
 import { matmul } from "../src/tensor/operators/matmul.ts";
 import { reshape, slice } from "../src/tensor/operators/shape.ts";
-import type { BenchOptions, BenchResult } from "./bench.ts";
+import type { BenchOptions, BenchResult } from "./claim.ts";
 import { machine, measure, medianRatio, round, spreadOf } from "./measure.ts";
 import { benchConfig, randomValues, randomWeights, sequenceFeeds } from "./random-base.ts";
 

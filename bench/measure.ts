@@ -1,4 +1,4 @@
-/** Times arms of a comparison in turn, in one process, so that a slow spell of the machine hits all. */
+/** Times arms of a comparison in turn, in one process: a slow spell of the machine hits all. */
 import { cpus, totalmem } from "node:os";
 
 export interface Spread {
@@ -22,10 +22,8 @@ export async function measure<Name extends string>(
   { warmupCount, roundCount, budgetMs }: MeasureOptions,
 ): Promise<Readonly<Record<Name, readonly number[]>>> {
   const names = Object.keys(arms) as Name[]; // the record's own keys
-  const times = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<
-    Name,
-    number[]
-  >; // one list per name
+  const lists: unknown = Object.fromEntries(names.map((name) => [name, []]));
+  const times = lists as Record<Name, number[]>; // one list per name
   const started = performance.now();
   for (let round = -warmupCount; round < roundCount; round++) {
     if (round > 2 && performance.now() - started > budgetMs) break;

@@ -1,4 +1,4 @@
-/** Claim `train`: a step costs little more than its arithmetic, and less still over an int8 base. */
+/** Claim `train`: a step costs little more than its arithmetic, and less over an int8 base. */
 import { availableParallelism } from "node:os";
 import { constantsOf } from "../src/checkpoints/base-weights.ts";
 import { adapterTensors } from "../src/models/adapter.ts";
@@ -12,7 +12,7 @@ import {
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Feeds, Program, Runtime, Value } from "../src/runtime/runtime.ts";
 import type { BaseWeights } from "../src/checkpoints/base-weights.ts";
-import type { BenchOptions, BenchResult } from "./bench.ts";
+import type { BenchOptions, BenchResult } from "./claim.ts";
 import { machine, measure, medianRatio, spreadOf } from "./measure.ts";
 import { benchConfig, randomValues, randomWeights, sequenceFeeds } from "./random-base.ts";
 
@@ -146,4 +146,3 @@ function stepFeeds(): Record<string, Value> {
     warmupCount: scalar(1),
   };
 }
-

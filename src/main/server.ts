@@ -1,4 +1,4 @@
-/** A whole server, put together: store, engine, trainer, HTTP. The one place that names them all. */
+/** A whole server: store, engine, trainer, HTTP. The one place that names them all. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { listPulledBases, type PulledBase } from "../checkpoints/base-cache.ts";

@@ -1,7 +1,8 @@
 /**
  * Bottleneck adapters (Houlsby et al. 2019), one in each upper layer, after the attention block and
- * before the feed-forward block: a + up · gelu(down · a + b) + c. Both matrices are `[rank, hidden]`,
- * so that adapters of a lower rank are padded with zeros at the end, which changes nothing.
+ * before the feed-forward block: a + up · gelu(down · a + b) + c. Both matrices are
+ * `[rank, hidden]`, so that adapters of a lower rank are padded with zeros at the end, which
+ * changes nothing.
  */
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { Dimension, Shape } from "../tensor/dimension.ts";
@@ -40,7 +41,7 @@ export function adapterLayers(config: EncoderConfig): readonly number[] {
   return Array.from({ length: layerCount - first }, (_, index) => first + index);
 }
 
-/** One adapter for the whole batch, as it is trained. Declares inputs with open dimension `rank`. */
+/** One adapter for the whole batch, as it is trained. Declares inputs with open `rank`. */
 export function sharedAdapter(graph: Graph, config: EncoderConfig): LayerAdapter {
   return (layer, state) => adapt(state, declare({ graph, config, layer }, []));
 }

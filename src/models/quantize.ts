@@ -8,8 +8,9 @@ import { reshape, transpose } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 
 /**
- * Input `weight [out, in]`; outputs `transposed [in, out]`, `int8.values [in, out]`, `int8.scale [out]`,
- * and the same of the transpose, `int8-transposed.values [out, in]`, `int8-transposed.scale [in]`.
+ * Input `weight [out, in]`; outputs `transposed [in, out]`, `int8.values [in, out]`,
+ * `int8.scale [out]`, and the same of the transpose: `int8-transposed.values [out, in]`,
+ * `int8-transposed.scale [in]`.
  */
 export function quantizeGraph(): Graph {
   const graph = new Graph();

@@ -1,4 +1,4 @@
-/** A base model made ready to answer: its weights loaded in every worker, its tokenizer, its queue. */
+/** A base model made ready to answer: its weights in every worker, its tokenizer, its queue. */
 import type { Precision } from "../entities/base-model.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";

@@ -1,5 +1,5 @@
 /**
- * The exam of runtimes: every operator and composite, forward and gradient, on random shapes against
+ * The exam of runtimes: each operator and composite, forward and gradient, on random shapes against
  * the reference in float64, and what `runtime.ts` promises of feeds, state and constants.
  */
 import assert from "node:assert/strict";

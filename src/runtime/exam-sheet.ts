@@ -140,7 +140,7 @@ export const positive: Draw = (shape, random) => numbers(shape, () => 0.2 + 2 * 
 /** At least 0.1 from 0, where functions have kinks and poles. */
 export const nonZero: Draw = (shape, random) =>
   numbers(shape, () => (0.1 + 2 * random.uniform()) * (random.integer(2) === 0 ? 1 : -1));
-/** Multiples of 1/4, and those plus 1/8: an element of one is at least 1/8 from one of the other. */
+/** Multiples of 1/4, and those plus 1/8: no element of one is nearer than 1/8 to the other's. */
 export const evenGrid: Draw = (shape, random) => numbers(shape, () => (random.integer(17) - 8) / 4);
 export const oddGrid: Draw = (shape, random) =>
   numbers(shape, () => (random.integer(17) - 8) / 4 + 1 / 8);

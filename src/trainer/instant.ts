@@ -1,4 +1,4 @@
-/** The instant head: closed form on the base's pooled features, its λ and temperature chosen on dev. */
+/** The instant head: closed form on the base's pooled features; dev chooses λ and temperature. */
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { evaluationShape, type Sequences, sortedBatches, sourceFeeds } from "./sequences.ts";

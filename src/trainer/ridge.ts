@@ -97,7 +97,7 @@ function classWeights(labels: Int32Array, labelCount: number): Float64Array {
   return counts.map((count) => (count === 0 ? 0 : labels.length / (presentCount * count)));
 }
 
-/** Lower Cholesky factor of a symmetric positive definite matrix, of which the lower half is read. */
+/** Lower Cholesky factor of a symmetric positive definite matrix; the lower half is read. */
 function choleskyInPlace(matrix: Float64Array, size: number): void {
   for (let j = 0; j < size; j++) {
     for (let i = j; i < size; i++) {

@@ -22,7 +22,7 @@ export interface BatchShape {
   readonly tokensMax: number;
 }
 
-/** How many batches are sorted by length together: enough for little padding, few enough for chance. */
+/** Batches sorted by length together: enough for little padding, few enough for chance. */
 const sortedBatchCount = 16;
 
 /** Batches of one epoch in random order; within each, lengths are alike. */

@@ -24,8 +24,8 @@ export class WordTable {
   /** The words of `ids`, and feeds with their rows; the ids are replaced by indices of the rows. */
   take(ids: Value): { readonly words: Int32Array; readonly feeds: Record<string, Value> } {
     const indexByWord = new Map<number, number>();
-    const indices = Int32Array.from(ids.values as Int32Array, (word) => {
-      // ids are int32
+    const given = ids.values as Int32Array; // the graph's input is int32
+    const indices = given.map((word) => {
       const index = indexByWord.get(word) ?? indexByWord.size;
       indexByWord.set(word, index);
       return index;

@@ -38,8 +38,9 @@ async function call(path, body) {
   });
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
+    const { status } = response;
     const message = answer.error && answer.error.message;
-    throw new Failure(message || "The server answered with status " + response.status, response.status);
+    throw new Failure(message || "The server answered with status " + status, status);
   }
   return { answer, headers: response.headers };
 }
