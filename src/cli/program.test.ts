@@ -120,7 +120,7 @@ test("wrong words exit with 2, say what is wrong and print nothing on stdout", a
   }
 });
 
-test("with --json an error is one JSON object on stderr, with the exit status of its code", async () => {
+test("with --json an error is a JSON object on stderr, with the status of its code", async () => {
   const { status, output, errors } = await run([
     "show",
     "x",

@@ -33,7 +33,7 @@ export function createProgram(context: CommandContext): Command {
   return program;
 }
 
-/** Runs one command; `words` are the arguments after the program's name. Returns the exit status. */
+/** Runs the command in `words`, the arguments of the program; returns the exit status. */
 export async function runProgram(
   words: readonly string[],
   context: CommandContext,

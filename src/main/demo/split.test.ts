@@ -53,7 +53,7 @@ test("the split depends on the seed and not on the order of the examples", () =>
   );
 });
 
-test("a text that occurs twice in a group is taken once, and scarce labels give what they have", () => {
+test("a text that occurs twice in a group is taken once; scarce labels give what they have", () => {
   const twice = { text: "same", label: "x", group: "g" };
   const { train, dev, test: held } = splitByGroup([twice, twice], options);
   assert.deepEqual([...train, ...dev, ...held], [{ text: "same", label: "x" }]);

@@ -34,7 +34,7 @@ export function splitByGroup(
   examples: readonly GroupedExample[],
   { sizes, seed }: { readonly sizes: SplitSizes; readonly seed: number },
 ): Split {
-  const split = { train: [] as Example[], dev: [] as Example[], test: [] as Example[] };
+  const split: Record<Part, Example[]> = { train: [], dev: [], test: [] };
   const placed = new Map<string, Part>();
   const random = new SeededRandom(seed);
   const labels = [...groupBy(examples, (example) => example.label)].toSorted(byKey);
