@@ -10,7 +10,6 @@ export interface Surroundings {
   readonly errors: Writable & { readonly isTTY?: boolean };
   /** Aborts at the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
-  /** Its timers keep the process alive, unlike the server's. */
   readonly clock: Clock;
   readonly ids: Ids;
   /** The user's home folder, for the default of `--home`. */

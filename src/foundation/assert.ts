@@ -10,8 +10,3 @@ export function present<T>(value: T | undefined | null, message: string): T {
   assert(value !== undefined && value !== null, message);
   return value;
 }
-
-/** The branch that a closed union leaves over. */
-export function unreachable(value: never): never {
-  throw new AssertionError({ message: `Unreachable: ${JSON.stringify(value)}` });
-}

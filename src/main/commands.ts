@@ -1,11 +1,11 @@
 /** The commands that run in this process, for the command line. */
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runBench } from "../../bench/bench.ts";
 import { listPulledBases, type PulledBase, removePulledBase } from "../checkpoints/base-cache.ts";
 import { knownBases } from "../checkpoints/known-bases.ts";
+import { openFetch } from "../checkpoints/open-fetch.ts";
 import { pullBase } from "../checkpoints/pull.ts";
 import type {
   BaseRow,
@@ -16,6 +16,7 @@ import type {
 } from "../cli/local-commands.ts";
 import type { Surroundings } from "../cli/surroundings.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { ortVersion } from "../runtime/ort/ort-version.ts";
 import { openFileStore } from "../storage/files/file-store.ts";
 import { openSqlite } from "../storage/files/sqlite.ts";
 import { runDemo } from "./demo/demo.ts";
@@ -77,7 +78,7 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       runDoctor({
         home,
         serverUrl: environment["STRATA_URL"] ?? "http://127.0.0.1:7860",
-        probeRuntime: async () => probeRuntime(),
+        probeRuntime: ortVersion,
         probeCatalog: async () => probeCatalog(),
         listBases: async () => (await listPulledBases(cacheFolder)).map(({ id }) => id),
       }),
@@ -98,7 +99,7 @@ function start(options: ServeOptions, surroundings: Surroundings): Promise<Serve
   return openServer({ ...options, cacheFolder, clock, ids, version, telemetry });
 }
 
-function pull(
+async function pull(
   { name, source }: Pick<PullOptions, "name" | "source">,
   surroundings: Surroundings,
   onProgress: (progress: PullProgress) => void,
@@ -109,7 +110,7 @@ function pull(
     environment,
     clock,
     signal,
-    fetch,
+    fetch: await openFetch(environment),
     telemetry: createTelemetry("error"),
     ...(source === undefined ? {} : { as: name }),
     onProgress: ({ file, receivedBytes, totalBytes }) =>
@@ -150,12 +151,6 @@ async function checkUnused(name: string, home: string): Promise<void> {
   } finally {
     await store.close();
   }
-}
-
-async function probeRuntime(): Promise<string> {
-  await import("onnxruntime-node");
-  const manifest: unknown = createRequire(import.meta.url)("onnxruntime-node/package.json");
-  return String((manifest as { version?: unknown }).version); // every package has one
 }
 
 function probeCatalog(): string {

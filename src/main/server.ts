@@ -1,14 +1,12 @@
 /** A whole server: store, engine, trainer, HTTP. The one place that names them all. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { listPulledBases, type PulledBase } from "../checkpoints/base-cache.ts";
-import { type BaseWeights, loadBaseWeights } from "../checkpoints/base-weights.ts";
+import { listPulledBases } from "../checkpoints/base-cache.ts";
+import { loadBaseWeights } from "../checkpoints/base-weights.ts";
 import { openCheckpoint } from "../checkpoints/folder.ts";
 import { decodeSafetensors } from "../checkpoints/safetensors.ts";
-import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import { createCreator } from "../creator/store-creator.ts";
-import type { Precision } from "../entities/base-model.ts";
-import { present } from "../foundation/assert.ts";
+import type { BaseModel, Precision } from "../entities/base-model.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
@@ -68,55 +66,20 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 }
 
 async function openOn(store: Store, options: ServerOptions): Promise<Server> {
-  const { clock, ids, telemetry, precision } = options;
+  const { clock, ids, telemetry } = options;
+  const engines = await openEngines(store, options);
   const directory = new ModelDirectory(store.catalog);
   const creator = createCreator({ store, clock, onChange: (model) => directory.forget(model) });
-  const pool = new AdapterPool({
-    bytes: poolBytes,
-    metrics: telemetry.metrics,
-    load: async (blob) => {
-      const file = decodeSafetensors(await store.blobs.get(blob));
-      return new Map(file.names.map((name) => [name, file.tensor(name).values]));
-    },
-  });
-  const workerCount = options.workerCount ?? availableParallelism();
-  const workers = Array.from(
-    { length: workerCount },
-    () => new OrtRuntime({ threadCount: 1, spinUs: 0 }),
-  );
-  const trainingRuntime = new OrtRuntime({ threadCount: availableParallelism(), spinUs: 0 });
-  const bases = await openBases(store, { ...options, pool, workers, trainingRuntime });
-  const processor = new BatchingProcessor({
-    directory,
-    pool,
-    clock,
-    bases: new Map(bases.map(({ served }) => [served.id, served])),
-    close: async () => {
-      for (const runtime of [...workers, trainingRuntime]) await runtime.close();
-    },
-  });
-  const trainers = new Map(
-    bases.map(({ served: { id, checkpoint }, weights }) => [
-      id,
-      new TrainingBase({ checkpoint, weights, precision, runtime: trainingRuntime }),
-    ]),
-  );
+  const processor = new BatchingProcessor({ ...engines, directory, clock });
+  const parts = { store, creator, clock, ids, telemetry };
   const trainer = new JobTrainer({
-    store,
-    creator,
-    clock,
-    ids,
-    telemetry,
-    openBase: async (id) => trainers.get(id) ?? notLoaded(id),
+    ...parts,
+    openBase: async (id) => engines.trainingBases.get(id) ?? notLoaded(id),
   });
   const http = createHttp({
-    store,
-    creator,
+    ...parts,
     trainer,
     processor,
-    telemetry,
-    clock,
-    ids,
     apiKey: options.apiKey,
     version: options.version,
     metricsText: () => telemetry.metricsText(),
@@ -138,54 +101,63 @@ async function openOn(store: Store, options: ServerOptions): Promise<Server> {
   };
 }
 
-interface LoadedBase {
-  readonly served: OpenBase;
-  readonly weights: BaseWeights;
-}
-
-interface BaseOptions extends ServerOptions {
+/** All that runs graphs: each base model, loaded for serving and for training. */
+interface Engines {
   readonly pool: AdapterPool;
-  readonly workers: readonly OrtRuntime[];
-  readonly trainingRuntime: OrtRuntime;
+  readonly bases: ReadonlyMap<string, OpenBase>;
+  readonly trainingBases: ReadonlyMap<string, TrainingBase>;
+  close(): Promise<void>;
 }
 
-/** Loads every base model of the home and enters it into the catalog. */
-async function openBases(store: Store, options: BaseOptions): Promise<readonly LoadedBase[]> {
+/** Opens every base model of the cache and enters it into the catalog. */
+async function openEngines(store: Store, options: ServerOptions): Promise<Engines> {
   const pulled = await listPulledBases(options.cacheFolder);
   if (pulled.length === 0)
     throw new StrataError(
       "CONFLICT",
       "Cannot serve: there is no base model; get one with `strata base pull all-MiniLM-L6-v2`",
     );
-  const loaded: LoadedBase[] = [];
-  for (const base of pulled) {
+  const { precision, workerCount = availableParallelism() } = options;
+  const runtimes = Array.from({ length: workerCount }, () => openRuntime(1));
+  const trainingRuntime = openRuntime(availableParallelism());
+  const pool = openPool(store, options);
+  const bases = new Map<string, OpenBase>();
+  const trainingBases = new Map<string, TrainingBase>();
+  for (const { folder, ...base } of pulled) {
     await enter(store, base);
-    const checkpoint = await openCheckpoint(base.folder);
-    loaded.push(await load(base.id, checkpoint, options));
+    const { id } = base;
+    const checkpoint = await openCheckpoint(folder);
+    const weights = await loadBaseWeights(checkpoint, trainingRuntime);
+    const { memory } = pool;
+    const opened = await openBase({ ...options, id, checkpoint, weights, runtimes, memory });
+    bases.set(id, opened);
+    const training = { checkpoint, weights, precision, runtime: trainingRuntime };
+    trainingBases.set(id, new TrainingBase(training));
   }
-  return loaded;
+  const close = async (): Promise<void> => {
+    for (const runtime of [...runtimes, trainingRuntime]) await runtime.close();
+  };
+  return { pool, bases, trainingBases, close };
 }
 
-async function load(id: string, checkpoint: Checkpoint, options: BaseOptions): Promise<LoadedBase> {
-  const { pool, workers: runtimes, precision, clock, telemetry } = options;
-  const first = present(runtimes[0], "there is a worker");
-  const weights = await loadBaseWeights(checkpoint, first);
-  const { memory } = pool;
-  const served = await openBase({
-    id,
-    checkpoint,
-    weights,
-    precision,
-    runtimes,
-    memory,
-    clock,
-    telemetry,
+function openRuntime(threadCount: number): OrtRuntime {
+  return new OrtRuntime({ threadCount, spinUs: 0 });
+}
+
+/** Holds the weights of vPLMs that are called, read from their blobs. */
+function openPool(store: Store, { telemetry }: ServerOptions): AdapterPool {
+  return new AdapterPool({
+    bytes: poolBytes,
+    metrics: telemetry.metrics,
+    load: async (blob) => {
+      const file = decodeSafetensors(await store.blobs.get(blob));
+      return new Map(file.names.map((name) => [name, file.tensor(name).values]));
+    },
   });
-  return { served, weights };
 }
 
 /** vPLMs were fitted to certain bytes: another base of the same name must not answer for it. */
-async function enter(store: Store, { folder: _, ...base }: PulledBase): Promise<void> {
+async function enter(store: Store, base: BaseModel): Promise<void> {
   const known = await store.catalog.bases.get(base.id);
   if (known === undefined) await store.catalog.bases.insert(base);
   else if (known.digest !== base.digest)
@@ -197,8 +169,5 @@ async function enter(store: Store, { folder: _, ...base }: PulledBase): Promise<
 }
 
 function notLoaded(id: string): never {
-  throw new StrataError(
-    "CONFLICT",
-    `Cannot train: base model "${id}" is not loaded on this server`,
-  );
+  throw new StrataError("CONFLICT", `Cannot train: base model "${id}" is not loaded here`);
 }

@@ -1,7 +1,7 @@
 /** The process as the command line sees it: streams, environment, Ctrl-C, timers. */
 import { homedir } from "node:os";
 import type { Surroundings } from "../cli/surroundings.ts";
-import { type Clock, systemClock } from "../foundation/clock.ts";
+import { systemClock } from "../foundation/clock.ts";
 import { systemIds } from "../foundation/random.ts";
 
 /** To be called once: it takes over SIGINT and SIGTERM. A second one ends the process at once. */
@@ -27,18 +27,9 @@ export function processSurroundings(version: string): Surroundings {
     output: process.stdout,
     errors: process.stderr,
     signal: interruption.signal,
-    clock: foregroundClock,
+    clock: systemClock,
     ids: systemIds,
     userFolder: homedir(),
     version,
   };
 }
-
-/** Its timers keep the process alive, so that a command that waits does not end early. */
-const foregroundClock: Clock = {
-  ...systemClock,
-  schedule(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
