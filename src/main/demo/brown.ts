@@ -21,8 +21,8 @@ const genres: Readonly<Record<string, string>> = {
   p: "fiction",
 };
 
-const passageCharactersMax = 480;
-const passageCharactersMin = 240;
+const passageCharactersMax = 360;
+const passageCharactersMin = 200;
 /** So that the examples of a genre come from many documents. */
 const documentPassagesMax = 16;
 

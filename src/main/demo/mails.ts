@@ -30,8 +30,8 @@ const mailingLists: Readonly<Record<string, string>> = {
   spamassassin: "spamassassin",
 };
 
-/** Text of a mail is cut to this length: about 120 tokens. */
-const mailCharactersMax = 480;
+/** Text of a mail is cut to this length: about 90 tokens. */
+const mailCharactersMax = 360;
 const mailWordsMin = 8;
 /** What is read of a mail; attachments, which come last, are not needed. */
 const rawCharactersMax = 8 * 1024;

