@@ -32,6 +32,7 @@ export const limits = {
   batchTokensMax: 512,
   batchSequenceCountMax: 64,
   adapterRankMax: 64,
+  adapterPoolBytesMax: 512 * 1024 * 1024,
   resolvedModelCountMax: 100_000,
   // Training data
   trainingExampleCountMax: 1_000_000,
@@ -41,6 +42,7 @@ export const limits = {
   epochCountMax: 200,
   trainingStatesBytesMax: 2 * 1024 * 1024 * 1024,
   trainingBatchSizeMax: 256,
+  trainingBatchTokensMax: 2048,
   learningRateMultiplierMax: 1_000,
   queuedJobCountMax: 1_000,
   // Storage

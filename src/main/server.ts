@@ -9,6 +9,7 @@ import { createCreator } from "../creator/store-creator.ts";
 import type { BaseModel, Precision } from "../entities/base-model.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
 import type { Ids } from "../foundation/random.ts";
 import { createHttp } from "../http/http.ts";
 import { listen } from "../http/listen.ts";
@@ -50,9 +51,6 @@ export interface Server {
   readonly trainer: Trainer;
   close(): Promise<void>;
 }
-
-/** Bytes of shared memory for resident adapters and heads. */
-const poolBytes = 512 * 1024 * 1024;
 
 /** CONFLICT when there is no base model or the home is in use. */
 export async function openServer(options: ServerOptions): Promise<Server> {
@@ -147,7 +145,7 @@ function openRuntime(threadCount: number): OrtRuntime {
 /** Holds the weights of vPLMs that are called, read from their blobs. */
 function openPool(store: Store, { telemetry }: ServerOptions): AdapterPool {
   return new AdapterPool({
-    bytes: poolBytes,
+    bytes: limits.adapterPoolBytesMax,
     metrics: telemetry.metrics,
     load: async (blob) => {
       const file = decodeSafetensors(await store.blobs.get(blob));

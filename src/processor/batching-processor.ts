@@ -170,7 +170,7 @@ async function idsOf(
     checkCharacters(inputs);
     const { ids, isTruncated } = await base.tokenizer.encode(inputs);
     const cut = options.truncate === false ? isTruncated.indexOf(true) : -1;
-    if (cut >= 0) throw tooMuch(`input[${cut}]`, base.checkpoint.tokensMax, "more tokens");
+    if (cut >= 0) throw tooLong(`input[${cut}]`, base.checkpoint.tokensMax, "more");
     return ids;
   }
   return inputs.map((input, index) => checkedIds(base, input, `input[${index}]`));
@@ -183,7 +183,7 @@ function checkedIds(base: OpenBase, input: string | readonly number[], field: st
     throw new StrataError("INVALID_ARGUMENT", `Cannot read "${field}": expected token ids`, {
       field,
     });
-  if (input.length > tokensMax) throw tooMuch(field, tokensMax, `${input.length} tokens`);
+  if (input.length > tokensMax) throw tooLong(field, tokensMax, String(input.length));
   const wrong = input.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
   if (wrong !== undefined)
     throw new StrataError(
@@ -214,6 +214,11 @@ function checkCharacters(texts: readonly string[]): void {
   }
   if (total > limits.requestCharactersMax)
     throw tooMuch("input", limits.requestCharactersMax, `${total} characters`);
+}
+
+function tooLong(field: string, tokensMax: number, got: string): StrataError {
+  const message = `Cannot read "${field}": expected at most ${tokensMax} tokens, got ${got}`;
+  return new StrataError("CONTEXT_LENGTH", message, { field });
 }
 
 function tooMuch(field: string, limit: number, got: string): StrataError {

@@ -4,6 +4,7 @@
  */
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
+import { limits } from "../foundation/limits.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
@@ -62,8 +63,6 @@ export interface Fitted {
   readonly trainedTokenCount: number;
 }
 
-/** A padded batch costs by its tokens: a batch of long sequences is cut into smaller ones. */
-const batchTokensMax = 2048;
 const warmupShare = 0.1;
 
 export async function fit(base: TrainingBase, task: FitTask, options: FitOptions): Promise<Fitted> {
@@ -158,7 +157,9 @@ class Run {
   }
 
   #shape(): BatchShape {
-    return { sequencesMax: this.#options.options.batchSize, tokensMax: batchTokensMax };
+    // A padded batch costs by its tokens: a batch of long sequences is cut into smaller ones.
+    const tokensMax = limits.trainingBatchTokensMax;
+    return { sequencesMax: this.#options.options.batchSize, tokensMax };
   }
 
   #feeds(batch: Batch): Record<string, Value> {
