@@ -3,21 +3,18 @@
  * before the feed-forward block: a + up · gelu(down · a + b) + c. Both matrices are
  * `[rank, hidden]`, so that adapters of a lower rank are padded with zeros at the end, which
  * changes nothing.
+ *
+ * A served adapter is multiplied in pieces of `rankPiece` rows, because the order in which a matrix
+ * product adds up depends on its width: with a width that follows the batch's highest rank, a
+ * neighbour would change the last bits of an answer, and int8 rounding would make them visible.
  */
 import type { EncoderConfig } from "../entities/base-model.ts";
-import type { Dimension, Shape } from "../tensor/dimension.ts";
+import { type Dimension, multiply, type Shape } from "../tensor/dimension.ts";
 import { add, gelu } from "../tensor/operators/elementwise.ts";
 import { matmul } from "../tensor/operators/matmul.ts";
-import { reshape } from "../tensor/operators/shape.ts";
+import { reshape, transpose } from "../tensor/operators/shape.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
 import type { LayerAdapter } from "./encoder.ts";
-
-interface AdapterWeights {
-  readonly down: Tensor;
-  readonly downBias: Tensor;
-  readonly up: Tensor;
-  readonly upBias: Tensor;
-}
 
 /** A learned tensor of a vPLM: its name in the version's blob, and its shape. */
 export interface LearnedTensor {
@@ -41,9 +38,19 @@ export function adapterLayers(config: EncoderConfig): readonly number[] {
   return Array.from({ length: layerCount - first }, (_, index) => first + index);
 }
 
-/** One adapter for the whole batch, as it is trained. Declares inputs with open `rank`. */
-export function sharedAdapter(graph: Graph, config: EncoderConfig): LayerAdapter {
-  return (layer, state) => adapt(state, declare({ graph, config, layer }, []));
+/** Ranks of a batch are padded to a multiple of this. */
+const rankPiece = 16;
+
+/** The inputs of `pooledAdapter` for a batch whose highest rank is this, without `[batch]`. */
+export function pooledAdapterTensors(
+  config: EncoderConfig,
+  rankMax: number,
+): readonly LearnedTensor[] {
+  const pieceCount = Math.max(1, Math.ceil(rankMax / rankPiece));
+  return adapterTensors(config, pieceCount * rankPiece).map(({ name, shape }) => ({
+    name,
+    shape: name.endsWith(".down") ? [pieceCount, rankPiece, config.hiddenSize] : shape,
+  }));
 }
 
 /** Every sequence with its own adapter, as it is served. Declares inputs `[batch, …]`. */
@@ -52,34 +59,44 @@ export function pooledAdapter(
   config: EncoderConfig,
   [batch, sequence]: readonly [Dimension, Dimension],
 ): LayerAdapter {
+  const { hiddenSize: hidden } = config;
+  const rank = multiply(rankPiece, "pieces");
   return (layer, state) => {
-    const weights = declare({ graph, config, layer }, [batch]);
-    const rows = reshape(state, [batch, sequence, config.hiddenSize]);
-    const adapted = adapt(rows, {
-      ...weights,
-      downBias: reshape(weights.downBias, [batch, 1, "rank"]),
-      upBias: reshape(weights.upBias, [batch, 1, config.hiddenSize]),
+    const input = (part: string, shape: Shape): Tensor =>
+      graph.input(`adapter.${layer}.${part}`, "float32", [batch, ...shape]);
+    const down = input("down", ["pieces", rankPiece, hidden]);
+    const rows = reshape(state, [batch, 1, sequence, hidden]);
+    const pieces = matmul(rows, down, { transposeB: true });
+    const joined = reshape(transpose(pieces, [0, 2, 1, 3]), [batch, sequence, rank]);
+    const adapted = expand(reshape(state, [batch, sequence, hidden]), joined, {
+      downBias: reshape(input("down.bias", [rank]), [batch, 1, rank]),
+      up: input("up", [rank, hidden]),
+      upBias: reshape(input("up.bias", [hidden]), [batch, 1, hidden]),
     });
     return reshape(adapted, state.shape);
   };
 }
 
-function declare(
-  place: { readonly graph: Graph; readonly config: EncoderConfig; readonly layer: number },
-  leading: Shape,
-): AdapterWeights {
-  const { graph, config, layer } = place;
-  const input = (part: string, shape: Shape): Tensor =>
-    graph.input(`adapter.${layer}.${part}`, "float32", [...leading, ...shape]);
-  return {
-    down: input("down", ["rank", config.hiddenSize]),
-    downBias: input("down.bias", ["rank"]),
-    up: input("up", ["rank", config.hiddenSize]),
-    upBias: input("up.bias", [config.hiddenSize]),
+/** One adapter for the whole batch, as it is trained. Declares inputs with open `rank`. */
+export function sharedAdapter(graph: Graph, config: EncoderConfig): LayerAdapter {
+  const { hiddenSize: hidden } = config;
+  return (layer, state) => {
+    const input = (part: string, shape: Shape): Tensor =>
+      graph.input(`adapter.${layer}.${part}`, "float32", shape);
+    const product = matmul(state, input("down", ["rank", hidden]), { transposeB: true });
+    return expand(state, product, {
+      downBias: input("down.bias", ["rank"]),
+      up: input("up", ["rank", hidden]),
+      upBias: input("up.bias", [hidden]),
+    });
   };
 }
 
-function adapt(state: Tensor, { down, downBias, up, upBias }: AdapterWeights): Tensor {
-  const narrow = gelu(add(matmul(state, down, { transposeB: true }), downBias));
-  return add(state, add(matmul(narrow, up), upBias));
+/** From the product with `down`, of width `rank`, back to the state's width. */
+function expand(
+  state: Tensor,
+  product: Tensor,
+  { downBias, up, upBias }: Readonly<Record<"downBias" | "up" | "upBias", Tensor>>,
+): Tensor {
+  return add(state, add(matmul(gelu(add(product, downBias)), up), upBias));
 }

@@ -1,6 +1,6 @@
 /** A batch of sequences as the feeds of the serving graph. */
 import type { EncoderConfig, Pooling } from "../entities/base-model.ts";
-import { adapterTensors } from "../models/adapter.ts";
+import { pooledAdapterTensors } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
 import type { Feeds, GatheredValue } from "../runtime/runtime.ts";
 import type { Resident } from "./adapter-pool.ts";
@@ -44,17 +44,17 @@ export function batchFeeds(
   };
 }
 
-/** Ranks and label counts are padded to the batch's highest, with zeros. */
+/** Ranks and label counts are padded with zeros, to what the batch's highest need. */
 function weightFeeds(
   config: EncoderConfig,
   rows: readonly BatchRow[],
   memory: Float32Array,
 ): Record<string, GatheredValue> {
-  const rank = rows.reduce((highest, row) => Math.max(highest, row.rank), 1);
+  const rank = rows.reduce((highest, row) => Math.max(highest, row.rank), 0);
   const labelCount = rows.reduce((highest, row) => Math.max(highest, row.labelCount), 1);
   const feeds: Record<string, GatheredValue> = {};
   for (const { name, shape } of [
-    ...adapterTensors(config, rank),
+    ...pooledAdapterTensors(config, rank),
     ...headTensors(config, labelCount),
   ]) {
     const offsets = new Uint32Array(rows.length);
