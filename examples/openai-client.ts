@@ -8,7 +8,7 @@ const openai = new OpenAI({
   baseURL: `${process.env["STRATA_URL"] ?? "http://127.0.0.1:7860"}/v1`,
   apiKey: process.env["STRATA_API_KEY"] ?? "",
 });
-const base = "all-MiniLM-L6-v2";
+const base = process.env["STRATA_BASE"] ?? "all-MiniLM-L6-v2";
 
 const lines = [
   ...["my card was swallowed", "the machine kept my card", "somebody stole my card"].map(

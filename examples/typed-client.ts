@@ -21,7 +21,7 @@ const csv = [
 const file = await client.uploadFile(new Blob([csv]), "mood.csv");
 await client.createModel({
   id: "mood-example",
-  base: "all-MiniLM-L6-v2",
+  base: process.env["STRATA_BASE"] ?? "all-MiniLM-L6-v2",
   training_file: file.id,
 });
 const ids = ["mood-example-2"];

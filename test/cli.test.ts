@@ -1,70 +1,30 @@
 /** The compiled command line in real processes: a server with a tiny base, and commands that call it. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { tinyCheckpoint } from "../src/checkpoints/tiny-checkpoint.ts";
 import { present } from "../src/foundation/assert.ts";
+import { outcomeOf, ProgramFolder } from "./cli-process.ts";
 
-const program = fileURLToPath(new URL("../src/main/main.js", import.meta.url));
-
-let folder = "";
-let environment: NodeJS.ProcessEnv = {};
-let server: ChildProcess | undefined;
-
-interface Outcome {
-  readonly status: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-function start(words: readonly string[]): ChildProcess {
-  // What hangs is ended, and then fails by its status.
-  const limit = { timeout: 120_000, killSignal: "SIGKILL" } as const;
-  return spawn(process.execPath, [program, ...words], { env: environment, ...limit });
-}
-
-async function run(words: readonly string[], input = ""): Promise<Outcome> {
-  return outcomeOf(start(words), input);
-}
-
-async function outcomeOf(child: ChildProcess, input = ""): Promise<Outcome> {
-  child.stdin?.end(input);
-  const [output, errors, exit] = await Promise.all([
-    text(present(child.stdout, "piped")),
-    text(present(child.stderr, "piped")),
-    once(child, "exit"),
-  ]);
-  return { status: Number(exit[0]), output, errors };
-}
+let folder: ProgramFolder;
+let file = "";
 
 /** The one JSON value on stdout of a command that must succeed and say nothing else. */
 async function json<T>(words: readonly string[], input = ""): Promise<T> {
-  const { status, output, errors } = await run([...words, "--json"], input);
+  const { status, output, errors } = await folder.run([...words, "--json"], input);
   assert.deepEqual({ status, errors }, { status: 0, errors: "" }, words.join(" "));
   return JSON.parse(output) as T; // The test states its shape.
 }
 
 /** The JSON on stderr of a command that must fail and print nothing on stdout. */
 async function failure(words: readonly string[]): Promise<{ code: string; exitStatus: number }> {
-  const { status, output, errors } = await run([...words, "--json"]);
+  const { status, output, errors } = await folder.run([...words, "--json"]);
   assert.equal(output, "");
   const { error } = JSON.parse(errors) as { error: { code: string; exitStatus: number } };
   assert.equal(error.exitStatus, status);
   return error;
-}
-
-async function writeCheckpoint(path: string): Promise<void> {
-  for (const [name, content] of Object.entries(tinyCheckpoint())) {
-    await mkdir(dirname(join(path, name)), { recursive: true });
-    await writeFile(join(path, name), content);
-  }
 }
 
 const lines = Array.from({ length: 40 }, (_, index) => {
@@ -74,26 +34,19 @@ const lines = Array.from({ length: 40 }, (_, index) => {
 });
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "strata-cli-"));
-  const home = join(folder, "home");
-  const cache = join(folder, "cache");
-  environment = { PATH: process.env["PATH"], STRATA_HOME: home, STRATA_CACHE: cache };
-  await writeCheckpoint(join(folder, "tiny"));
+  folder = await ProgramFolder.create();
   const content = lines.map((line) => JSON.stringify(line)).join("\n");
-  await writeFile(join(folder, "lamps.jsonl"), `${content}\nnonsense\n`);
+  file = await folder.write("lamps.jsonl", `${content}\nnonsense\n`);
 });
 
-after(async () => {
-  server?.kill("SIGKILL");
-  await rm(folder, { recursive: true });
-});
+after(() => folder.remove());
 
 describe("without a server", () => {
   it("shows help and version", async () => {
-    const help = await run(["--help"]);
+    const help = await folder.run(["--help"]);
     assert.equal(help.status, 0);
     assert.match(help.output, /^Usage: strata /);
-    assert.match((await run(["--version"])).output, /^\d+\.\d+\.\d+\n$/);
+    assert.match((await folder.run(["--version"])).output, /^\d+\.\d+\.\d+\n$/);
   });
 
   it("fails with the status of the error's code", async () => {
@@ -109,7 +62,7 @@ describe("without a server", () => {
   });
 
   it("pulls a base from a folder, once and again", async () => {
-    const pull = ["base", "pull", "tiny", "--source", `dir:${join(folder, "tiny")}`];
+    const pull = ["base", "pull", "tiny", "--source", `dir:${join(folder.path, "tiny")}`];
     const first = await json<{ id: string; digest: string; isPresent: boolean }>(pull);
     assert.equal(first.id, "tiny");
     assert.equal(first.isPresent, true);
@@ -125,7 +78,7 @@ describe("without a server", () => {
   });
 
   it("says what is missing", async () => {
-    const { status, output } = await run(["doctor", "--json"]);
+    const { status, output } = await folder.run(["doctor", "--json"]);
     assert.equal(status, 0);
     const findings = JSON.parse(output) as { check: string; status: string; cure?: string }[];
     const server = findings.find(({ check }) => check === "server");
@@ -139,19 +92,14 @@ describe("without a server", () => {
 });
 
 describe("with a server", () => {
-  const file = (): string => join(folder, "lamps.jsonl");
+  let server: ChildProcess;
 
   before(async () => {
-    server = start(["serve", "--port", "0", "--json", "--precision", "fp32"]);
-    const [line] = (await once(createInterface(present(server.stdout, "piped")), "line")) as [
-      string,
-    ]; // A line event carries its text.
-    const { url } = JSON.parse(line) as { url: string };
-    environment = { ...environment, STRATA_URL: url };
+    server = await folder.serve();
   });
 
   it("creates a model from a file, says which lines it skipped, and predicts", async () => {
-    const created = await run(["create", "lamps", "--base", "tiny", "--file", file()]);
+    const created = await folder.run(["create", "lamps", "--base", "tiny", "--file", file]);
     assert.equal(created.status, 0, created.errors);
     assert.match(created.output, /^lamps: text-classification on tiny, version 1\n/);
     assert.match(created.errors, /line 41/);
@@ -163,12 +111,12 @@ describe("with a server", () => {
     );
     for (const { scores } of predicted)
       assert.ok(Math.abs(scores.reduce((sum, { score }) => sum + score, 0) - 1) < 1e-5);
-    const plain = await run(["predict", "lamps", "lamp lamp"]);
+    const plain = await folder.run(["predict", "lamps", "lamp lamp"]);
     assert.equal(plain.output.split("\t")[0], predicted[0]?.label);
   });
 
   it("trains, shows versions and moves the alias", async () => {
-    const words = ["train", "lamps", "--file", file(), "--epochs", "2", "--seed", "1", "--wait"];
+    const words = ["train", "lamps", "--file", file, "--epochs", "2", "--seed", "1", "--wait"];
     const job = await json<{ id: string; status: string }>(words);
     assert.equal(job.status, "succeeded");
     type Shown = { versions: { version: number; kind: string; job: string | null }[] };
@@ -194,7 +142,7 @@ describe("with a server", () => {
   });
 
   it("stops waiting on Ctrl-C while the job goes on", async () => {
-    const child = start(["train", "lamps", "--file", file(), "--epochs", "200", "--wait"]);
+    const child = folder.start(["train", "lamps", "--file", file, "--epochs", "200", "--wait"]);
     const told = createInterface(present(child.stderr, "piped"));
     const ended = outcomeOf(child);
     const id = await new Promise<string>((resolve) => {
@@ -226,9 +174,8 @@ describe("with a server", () => {
   });
 
   it("ends well on SIGTERM", async () => {
-    const running = present(server, "started");
-    const exit = once(running, "exit");
-    running.kill("SIGTERM");
+    const exit = once(server, "exit");
+    server.kill("SIGTERM");
     assert.deepEqual(await exit, [0, null]);
   });
 });
