@@ -1,6 +1,7 @@
 /** Runs one claim of Strata and prints what it measured; one file per claim beside this one. */
 import { StrataError } from "../src/foundation/errors.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
+import { benchAccuracy } from "./accuracy.ts";
 import { benchGraph } from "./graph.ts";
 import { benchMixed } from "./mixed.ts";
 import { benchTrain } from "./train.ts";
@@ -9,6 +10,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   graph: benchGraph,
   train: benchTrain,
   mixed: benchMixed,
+  accuracy: benchAccuracy,
 };
 
 /** INVALID_ARGUMENT for an unknown claim. */

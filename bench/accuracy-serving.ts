@@ -1,0 +1,91 @@
+/** Accuracy on test as a tenant would see it: through the serving graph, in int8. */
+import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
+import { quantizeGraph } from "../src/models/quantize.ts";
+import { servingGraph } from "../src/models/serving-graph.ts";
+import type { Resident } from "../src/processor/adapter-pool.ts";
+import { batchFeeds } from "../src/processor/batch.ts";
+import type { Runtime } from "../src/runtime/runtime.ts";
+import type { TypedValues } from "../src/tensor/tensor.ts";
+import { argmax, type Fitted } from "../src/trainer/fit.ts";
+import { evaluationShape, type Sequences, sortedBatches } from "../src/trainer/sequences.ts";
+import type { TrainingBase } from "../src/trainer/training-base.ts";
+
+export interface ServingOptions {
+  readonly base: TrainingBase;
+  readonly runtime: Runtime;
+  readonly labelCount: number;
+  readonly test: Sequences;
+}
+
+type Tensors = Fitted["tensors"];
+
+/** `tensors` holds a head, and an adapter or the base's own weights where they were learned. */
+export async function servedAccuracy(tensors: Tensors, options: ServingOptions): Promise<number> {
+  const { base, runtime, labelCount, test } = options;
+  const { config, pooling } = base.checkpoint;
+  const graph = servingGraph(config, "int8");
+  const constants = constantsOf(graph, await weightsOf(tensors, options));
+  const program = await runtime.load(graph, { constants });
+  const { memory, resident } = placed(tensors);
+  const rank = Number(tensors.get(`adapter.${config.shallowLayerCount}.down`)?.shape[0] ?? 0);
+  let rightCount = 0;
+  for (const batch of sortedBatches(test.ids, evaluationShape)) {
+    const rows = batch.map((index) => ({
+      ids: test.ids[index] ?? new Int32Array(),
+      pooling,
+      rank,
+      labelCount,
+      resident,
+    }));
+    const { probabilities } = await program.run(batchFeeds(config, rows, memory));
+    const all = probabilities?.values as Float32Array; // a float32 output of the graph
+    for (const [row, index] of batch.entries()) {
+      const predicted = argmax(all.subarray(row * labelCount, (row + 1) * labelCount));
+      if (predicted === test.labels[index]) rightCount += 1;
+    }
+  }
+  await program.release();
+  return rightCount / test.ids.length;
+}
+
+/** The base's weights, with those that were learned in their place, quantised anew. */
+async function weightsOf(
+  tensors: Tensors,
+  { base, runtime }: ServingOptions,
+): Promise<ReadonlyMap<string, TypedValues>> {
+  const weights = new Map(base.weights);
+  const quantizer = await runtime.load(quantizeGraph());
+  for (const [name, { shape, values }] of tensors) {
+    if (!/^(layer|embeddings)\./.test(name)) continue;
+    weights.set(name, values);
+    if (!name.endsWith(".weight")) continue;
+    const stored = { shape: shape.toReversed(), values: transposed(values as Float32Array, shape) }; // learned values are float32
+    for (const [form, array] of await linearForms(quantizer, stored))
+      weights.set(name.replace(/weight$/, form), array);
+  }
+  await quantizer.release();
+  return weights;
+}
+
+function transposed(values: Float32Array, [rows = 0, columns = 0]: readonly number[]): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      result[column * rows + row] = values[row * columns + column] ?? 0;
+  return result;
+}
+
+/** Adapter and head in memory that a worker can read. */
+function placed(tensors: Tensors): { readonly memory: Float32Array; readonly resident: Resident } {
+  const own = [...tensors].filter(([name]) => /^(adapter|head)\./.test(name));
+  const length = own.reduce((sum, [, { values }]) => sum + values.length, 0);
+  const memory = new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+  const resident = new Map<string, { offset: number; length: number }>();
+  let offset = 0;
+  for (const [name, { values }] of own) {
+    memory.set(values as Float32Array, offset); // learned values are float32
+    resident.set(name, { offset, length: values.length });
+    offset += values.length;
+  }
+  return { memory, resident };
+}

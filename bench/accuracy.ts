@@ -1,0 +1,268 @@
+/**
+ * Claim `accuracy`: adapters over a frozen int8 base are about as good as training everything. Both
+ * methods run through the same trainer with the same tuning budget, and both are tested through
+ * the serving graph in int8. The long run adds to its result file run by run and goes on where it
+ * was stopped; `--quick` repeats one run and prints the file's summary.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
+import { openCheckpoint } from "../src/checkpoints/folder.ts";
+import { meanInterval } from "../src/datasets/metrics.ts";
+import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
+import { fit, type Fitted } from "../src/trainer/fit.ts";
+import { fitInstantHead } from "../src/trainer/instant.ts";
+import { shallowStates } from "../src/trainer/sequences.ts";
+import { TrainingBase } from "../src/trainer/training-base.ts";
+import { servedAccuracy } from "./accuracy-serving.ts";
+import type { BenchOptions, BenchResult } from "./claim.ts";
+import { machine, round } from "./measure.ts";
+import { loadTask, type Task, taskFolder } from "./tasks.ts";
+
+type Method = "adapter" | "full";
+
+interface Plan {
+  readonly task: string;
+  readonly method: Method;
+  readonly seed: number;
+  readonly learningRate: number;
+}
+
+interface Run extends Plan {
+  readonly devAccuracy: number;
+  /** Through the serving graph in int8, in percent. */
+  readonly testAccuracy: number;
+  readonly instantTestAccuracy: number;
+  readonly bestEpoch: number;
+  readonly seconds: number;
+  readonly commit: string;
+}
+
+interface ResultFile {
+  readonly machine: unknown;
+  readonly settings: unknown;
+  readonly runs: readonly Run[];
+}
+
+/** Epochs at most; training stops after `patience` epochs without progress on dev. */
+const tasks: Readonly<Record<string, Readonly<Record<Method, number>>>> = {
+  "sci-cite": { adapter: 15, full: 6 },
+  newsgroup: { adapter: 15, full: 6 },
+  trec: { adapter: 12, full: 4 },
+  banking77: { adapter: 12, full: 4 },
+  "chemprot-full": { adapter: 12, full: 4 },
+};
+const seeds = [0, 1, 2] as const;
+/** The same number for both: each is chosen on dev of the first task with seed 0. */
+const learningRates: Readonly<Record<Method, readonly number[]>> = {
+  adapter: [5e-4, 1e-3, 2e-3],
+  full: [5e-5, 1e-4, 2e-4],
+};
+const tuningTask = "sci-cite";
+const settings = { rank: 32, patience: 3, batchSize: { adapter: 16, full: 32 }, tasks, learningRates };
+const floors = { trec: 95, banking77: 91 };
+
+const resultPath = join(import.meta.dirname, "../../bench/results/accuracy.json");
+
+export async function benchAccuracy({ isQuick, cacheFolder }: BenchOptions): Promise<BenchResult> {
+  const folder = taskFolder();
+  if (folder === undefined) return { skipped: "the tasks are not beside this checkout" };
+  const bench = await openBench(cacheFolder, folder);
+  try {
+    if (!isQuick) await runAll(bench);
+    const file = readResults();
+    const repeated = isQuick ? await repeatOne(bench, file) : undefined;
+    return { ...summary(file.runs), repeated, ...file };
+  } finally {
+    await bench.runtime.close();
+  }
+}
+
+class Bench {
+  readonly runtime: OrtRuntime;
+  readonly base: TrainingBase;
+  readonly #folder: string;
+  readonly #tasks = new Map<string, Task>();
+
+  constructor(runtime: OrtRuntime, base: TrainingBase, folder: string) {
+    this.runtime = runtime;
+    this.base = base;
+    this.#folder = folder;
+  }
+
+  async task(name: string): Promise<Task> {
+    const known = this.#tasks.get(name);
+    if (known !== undefined) return known;
+    const { checkpoint } = this.base;
+    const task = await loadTask(this.#folder, name, await checkpoint.tokenizer());
+    const withStates = {
+      ...task,
+      train: { ...task.train, states: await shallowStates(this.base, task.train.ids) },
+      dev: { ...task.dev, states: await shallowStates(this.base, task.dev.ids) },
+    };
+    // One at a time: the kept states of all tasks would fill the memory.
+    this.#tasks.clear();
+    this.#tasks.set(name, withStates);
+    return withStates;
+  }
+}
+
+async function openBench(cacheFolder: string, folder: string): Promise<Bench> {
+  const { folder: files } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
+  const checkpoint = await openCheckpoint(files);
+  const runtime = new OrtRuntime({ threadCount: 2, spinUs: 0 });
+  const weights = await loadBaseWeights(checkpoint, runtime);
+  const base = new TrainingBase({ checkpoint, weights, precision: "int8", runtime });
+  return new Bench(runtime, base, folder);
+}
+
+/** Tuning first, then all seeds of each task; what the file holds already is not run again. */
+async function runAll(bench: Bench): Promise<void> {
+  for (const method of ["adapter", "full"] as const)
+    for (const learningRate of learningRates[method])
+      await runOnce(bench, { task: tuningTask, method, seed: 0, learningRate });
+  for (const task of Object.keys(tasks))
+    for (const method of ["adapter", "full"] as const)
+      for (const seed of seeds) {
+        const learningRate = tunedRate(readResults().runs, method);
+        await runOnce(bench, { task, method, seed, learningRate });
+      }
+}
+
+async function runOnce(bench: Bench, plan: Plan): Promise<void> {
+  const file = readResults();
+  if (file.runs.some((run) => isSame(run, plan))) return;
+  const run = await measureRun(bench, plan);
+  process.stderr.write(`${JSON.stringify(run)}\n`);
+  // Others may have written meanwhile.
+  const { runs } = readResults();
+  writeResults({ machine: machine(), settings, runs: [...runs, run] });
+}
+
+async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
+  const { base, runtime } = bench;
+  const { method, seed, learningRate } = plan;
+  const task = await bench.task(plan.task);
+  const { pooling } = base.checkpoint;
+  const labelCount = task.labels.length;
+  const { train, dev, test } = task;
+  const started = performance.now();
+  const instant = await fitInstantHead(base, { train, dev, labelCount, pooling });
+  const fitted = await fit(
+    base,
+    { train, dev, labelCount, pooling, head: instant.head },
+    {
+      method,
+      seed,
+      learningRate,
+      rank: settings.rank,
+      epochCount: tasks[plan.task]?.[method] ?? 1,
+      batchSize: settings.batchSize[method],
+      patience: settings.patience,
+    },
+  );
+  const options = { base, runtime, labelCount, test };
+  const head = headOnly(instant.head, labelCount);
+  return {
+    ...plan,
+    devAccuracy: round(100 * fitted.devAccuracy),
+    testAccuracy: round(100 * (await servedAccuracy(fitted.tensors, options))),
+    instantTestAccuracy: round(100 * (await servedAccuracy(head, options))),
+    bestEpoch: fitted.epochCount,
+    seconds: Math.round((performance.now() - started) / 1000),
+    commit: commitOf(),
+  };
+}
+
+function headOnly(
+  head: { readonly weight: Float32Array; readonly bias: Float32Array },
+  labelCount: number,
+): Fitted["tensors"] {
+  const value = (values: Float32Array, shape: readonly number[]) =>
+    ({ type: "float32", shape, values }) as const;
+  return new Map([
+    ["head.weight", value(head.weight, [labelCount, head.weight.length / labelCount])],
+    ["head.bias", value(head.bias, [labelCount])],
+  ]);
+}
+
+/** The rate with the best dev accuracy on the tuning task. */
+function tunedRate(runs: readonly Run[], method: Method): number {
+  const tried = runs.filter(
+    (run) => run.task === tuningTask && run.method === method && run.seed === 0,
+  );
+  const best = tried.toSorted((a, b) => b.devAccuracy - a.devAccuracy)[0];
+  return best?.learningRate ?? 0;
+}
+
+function summary(runs: readonly Run[]): BenchResult {
+  const rows: Record<string, unknown> = {};
+  const differences: number[] = [];
+  for (const task of Object.keys(tasks)) {
+    const of = (method: Method): readonly Run[] => {
+      const rate = tunedRate(runs, method);
+      return runs.filter(
+        (run) => run.task === task && run.method === method && run.learningRate === rate,
+      );
+    };
+    const [adapter, full] = [of("adapter"), of("full")];
+    for (const run of adapter) {
+      const other = full.find(({ seed }) => seed === run.seed);
+      if (other !== undefined) differences.push(run.testAccuracy - other.testAccuracy);
+    }
+    rows[task] = {
+      instant: mean(adapter.map(({ instantTestAccuracy }) => instantTestAccuracy)),
+      adapter: mean(adapter.map(({ testAccuracy }) => testAccuracy)),
+      full: mean(full.map(({ testAccuracy }) => testAccuracy)),
+      seeds: { adapter: adapter.length, full: full.length },
+    };
+  }
+  const hasInterval = differences.length >= 2;
+  return {
+    meanAdapterMinusFull: mean(differences),
+    interval95: hasInterval ? meanInterval(differences, 0.95) : null,
+    comparedRuns: differences.length,
+    wantedRuns: Object.keys(tasks).length * seeds.length,
+    tasks: rows,
+    targets: { meanAdapterMinusFull: -1, floorsOfFull: floors },
+  };
+}
+
+/** The same adapter run again must give the same accuracy. */
+async function repeatOne(bench: Bench, { runs }: ResultFile): Promise<unknown> {
+  const known = runs.find(({ task, method }) => task === tuningTask && method === "adapter");
+  if (known === undefined) return null;
+  const { task, method, seed, learningRate, testAccuracy } = known;
+  const again = await measureRun(bench, { task, method, seed, learningRate });
+  return { before: testAccuracy, again };
+}
+
+function readResults(): ResultFile {
+  if (!existsSync(resultPath)) return { machine: machine(), settings, runs: [] };
+  return JSON.parse(readFileSync(resultPath, "utf8")) as ResultFile; // written below
+}
+
+function writeResults(file: ResultFile): void {
+  mkdirSync(dirname(resultPath), { recursive: true });
+  writeFileSync(`${resultPath}.new`, `${JSON.stringify(file, null, 2)}\n`);
+  renameSync(`${resultPath}.new`, resultPath);
+}
+
+function isSame(run: Plan, plan: Plan): boolean {
+  const key = ({ task, method, seed, learningRate }: Plan): string =>
+    [task, method, seed, learningRate].join();
+  return key(run) === key(plan);
+}
+
+function mean(values: readonly number[]): number | null {
+  return values.length === 0 ? null : round(values.reduce((a, b) => a + b, 0) / values.length);
+}
+
+function commitOf(): string {
+  return execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+    cwd: import.meta.dirname,
+    encoding: "utf8",
+  }).trim();
+}

@@ -1,0 +1,68 @@
+/** The tasks of `../shared/data`, read as the product reads uploads. Absent data skips a claim. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Tokenizer } from "../src/checkpoints/checkpoints.ts";
+import type { Example } from "../src/datasets/datasets.ts";
+import { detectFormat, readDataset } from "../src/datasets/read.ts";
+import { splitExamples } from "../src/datasets/split.ts";
+import { present } from "../src/foundation/assert.ts";
+import type { Sequences } from "../src/trainer/sequences.ts";
+
+export interface Task {
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly train: Sequences;
+  readonly dev: Sequences;
+  readonly test: Sequences;
+}
+
+/** Share of the training examples that become dev where a task brings none. */
+const devShare = 0.1;
+
+/** The folder of the tasks, or undefined when this checkout has none beside it. */
+export function taskFolder(): string | undefined {
+  const folder = join(import.meta.dirname, "../../../shared/data/tasks/classification");
+  return existsSync(folder) ? folder : undefined;
+}
+
+export async function loadTask(
+  folder: string,
+  name: string,
+  tokenizer: Tokenizer,
+): Promise<Task> {
+  const all = readExamples(join(folder, name), "train") ?? [];
+  const own = readExamples(join(folder, name), "dev");
+  const { train, dev } = own === undefined ? split(all) : { train: all, dev: own };
+  const test = present(readExamples(join(folder, name), "test"), "every task has a test file");
+  const labels = [...new Set(all.map(({ label }) => label))].toSorted();
+  const sequences = async (examples: readonly Example[]): Promise<Sequences> => ({
+    ids: (await tokenizer.encode(examples.map(({ text }) => text))).ids,
+    // A label that training has not seen counts as an error: no output stands for it.
+    labels: Int32Array.from(examples, ({ label }) => labels.indexOf(label)),
+    states: undefined,
+  });
+  return {
+    name,
+    labels,
+    train: await sequences(train),
+    dev: await sequences(dev),
+    test: await sequences(test),
+  };
+}
+
+function readExamples(folder: string, part: string): readonly Example[] | undefined {
+  for (const ending of ["jsonl", "csv"]) {
+    const path = join(folder, `${part}.${ending}`);
+    if (!existsSync(path)) continue;
+    const bytes = readFileSync(path);
+    return readDataset(bytes, detectFormat(path, bytes)).examples;
+  }
+  return undefined;
+}
+
+function split(examples: readonly Example[]): { train: Example[]; dev: Example[] } {
+  const parts = splitExamples(examples, { devShare, seed: 0 });
+  const pick = (indices: Uint32Array): Example[] =>
+    Array.from(indices, (index) => present(examples[index], "the split indexes the examples"));
+  return { train: pick(parts.train), dev: pick(parts.dev) };
+}
