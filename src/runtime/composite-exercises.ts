@@ -13,7 +13,7 @@ import {
   oneHot,
 } from "../tensor/operators/neural.ts";
 import { gather, reshape } from "../tensor/operators/shape.ts";
-import { adamW, clipByGlobalNorm, linearSchedule } from "../tensor/optimizer.ts";
+import { adamW, clipScale, linearSchedule } from "../tensor/optimizer.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { integers, normal, positive, type Sheet } from "./exam-sheet.ts";
 import type { Exercise } from "./exercises.ts";
@@ -78,10 +78,10 @@ export const compositeExercises: readonly Exercise[] = [
     },
   },
   {
-    name: "clipByGlobalNorm",
+    name: "clipScale",
     build(sheet) {
       const gradients = sheet.operands.map((shape) => sheet.parameter(shape));
-      return clipByGlobalNorm(gradients, sheet.coin() ? 0.5 : 1000);
+      return [clipScale(gradients, sheet.coin() ? 0.5 : 1000)];
     },
   },
   {

@@ -51,12 +51,6 @@ export function adamW(
   return { parameter: sub(decayed, change), mean, square };
 }
 
-/** Scales all gradients by `clipScale`. */
-export function clipByGlobalNorm(gradients: readonly Tensor[], normMax: number): readonly Tensor[] {
-  const scale = clipScale(gradients, normMax);
-  return gradients.map((gradient) => mul(gradient, scale));
-}
-
 /** min(1, `normMax` / the gradients' common L2 norm), a scalar. */
 export function clipScale(gradients: readonly Tensor[], normMax: number): Tensor {
   const [firstOne, ...others] = gradients.map(squaredSum);
@@ -73,13 +67,16 @@ export interface ScheduleOptions {
   readonly warmupCount: Tensor;
 }
 
-/** Rises linearly from 0 to `peak` over the warm-up, then falls linearly to 0 at the last step. */
+/**
+ * Rises linearly from 0 before the first step to `peak` at the end of the warm-up, then falls
+ * linearly. It would be 0 at the step after the last, so that every step learns something.
+ */
 export function linearSchedule(step: Tensor, options: ScheduleOptions): Tensor {
   const { peak, stepCount, warmupCount } = options;
   const one = scalarOf(step, 1);
   const rising = div(step, max(warmupCount, one));
-  const left = sub(add(stepCount, one), step);
-  const falling = div(left, max(sub(add(stepCount, one), warmupCount), one));
+  const end = add(stepCount, one);
+  const falling = div(sub(end, step), max(sub(end, warmupCount), one));
   return mul(peak, max(scalarOf(step, 0), min(one, min(rising, falling))));
 }
 
@@ -90,8 +87,6 @@ function correction(beta: number, step: Tensor): Tensor {
 }
 
 function squaredSum(x: Tensor): Tensor {
-  return reduceSum(
-    mul(x, x),
-    x.shape.map((_, axis) => axis),
-  );
+  const axes = x.shape.map((_, axis) => axis);
+  return reduceSum(mul(x, x), axes);
 }
