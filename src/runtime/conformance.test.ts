@@ -32,7 +32,8 @@ describe("the exam of runtimes", () => {
     const folder = new URL("../tensor/operators/", import.meta.url);
     const files = readdirSync(folder).filter((file) => /^[a-z]+\.js$/.test(file));
     const source = files.map((file) => readFileSync(new URL(file, folder), "utf8")).join("");
-    const made = source.matchAll(/(?:\bname: |= unary\(|= binary\(|= comparison\()"(\w+)"/g);
+    const maker = /(?:\bname: |= (?:unary|binary|comparison|rowwise)\()"(\w+)"/g;
+    const made = source.matchAll(maker);
     const names = [...made].map(([, name]) => name ?? "");
     assert.ok(names.length >= 40, `found ${names.length} operators`);
     assert.deepEqual(

@@ -4,7 +4,6 @@ import {
   type DataType,
   describe,
   first,
-  type Node,
   only,
   pair,
   type Operator,
@@ -15,7 +14,6 @@ import {
 } from "../tensor.ts";
 import { sumTo } from "./shape.ts";
 
-type Gradients = readonly (Tensor | undefined)[];
 type UnaryGradient = (x: Tensor, y: Tensor, dy: Tensor) => Tensor;
 type BinaryGradient = (a: Tensor, b: Tensor, dy: Tensor) => readonly [Tensor, Tensor];
 
@@ -121,8 +119,7 @@ function unary(name: string, slope: UnaryGradient): (x: Tensor) => Tensor {
       if (x.type !== "float32") throw reject(name, `expected float32, got ${describe(x)}`);
       return [{ type: x.type, shape: x.shape }];
     },
-    gradient: (node, [dy]): Gradients =>
-      dy === undefined ? [] : [slope(first(node.inputs), only(node), dy)],
+    gradient: (node, [dy]) => [dy && slope(first(node.inputs), only(node), dy)],
   };
   return (x) => only(x.node.graph.apply(operator, [x]));
 }
@@ -131,7 +128,7 @@ function binary(name: string, slopes: BinaryGradient): (a: Tensor, b: Tensor) =>
   const operator: Operator = {
     name,
     infer: (inputs) => [{ type: pair(name, inputs)[0].type, shape: joined(name, inputs) }],
-    gradient(node: Node, [dy]): Gradients {
+    gradient(node, [dy]) {
       const [a, b] = pair(name, node.inputs);
       if (dy === undefined) return [];
       const [da, db] = slopes(a, b, dy);

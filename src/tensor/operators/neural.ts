@@ -77,40 +77,15 @@ export function reduceMax(x: Tensor, axes: readonly number[], keepDimensions = f
   return only(x.node.graph.apply(maxOperator, [x], { axes, keepDimensions }));
 }
 
-const softmaxOperator: Operator = {
-  name: "softmax",
-  infer: (inputs) => [{ type: "float32", shape: floats("softmax", inputs).shape }],
-  gradient(node, [dy]) {
-    const y = only(node);
-    if (dy === undefined) return [];
-    return [mul(y, sub(dy, reduceSum(mul(dy, y), [y.shape.length - 1], true)))];
-  },
-};
-
 /** Softmax over the last axis. */
-export function softmax(x: Tensor): Tensor {
-  return only(x.node.graph.apply(softmaxOperator, [x]));
-}
+export const softmax = rowwise("softmax", (y, dy) => mul(y, sub(dy, rowSum(mul(dy, y)))));
+/** Logarithm of the softmax over the last axis. */
+export const logSoftmax = rowwise("logSoftmax", (y, dy) => sub(dy, mul(exp(y), rowSum(dy))));
 
 /** Softmax over those elements of the last axis for which the bool `mask` holds; others get 0. */
 export function maskedSoftmax(x: Tensor, mask: Tensor): Tensor {
   const y = softmax(where(mask, x, scalarOf(x, -1e9)));
   return where(mask, y, scalarOf(x, 0));
-}
-
-const logSoftmaxOperator: Operator = {
-  name: "logSoftmax",
-  infer: (inputs) => [{ type: "float32", shape: floats("logSoftmax", inputs).shape }],
-  gradient(node, [dy]) {
-    const y = only(node);
-    if (dy === undefined) return [];
-    return [sub(dy, mul(exp(y), reduceSum(dy, [y.shape.length - 1], true)))];
-  },
-};
-
-/** Logarithm of the softmax over the last axis. */
-export function logSoftmax(x: Tensor): Tensor {
-  return only(x.node.graph.apply(logSoftmaxOperator, [x]));
 }
 
 const layerNormOperator: Operator = {
@@ -181,17 +156,17 @@ const attentionOperator: Operator = {
     const [query, key, value] = triple("attention", node.inputs);
     const lengths = node.inputs[3];
     if (dy === undefined || lengths === undefined) return [];
-    const headCount = Number(node.attributes["headCount"]);
-    const { scale, ...parts } = splitHeads({ query, key, value, headCount });
+    const heads = (x: Tensor): Tensor => headsOf(x, Number(node.attributes["headCount"]));
+    const [q, k, v, dOut] = [heads(query), heads(key), heads(value), heads(dy)];
+    const alpha = 1 / Math.sqrt(Number(at(q.shape, 3)));
     // The probabilities are computed again: they cost 3 % of a layer, and keeping them would need
     // a second form of the forward pass.
-    const p = attentionProbabilities(parts.query, parts.key, { lengths, scale });
-    const dOut = headsOf(dy, headCount);
-    const dP = matmul(dOut, parts.value, { transposeB: true });
-    const dS = mul(p, sub(dP, reduceSum(mul(dP, p), [3], true)));
+    const p = maskedSoftmax(matmul(q, k, { transposeB: true, alpha }), lengthMask(lengths, k));
+    const dP = matmul(dOut, v, { transposeB: true });
+    const dS = mul(p, sub(dP, rowSum(mul(dP, p))));
     return [
-      joinHeads(matmul(dS, parts.key, { alpha: scale }), query),
-      joinHeads(matmul(dS, parts.query, { transposeA: true, alpha: scale }), key),
+      joinHeads(matmul(dS, k, { alpha }), query),
+      joinHeads(matmul(dS, q, { transposeA: true, alpha }), key),
       joinHeads(matmul(p, dOut, { transposeA: true }), value),
     ];
   },
@@ -211,29 +186,6 @@ export interface AttentionInputs {
 export function attention({ query, key, value, lengths, headCount }: AttentionInputs): Tensor {
   const inputs = [query, key, value, lengths];
   return only(query.node.graph.apply(attentionOperator, inputs, { headCount }));
-}
-
-function splitHeads(parts: Omit<AttentionInputs, "lengths">): Omit<AttentionInputs, "lengths"> & {
-  readonly scale: number;
-} {
-  const { headCount } = parts;
-  const query = headsOf(parts.query, headCount);
-  return {
-    query,
-    key: headsOf(parts.key, headCount),
-    value: headsOf(parts.value, headCount),
-    headCount,
-    scale: 1 / Math.sqrt(Number(at(query.shape, 3))),
-  };
-}
-
-function attentionProbabilities(
-  query: Tensor,
-  key: Tensor,
-  { lengths, scale }: { readonly lengths: Tensor; readonly scale: number },
-): Tensor {
-  const scores = matmul(query, key, { transposeB: true, alpha: scale });
-  return maskedSoftmax(scores, lengthMask(lengths, key));
 }
 
 /** bool `[batch, 1, 1, keys]`: position < length, for `key [batch, heads, keys, width]`. */
@@ -268,7 +220,7 @@ function joinHeads(x: Tensor, like: Tensor): Tensor {
 
 /** `x / max(‖x‖, 1e-12)` over the last axis. */
 export function l2Normalize(x: Tensor): Tensor {
-  const norm = sqrt(reduceSum(mul(x, x), [x.shape.length - 1], true));
+  const norm = sqrt(rowSum(mul(x, x)));
   return div(x, max(norm, scalarOf(x, 1e-12)));
 }
 
@@ -306,6 +258,20 @@ export function maskedMean(x: Tensor, lengths: Tensor): Tensor {
   const position = reshape(positions(x, 1), [1, at(x.shape, 1), 1]);
   const kept = where(less(position, count), x, scalarOf(x, 0));
   return div(reduceSum(kept, [1]), max(reshape(count, [at(x.shape, 0), 1]), scalarOf(x, 1)));
+}
+
+function rowwise(name: string, slope: (y: Tensor, dy: Tensor) => Tensor): (x: Tensor) => Tensor {
+  const operator: Operator = {
+    name,
+    infer: (inputs) => [{ type: "float32", shape: floats(name, inputs).shape }],
+    gradient: (node, [dy]) => [dy && slope(only(node), dy)],
+  };
+  return (x) => only(x.node.graph.apply(operator, [x]));
+}
+
+/** Sum over the last axis, which stays as size 1. */
+function rowSum(x: Tensor): Tensor {
+  return reduceSum(x, [x.shape.length - 1], true);
 }
 
 /** The first input, which must be an array of float32. */
