@@ -3,6 +3,7 @@ import { StrataError } from "../src/foundation/errors.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { benchAccuracy } from "./accuracy.ts";
 import { benchGraph } from "./graph.ts";
+import { benchHttp } from "./http.ts";
 import { benchMixed } from "./mixed.ts";
 import { benchTrain } from "./train.ts";
 
@@ -10,6 +11,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   graph: benchGraph,
   train: benchTrain,
   mixed: benchMixed,
+  http: benchHttp,
   accuracy: benchAccuracy,
 };
 
