@@ -24,7 +24,8 @@ export function batchFeeds(
   memory: Float32Array,
 ): Feeds {
   const batch = rows.length;
-  const sequence = rows.reduce((longest, { ids }) => Math.max(longest, ids.length), 1);
+  // At least two: a product of one row adds up in another order than the same row among others.
+  const sequence = rows.reduce((longest, { ids }) => Math.max(longest, ids.length), 2);
   const ids = new Int32Array(batch * sequence);
   const lengths = new BigInt64Array(batch);
   const isCls = new Uint8Array(batch);
