@@ -40,7 +40,7 @@ button:disabled { opacity: .55; cursor: default; }
 .row { display: flex; align-items: center; gap: .75rem; flex-wrap: wrap; }
 .scores { list-style: none; margin: 0; padding: 0; }
 .scores li {
-  display: grid; grid-template-columns: minmax(6rem, 12rem) 1fr 4rem; gap: .75rem;
+  display: grid; grid-template-columns: minmax(6rem, 12rem) 1fr 4.6rem; gap: .75rem;
   align-items: center; padding: .2rem 0; overflow-wrap: anywhere;
 }
 .scores li:first-child { font-weight: 600; }

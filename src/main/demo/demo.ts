@@ -257,7 +257,8 @@ async function sayHowToGoOn({ url, apiKey }: DemoServer, output: Output): Promis
   output.line();
   output.line(paint("bold", "The server stays up until Ctrl-C. Try it:"));
   output.line(`  ${paint("cyan", `${url}/#key=${apiKey}`)}`);
-  output.line(`  curl -s ${url}/v1/classify -H 'authorization: Bearer ${apiKey}' \\`);
+  output.line(`  curl -s ${url}/v1/classify \\`);
+  output.line(`    -H 'authorization: Bearer ${apiKey}' \\`);
   output.line("    -H 'content-type: application/json' \\");
   output.line(`    -d '${body}'`);
 }
