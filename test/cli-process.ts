@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { tinyCheckpoint } from "../src/checkpoints/tiny-checkpoint.ts";
+import { Client } from "../src/client/client.ts";
 import { present } from "../src/foundation/assert.ts";
 
 export interface Outcome {
@@ -27,6 +28,7 @@ export class ProgramFolder {
   readonly path: string;
   #environment: NodeJS.ProcessEnv;
   #server: ChildProcess | undefined;
+  #client: Client | undefined;
 
   private constructor(path: string) {
     this.path = path;
@@ -78,7 +80,13 @@ export class ProgramFolder {
     const [line] = (await once(told, "line")) as [string]; // A line event carries its text.
     const { url } = JSON.parse(line) as { url: string }; // What serve prints.
     this.#environment = { ...this.#environment, STRATA_URL: url };
+    this.#client = new Client({ baseUrl: url, apiKey });
     return this.#server;
+  }
+
+  /** Of the server. */
+  get client(): Client {
+    return present(this.#client, "a server runs");
   }
 
   async remove(): Promise<void> {

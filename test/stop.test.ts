@@ -1,0 +1,84 @@
+/** A server that is told to stop while it trains: it ends at once, and the job is not lost. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { systemClock } from "../src/foundation/clock.ts";
+import { openFileStore } from "../src/storage/files/file-store.ts";
+import { ProgramFolder } from "./cli-process.ts";
+
+/** Less than the time after which open requests would be cut off. */
+const stopMsMax = 5_000;
+
+let folder: ProgramFolder;
+/** Of the job. */
+let id = "";
+
+before(async () => {
+  folder = await ProgramFolder.create();
+  const pulled = await folder.run(["base", "pull", "tiny", "--source", `dir:${folder.path}/tiny`]);
+  assert.equal(pulled.status, 0, pulled.errors);
+});
+
+after(() => folder.remove());
+
+test("a server that trains stops promptly and puts its job back into the queue", async () => {
+  const server = await folder.serve();
+  id = await startLongJob();
+  await firstStep();
+  const startMs = performance.now();
+  server.kill("SIGTERM");
+  assert.deepEqual(await once(server, "exit"), [0, null]);
+  const elapsedMs = performance.now() - startMs;
+  assert.ok(elapsedMs < stopMsMax, `it took ${elapsedMs} ms`);
+  assert.equal(await storedStatus(), "queued");
+});
+
+test("a server that is started again goes on with the job, and stops on SIGINT", async () => {
+  const server = await folder.serve();
+  while ((await folder.client.job(id)).status !== "running");
+  server.kill("SIGINT");
+  assert.deepEqual(await once(server, "exit"), [0, null]);
+  assert.equal(await storedStatus(), "queued");
+});
+
+/** More steps than the test has time for: the labels are chance, and the epochs long. */
+async function startLongJob(): Promise<string> {
+  const lines = Array.from({ length: 20_000 }, (_, index) => ({
+    text: `lamp ${index}`,
+    label: index % 3 === 0 ? "light" : "other",
+  }));
+  const content = new Blob([lines.map((line) => JSON.stringify(line)).join("\n")]);
+  const { client } = folder;
+  const file = await client.uploadFile(content, "lamps.jsonl");
+  const job = await client.createJob({
+    model: "tiny",
+    training_file: file.id,
+    method: { type: "supervised", supervised: { hyperparameters: { n_epochs: 200 } } },
+  });
+  return job.id;
+}
+
+/** Resolves when the job has told of a step. */
+async function firstStep(): Promise<void> {
+  const told = new AbortController();
+  const { signal } = told;
+  const waiting = folder.client.waitForJob(id, {
+    clock: systemClock,
+    signal,
+    pollMs: 20,
+    onEvent: ({ data }) => {
+      if (data["step"] !== undefined) told.abort();
+    },
+  });
+  await assert.rejects(waiting, { code: "CANCELLED" });
+}
+
+async function storedStatus(): Promise<string | undefined> {
+  const store = await openFileStore(join(folder.path, "home", "store"));
+  try {
+    return (await store.catalog.jobs.get(id))?.status;
+  } finally {
+    await store.close();
+  }
+}
