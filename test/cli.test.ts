@@ -1,4 +1,4 @@
-/** The compiled command line in real processes: a server with a tiny base, and commands that call it. */
+/** The compiled command line in real processes: a server with a tiny base, and its callers. */
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,8 @@ async function json<T>(words: readonly string[], input = ""): Promise<T> {
 async function failure(words: readonly string[]): Promise<{ code: string; exitStatus: number }> {
   const { status, output, errors } = await folder.run([...words, "--json"]);
   assert.equal(output, "");
-  const { error } = JSON.parse(errors) as { error: { code: string; exitStatus: number } };
+  type Told = { error: { code: string; exitStatus: number } };
+  const { error } = JSON.parse(errors) as Told; // What the next line checks.
   assert.equal(error.exitStatus, status);
   return error;
 }
@@ -80,7 +81,8 @@ describe("without a server", () => {
   it("says what is missing", async () => {
     const { status, output } = await folder.run(["doctor", "--json"]);
     assert.equal(status, 0);
-    const findings = JSON.parse(output) as { check: string; status: string; cure?: string }[];
+    type Findings = { check: string; status: string; cure?: string }[];
+    const findings = JSON.parse(output) as Findings; // What the next lines check.
     const server = findings.find(({ check }) => check === "server");
     assert.equal(server?.status, "warn");
     assert.match(server?.cure ?? "", /strata serve/);
