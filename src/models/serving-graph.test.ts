@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
+import { ReferenceRuntime } from "../runtime/reference/reference.ts";
+import type { Results, Runtime, Value } from "../runtime/runtime.ts";
+import { reshape } from "../tensor/operators/shape.ts";
+import { Graph } from "../tensor/tensor.ts";
+import { adapterTensors, pooledAdapterTensors } from "./adapter.ts";
+import { upperPart } from "./encoder.ts";
+import { headTensors, pool, pooledHead } from "./head.ts";
+import { servingGraph, shallowGraph } from "./serving-graph.ts";
+import { inputsAmong, randomFloats, smallConfig, smallWeights } from "./small-encoder.ts";
+
+const [batch, sequence, labelCount] = [3, 6, 4];
+const { hiddenSize: hidden } = smallConfig;
+
+interface Case {
+  readonly rank: number;
+  /** Gives the values of an adapter's or head's tensor, `[batch, …]`. */
+  learned?(name: string, shape: readonly number[]): Value;
+}
+
+/** Feeds of a batch whose third sequence is padded, and whose second has two labels less. */
+function feedsOf({ rank, learned = randomLearned }: Case): Record<string, Value> {
+  const tensors = [
+    ...pooledAdapterTensors(smallConfig, rank),
+    ...headTensors(smallConfig, labelCount),
+  ];
+  const ids = Int32Array.from({ length: batch * sequence }, (_, index) => (index * 5) % 13);
+  const counts = BigInt64Array.of(4n, 2n, 4n);
+  return {
+    ids: { type: "int32", shape: [batch, sequence], values: ids },
+    lengths: { type: "int64", shape: [batch], values: BigInt64Array.of(6n, 6n, 3n) },
+    isCls: { type: "bool", shape: [batch], values: Uint8Array.of(0, 1, 0) },
+    labelCounts: { type: "int64", shape: [batch], values: counts },
+    ...Object.fromEntries(
+      tensors.map(({ name, shape }) => [name, learned(name, [batch, ...shape])]),
+    ),
+  };
+}
+
+function randomLearned(name: string, shape: readonly number[]): Value {
+  return randomFloats(shape, { stream: 1000 + name.length * 7 + name.charCodeAt(8) });
+}
+
+async function serve(runtime: Runtime, options: Case & { readonly hasAdapters?: boolean }) {
+  const graph = servingGraph(smallConfig, "fp32", options.hasAdapters);
+  const constants = inputsAmong(graph, await smallWeights(runtime));
+  const feeds = Object.entries(feedsOf(options)).filter(([name]) => graph.inputs.has(name));
+  return (await runtime.load(graph, { constants })).run(Object.fromEntries(feeds));
+}
+
+function differenceOf(a: Results, b: Results): number {
+  let most = 0;
+  assert.deepEqual(Object.keys(a).toSorted(), Object.keys(b).toSorted());
+  for (const [name, { values }] of Object.entries(a)) {
+    const others = b[name]?.values ?? [];
+    assert.equal(values.length, others.length);
+    for (const [index, value] of values.entries()) {
+      const difference = Math.abs(Number(value) - Number(others[index]));
+      most = difference <= most ? most : difference; // NaN stays
+    }
+  }
+  return most;
+}
+
+/** The upper part, from a hidden state to what a serving graph gives. */
+function upperGraph(): Graph {
+  const graph = new Graph();
+  const rows = graph.input("state", "float32", ["batch", "sequence", hidden]);
+  const state = reshape(rows, ["batch*sequence", hidden]);
+  const lengths = graph.input("lengths", "int64", ["batch"]);
+  const isCls = graph.input("isCls", "bool", ["batch"]);
+  const scope = { graph, config: smallConfig, precision: "fp32", isDifferentiated: false } as const;
+  const top = upperPart(scope, { state, lengths, sequence: "sequence" });
+  graph.output(
+    "probabilities",
+    pooledHead(graph, pool({ state: top, lengths, sequence: "sequence", isCls })),
+  );
+  return graph;
+}
+
+describe("the serving graph", () => {
+  const reference = new ReferenceRuntime();
+
+  it("gives the same on ONNX Runtime as on the reference", async () => {
+    const ort = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+    for (const rank of [1, 5, 16, 40]) {
+      const difference = differenceOf(await serve(ort, { rank }), await serve(reference, { rank }));
+      assert.ok(difference <= 1e-5, `rank ${rank}: ${difference}`);
+    }
+    await ort.close();
+  });
+
+  it("equals the shallow part followed by the upper part", async () => {
+    const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+    const weights = await smallWeights(runtime);
+    const { ids, lengths, isCls, ...learned } = feedsOf({ rank: 1 });
+    assert.ok(ids !== undefined && lengths !== undefined && isCls !== undefined);
+    const copied = (value: Value): Value => ({ ...value, values: value.values.slice() });
+    const shallow = shallowGraph(smallConfig, "fp32");
+    const lower = await runtime.load(shallow, { constants: inputsAmong(shallow, weights) });
+    const { state } = await lower.run({ ids: copied(ids), lengths: copied(lengths) });
+    assert.ok(state);
+    assert.deepEqual(state.shape, [batch, sequence, hidden]);
+    const upper = upperGraph();
+    const program = await runtime.load(upper, { constants: inputsAmong(upper, weights) });
+    const head = Object.entries(learned).filter(([name]) => upper.inputs.has(name));
+    const cut = await program.run({
+      state,
+      lengths: copied(lengths),
+      isCls: copied(isCls),
+      ...Object.fromEntries(head),
+    });
+    const whole = await serve(runtime, { rank: 1, hasAdapters: false });
+    assert.ok(whole["probabilities"]);
+    const difference = differenceOf(cut, { probabilities: whole["probabilities"] });
+    assert.ok(difference <= 1e-6, `${difference}`);
+    await runtime.close();
+  });
+
+  it("gives probabilities that add up to 1 over a sequence's own labels", async () => {
+    const { probabilities } = await serve(reference, { rank: 2 });
+    assert.deepEqual(probabilities?.shape, [batch, labelCount]);
+    const rows = [0, 1, 2].map((row) =>
+      Array.from(probabilities?.values ?? [], Number).slice(
+        row * labelCount,
+        (row + 1) * labelCount,
+      ),
+    );
+    for (const row of rows) assert.ok(Math.abs(row.reduce((a, b) => a + b) - 1) < 1e-6);
+    assert.deepEqual(rows[1]?.slice(2), [0, 0]);
+    assert.ok(rows[0]?.every((share) => share > 0));
+  });
+
+  it("gives embeddings of length 1", async () => {
+    const { embeddings } = await serve(reference, { rank: 2 });
+    const values = Array.from(embeddings?.values ?? [], Number);
+    for (let row = 0; row < batch; row++) {
+      const norm = Math.hypot(...values.slice(row * hidden, (row + 1) * hidden));
+      assert.ok(Math.abs(norm - 1) < 1e-6, `row ${row}: ${norm}`);
+    }
+  });
+});
+
+describe("a served adapter", () => {
+  const reference = new ReferenceRuntime();
+
+  it("changes nothing when its way up is zero, and something when it is not", async () => {
+    const without = await serve(reference, { rank: 4, hasAdapters: false });
+    const isUp = (name: string): boolean => /\.up(\.bias)?$/.test(name);
+    const idle = await serve(reference, {
+      rank: 4,
+      learned: (name, shape) =>
+        isUp(name) ? randomFloats(shape, { stream: 0, deviation: 0 }) : randomLearned(name, shape),
+    });
+    assert.equal(differenceOf(idle, without), 0);
+    const active = await serve(reference, { rank: 4 });
+    assert.ok(differenceOf(active, without) > 1e-3);
+  });
+
+  it("of rank 8 equals itself padded with zeros to rank 64", async () => {
+    const ranked = new Map(adapterTensors(smallConfig, 8).map(({ name, shape }) => [name, shape]));
+    // Rows of the real adapter first, zeros behind, in whatever shape the graph reads them.
+    const padded = (name: string, shape: readonly number[]): Value => {
+      const real = ranked.get(name);
+      if (real === undefined) return randomLearned(name, shape);
+      const count = real.reduce((a, b) => a * b, 1);
+      const source = randomFloats([batch, ...real], { stream: name.length });
+      const width = shape.slice(1).reduce((a, b) => a * b, 1);
+      const values = new Float32Array(batch * width);
+      for (let row = 0; row < batch; row++)
+        values.set(source.values.subarray(row * count, (row + 1) * count), row * width);
+      return { type: "float32", shape, values };
+    };
+    const narrow = await serve(reference, { rank: 8, learned: padded });
+    const wide = await serve(reference, { rank: 64, learned: padded });
+    assert.ok(differenceOf(narrow, wide) <= 1e-7);
+  });
+});
