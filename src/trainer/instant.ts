@@ -1,6 +1,7 @@
 /** The instant head: closed form on the base's pooled features; dev chooses λ and temperature. */
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
+import { permutation, SeededRandom } from "../foundation/random.ts";
 import { evaluationShape, type Sequences, sortedBatches, sourceFeeds } from "./sequences.ts";
 import { type Head, type LabelledFeatures, ridgeSystem, scoresOf, solveRidge } from "./ridge.ts";
 import type { TrainingBase } from "./training-base.ts";
@@ -11,6 +12,8 @@ export interface InstantHead {
   readonly devAccuracy: number;
 }
 
+/** An instant head is to be there within seconds, however much data there is. */
+const tokensMax = { train: 200_000, dev: 50_000 } as const;
 const lambdas = [1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1] as const;
 /** Factors of the scores before the softmax: least squares leaves them in about [0, 1]. */
 const inverseTemperatures = [1, 2, 4, 6, 8, 12, 16, 24] as const;
@@ -25,40 +28,60 @@ export async function fitInstantHead(
   },
   signal?: AbortSignal,
 ): Promise<InstantHead> {
-  const { train, dev, labelCount, pooling } = task;
+  const { labelCount, pooling } = task;
+  const [train, dev] = [within(task.train, tokensMax.train), within(task.dev, tokensMax.dev)];
   const trainFeatures = await pooledFeatures(base, train, { pooling, signal });
   const devFeatures = await pooledFeatures(base, dev, { pooling, signal });
-  const system = ridgeSystem(trainFeatures, labelCount);
-  const candidates = lambdas.map((lambda) => {
+  const system = await ridgeSystem(await base.ridge(), trainFeatures, labelCount);
+  const candidates: (Fit & { readonly head: Head; readonly factor: number })[] = [];
+  for (const lambda of lambdas) {
+    // The solve takes the main thread some milliseconds; the next one waits for a graph's run.
     const head = solveRidge(system, lambda);
-    const scores = scoresOf(devFeatures, head);
-    const fits = inverseTemperatures.map((factor) => ({
-      factor,
-      ...measure(scores, { labels: devFeatures.labels, factor }),
-    }));
-    return { head, ...best(fits) };
-  });
+    const scores = await scoresOf(await base.scores(), devFeatures, head);
+    for (const factor of inverseTemperatures)
+      candidates.push({ head, factor, ...measure(scores, { labels: devFeatures.labels, factor }) });
+  }
   const { head, factor, accuracy } = best(candidates);
   return { head: scaled(head, factor), devAccuracy: accuracy };
 }
 
-/** The base's pooled vector of each sequence. */
+/** As many sequences as `tokenCountMax` allows, chosen by chance, always the same ones. */
+function within(sequences: Sequences, tokenCountMax: number): Sequences {
+  const { ids, labels, states } = sequences;
+  const chosen: number[] = [];
+  let tokenCount = 0;
+  for (const index of permutation(ids.length, new SeededRandom(0))) {
+    tokenCount += ids[index]?.length ?? 0;
+    if (tokenCount > tokenCountMax && chosen.length > 0) break;
+    chosen.push(index);
+  }
+  const pick = <T>(values: readonly T[]): T[] =>
+    chosen.map((index) => present(values[index], "an index of the sequences"));
+  return {
+    ids: pick(ids),
+    labels: Int32Array.from(chosen, (index) => labels[index] ?? 0),
+    states: states === undefined ? undefined : pick(states),
+  };
+}
+
+/** The base's pooled vector of each sequence, and the constant 1. */
 export async function pooledFeatures(
   base: TrainingBase,
   sequences: Sequences,
   options: { readonly pooling: Pooling; readonly signal?: AbortSignal | undefined },
 ): Promise<LabelledFeatures> {
-  const { hiddenSize: width } = base.checkpoint.config;
+  const { hiddenSize } = base.checkpoint.config;
+  const width = hiddenSize + 1;
   const { pooling, signal } = options;
   const program = await base.pooled(sequences.states === undefined ? "ids" : "states");
-  const features = new Float32Array(sequences.ids.length * width);
+  const features = new Float32Array(sequences.ids.length * width).fill(1);
   for (const batch of sortedBatches(sequences.ids, evaluationShape)) {
     signal?.throwIfAborted();
-    const feeds = sourceFeeds(sequences, batch, { pooling, hiddenSize: width });
+    const feeds = sourceFeeds(sequences, batch, { pooling, hiddenSize });
     const { pooled } = await program.run(feeds);
     const rows = present(pooled, "the graph's output").values as Float32Array; // float32 output
     for (const [row, index] of batch.entries())
-      features.set(rows.subarray(row * width, (row + 1) * width), index * width);
+      features.set(rows.subarray(row * hiddenSize, (row + 1) * hiddenSize), index * width);
   }
   return { features, labels: sequences.labels, width };
 }

@@ -1,9 +1,13 @@
 /**
  * A classification head in closed form: ridge regression from pooled features to one-hot labels,
- * (Xᵀ D X + λ I) W = Xᵀ D Y with D weighting every class alike. It is the only arithmetic here that
- * is not a graph: a solve of one `[hidden, hidden]` system, which needs double precision.
+ * (Xᵀ D X + λ I) W = Xᵀ D Y with D weighting every class alike. Products over the examples run as
+ * graphs; what is left here is the solve of one `[hidden + 1, hidden + 1]` system, which needs
+ * double precision.
  */
+import { present } from "../foundation/assert.ts";
+import type { Program, Value } from "../runtime/runtime.ts";
 
+/** The last feature of each row is the constant 1. */
 export interface LabelledFeatures {
   /** `[count, width]`. */
   readonly features: Float32Array;
@@ -12,7 +16,7 @@ export interface LabelledFeatures {
 }
 
 export interface Head {
-  /** `[labels, width]`. */
+  /** `[labels, hidden]`. */
   readonly weight: Float32Array;
   /** `[labels]`. */
   readonly bias: Float32Array;
@@ -20,32 +24,32 @@ export interface Head {
 
 /** Sums over the training examples, from which a head for any λ is solved. */
 export interface RidgeSystem {
-  /** `[width + 1, width + 1]`: the last row and column belong to the constant feature. */
+  /** `[width, width]`: the last row and column belong to the constant feature. */
   readonly gram: Float64Array;
-  /** `[width + 1, labels]`. */
+  /** `[width, labels]`. */
   readonly moments: Float64Array;
   readonly labelCount: number;
 }
 
-export function ridgeSystem(
+/** `program` runs `ridgeGraph`. */
+export async function ridgeSystem(
+  program: Program,
   { features, labels, width }: LabelledFeatures,
   labelCount: number,
-): RidgeSystem {
-  const size = width + 1;
-  const gram = new Float64Array(size * size);
-  const moments = new Float64Array(size * labelCount);
-  const weights = classWeights(labels, labelCount);
-  const row = new Float64Array(size).fill(1);
-  for (const [index, label] of labels.entries()) {
-    row.set(features.subarray(index * width, (index + 1) * width));
-    const weight = weights[label] ?? 0;
-    for (let i = 0; i < size; i++) {
-      const scaled = weight * at(row, i);
-      for (let j = 0; j <= i; j++)
-        gram[i * size + j] = at(gram, i * size + j) + scaled * at(row, j);
-      moments[i * labelCount + label] = at(moments, i * labelCount + label) + scaled;
-    }
-  }
+): Promise<RidgeSystem> {
+  const count = labels.length;
+  const classWeight = classWeights(labels, labelCount);
+  const targets = new Float32Array(count * labelCount);
+  for (const [row, label] of labels.entries()) targets[row * labelCount + label] = 1;
+  const weights = Float32Array.from(labels, (label) => classWeight[label] ?? 0);
+  const results = await program.run({
+    features: matrix(features.slice(), count, width),
+    targets: matrix(targets, count, labelCount),
+    weights: { type: "float32", shape: [count], values: weights },
+  });
+  const [gram, moments] = ["gram", "moments"].map((name) =>
+    Float64Array.from(present(results[name], "an output of the graph").values, Number),
+  ) as [Float64Array, Float64Array]; // two names give two arrays
   return { gram, moments, labelCount };
 }
 
@@ -73,20 +77,26 @@ export function solveRidge({ gram, moments, labelCount }: RidgeSystem, lambda: n
   return { weight, bias };
 }
 
-/** Scores `[count, labels]` of a head. */
-export function scoresOf(
+/** Scores `[count, labels]` of a head; `program` runs `scoresGraph`. */
+export async function scoresOf(
+  program: Program,
   { features, labels, width }: LabelledFeatures,
   { weight, bias }: Head,
-): Float32Array {
-  const scores = new Float32Array(labels.length * bias.length);
-  for (let index = 0; index < labels.length; index++)
-    for (let label = 0; label < bias.length; label++) {
-      let score = at(bias, label);
-      for (let i = 0; i < width; i++)
-        score += at(features, index * width + i) * at(weight, label * width + i);
-      scores[index * bias.length + label] = score;
-    }
-  return scores;
+): Promise<Float32Array> {
+  const rows = new Float32Array(bias.length * width);
+  for (const [label, value] of bias.entries()) {
+    rows.set(weight.subarray(label * (width - 1), (label + 1) * (width - 1)), label * width);
+    rows[(label + 1) * width - 1] = value;
+  }
+  const { scores } = await program.run({
+    features: matrix(features.slice(), labels.length, width),
+    head: matrix(rows, bias.length, width),
+  });
+  return present(scores, "an output of the graph").values as Float32Array; // float32
+}
+
+function matrix(values: Float32Array, rows: number, columns: number): Value {
+  return { type: "float32", shape: [rows, columns], values };
 }
 
 /** Per class, so that each class has the same weight in all; the mean over examples is 1. */

@@ -5,6 +5,7 @@
 import type { Precision } from "../entities/base-model.ts";
 import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import type { Checkpoint } from "../checkpoints/checkpoints.ts";
+import { ridgeGraph, scoresGraph } from "../models/ridge-graph.ts";
 import { shallowGraph } from "../models/serving-graph.ts";
 import {
   logitsGraph,
@@ -71,6 +72,14 @@ export class TrainingBase {
   async shallow(): Promise<Program> {
     const make = (): StepGraph => plain(shallowGraph(this.checkpoint.config, this.precision));
     return (await this.#program("shallow", make)).program;
+  }
+
+  async ridge(): Promise<Program> {
+    return (await this.#program("ridge", () => plain(ridgeGraph()))).program;
+  }
+
+  async scores(): Promise<Program> {
+    return (await this.#program("scores", () => plain(scoresGraph()))).program;
   }
 
   #options({ method, source }: Method): TrainingGraphOptions {
