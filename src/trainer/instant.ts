@@ -1,4 +1,7 @@
-/** The instant head: closed form on the base's pooled features; dev chooses λ and temperature. */
+/**
+ * The instant head: closed form on the base's pooled features; dev chooses λ, the
+ * weighting and the temperature.
+ */
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
@@ -32,14 +35,19 @@ export async function fitInstantHead(
   const [train, dev] = [within(task.train, tokensMax.train), within(task.dev, tokensMax.dev)];
   const trainFeatures = await pooledFeatures(base, train, { pooling, signal });
   const devFeatures = await pooledFeatures(base, dev, { pooling, signal });
-  const system = await ridgeSystem(await base.ridge(), trainFeatures, labelCount);
   const candidates: (Fit & { readonly head: Head; readonly factor: number })[] = [];
-  for (const lambda of lambdas) {
-    // The solve takes the main thread some milliseconds; the next one waits for a graph's run.
-    const head = solveRidge(system, lambda);
-    const scores = await scoresOf(await base.scores(), devFeatures, head);
-    for (const factor of inverseTemperatures)
-      candidates.push({ head, factor, ...measure(scores, { labels: devFeatures.labels, factor }) });
+  for (const isBalanced of [true, false]) {
+    const weighting = { labelCount, isBalanced };
+    const system = await ridgeSystem(await base.ridge(), trainFeatures, weighting);
+    for (const lambda of lambdas) {
+      // The solve takes the main thread some milliseconds; the next one waits for a graph's run.
+      const head = solveRidge(system, lambda);
+      const scores = await scoresOf(await base.scores(), devFeatures, head);
+      for (const factor of inverseTemperatures) {
+        const fitness = measure(scores, { labels: devFeatures.labels, factor });
+        candidates.push({ head, factor, ...fitness });
+      }
+    }
   }
   const { head, factor, accuracy } = best(candidates);
   return { head: scaled(head, factor), devAccuracy: accuracy };

@@ -1,6 +1,6 @@
 /**
  * A classification head in closed form: ridge regression from pooled features to one-hot labels,
- * (Xᵀ D X + λ I) W = Xᵀ D Y with D weighting every class alike. Products over the examples run as
+ * (Xᵀ D X + λ I) W = Xᵀ D Y with D weighting every class, or every example, alike. Products over the examples run as
  * graphs; what is left here is the solve of one `[hidden + 1, hidden + 1]` system, which needs
  * double precision.
  */
@@ -31,14 +31,22 @@ export interface RidgeSystem {
   readonly labelCount: number;
 }
 
+export interface RidgeOptions {
+  readonly labelCount: number;
+  /** Whether every class weighs alike, or every example. */
+  readonly isBalanced: boolean;
+}
+
 /** `program` runs `ridgeGraph`. */
 export async function ridgeSystem(
   program: Program,
   { features, labels, width }: LabelledFeatures,
-  labelCount: number,
+  { labelCount, isBalanced }: RidgeOptions,
 ): Promise<RidgeSystem> {
   const count = labels.length;
-  const classWeight = classWeights(labels, labelCount);
+  const classWeight = isBalanced
+    ? classWeights(labels, labelCount)
+    : new Float64Array(labelCount).fill(1);
   const targets = new Float32Array(count * labelCount);
   for (const [row, label] of labels.entries()) targets[row * labelCount + label] = 1;
   const weights = Float32Array.from(labels, (label) => classWeight[label] ?? 0);
