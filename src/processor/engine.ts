@@ -85,6 +85,7 @@ export class Engine {
     const withdraw = (): void => {
       for (const sequence of sequences) this.#withdraw(sequence, signal?.reason);
     };
+    if (signal?.aborted === true) withdraw();
     signal?.addEventListener("abort", withdraw, { once: true });
     if (signal !== undefined)
       void Promise.allSettled(answers).then(() => signal.removeEventListener("abort", withdraw));
@@ -116,6 +117,9 @@ export class Engine {
     const place = this.#queue.indexOf(sequence);
     if (place < 0) return;
     this.#queue.splice(place, 1);
+    const { flow, ids } = sequence.request;
+    // A flow owes nothing for what it did not get.
+    this.#finishByFlow.set(flow, (this.#finishByFlow.get(flow) ?? 0) - ids.length);
     sequence.reject(wrapError(reason, "CANCELLED", "Cannot answer"));
   }
 

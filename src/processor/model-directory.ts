@@ -17,6 +17,7 @@ export type Resolved =
 export class ModelDirectory {
   readonly #catalog: Catalog;
   readonly #found = new Map<string, Resolved>();
+  #changeCount = 0;
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
@@ -24,6 +25,7 @@ export class ModelDirectory {
 
   /** To be called when a model was changed or deleted. */
   forget(model: string): void {
+    this.#changeCount += 1;
     for (const name of this.#found.keys())
       if (name === model || name.startsWith(`${model}@`)) this.#found.delete(name);
   }
@@ -32,7 +34,10 @@ export class ModelDirectory {
   async resolve(name: string): Promise<Resolved> {
     const known = this.#found.get(name);
     if (known !== undefined) return known;
+    const changeCount = this.#changeCount;
     const found = await this.#find(name);
+    // What changed while it was looked up may be what was found.
+    if (changeCount !== this.#changeCount) return found;
     if (this.#found.size >= limits.resolvedModelCountMax) this.#found.clear();
     this.#found.set(name, found);
     return found;

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import { digestOf } from "../foundation/digest.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { createMemoryStore } from "../storage/memory/memory-store.ts";
+import type { Store } from "../storage/storage.ts";
+import { ModelDirectory } from "./model-directory.ts";
+
+const model: VirtualModel = {
+  id: "mail",
+  base: "small",
+  task: "text-classification",
+  labels: ["ham", "spam"],
+  servedVersion: undefined,
+  createdAt: 0,
+};
+
+function versionOf(number: number): Version {
+  return {
+    model: "mail",
+    number,
+    kind: "instant",
+    blob: digestOf(`${number}`),
+    blobBytes: 1,
+    rank: 0,
+    pooling: "mean",
+    precision: "fp32",
+    metrics: {},
+    job: undefined,
+    createdAt: 0,
+  };
+}
+
+let store: Store;
+let directory: ModelDirectory;
+
+before(async () => {
+  store = createMemoryStore();
+  directory = new ModelDirectory(store.catalog);
+  await store.catalog.models.insert(model);
+});
+
+async function numberOf(name: string): Promise<number> {
+  const resolved = await directory.resolve(name);
+  assert.equal(resolved.kind, "version");
+  return resolved.kind === "version" ? resolved.version.number : 0;
+}
+
+async function rejects(name: string, code: string): Promise<void> {
+  await assert.rejects(
+    directory.resolve(name),
+    (error) => error instanceof StrataError && error.code === code && error.field === "model",
+  );
+}
+
+describe("the model directory", () => {
+  it("knows no model that is not there, nor one without a version", async () => {
+    for (const name of ["unknown", "mail@1", "@1", "", "mail@", "mail@0", "mail@-1"])
+      await rejects(name, "NOT_FOUND");
+    await rejects("mail", "CONFLICT");
+  });
+
+  it("finds the served version, and any by its number", async () => {
+    await store.catalog.versions.insert(versionOf(1), { isServed: true });
+    await store.catalog.versions.insert(versionOf(2), { isServed: false });
+    directory.forget("mail");
+    assert.equal(await numberOf("mail"), 1);
+    assert.equal(await numberOf("mail@2"), 2);
+    await rejects("mail@3", "NOT_FOUND");
+  });
+
+  it("sees a moved alias as soon as it is told, however far another look-up has come", async () => {
+    // A look-up takes a few turns of the event loop; the change falls between any two of them.
+    for (let turns = 0; turns < 12; turns++) {
+      const [from, to] = turns % 2 === 0 ? [1, 2] : [2, 1];
+      await store.catalog.models.update({ ...model, servedVersion: from });
+      directory.forget("mail");
+      const early = directory.resolve("mail");
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      await store.catalog.models.update({ ...model, servedVersion: to });
+      directory.forget("mail");
+      await early;
+      assert.equal(await numberOf("mail"), to, `changed after ${turns} turns`);
+    }
+  });
+
+  it("knows a deleted model no more", async () => {
+    assert.ok(await numberOf("mail@2"));
+    const early = directory.resolve("mail").catch(() => undefined);
+    await store.catalog.models.delete("mail");
+    directory.forget("mail");
+    await early;
+    for (const name of ["mail", "mail@1", "mail@2"]) await rejects(name, "NOT_FOUND");
+  });
+});
