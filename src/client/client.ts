@@ -52,8 +52,8 @@ export class Client {
     operation: Key,
     options: CallOptions<Api[Key]>,
   ): Promise<Answer<Api[Key]>> {
-    const response = await this.#send(operation, options);
-    return (await readJson(response)) as Answer<Api[Key]>; // The server is typed by it too.
+    const answer = await this.#send(operation, options, readJson);
+    return answer as Answer<Api[Key]>; // The server is typed by it too.
   }
 
   /** Every model, bases first, page by page. */
@@ -105,8 +105,7 @@ export class Client {
     const form = new FormData();
     form.append("purpose", purpose);
     form.append("file", content instanceof Blob ? content : new Blob([content]), filename);
-    const response = await this.#send("POST /v1/files", { form });
-    return (await readJson(response)) as FileObject; // As in `call`.
+    return (await this.#send("POST /v1/files", { form }, readJson)) as FileObject; // As in `call`.
   }
 
   async files(): Promise<readonly FileObject[]> {
@@ -117,9 +116,8 @@ export class Client {
     return this.call("GET /v1/files/{id}", { params: { id } });
   }
 
-  async fileContent(id: string): Promise<Uint8Array> {
-    const response = await this.#send("GET /v1/files/{id}/content", { params: { id } });
-    return new Uint8Array(await response.arrayBuffer());
+  fileContent(id: string): Promise<Uint8Array> {
+    return this.#send("GET /v1/files/{id}/content", { params: { id } }, readBytes);
   }
 
   async deleteFile(id: string): Promise<void> {
@@ -178,18 +176,44 @@ export class Client {
     }
   }
 
-  async #send(operation: keyof Api, parts: Parts): Promise<Response> {
+  /** What `read` makes of the answer; a `StrataError` whatever goes wrong. */
+  async #send<T>(
+    operation: keyof Api,
+    parts: Parts,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
+    // A controller of its own: `fetch` goes on listening to the signal that it was given, which
+    // would add up on one that a caller shares over many calls.
+    const controller = new AbortController();
+    const { signal } = parts;
+    const abort = (): void => controller.abort(signal?.reason);
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const response = await this.#fetch(operation, parts, controller.signal);
+      return await read(response);
+    } catch (error) {
+      throw controller.signal.aborted ? cancelled(error) : error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async #fetch(operation: keyof Api, parts: Parts, signal: AbortSignal): Promise<Response> {
     const method = operation.slice(0, operation.indexOf(" "));
     const template = operation.slice(method.length + 1);
-    const response = await this.#fetch(this.#baseUrl + pathOf(template, parts), {
+    const response = await fetch(this.#baseUrl + pathOf(template, parts), {
       method,
+      signal,
       headers: {
         authorization: `Bearer ${this.#apiKey}`,
         ...(parts.body !== undefined && { "content-type": "application/json" }),
       },
       ...(parts.body !== undefined && { body: JSON.stringify(parts.body) }),
       ...(parts.form !== undefined && { body: parts.form }),
-      ...(parts.signal !== undefined && { signal: parts.signal }),
+    }).catch((error: unknown) => {
+      const action = `Cannot reach the server at ${this.#baseUrl}`;
+      throw new StrataError("UNAVAILABLE", `${action}: ${reasonOf(error)}`, { cause: error });
     });
     if (response.ok) return response;
     const retryAfter = response.headers.get("retry-after-ms");
@@ -198,16 +222,6 @@ export class Client {
       body: await response.json().catch(() => undefined),
       ...(retryAfter !== null && { retryAfterMs: Number(retryAfter) }),
     });
-  }
-
-  async #fetch(url: string, init: RequestInit): Promise<Response> {
-    try {
-      return await fetch(url, init);
-    } catch (error) {
-      if (init.signal?.aborted === true) throw cancelled(error);
-      const action = `Cannot reach the server at ${this.#baseUrl}`;
-      throw new StrataError("UNAVAILABLE", `${action}: ${reasonOf(error)}`, { cause: error });
-    }
   }
 }
 
@@ -233,10 +247,21 @@ async function readJson(response: Response): Promise<unknown> {
   try {
     return await response.json();
   } catch (error) {
-    throw new StrataError("UNAVAILABLE", `Cannot read the answer: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    throw unreadable(error);
   }
+}
+
+async function readBytes(response: Response): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+function unreadable(cause: unknown): StrataError {
+  const message = `Cannot read the answer: ${reasonOf(cause)}`;
+  return new StrataError("UNAVAILABLE", message, { cause });
 }
 
 function pause(options: WaitOptions): Promise<void> {
