@@ -5,7 +5,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { silentTelemetry, type Telemetry } from "../foundation/telemetry.ts";
 import { servingGraph } from "../models/serving-graph.ts";
-import { inputsAmong, smallConfig, smallWeights } from "../models/small-encoder.ts";
+import { inputsAmong, smallConfig, smallWeights } from "../checkpoints/exam-encoder.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Program } from "../runtime/runtime.ts";
 import { Engine, type SequenceRequest } from "./engine.ts";

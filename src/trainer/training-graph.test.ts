@@ -1,3 +1,4 @@
+/** The graphs of training, run: they know no runtime, so that their exam is here. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Precision } from "../entities/base-model.ts";
@@ -7,8 +8,13 @@ import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { ReferenceRuntime } from "../runtime/reference/reference.ts";
 import type { Runtime, Value } from "../runtime/runtime.ts";
 import { evaluate } from "../tensor/dimension.ts";
-import { inputsAmong, randomFloats, smallConfig, smallWeights } from "./small-encoder.ts";
-import { type StepGraph, stepGraph, type TrainingMethod } from "./training-graph.ts";
+import {
+  inputsAmong,
+  randomFloats,
+  smallConfig,
+  smallWeights,
+} from "../checkpoints/exam-encoder.ts";
+import { type StepGraph, stepGraph, type TrainingMethod } from "../models/training-graph.ts";
 
 const sizes = new Map([
   ["batch", 3],

@@ -4,8 +4,8 @@ import { present } from "../foundation/assert.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import type { Runtime, Value } from "../runtime/runtime.ts";
 import type { TypedValues } from "../tensor/tensor.ts";
-import { quantizeGraph } from "./quantize.ts";
-import { servingGraph } from "./serving-graph.ts";
+import { quantizeGraph } from "../models/quantize.ts";
+import { servingGraph } from "../models/serving-graph.ts";
 
 export const smallConfig: EncoderConfig = {
   family: "bert",

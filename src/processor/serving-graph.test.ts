@@ -1,3 +1,4 @@
+/** The graphs of serving, run: they know no runtime, so that their exam is here. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
@@ -5,11 +6,16 @@ import { ReferenceRuntime } from "../runtime/reference/reference.ts";
 import type { Results, Runtime, Value } from "../runtime/runtime.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
-import { adapterTensors, pooledAdapterTensors } from "./adapter.ts";
-import { upperPart } from "./encoder.ts";
-import { headTensors, pool, pooledHead } from "./head.ts";
-import { servingGraph, shallowGraph } from "./serving-graph.ts";
-import { inputsAmong, randomFloats, smallConfig, smallWeights } from "./small-encoder.ts";
+import { adapterTensors, pooledAdapterTensors } from "../models/adapter.ts";
+import { upperPart } from "../models/encoder.ts";
+import { headTensors, pool, pooledHead } from "../models/head.ts";
+import { servingGraph, shallowGraph } from "../models/serving-graph.ts";
+import {
+  inputsAmong,
+  randomFloats,
+  smallConfig,
+  smallWeights,
+} from "../checkpoints/exam-encoder.ts";
 
 const [batch, sequence, labelCount] = [3, 6, 4];
 const { hiddenSize: hidden } = smallConfig;
