@@ -1,12 +1,12 @@
-/** The commands that run in this process, for the command line. */
+/**
+ * The commands that run in this process, for the command line. Each imports what it runs on when it
+ * is called: a command that only talks to a server shall not wait for an engine to load.
+ */
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runBench } from "../../bench/bench.ts";
-import { listPulledBases, type PulledBase, removePulledBase } from "../checkpoints/base-cache.ts";
+import type { PulledBase } from "../checkpoints/base-cache.ts";
 import { knownBases } from "../checkpoints/known-bases.ts";
-import { openFetch } from "../checkpoints/open-fetch.ts";
-import { pullBase } from "../checkpoints/pull.ts";
 import type {
   BaseRow,
   LocalCommands,
@@ -14,20 +14,19 @@ import type {
   PullProgress,
   ServeOptions,
 } from "../cli/local-commands.ts";
+import type { Output } from "../cli/output.ts";
 import type { Surroundings } from "../cli/surroundings.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { ortVersion } from "../runtime/ort/ort-version.ts";
-import { openFileStore } from "../storage/files/file-store.ts";
 import { openSqlite } from "../storage/files/sqlite.ts";
-import { runDemo } from "./demo/demo.ts";
 import { runDoctor } from "./doctor.ts";
-import { openServer, type Server } from "./server.ts";
-import { createTelemetry, type LogLevel } from "./telemetry.ts";
+import type { Server } from "./server.ts";
+import type { LogLevel } from "./telemetry.ts";
 
 const defaultBase = "all-MiniLM-L6-v2";
 
 export function localCommands(surroundings: Surroundings): LocalCommands {
-  const { clock, signal, environment } = surroundings;
+  const { signal, environment } = surroundings;
   const cacheFolder = cacheFolderOf(surroundings);
   return {
     async serve(options, onReady) {
@@ -40,49 +39,55 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       return rowOf(await pull(options, surroundings, onProgress), true);
     },
     async listBases() {
-      const pulled = await listPulledBases(cacheFolder);
+      const pulled = await pulledBases(cacheFolder);
       const rows = await Promise.all(pulled.map((base) => rowOf(base, true)));
       const missing = knownBases.filter(({ name }) => !pulled.some(({ id }) => id === name));
       return [...rows, ...missing.map(({ name, sources }) => absentRow(name, sources))];
     },
     async removeBase(name, { home }) {
+      const { removePulledBase } = await import("../checkpoints/base-cache.ts");
       await checkUnused(name, home);
       await removePulledBase(cacheFolder, name);
     },
-    async demo({ isOnce }, output) {
-      const home = await mkdtemp(join(tmpdir(), "strata-demo-"));
-      const apiKey = surroundings.ids.next("demo-");
-      try {
-        await runDemo({
-          output,
-          clock,
-          signal,
-          isOnce,
-          pullBase: async (onProgress) =>
-            (await pull({ name: defaultBase, source: undefined }, surroundings, onProgress)).id,
-          startServer: async () => {
-            const options = { home, host: "127.0.0.1", port: 0, apiKey, signal } as const;
-            const server = await start(
-              { ...options, precision: "int8", workerCount: undefined },
-              surroundings,
-            );
-            return { url: server.url, apiKey, close: () => server.close() };
-          },
-        });
-      } finally {
-        await rm(home, { recursive: true, force: true });
-      }
+    demo: ({ isOnce }, output) => demo(output, isOnce, surroundings),
+    async bench(claim, { isQuick }) {
+      const { runBench } = await import("../../bench/bench.ts");
+      return runBench(claim, { isQuick, cacheFolder });
     },
-    bench: (claim, { isQuick }) => runBench(claim, { isQuick, cacheFolder }),
     doctor: ({ home }) =>
       runDoctor({
         home,
         serverUrl: environment["STRATA_URL"] ?? "http://127.0.0.1:7860",
         probeRuntime: ortVersion,
         probeCatalog: async () => probeCatalog(),
-        listBases: async () => (await listPulledBases(cacheFolder)).map(({ id }) => id),
+        listBases: async () => (await pulledBases(cacheFolder)).map(({ id }) => id),
       }),
   };
+}
+
+async function demo(output: Output, isOnce: boolean, surroundings: Surroundings): Promise<void> {
+  const { runDemo } = await import("./demo/demo.ts");
+  const { clock, ids, signal } = surroundings;
+  const home = await mkdtemp(join(tmpdir(), "strata-demo-"));
+  const apiKey = ids.next("demo-");
+  const place = { home, host: "127.0.0.1", port: 0, apiKey, signal } as const;
+  const options = { ...place, precision: "int8", workerCount: undefined } as const;
+  const wanted = { name: defaultBase, source: undefined };
+  try {
+    await runDemo({
+      output,
+      clock,
+      signal,
+      isOnce,
+      pullBase: async (onProgress) => (await pull(wanted, surroundings, onProgress)).id,
+      startServer: async () => {
+        const server = await start(options, surroundings);
+        return { url: server.url, apiKey, close: () => server.close() };
+      },
+    });
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
 }
 
 /** The user's cache: base models are shared by all homes. */
@@ -91,7 +96,14 @@ function cacheFolderOf({ environment, userFolder }: Surroundings): string {
   return environment["STRATA_CACHE"] ?? join(caches, "strata");
 }
 
-function start(options: ServeOptions, surroundings: Surroundings): Promise<Server> {
+async function pulledBases(cacheFolder: string): Promise<readonly PulledBase[]> {
+  const { listPulledBases } = await import("../checkpoints/base-cache.ts");
+  return listPulledBases(cacheFolder);
+}
+
+async function start(options: ServeOptions, surroundings: Surroundings): Promise<Server> {
+  const { openServer } = await import("./server.ts");
+  const { createTelemetry } = await import("./telemetry.ts");
   const { environment, clock, ids, version } = surroundings;
   const level = (environment["STRATA_LOG"] ?? "warn") as LogLevel; // checked by pino
   const telemetry = createTelemetry(level);
@@ -104,6 +116,9 @@ async function pull(
   surroundings: Surroundings,
   onProgress: (progress: PullProgress) => void,
 ): Promise<PulledBase> {
+  const { pullBase } = await import("../checkpoints/pull.ts");
+  const { openFetch } = await import("../checkpoints/open-fetch.ts");
+  const { createTelemetry } = await import("./telemetry.ts");
   const { environment, clock, signal } = surroundings;
   return pullBase(source ?? name, {
     cacheFolder: cacheFolderOf(surroundings),
@@ -132,6 +147,7 @@ function absentRow(id: string, sources: readonly string[]): BaseRow {
 
 /** CONFLICT while a vPLM of this home stands on the base, or a server has the home open. */
 async function checkUnused(name: string, home: string): Promise<void> {
+  const { openFileStore } = await import("../storage/files/file-store.ts");
   const store = await openFileStore(join(home, "store"));
   try {
     for (let after: string | undefined; ;) {
