@@ -21,6 +21,7 @@ import type { Processor } from "../processor/processor.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { openFileStore } from "../storage/files/file-store.ts";
 import type { Store } from "../storage/storage.ts";
+import { sweepBlobs } from "../storage/sweep.ts";
 import { JobTrainer } from "../trainer/job-trainer.ts";
 import { TrainingBase } from "../trainer/training-base.ts";
 import type { Trainer } from "../trainer/trainer.ts";
@@ -65,6 +66,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 
 async function openOn(store: Store, options: ServerOptions): Promise<Server> {
   const { clock, ids, telemetry } = options;
+  const sweptCount = await sweepBlobs(store);
+  if (sweptCount > 0) telemetry.log.info("Removed blobs that nothing names", { sweptCount });
   const engines = await openEngines(store, options);
   const directory = new ModelDirectory(store.catalog);
   const creator = createCreator({ store, clock, onChange: (model) => directory.forget(model) });
@@ -80,7 +83,10 @@ async function openOn(store: Store, options: ServerOptions): Promise<Server> {
     processor,
     apiKey: options.apiKey,
     version: options.version,
-    metricsText: () => telemetry.metricsText(),
+    metricsText: async () => {
+      telemetry.metrics.set("strata_models", await store.catalog.models.count());
+      return telemetry.metricsText();
+    },
     pages: new Map([["/", page]]),
   });
   const listener = await listen(http, { clock, port: options.port, host: options.host });

@@ -8,6 +8,7 @@ import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { type Digest, digestOf } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Blobs, Store, Table } from "./storage.ts";
+import { sweepBlobs } from "./sweep.ts";
 
 /** A vPLM with every field set. */
 export function exampleModel(id: string): VirtualModel {
@@ -169,6 +170,23 @@ function examineVersions(examine: Examine): void {
     await catalog.files.insert({ ...exampleFile("f"), blob });
     assert.equal(await catalog.versions.countBlobUses(blob), 3);
     assert.equal(await catalog.versions.countBlobUses(digestOf("other")), 0);
+  });
+  examine("a sweep removes the blobs that nothing names, and no other", async (store) => {
+    const { blobs, catalog } = store;
+    const [ofVersion, ofFile, ofNothing] = await Promise.all(
+      ["version", "file", "nothing"].map((text) => blobs.put(Buffer.from(text))),
+    );
+    assert.ok(ofVersion !== undefined && ofFile !== undefined && ofNothing !== undefined);
+    await catalog.models.insert(exampleModel("a"));
+    const version = { ...exampleVersion("a", 1), blob: ofVersion };
+    await catalog.versions.insert(version, { isServed: false });
+    await catalog.files.insert({ ...exampleFile("f"), blob: ofFile });
+    assert.equal(await sweepBlobs(store), 1);
+    assert.deepEqual(
+      await Promise.all([ofVersion, ofFile, ofNothing].map((blob) => blobs.has(blob))),
+      [true, true, false],
+    );
+    assert.equal(await sweepBlobs(store), 0);
   });
 }
 

@@ -82,6 +82,8 @@ export interface VersionTable {
   list(model: string): Promise<readonly Version[]>;
   /** How many versions, of any model, and files name this blob; at 0 it may be removed. */
   countBlobUses(blob: Digest): Promise<number>;
+  /** All blobs that a version or a file names. */
+  namedBlobs(): Promise<ReadonlySet<Digest>>;
 }
 
 export interface EventTable {

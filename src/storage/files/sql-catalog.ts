@@ -165,6 +165,13 @@ class SqlVersions implements VersionTable {
     }
     return total;
   }
+
+  async namedBlobs(): Promise<ReadonlySet<Digest>> {
+    const files = this.#database.selectFrom("files").select("blob");
+    const select = this.#database.selectFrom("versions").select("blob").union(files);
+    const rows = await guard("list named blobs", () => select.execute());
+    return new Set(rows.map(({ blob }) => blob as Digest)); // The column holds nothing else.
+  }
 }
 
 class SqlEvents implements EventTable {

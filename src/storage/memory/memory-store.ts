@@ -194,8 +194,16 @@ class MemoryVersions implements VersionTable {
   }
 
   async countBlobUses(blob: Digest): Promise<number> {
-    const named = [...[...this.#versions.values()].flat(), ...this.#files.rows()];
-    return named.filter((row) => row.blob === blob).length;
+    return this.#named().filter((named) => named === blob).length;
+  }
+
+  async namedBlobs(): Promise<ReadonlySet<Digest>> {
+    return new Set(this.#named());
+  }
+
+  #named(): Digest[] {
+    const rows = [...[...this.#versions.values()].flat(), ...this.#files.rows()];
+    return rows.map(({ blob }) => blob);
   }
 }
 
