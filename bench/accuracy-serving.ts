@@ -59,7 +59,8 @@ async function weightsOf(
     if (!/^(layer|embeddings)\./.test(name)) continue;
     weights.set(name, values);
     if (!name.endsWith(".weight")) continue;
-    const stored = { shape: shape.toReversed(), values: transposed(values as Float32Array, shape) }; // learned values are float32
+    const learned = values as Float32Array; // as all that is learned
+    const stored = { shape: shape.toReversed(), values: transposed(learned, shape) };
     for (const [form, array] of await linearForms(quantizer, stored))
       weights.set(name.replace(/weight$/, form), array);
   }
@@ -67,7 +68,8 @@ async function weightsOf(
   return weights;
 }
 
-function transposed(values: Float32Array, [rows = 0, columns = 0]: readonly number[]): Float32Array {
+function transposed(values: Float32Array, shape: readonly number[]): Float32Array {
+  const [rows = 0, columns = 0] = shape;
   const result = new Float32Array(values.length);
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++)

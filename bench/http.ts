@@ -44,7 +44,7 @@ async function compare(server: Server, isQuick: boolean): Promise<BenchResult> {
   const texts = Array.from({ length: 256 }, (_, seed) => textOf(new SeededRandom(seed)));
   const roundMs = isQuick ? 2_000 : 4_000;
   const roundCount = isQuick ? 8 : 16;
-  const rates = { engine: [] as number[], http: [] as number[] };
+  const rates: Readonly<Record<"engine" | "http", number[]>> = { engine: [], http: [] };
   const latencies: number[] = [];
   for (let index = -1; index < roundCount; index++) {
     const engine = await callEngine(server, { models, texts, durationMs: roundMs });
@@ -55,7 +55,7 @@ async function compare(server: Server, isQuick: boolean): Promise<BenchResult> {
     rates.http.push((1000 * http.latenciesMs.length) / http.elapsedMs);
     latencies.push(...http.latenciesMs);
   }
-  const { tokenCount: tokens } = await server.processor.classify(models[0] ?? "", texts.slice(0, 1));
+  const one = await server.processor.classify(models[0] ?? "", texts.slice(0, 1));
   const sorted = latencies.toSorted((a, b) => a - b);
   const quantile = (share: number): number => round(sorted[Math.floor(share * sorted.length)] ?? 0);
   return {
@@ -64,7 +64,7 @@ async function compare(server: Server, isQuick: boolean): Promise<BenchResult> {
     p50Ms: quantile(0.5),
     targets: { httpVsEngine: 0.8 },
     sequencesPerSecond: { engine: spreadOf(rates.engine), http: spreadOf(rates.http) },
-    sizes: { clientCount, modelCount, tokensPerText: tokens, precision: "int8", roundMs },
+    sizes: { clientCount, modelCount, tokensPerText: one.tokenCount, precision: "int8", roundMs },
     note: "the clients run on the same cores, in a thread of their own",
     machine: machine(),
   };
@@ -115,7 +115,8 @@ function callHttp(load: HttpLoad): Promise<HttpLoadResult> {
 
 /** Words of one token each; with the two special tokens they make `tokenCount`. */
 function textOf(random: SeededRandom): string {
-  return Array.from({ length: tokenCount - 2 }, () => words[random.integer(words.length)]).join(" ");
+  const word = (): string => words[random.integer(words.length)] ?? "";
+  return Array.from({ length: tokenCount - 2 }, word).join(" ");
 }
 
 const words = (

@@ -25,11 +25,7 @@ export function taskFolder(): string | undefined {
   return existsSync(folder) ? folder : undefined;
 }
 
-export async function loadTask(
-  folder: string,
-  name: string,
-  tokenizer: Tokenizer,
-): Promise<Task> {
+export async function loadTask(folder: string, name: string, tokenizer: Tokenizer): Promise<Task> {
   const all = readExamples(join(folder, name), "train") ?? [];
   const own = readExamples(join(folder, name), "dev");
   const { train, dev } = own === undefined ? split(all) : { train: all, dev: own };

@@ -1,4 +1,4 @@
-/** Ridge regression's products over the examples, as graphs; the small system is solved elsewhere. */
+/** Ridge regression's products over the examples, as graphs; the system is solved elsewhere. */
 import { mul } from "../tensor/operators/elementwise.ts";
 import { matmul } from "../tensor/operators/matmul.ts";
 import { reshape } from "../tensor/operators/shape.ts";

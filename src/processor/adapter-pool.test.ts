@@ -59,7 +59,7 @@ describe("the adapter pool", () => {
     for (const resident of residents) assert.ok(isIntact(pool, resident, 40));
   });
 
-  it("gives the same values to whoever finds it evicted as to whoever finds it resident", async () => {
+  it("gives who finds it evicted the same values as who finds it resident", async () => {
     const { pool, loads } = poolOf(50);
     for (const size of [40, 30, 40, 30, 40]) {
       assert.ok(isIntact(pool, await pool.acquire(blobOf(size)), size));

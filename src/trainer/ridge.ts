@@ -1,8 +1,8 @@
 /**
  * A classification head in closed form: ridge regression from pooled features to one-hot labels,
- * (Xᵀ D X + λ I) W = Xᵀ D Y with D weighting every class, or every example, alike. Products over the examples run as
- * graphs; what is left here is the solve of one `[hidden + 1, hidden + 1]` system, which needs
- * double precision.
+ * (Xᵀ D X + λ I) W = Xᵀ D Y with D weighting every class, or every example, alike. Products over
+ * the examples run as graphs; what is left here is the solve of one `[hidden + 1, hidden + 1]`
+ * system, which needs double precision.
  */
 import { present } from "../foundation/assert.ts";
 import type { Program, Value } from "../runtime/runtime.ts";
