@@ -39,7 +39,7 @@ export async function loadOrCreateApiKey(home: string, ids: Ids): Promise<string
   }
 }
 
-/** UNAUTHENTICATED when a key holds what an HTTP header cannot carry. */
+/** INVALID_ARGUMENT when a key holds what an HTTP header cannot carry. */
 export function checkApiKey(key: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   throw new StrataError(

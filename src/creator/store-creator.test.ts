@@ -186,8 +186,8 @@ function examineDerive(examine: Examine): void {
     await creator.publish("a", weightsOf(1));
     const cases = [
       [{ source: "nobody" }, "NOT_FOUND", undefined],
-      [{ ids: ["d", "a"] }, "ALREADY_EXISTS", undefined],
-      [{ ids: ["base"] }, "ALREADY_EXISTS", undefined],
+      [{ ids: ["d", "a"] }, "ALREADY_EXISTS", "ids[1]"],
+      [{ ids: ["base"] }, "ALREADY_EXISTS", "ids[0]"],
       [{ ids: [] }, "INVALID_ARGUMENT", "ids"],
       [{ ids: ["d", "d"] }, "INVALID_ARGUMENT", "ids[1]"],
       [{ ids: ["d", "no way"] }, "INVALID_ARGUMENT", "ids[1]"],
@@ -272,7 +272,7 @@ test("a specification is refused by field and limit", async () => {
   }
   for (const id of ["a", "base"]) {
     const creating = creator.create({ id, base: "base", labels: ["x", "y"] });
-    await assert.rejects(creating, { code: "ALREADY_EXISTS" });
+    await assert.rejects(creating, { code: "ALREADY_EXISTS", field: "id" });
   }
   for (const id of ["ft:base:strata:spam:abc123", "ft:base:strata::abc123"])
     assert.equal((await creator.create({ id, base: "base", labels: ["x", "y"] })).id, id);

@@ -53,7 +53,7 @@ class StoreCreator implements Creator {
     checkSpecification(specification);
     const { id, base, labels } = specification;
     const { bases, models } = this.#store.catalog;
-    await this.#checkFree(id);
+    await this.#checkFree(id, "id");
     if ((await bases.get(base)) === undefined)
       throw new StrataError(
         "INVALID_ARGUMENT",
@@ -96,7 +96,7 @@ class StoreCreator implements Creator {
   async derive(options: DeriveOptions): Promise<readonly VirtualModel[]> {
     checkDerivation(options);
     const { model, version } = await this.#served(options.source);
-    for (const id of options.ids) await this.#checkFree(id);
+    for (const [index, id] of options.ids.entries()) await this.#checkFree(id, `ids[${index}]`);
     const tensors = await this.#weights(version);
     const held: Digest[] = [];
     try {
@@ -195,7 +195,7 @@ class StoreCreator implements Creator {
     return model;
   }
 
-  async #checkFree(id: string): Promise<void> {
+  async #checkFree(id: string, field: string): Promise<void> {
     const { bases, models } = this.#store.catalog;
     for (const [kind, table] of [
       ["model", models],
@@ -203,7 +203,8 @@ class StoreCreator implements Creator {
     ] as const) {
       if ((await table.get(id)) === undefined) continue;
       const state = `there is a ${kind} of this name`;
-      throw new StrataError("ALREADY_EXISTS", `Cannot create model "${id}": ${state}`);
+      const message = `Cannot create model "${id}": ${state}`;
+      throw new StrataError("ALREADY_EXISTS", message, { field });
     }
   }
 }

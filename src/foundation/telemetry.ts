@@ -63,7 +63,11 @@ export const metricTable = {
     labels: ["source"],
   },
   strata_adapter_cache_bytes: { kind: "gauge", help: "Bytes of resident adapters", labels: [] },
-  strata_jobs: { kind: "gauge", help: "Training jobs by status", labels: ["status"] },
+  strata_jobs_total: {
+    kind: "counter",
+    help: "Training jobs that have ended, by how",
+    labels: ["status"],
+  },
   strata_models: { kind: "gauge", help: "vPLMs in the catalog", labels: [] },
 } as const satisfies Record<string, MetricRow>;
 

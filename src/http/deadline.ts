@@ -1,10 +1,16 @@
-/** The longest that a request may take, and its end when the client has gone. */
+/**
+ * The longest that a request may take, and its end when the client has gone. What waits too long
+ * waits behind others: that is overload, and clients know 429 and when to come back from it.
+ */
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 
+/** The queue that has not moved in a minute has to shrink first. */
+const retryAfterMs = 5_000;
+
 /**
- * What `work` gives. Its signal is aborted, and the promise rejected at once, with DEADLINE after
+ * What `work` gives. Its signal is aborted, and the promise rejected at once, with OVERLOADED after
  * `requestWaitMsMax` and with CANCELLED when `client` is aborted.
  */
 export function withinDeadline<T>(
@@ -36,8 +42,6 @@ function gone(): StrataError {
 }
 
 function late(): StrataError {
-  return new StrataError(
-    "DEADLINE",
-    `Cannot answer in time: the limit is ${limits.requestWaitMsMax} ms`,
-  );
+  const state = `the limit is ${limits.requestWaitMsMax} ms`;
+  return new StrataError("OVERLOADED", `Cannot answer in time: ${state}`, { retryAfterMs });
 }

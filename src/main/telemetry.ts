@@ -28,7 +28,9 @@ export function createTelemetry(level: LogLevel): ServerTelemetry {
   // Buffered: a line costs the request that writes it as little as can be.
   const destination = pino.destination({ fd: 2, sync: false, minLength: 4096 });
   setInterval(() => destination.flush(), flushMs).unref();
-  const logger = pino({ level, base: null }, destination);
+  // An error in a field would else be written as "{}".
+  const serializers = { error: pino.stdSerializers.err };
+  const logger = pino({ level, base: null, serializers }, destination);
   const registry = new Registry();
   return {
     log: logOf(logger),

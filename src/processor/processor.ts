@@ -6,7 +6,7 @@ export interface Processor {
   /**
    * Classifies each text. `model` is a vPLM's id, or `<id>@<version>`: NOT_FOUND when there is no
    * such model or version, INVALID_ARGUMENT past a limit, CONTEXT_LENGTH for a text that may not
-   * be cut, OVERLOADED when the queue is full, DEADLINE and CANCELLED by `options`.
+   * be cut, OVERLOADED when the queue is full, the reason of `options.signal` when that is aborted.
    */
   classify(
     model: string,

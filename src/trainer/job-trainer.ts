@@ -246,12 +246,13 @@ export class JobTrainer implements Trainer {
     status: "succeeded" | "failed" | "cancelled",
     change: Partial<Job>,
   ): Promise<Job> {
-    const { store, clock } = this.#options;
+    const { store, clock, telemetry } = this.#options;
     const ended = advance(job, status, { ...change, finishedAt: clock.now() });
     // The events are durable before the status that says that there are no more.
     this.#log.say(job.id, `The job has ${status === "cancelled" ? "been cancelled" : status}`);
     await this.#log.flush();
     await store.catalog.jobs.update(ended);
+    telemetry.metrics.count("strata_jobs_total", { status });
     this.#log.changed(job.id);
     return ended;
   }
