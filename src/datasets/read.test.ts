@@ -40,7 +40,7 @@ describe("JSON lines", () => {
       ['"text"', /not a JSON object/],
       ['{"label":"x"}', /text is missing/],
       ['{"x":1}', /text is missing/],
-      ['{"text":5,"label":"x"}', /text is a number/],
+      ['{"text":5,"label":"x"}', /text is an integer/],
       ['{"text":" \\t","label":"x"}', /text is empty/],
       ['{"text":"a"}', /label is missing/],
       ['{"text":"a","label":null}', /label is null/],

@@ -97,6 +97,7 @@ function toExample(raw: RawExample): Example | string {
 function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
+  if (Number.isSafeInteger(value)) return "an integer";
   if (typeof value === "number") return "a number that is no integer";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

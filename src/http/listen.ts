@@ -32,7 +32,10 @@ const sweepMs = 50;
 export async function listen(http: Http, options: ListenOptions): Promise<Listener> {
   const { clock, port, host = "127.0.0.1" } = options;
   const answer = getRequestListener((request) => http.fetch(request), { errorHandler: malformed });
-  const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
+  // Long enough for the largest upload over a slow line; Node's own five minutes are not.
+  const receive = { requestTimeout: limits.requestReceiveMsMax };
+  const server = createServer(receive, (incoming, outgoing) => void answer(incoming, outgoing));
+  server.maxConnections = limits.connectionCountMax;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
       reject(wrapError(error, "UNAVAILABLE", `Cannot listen on ${host}:${port}`)),
