@@ -140,6 +140,27 @@ export function examineWithOpenAi(server: () => ExaminedServer): void {
     await waitFor(client(), first.id);
   });
 
+  test("jobs: list by metadata", async () => {
+    const file = await upload();
+    const body = { model: server().base, training_file: file.id };
+    const idOf = async (metadata: Record<string, string>): Promise<string> => {
+      const { id } = await client().fineTuning.jobs.create({ ...body, metadata });
+      await client().fineTuning.jobs.cancel(id);
+      return id;
+    };
+    const both = await idOf({ team: "post", "cost centre": "a&b" });
+    const other = await idOf({ team: "rail" });
+    const listed = async (metadata: Record<string, string>): Promise<string[]> => {
+      const ids = [];
+      for await (const { id } of client().fineTuning.jobs.list({ metadata, limit: 1 }))
+        ids.push(id);
+      return ids;
+    };
+    assert.deepEqual(await listed({ team: "rail" }), [other]);
+    assert.deepEqual(await listed({ team: "post", "cost centre": "a&b" }), [both]);
+    assert.deepEqual(await listed({ team: "rail", "cost centre": "a&b" }), []);
+  });
+
   test("embeddings: base64, which the client asks for, holds what float says", async () => {
     const { base: model, dimensions } = server();
     const input = ["one text", "and another"];

@@ -225,9 +225,11 @@ export class Client {
   }
 }
 
+type QueryValue = string | number | undefined;
+
 interface Parts {
   readonly params?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly query?: Readonly<Record<string, QueryValue | Readonly<Record<string, QueryValue>>>>;
   readonly body?: unknown;
   readonly form?: FormData;
   readonly signal?: AbortSignal;
@@ -239,7 +241,9 @@ function pathOf(template: string, parts: Parts): string {
   );
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parts.query ?? {}))
-    if (value !== undefined) query.set(name, String(value));
+    if (typeof value === "object")
+      for (const [key, entry] of Object.entries(value)) query.set(`${name}[${key}]`, String(entry));
+    else if (value !== undefined) query.set(name, String(value));
   return query.size === 0 ? path : `${path}?${query.toString()}`;
 }
 

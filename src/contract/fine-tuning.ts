@@ -102,6 +102,12 @@ const checkpointSchema = z.object({
 
 const byId = z.object({ id: idSchema });
 const page = pageQuery(20, limits.listPageCountMax);
+const jobPage = page.extend({
+  metadata: metadataSchema.optional().openapi({
+    param: { style: "deepObject", explode: true },
+    description: "Only jobs that carry these entries, as `metadata[key]=value`",
+  }),
+});
 
 export const fineTuningRoutes = {
   createJob: createRoute({
@@ -115,7 +121,7 @@ export const fineTuningRoutes = {
     method: "get",
     path: "/v1/fine_tuning/jobs",
     summary: "List jobs, newest first",
-    request: { query: page },
+    request: { query: jobPage },
     responses: answers(listOf(jobSchema), "Jobs"),
   }),
   retrieveJob: createRoute({

@@ -10,7 +10,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
 import { type HandlersOf, Reply } from "./operation.ts";
-import { pageOf, unixSeconds } from "./paging.ts";
+import { filteredRows, pageOf, unixSeconds } from "./paging.ts";
 import { receiveUpload, type Upload } from "./upload.ts";
 import type { Services } from "./services.ts";
 
@@ -35,8 +35,14 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
         throw error;
       }
     },
-    listFiles: async ({ query }) =>
-      pageOf(await fileRows(store, query, query.limit + 1), query.limit, fileObject),
+    listFiles: async ({ query }) => {
+      const { after, limit, order, purpose } = query;
+      const descending = order === "desc";
+      const options = { limit: limit + 1, descending, ...(after !== undefined && { after }) };
+      const isWanted = (file: TrainingFile): boolean =>
+        purpose === undefined || file.purpose === purpose;
+      return pageOf(await filteredRows(store.catalog.files, options, isWanted), limit, fileObject);
+    },
     retrieveFile: async ({ params }) => fileObject(await requireFile(store, params.id)),
     downloadFile: async ({ params, answerHeaders }) => {
       const file = await requireFile(store, params.id);
@@ -58,29 +64,6 @@ export async function requireFile(store: Store, id: string, field = "id"): Promi
   const file = await store.catalog.files.get(id);
   if (file !== undefined) return file;
   throw new StrataError("NOT_FOUND", `The file "${id}" does not exist`, { field });
-}
-
-async function fileRows(
-  store: Store,
-  query: {
-    readonly after?: string | undefined;
-    readonly order: string;
-    readonly purpose?: string | undefined;
-  },
-  wanted: number,
-): Promise<readonly TrainingFile[]> {
-  const rows: TrainingFile[] = [];
-  let after = query.after;
-  for (;;) {
-    const page = await store.catalog.files.list({
-      limit: wanted,
-      descending: query.order === "desc",
-      ...(after !== undefined && { after }),
-    });
-    rows.push(...page.filter(({ purpose }) => [undefined, purpose].includes(query.purpose)));
-    after = page.at(-1)?.id;
-    if (page.length < wanted || rows.length >= wanted) return rows.slice(0, wanted);
-  }
 }
 
 async function rowOf(services: Services, upload: Upload): Promise<TrainingFile> {

@@ -6,7 +6,7 @@ import { StrataError } from "../foundation/errors.ts";
 import type { PageOptions, Store } from "../storage/storage.ts";
 import type { JobSpecification } from "../trainer/trainer.ts";
 import type { HandlersOf } from "./operation.ts";
-import { pageOf, unixSeconds } from "./paging.ts";
+import { filteredRows, pageOf, unixSeconds } from "./paging.ts";
 import type { Services } from "./services.ts";
 
 /** The learning rate that a multiplier of 1 stands for: the trainer's own choice. */
@@ -16,8 +16,13 @@ export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTu
   const { store, trainer } = services;
   return {
     createJob: async ({ body }) => jobObject(await trainer.submit(specificationOf(body))),
-    listJobs: async ({ query }) =>
-      pageOf(await store.catalog.jobs.list(newestFirst(query)), query.limit, jobObject),
+    listJobs: async ({ query }) => {
+      const wanted = Object.entries(query.metadata ?? {});
+      const isWanted = ({ metadata }: Job): boolean =>
+        wanted.every(([key, value]) => metadata[key] === value);
+      const rows = await filteredRows(store.catalog.jobs, newestFirst(query), isWanted);
+      return pageOf(rows, query.limit, jobObject);
+    },
     retrieveJob: async ({ params }) => jobObject(await requireJob(store, params.id)),
     cancelJob: async ({ params }) => {
       const { id } = await requireJob(store, params.id);

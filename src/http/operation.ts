@@ -54,7 +54,7 @@ export function parserOf(route: Routes[keyof Routes]): (request: HonoRequest) =>
   return async (request) =>
     ({
       params: params && check(params, request.param(), "the path"),
-      query: query && check(query, request.query(), "the query"),
+      query: query && check(query, nested(request.query()), "the query"),
       body: body && check(body, await readJson(request.raw), "the body"),
     }) as AnyParts; // `Parsed` gives them the types that the schemas have just checked.
 }
@@ -72,6 +72,19 @@ function check(schema: z.ZodType, value: unknown, part: string): unknown {
       ...(field !== "" && { field }),
     },
   );
+}
+
+/** `metadata[team]=post` as `{ metadata: { team: "post" } }`. */
+function nested(query: Readonly<Record<string, string>>): Record<string, unknown> {
+  const fields = new Map<string, unknown>();
+  const groups = new Map<string, Map<string, string>>();
+  for (const [name, value] of Object.entries(query)) {
+    const [, outer, key = ""] = /^(\w+)\[(.*)\]$/s.exec(name) ?? [];
+    if (outer === undefined) fields.set(name, value);
+    else groups.set(outer, (groups.get(outer) ?? new Map<string, string>()).set(key, value));
+  }
+  for (const [name, entries] of groups) fields.set(name, Object.fromEntries(entries));
+  return Object.fromEntries(fields);
 }
 
 /** `["input", 3]` as `input[3]`. */
