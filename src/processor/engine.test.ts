@@ -107,7 +107,7 @@ describe("the engine", () => {
     assert.ok(ofSecond > 350, `${ofSecond} of the first 1,024 answers are the second's`);
   });
 
-  it("refuses more than the queue holds, says when to retry, takes again when drained", async () => {
+  it("refuses more than the queue holds, says when to retry; drained, it takes again", async () => {
     const { engine } = engineOf();
     const waiting = engine.submit(requestsOf("a", limits.queueSequenceCountMax));
     engine.admit(0);
