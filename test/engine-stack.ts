@@ -1,0 +1,148 @@
+/** Everything between a processor and the machine, over a memory store, for one base model. */
+import { openCheckpoint } from "../src/checkpoints/folder.ts";
+import { type BaseWeights, constantsOf, loadBaseWeights } from "../src/checkpoints/base-weights.ts";
+import type { Checkpoint } from "../src/checkpoints/checkpoints.ts";
+import { decodeSafetensors } from "../src/checkpoints/safetensors.ts";
+import type { Creator, WeightTensor } from "../src/creator/creator.ts";
+import { createCreator } from "../src/creator/store-creator.ts";
+import type { Precision } from "../src/entities/base-model.ts";
+import type { Version } from "../src/entities/virtual-model.ts";
+import { systemClock } from "../src/foundation/clock.ts";
+import { SeededRandom } from "../src/foundation/random.ts";
+import { silentTelemetry } from "../src/foundation/telemetry.ts";
+import { adapterTensors } from "../src/models/adapter.ts";
+import { headTensors } from "../src/models/head.ts";
+import { servingGraph } from "../src/models/serving-graph.ts";
+import { AdapterPool } from "../src/processor/adapter-pool.ts";
+import { BatchingProcessor } from "../src/processor/batching-processor.ts";
+import { ModelDirectory } from "../src/processor/model-directory.ts";
+import { openBase } from "../src/processor/open-base.ts";
+import type { Processor } from "../src/processor/processor.ts";
+import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
+import type { Program } from "../src/runtime/runtime.ts";
+import { createMemoryStore } from "../src/storage/memory/memory-store.ts";
+import type { Store } from "../src/storage/storage.ts";
+
+export interface Stack {
+  readonly store: Store;
+  readonly creator: Creator;
+  readonly processor: Processor;
+  readonly pool: AdapterPool;
+  readonly checkpoint: Checkpoint;
+  readonly weights: BaseWeights;
+  readonly runtime: OrtRuntime;
+  close(): Promise<void>;
+}
+
+export interface StackOptions {
+  readonly folder: string;
+  readonly precision: Precision;
+  readonly poolBytes?: number;
+}
+
+/** The base model is called `base`. */
+export async function openStack(options: StackOptions): Promise<Stack> {
+  const { folder, precision, poolBytes = 64 * 1024 * 1024 } = options;
+  const [store, clock] = [createMemoryStore(), systemClock];
+  const directory = new ModelDirectory(store.catalog);
+  const creator = createCreator({ store, clock, onChange: (model) => directory.forget(model) });
+  const pool = new AdapterPool({
+    bytes: poolBytes,
+    metrics: silentTelemetry.metrics,
+    load: async (blob) => {
+      const file = decodeSafetensors(await store.blobs.get(blob));
+      return new Map(file.names.map((name) => [name, file.tensor(name).values]));
+    },
+  });
+  const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+  const checkpoint = await openCheckpoint(folder);
+  const weights = await loadBaseWeights(checkpoint, runtime);
+  const base = await openBase({
+    id: "base",
+    checkpoint,
+    weights,
+    precision,
+    runtimes: [runtime],
+    memory: pool.memory,
+    clock,
+    telemetry: silentTelemetry,
+  });
+  const { config, pooling, tokensMax, digest } = checkpoint;
+  const facts = { config, pooling, tokensMax, digest, source: `dir:${folder}`, createdAt: 0 };
+  await store.catalog.bases.insert({ id: "base", ...facts });
+  const close = (): Promise<void> => runtime.close();
+  const bases = new Map([["base", base]]);
+  const processor = new BatchingProcessor({ directory, pool, clock, bases, close });
+  return { store, creator, processor, pool, checkpoint, weights, runtime, close };
+}
+
+/** The serving graph, to be run without queue and tokenizer. */
+export function loadServing(stack: Stack, precision: Precision): Promise<Program> {
+  const graph = servingGraph(stack.checkpoint.config, precision);
+  return stack.runtime.load(graph, { constants: constantsOf(graph, stack.weights) });
+}
+
+export interface RandomModel {
+  readonly id: string;
+  /** 0 for a head alone. */
+  readonly rank: number;
+  readonly labelCount: number;
+  /** Of the weights; 0.05 when absent. */
+  readonly deviation?: number;
+}
+
+/** Creates a model with a version of random weights; each id and call gives other ones. */
+export async function createRandomModel(stack: Stack, model: RandomModel): Promise<Version> {
+  const labels = Array.from({ length: model.labelCount }, (_, index) => `label ${index}`);
+  await stack.creator.create({ id: model.id, base: "base", labels });
+  return publishRandom(stack, model, true);
+}
+
+export function publishRandom(
+  stack: Stack,
+  model: RandomModel,
+  isServed: boolean,
+): Promise<Version> {
+  const { rank } = model;
+  return stack.creator.publish(model.id, {
+    kind: "trained",
+    tensors: randomTensors(stack.checkpoint, model),
+    rank,
+    pooling: rank % 3 === 1 ? "cls" : "mean",
+    precision: "fp32",
+    metrics: {},
+    isServed,
+  });
+}
+
+let stream = 0;
+
+/** Weights of an adapter and a head, without the adapter for rank 0. */
+export function randomTensors(
+  { config }: Checkpoint,
+  { rank, labelCount, deviation = 0.05 }: Omit<RandomModel, "id">,
+): Map<string, WeightTensor> {
+  const wanted = [
+    ...(rank > 0 ? adapterTensors(config, rank) : []),
+    ...headTensors(config, labelCount),
+  ];
+  const random = new SeededRandom(3, (stream += 1));
+  return new Map(
+    wanted.map(({ name, shape }) => {
+      const length = shape.reduce((product, size) => product * size, 1);
+      const values = Float32Array.from({ length }, () => deviation * random.normal());
+      return [name, { shape, values }];
+    }),
+  );
+}
+
+/** The largest |a - b|; NaN when there is one, Infinity when the lengths differ. */
+export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Infinity;
+  let most = 0;
+  for (let index = 0; index < a.length; index++) {
+    const difference = Math.abs((a[index] ?? NaN) - (b[index] ?? NaN));
+    if (!(difference <= most)) most = difference;
+  }
+  return most;
+}
