@@ -47,6 +47,7 @@ export const limits = {
   trainingBatchTokensMax: 2048,
   learningRateMultiplierMax: 1_000,
   queuedJobCountMax: 1_000,
+  instantFitCountMax: 16,
   // Storage
   blobWriteCountMax: 16,
   derivedBlobsInFlightMax: 8,

@@ -283,6 +283,23 @@ describe("waiting", () => {
   });
 });
 
+test("models are fitted at once up to a limit, the rest is told to come back later", async () => {
+  const services = await fixture();
+  const body = new FormData();
+  body.append("purpose", "fine-tune");
+  body.append("file", new Blob(["text,label\na,x\nb,y\nc,x\nd,y\n"]), "a.csv");
+  const { id: file } = await jsonOf(await send(services, "POST /v1/files", { body }));
+  const create = (_: unknown, index: number): Promise<Response> => {
+    const model = { id: `fit-${index}`, base: "tiny", training_file: file };
+    return send(services, "POST /v1/models", { json: model });
+  };
+  const answers = await Promise.all(Array.from({ length: limits.instantFitCountMax + 2 }, create));
+  const late = answers.filter(({ status }) => status === 429);
+  assert.equal(late.length, 2);
+  assert.ok(late.every(({ headers }) => headers.get("retry-after") === "5"));
+  assert.equal((await create(undefined, 99)).status, 200);
+});
+
 describe("sockets", () => {
   test("closing finishes what has begun, at once when nothing is left", async () => {
     const { http } = await fixture();

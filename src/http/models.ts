@@ -5,6 +5,7 @@ import { detectFormat, readDataset } from "../datasets/read.ts";
 import type { BaseModel } from "../entities/base-model.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
 import { requireFile } from "./files.ts";
 import type { HandlersOf } from "./operation.ts";
@@ -13,6 +14,7 @@ import type { Services } from "./services.ts";
 
 export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes> {
   const { creator, ids, store } = services;
+  const fits = { count: 0 };
   return {
     listModels: async ({ query }) =>
       pageOf(await modelRows(store, query.limit + 1, query.after), query.limit, (model) => model),
@@ -34,7 +36,7 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
       vplmObject(
         file === undefined
           ? await creator.create({ id, base, labels: labels ?? [] })
-          : await createFromFile(services, { id, base, file }),
+          : await withinFits(fits, () => createFromFile(services, { id, base, file })),
       ),
     deriveModels: async ({ params, body }) => {
       const source = await requireModel(store, params.id);
@@ -64,6 +66,23 @@ async function modelRows(store: Store, limit: number, after?: string): Promise<r
   const first = (await bases.list({ limit, ...cursor })).map(baseObject);
   if (first.length === limit) return first;
   return [...first, ...(await models.list({ limit: limit - first.length })).map(vplmObject)];
+}
+
+/** OVERLOADED while as many fits as may run at once do: each holds its data in memory. */
+async function withinFits<T>(fits: { count: number }, work: () => Promise<T>): Promise<T> {
+  const { instantFitCountMax } = limits;
+  if (fits.count >= instantFitCountMax)
+    throw new StrataError(
+      "OVERLOADED",
+      `Cannot create the model: ${fits.count} are being fitted, the limit is ${instantFitCountMax}`,
+      { retryAfterMs: 5_000 },
+    );
+  fits.count += 1;
+  try {
+    return await work();
+  } finally {
+    fits.count -= 1;
+  }
 }
 
 /** A model with its instant version, or none at all. */

@@ -3,6 +3,11 @@
  * texts.
  */
 import type { Encoded, Tokenizer } from "../checkpoints/checkpoints.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+
+/** Thousands of short texts are tokenised in less. */
+const retryAfterMs = 1_000;
 
 interface Job {
   readonly texts: readonly string[];
@@ -14,12 +19,31 @@ export class TokenizeQueue {
   readonly tokenizer: Tokenizer;
   #jobs: Job[] = [];
   #isDue = false;
+  /** Texts that wait or are being tokenised. */
+  #textCount = 0;
 
   constructor(tokenizer: Tokenizer) {
     this.tokenizer = tokenizer;
   }
 
-  encode(texts: readonly string[]): Promise<Encoded> {
+  /** OVERLOADED when more texts would wait than the engine's queue takes. */
+  async encode(texts: readonly string[]): Promise<Encoded> {
+    if (this.#textCount + texts.length > limits.queueSequenceCountMax)
+      throw new StrataError(
+        "OVERLOADED",
+        `Cannot tokenise ${texts.length} texts: ${this.#textCount} are waiting, the limit is ` +
+          `${limits.queueSequenceCountMax}`,
+        { retryAfterMs },
+      );
+    this.#textCount += texts.length;
+    try {
+      return await this.#enqueue(texts);
+    } finally {
+      this.#textCount -= texts.length;
+    }
+  }
+
+  #enqueue(texts: readonly string[]): Promise<Encoded> {
     return new Promise((resolve, reject) => {
       this.#jobs.push({ texts, resolve, reject });
       if (this.#isDue) return;
