@@ -21,7 +21,6 @@ import { ortVersion } from "../runtime/ort/ort-version.ts";
 import { openSqlite } from "../storage/files/sqlite.ts";
 import { runDoctor } from "./doctor.ts";
 import type { Server } from "./server.ts";
-import type { LogLevel } from "./telemetry.ts";
 
 const defaultBase = "all-MiniLM-L6-v2";
 
@@ -103,10 +102,9 @@ async function pulledBases(cacheFolder: string): Promise<readonly PulledBase[]> 
 
 async function start(options: ServeOptions, surroundings: Surroundings): Promise<Server> {
   const { openServer } = await import("./server.ts");
-  const { createTelemetry } = await import("./telemetry.ts");
+  const { createTelemetry, logLevelOf } = await import("./telemetry.ts");
   const { environment, clock, ids, version } = surroundings;
-  const level = (environment["STRATA_LOG"] ?? "warn") as LogLevel; // checked by pino
-  const telemetry = createTelemetry(level);
+  const telemetry = createTelemetry(logLevelOf(environment["STRATA_LOG"]));
   const cacheFolder = cacheFolderOf(surroundings);
   return openServer({ ...options, cacheFolder, clock, ids, version, telemetry });
 }

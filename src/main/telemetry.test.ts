@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createTelemetry } from "./telemetry.ts";
+import { createTelemetry, logLevelOf } from "./telemetry.ts";
 
 test("metrics are told in Prometheus' text format", async () => {
   const { metrics, metricsText } = createTelemetry("silent");
@@ -18,4 +18,10 @@ test("metrics are told in Prometheus' text format", async () => {
 test("a metric is recorded by its kind only", () => {
   const { metrics } = createTelemetry("silent");
   assert.throws(() => metrics.set("strata_batch_sequences", 1), /it is a histogram/);
+});
+
+test("a log level is one of a list", () => {
+  assert.equal(logLevelOf(undefined), "warn");
+  assert.equal(logLevelOf("debug"), "debug");
+  assert.throws(() => logLevelOf("loud"), { code: "INVALID_ARGUMENT", message: /got "loud"/ });
 });

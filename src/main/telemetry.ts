@@ -1,6 +1,7 @@
 /** Logs by pino, metrics by prom-client: the telemetry of a server. */
 import pino from "pino";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { StrataError } from "../foundation/errors.ts";
 import { metricTable } from "../foundation/telemetry.ts";
 import type { Labels, Log, MetricName, Metrics, Telemetry } from "../foundation/telemetry.ts";
 
@@ -11,7 +12,17 @@ export interface ServerTelemetry extends Telemetry {
   flush(): void;
 }
 
-export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
+
+type LogLevel = (typeof logLevels)[number];
+
+/** The level of STRATA_LOG, "warn" by default; INVALID_ARGUMENT when there is none of this name. */
+export function logLevelOf(text = "warn"): LogLevel {
+  const level = logLevels.find((known) => known === text);
+  if (level !== undefined) return level;
+  const state = `expected one of ${logLevels.join(", ")}, got "${text}"`;
+  throw new StrataError("INVALID_ARGUMENT", `Cannot read STRATA_LOG: ${state}`);
+}
 
 /** Bounds in seconds, from a quarter of a millisecond to half a minute. */
 const secondBounds = [
