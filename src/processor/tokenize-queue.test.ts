@@ -1,4 +1,4 @@
-/** Texts of several requests are tokenised together, each gets its own back, and not without end. */
+/** Texts of several requests are tokenised together, get their own back, and never without end. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
