@@ -89,6 +89,8 @@ export interface RandomModel {
   readonly labelCount: number;
   /** Of the weights; 0.05 when absent. */
   readonly deviation?: number;
+  /** The same seed gives the same weights; without one every call gives others. */
+  readonly seed?: number;
 }
 
 /** Creates a model with a version of random weights; each id and call gives other ones. */
@@ -120,13 +122,14 @@ let stream = 0;
 /** Weights of an adapter and a head, without the adapter for rank 0. */
 export function randomTensors(
   { config }: Checkpoint,
-  { rank, labelCount, deviation = 0.05 }: Omit<RandomModel, "id">,
+  { rank, labelCount, deviation = 0.05, seed }: Omit<RandomModel, "id">,
 ): Map<string, WeightTensor> {
   const wanted = [
     ...(rank > 0 ? adapterTensors(config, rank) : []),
     ...headTensors(config, labelCount),
   ];
-  const random = new SeededRandom(3, (stream += 1));
+  const random =
+    seed === undefined ? new SeededRandom(3, (stream += 1)) : new SeededRandom(4, seed);
   return new Map(
     wanted.map(({ name, shape }) => {
       const length = shape.reduce((product, size) => product * size, 1);

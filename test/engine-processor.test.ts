@@ -1,0 +1,239 @@
+/** The processor as a whole, over a small base: which version answers, sharing, limits, paging. */
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { after, before, describe, it } from "node:test";
+import { StrataError } from "../src/foundation/errors.ts";
+import { SeededRandom } from "../src/foundation/random.ts";
+import {
+  createRandomModel,
+  maxDifference,
+  openStack,
+  publishRandom,
+  type Stack,
+} from "./engine-stack.ts";
+import { smallWords, writeSmallCheckpoint } from "./small-checkpoint.ts";
+
+let folder = "";
+let stack: Stack;
+
+before(async () => {
+  folder = await writeSmallCheckpoint();
+  stack = await openStack({ folder, precision: "int8" });
+});
+
+after(async () => {
+  await stack.close();
+  await rm(folder, { recursive: true });
+});
+
+const random = new SeededRandom(9);
+
+function textOf(wordCount: number): string {
+  return Array.from({ length: wordCount }, () => smallWords[random.integer(40)]).join(" ");
+}
+
+function isError(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof StrataError && error.code === code;
+}
+
+async function versionOf(name: string): Promise<number> {
+  return (await stack.processor.classify(name, ["w1 w2"])).version;
+}
+
+describe("which version answers", () => {
+  it("is none for an unknown model, and never the base", async () => {
+    for (const name of ["nobody", "base@1", "nobody@1"]) {
+      await assert.rejects(stack.processor.classify(name, ["w1"]), isError("NOT_FOUND"));
+      await assert.rejects(stack.processor.embed(name, ["w1"]), isError("NOT_FOUND"));
+    }
+    await assert.rejects(stack.processor.classify("base", ["w1"]), isError("INVALID_ARGUMENT"));
+  });
+
+  it("is none before there is one", async () => {
+    await stack.creator.create({ id: "empty", base: "base", labels: ["a", "b"] });
+    await assert.rejects(stack.processor.classify("empty", ["w1"]), isError("CONFLICT"));
+  });
+
+  it("is the served one, or the one that is named, and follows the alias at once", async () => {
+    const model = { id: "moving", rank: 4, labelCount: 2 };
+    await createRandomModel(stack, model);
+    assert.equal(await versionOf("moving"), 1);
+    await publishRandom(stack, model, false);
+    assert.equal(await versionOf("moving"), 1);
+    assert.equal(await versionOf("moving@2"), 2);
+    await stack.creator.serve("moving", 2);
+    assert.equal(await versionOf("moving"), 2);
+    await publishRandom(stack, model, true);
+    assert.equal(await versionOf("moving"), 3);
+    await stack.creator.serve("moving", 1);
+    assert.equal(await versionOf("moving"), 1);
+    await assert.rejects(versionOf("moving@4"), isError("NOT_FOUND"));
+  });
+
+  it("answers with the version's own weights", async () => {
+    const text = ["w3 w4 w5"];
+    const of = async (name: string): Promise<Float32Array> => {
+      const [row] = (await stack.processor.classify(name, text)).probabilities;
+      assert.ok(row !== undefined);
+      return row;
+    };
+    const [first, second] = [await of("moving@1"), await of("moving@2")];
+    assert.ok(maxDifference(first, second) > 1e-4);
+    assert.deepEqual(await of("moving"), first);
+  });
+
+  it("is none as soon as the model is deleted, even for names with a number", async () => {
+    await createRandomModel(stack, { id: "gone", rank: 4, labelCount: 2 });
+    assert.equal(await versionOf("gone"), 1);
+    assert.equal(await versionOf("gone@1"), 1);
+    await stack.creator.delete("gone");
+    for (const name of ["gone", "gone@1"])
+      await assert.rejects(versionOf(name), isError("NOT_FOUND"));
+  });
+
+  it("never fails otherwise than with NOT_FOUND while a model is deleted", async () => {
+    for (let round = 0; round < 10; round++) {
+      const id = `passing-${round}`;
+      await createRandomModel(stack, { id, rank: 4, labelCount: 2 });
+      const asked = [1, 2, 3].map(async (turns) => {
+        for (let turn = 0; turn < turns * round; turn++) await Promise.resolve();
+        return stack.processor.classify(id, ["w1 w2"]);
+      });
+      const answers = Promise.allSettled(asked);
+      await stack.creator.delete(id);
+      for (const answer of await answers)
+        if (answer.status === "rejected")
+          assert.ok(isError("NOT_FOUND")(answer.reason), String(answer.reason));
+      await assert.rejects(versionOf(id), isError("NOT_FOUND"));
+    }
+  });
+});
+
+describe("an answer", () => {
+  it("is the same among 200 concurrent requests of 20 models as alone", async () => {
+    const models = Array.from({ length: 20 }, (_, index) => ({
+      id: `many-${index}`,
+      rank: index % 5 === 0 ? 0 : 1 + random.integer(64),
+      labelCount: 2 + random.integer(9),
+      deviation: 0.3,
+    }));
+    for (const model of models) await createRandomModel(stack, model);
+    const requests = Array.from({ length: 200 }, () => ({
+      model: models[random.integer(20)]?.id ?? "",
+      texts: Array.from({ length: 1 + random.integer(4) }, () => textOf(1 + random.integer(25))),
+    }));
+    const classify = ({ model, texts }: (typeof requests)[number]) =>
+      stack.processor.classify(model, texts);
+    const embeds = requests.slice(0, 50).map(({ texts }) => stack.processor.embed("base", texts));
+    const together = await Promise.all(requests.map(classify));
+    const embedded = await Promise.all(embeds);
+    for (const [index, request] of requests.entries()) {
+      const alone = await classify(request);
+      const shared = together[index];
+      assert.equal(shared?.model, request.model);
+      assert.equal(shared.probabilities.length, request.texts.length);
+      for (const [row, expected] of alone.probabilities.entries()) {
+        const difference = maxDifference(expected, shared.probabilities[row] ?? []);
+        assert.ok(difference <= 1e-5, `request ${index}, text ${row}: ${difference}`);
+      }
+      if (index >= embeds.length) continue;
+      const own = await stack.processor.embed("base", request.texts);
+      for (const [row, expected] of own.embeddings.entries())
+        assert.ok(maxDifference(expected, embedded[index]?.embeddings[row] ?? []) <= 1e-5);
+    }
+  });
+
+  it("is the same to the bit from a pool that must evict at every request", async () => {
+    const models = [1, 2, 3].map((seed) => ({ id: `p${seed}`, rank: 16, labelCount: 3, seed }));
+    // Room for one of them: two layers of 2·16·16 + 32 values and a head of 3·17, in float32.
+    const tiny = await openStack({ folder, precision: "int8", poolBytes: 4 * 1300 });
+    for (const target of [stack, tiny])
+      for (const model of models) await createRandomModel(target, model);
+    const texts = ["w1 w2 w3", "w9"];
+    for (let round = 0; round < 3; round++)
+      for (const { id } of models) {
+        const resident = await stack.processor.classify(id, texts);
+        const paged = await tiny.processor.classify(id, texts);
+        assert.deepEqual(paged.probabilities, resident.probabilities);
+      }
+    // All at once: each waits until another is answered.
+    const all = await Promise.all(models.map(({ id }) => tiny.processor.classify(id, texts)));
+    for (const { model, probabilities } of all)
+      assert.deepEqual(probabilities, (await stack.processor.classify(model, texts)).probabilities);
+    await createRandomModel(tiny, { id: "large", rank: 64, labelCount: 3 });
+    await assert.rejects(tiny.processor.classify("large", texts), isError("TOO_LARGE"));
+    await tiny.close();
+  });
+});
+
+describe("a full queue", () => {
+  it("refuses with a time to retry, forgets the cancelled, and answers the others", async () => {
+    const bulk = Array.from({ length: 2048 }, () => "w1 w2 w3");
+    const abort = new AbortController();
+    const outcomes = Promise.allSettled(
+      [1, 2, 3, 4, 5].map(() => stack.processor.embed("base", bulk, { signal: abort.signal })),
+    );
+    const single = stack.processor.embed("base", ["w4"]);
+    // Four requests fill the queue; the fifth is refused, at the door or behind the tokenizer.
+    const fast = await single.then(
+      () => "answered",
+      (error: unknown) => (error instanceof StrataError ? error.code : "?"),
+    );
+    assert.ok(fast === "answered" || fast === "OVERLOADED", fast);
+    abort.abort();
+    const codes = (await outcomes).map((outcome) =>
+      outcome.status === "fulfilled"
+        ? "answered"
+        : outcome.reason instanceof StrataError
+          ? `${outcome.reason.code} ${(outcome.reason.retryAfterMs ?? 0) > 0}`
+          : String(outcome.reason),
+    );
+    assert.ok(codes.includes("OVERLOADED true"), codes.join());
+    assert.ok(codes.includes("CANCELLED false"), codes.join());
+    const left = codes.filter((code) => !/^(OVERLOADED true|CANCELLED false|answered)$/.test(code));
+    assert.deepEqual(left, []);
+    const after = await stack.processor.embed("base", bulk);
+    assert.equal(after.embeddings.length, 2048);
+  });
+
+  it("answers nothing to a signal that was aborted before", async () => {
+    const signal = AbortSignal.abort();
+    await assert.rejects(stack.processor.embed("base", ["w1"], { signal }), isError("CANCELLED"));
+  });
+});
+
+describe("inputs past a limit", () => {
+  const refused: readonly (readonly [
+    string,
+    readonly string[] | readonly (readonly number[])[],
+  ])[] = [
+    ["no text", []],
+    ["an empty text", ["w1", ""]],
+    ["too many", Array.from({ length: 2049 }, () => "w1")],
+    ["too long a text", ["w1", "x".repeat(1_000_001)]],
+    ["too much in all", Array.from({ length: 3 }, () => "x".repeat(900_000))],
+    ["an empty list of ids", [[]]],
+    ["an unknown id", [[2, 45, 3]]],
+    ["a negative id", [[2, -1, 3]]],
+    ["a broken id", [[2, 1.5, 3]]],
+    ["too many ids", [Array.from({ length: 33 }, () => 5)]],
+  ];
+  for (const [what, inputs] of refused)
+    it(`are refused with their place: ${what}`, async () => {
+      const { message, code, field } = await stack.processor.embed("base", inputs).then(
+        () => assert.fail("it was answered"),
+        (error: unknown) => (error instanceof StrataError ? error : assert.fail(String(error))),
+      );
+      assert.ok(code === "INVALID_ARGUMENT" || code === "CONTEXT_LENGTH", code);
+      assert.match(field ?? "", /^input/);
+      assert.match(message, /^Cannot read "input/);
+    });
+
+  it("are cut to the model's tokens, or refused when the caller wants that", async () => {
+    const long = textOf(100);
+    const { tokenCount } = await stack.processor.embed("base", ["w1", long]);
+    assert.equal(tokenCount, 3 + 32);
+    const refusal = stack.processor.embed("base", ["w1", long], { truncate: false });
+    await assert.rejects(refusal, { code: "CONTEXT_LENGTH", field: "input[1]" });
+  });
+});
