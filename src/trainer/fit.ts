@@ -100,6 +100,7 @@ class Run {
   /** Of full training only. */
   readonly #words: WordTable | undefined;
   #step = 0;
+  #loss = 0;
   #lossSum = 0;
   #lossCount = 0;
 
@@ -145,11 +146,13 @@ class Run {
   }
 
   report(epoch: number, devAccuracy?: number): void {
+    // After an epoch there may have been no step since the last report.
+    if (this.#lossCount > 0) this.#loss = this.#lossSum / this.#lossCount;
     this.#options.options.onProgress?.({
       epoch,
       step: this.#step,
       stepCount: this.#stepCount,
-      loss: this.#lossSum / Math.max(1, this.#lossCount),
+      loss: this.#loss,
       ...(devAccuracy === undefined ? {} : { devAccuracy }),
     });
     this.#lossSum = 0;

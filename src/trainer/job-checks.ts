@@ -35,7 +35,8 @@ export async function checkJob(store: Store, specification: JobSpecification): P
     );
   for (const [name, [low, high]] of Object.entries(ranges)) {
     const value = hyperparameters[name as keyof Hyperparameters]; // the table's own keys
-    if (value === undefined || (value >= low && value <= high)) continue;
+    const isWhole = name === "learningRate" || Number.isInteger(value);
+    if (value === undefined || (isWhole && value >= low && value <= high)) continue;
     throw new StrataError(
       "INVALID_ARGUMENT",
       `Cannot create the job: "${name}" must lie in ${low} to ${high}, got ${value}`,
