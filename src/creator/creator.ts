@@ -7,10 +7,15 @@ import type { Version, VersionKind, VirtualModel } from "../entities/virtual-mod
 
 export interface Creator {
   /**
-   * Creates the model without a version. Faults of the specification and an unknown base give
-   * INVALID_ARGUMENT, an id that a model or a base has ALREADY_EXISTS.
+   * Creates the model: without a version, or together with the one that `fit` gives, served at
+   * once. `fit` is called when all is checked; until it has given its weights nothing is stored.
+   * Faults of the specification and an unknown base give INVALID_ARGUMENT, an id that a model or a
+   * base has ALREADY_EXISTS.
    */
-  create(specification: ModelSpecification): Promise<VirtualModel>;
+  create(
+    specification: ModelSpecification,
+    fit?: () => Promise<VersionWeights>,
+  ): Promise<VirtualModel>;
   /**
    * Stores weights as the next version; serves it at once when `isServed`. NOT_FOUND when there is
    * no such model, INVALID_ARGUMENT when a weight is not finite.

@@ -100,6 +100,7 @@ function examineCreator(name: string, open: () => Promise<Store>): void {
     });
   describe(`the creator on ${name}`, () => {
     examineLife(examine);
+    examineFirstVersion(examine);
     examineDerive(examine);
     examineRaces(examine);
   });
@@ -139,6 +140,43 @@ function examineLife(examine: Examine): void {
     await creator.delete("b");
     assert.equal((await blobsOf(store)).size, 0);
     await assert.rejects(creator.delete("a"), { code: "NOT_FOUND" });
+  });
+}
+
+function examineFirstVersion(examine: Examine): void {
+  const wanted = { id: "f", base: "base", labels: ["x", "y"] };
+  examine(
+    "a model with a first version is there with it, or not at all",
+    async (store, creator) => {
+      const { models, versions } = store.catalog;
+      const model = await creator.create(wanted, async () => {
+        assert.equal(await models.get("f"), undefined);
+        return weightsOf(1);
+      });
+      assert.equal(model.servedVersion, 1);
+      assert.deepEqual(await models.get("f"), model);
+      assert.deepEqual(
+        (await versions.list("f")).map(({ number }) => number),
+        [1],
+      );
+      await creator.delete("f");
+      const failing = creator.create(wanted, () => Promise.reject(new Error("no fit")));
+      await assert.rejects(failing, /no fit/);
+      await assert.rejects(
+        creator.create(wanted, async () => weightsOf(Number.NaN)),
+        { code: "INVALID_ARGUMENT" },
+      );
+      assert.equal(await models.get("f"), undefined);
+    },
+  );
+  examine("a name that is taken while a model is fitted stays the other's", async (_, creator) => {
+    const creating = creator.create(wanted, async () => {
+      await creator.create({ ...wanted, labels: ["other", "labels"] });
+      return weightsOf(1);
+    });
+    await assert.rejects(creating, { code: "ALREADY_EXISTS" });
+    const unfitted = (): Promise<VersionWeights> => assert.fail("a taken name is not fitted for");
+    await assert.rejects(creator.create(wanted, unfitted), { code: "ALREADY_EXISTS" });
   });
 }
 
@@ -287,6 +325,7 @@ test("whichever store operation fails, everything named is whole", async () => {
     const creator = createCreator({ store, clock: systemClock });
     const steps = [
       () => creator.create({ id: "b", base: "base", labels: ["x", "y"] }),
+      () => creator.create({ id: "f", base: "base", labels: ["x", "y"] }, async () => weightsOf(3)),
       () => creator.publish("b", weightsOf(1)),
       () => creator.publish("a", weightsOf(2)),
       () => creator.derive({ source: "a", ids: ["d", "e"], noise: 0.1, seed: 1 }),
@@ -296,6 +335,8 @@ test("whichever store operation fails, everything named is whole", async () => {
     let failureCount = 0;
     for (const step of steps) await step().catch(() => (failureCount += 1));
     await checkWhole(inner);
+    const fitted = await inner.catalog.models.get("f");
+    assert.ok(fitted === undefined || fitted.servedVersion === 1);
     if (store.hasStruck) continue;
     assert.equal(failureCount, 0);
     assert.ok(failAt > 20, `only ${failAt} operations`);

@@ -49,7 +49,10 @@ class StoreCreator implements Creator {
     this.#holds = new BlobHolds(store);
   }
 
-  async create(specification: ModelSpecification): Promise<VirtualModel> {
+  async create(
+    specification: ModelSpecification,
+    fit?: () => Promise<VersionWeights>,
+  ): Promise<VirtualModel> {
     checkSpecification(specification);
     const { id, base, labels } = specification;
     const { bases, models } = this.#store.catalog;
@@ -68,28 +71,28 @@ class StoreCreator implements Creator {
       servedVersion: undefined,
       createdAt: this.#clock.now(),
     };
-    await models.insert(model);
-    return model;
+    if (fit === undefined) {
+      await models.insert(model);
+      return model;
+    }
+    const served = { ...model, servedVersion: 1 };
+    await this.#keep(await fit(), { model: id, number: 1 }, (version) =>
+      this.#store.catalog.versions.insertWithModels([{ model: served, version }]),
+    );
+    return served;
   }
 
   publish(model: string, weights: VersionWeights): Promise<Version> {
     return this.#turns.run(model, async () => {
       await this.#existing(model);
-      checkWeights(model, weights);
-      const versions = await this.#store.catalog.versions.list(model);
-      const bytes = encodeSafetensors(weights.tensors);
-      const blob = await this.#holds.put(bytes);
-      try {
-        const { tensors: _, isServed, job, ...facts } = weights;
-        const number = (versions.at(-1)?.number ?? 0) + 1;
-        const place = { model, number, blob, blobBytes: bytes.length };
-        const version = { ...facts, ...place, job, createdAt: this.#clock.now() };
-        await this.#store.catalog.versions.insert(version, { isServed });
-        this.#onChange(model);
-        return version;
-      } finally {
-        await this.#letGo([blob]);
-      }
+      const { versions } = this.#store.catalog;
+      const number = ((await versions.list(model)).at(-1)?.number ?? 0) + 1;
+      const { isServed } = weights;
+      const version = await this.#keep(weights, { model, number }, (row) =>
+        versions.insert(row, { isServed }),
+      );
+      this.#onChange(model);
+      return version;
     });
   }
 
@@ -141,6 +144,26 @@ class StoreCreator implements Creator {
       // The model is gone, whether its blobs can be removed now or not.
       for (const { blob } of versions) await this.#holds.removeUnused(blob).catch(() => {});
     });
+  }
+
+  /** Stores the weights, and their row by `insert`; no blob stays when that fails. */
+  async #keep(
+    weights: VersionWeights,
+    place: Pick<Version, "model" | "number">,
+    insert: (version: Version) => Promise<void>,
+  ): Promise<Version> {
+    checkWeights(place.model, weights);
+    const { tensors, isServed: _, job, ...facts } = weights;
+    const bytes = encodeSafetensors(tensors);
+    const blob = await this.#holds.put(bytes);
+    try {
+      const content = { blob, blobBytes: bytes.length, createdAt: this.#clock.now() };
+      const version = { ...facts, ...place, ...content, job };
+      await insert(version);
+      return version;
+    } finally {
+      await this.#letGo([blob]);
+    }
   }
 
   /** Stores and holds one noisy copy per id, in `held`; returns the bytes of each. */

@@ -95,14 +95,11 @@ async function createFromFile(
   const bytes = await store.blobs.get(file.blob);
   const dataset = readDataset(bytes, detectFormat(file.filename, bytes));
   checkTrainable(dataset);
-  const { id } = await creator.create({ id: wanted.id, base: wanted.base, labels: dataset.labels });
-  try {
-    await trainer.fitInstant(id, file.id);
-    return await requireModel(store, id);
-  } catch (error) {
-    await creator.delete(id);
-    throw error;
-  }
+  const { id, base } = wanted;
+  const { labels } = dataset;
+  return creator.create({ id, base, labels }, () =>
+    trainer.fitInstant({ base, trainingFile: file.id, labels }),
+  );
 }
 
 async function requireModel(store: Store, id: string): Promise<VirtualModel> {

@@ -3,7 +3,7 @@
  * asked, and what they keep lies in a memory store. For tests of the interface itself.
  */
 import { createCreator } from "../creator/store-creator.ts";
-import type { Creator } from "../creator/creator.ts";
+import type { Creator, VersionWeights } from "../creator/creator.ts";
 import type { BaseModel } from "../entities/base-model.ts";
 import { advance, type Job } from "../entities/job.ts";
 import type { Clock } from "../foundation/clock.ts";
@@ -51,7 +51,7 @@ export async function standInServices(clock: Clock): Promise<Services> {
   const creator = createCreator({ store, clock });
   await store.catalog.bases.insert(standInBase);
   await creator.create({ id: "spam", base: "tiny", labels: ["ham", "spam"] });
-  await publish(creator, "spam", "instant");
+  await creator.publish("spam", weightsOf("instant"));
   return {
     store,
     creator,
@@ -66,9 +66,9 @@ export async function standInServices(clock: Clock): Promise<Services> {
   };
 }
 
-function publish(creator: Creator, model: string, kind: "instant" | "trained") {
+function weightsOf(kind: "instant" | "trained"): VersionWeights {
   const values = Float32Array.from({ length: 16 }, (_, index) => index / 16);
-  return creator.publish(model, {
+  return {
     kind,
     tensors: new Map([["head.weight", { shape: [2, 8], values }]]),
     rank: 0,
@@ -76,7 +76,7 @@ function publish(creator: Creator, model: string, kind: "instant" | "trained") {
     precision: "fp32",
     metrics: { devAccuracy: 0.5 },
     isServed: true,
-  });
+  };
 }
 
 const timings = { tokenizeMs: 0.25, queueMs: 0.5, runMs: 1 };
@@ -205,8 +205,8 @@ class StandInTrainer implements Trainer {
     return job;
   }
 
-  async fitInstant(model: string) {
-    return publish(this.#parts.creator, model, "instant");
+  async fitInstant(): Promise<VersionWeights> {
+    return weightsOf("instant");
   }
 
   async cancel(id: string): Promise<Job> {
@@ -238,7 +238,7 @@ class StandInTrainer implements Trainer {
     const model = job.model ?? `ft:${job.requestedModel}:strata:${job.suffix ?? ""}:${id.slice(6)}`;
     if (job.model === undefined)
       await creator.create({ id: model, base: job.requestedModel, labels: ["ham", "spam"] });
-    await publish(creator, model, "trained");
+    await creator.publish(model, weightsOf("trained"));
     const end = { model, trainedTokens: 64, finishedAt: clock.now() };
     await store.catalog.jobs.update(advance(advance(job, "running"), "succeeded", end));
     await this.#tell(job, "The job has succeeded");

@@ -2,9 +2,11 @@
  * The instant head: closed form on the base's pooled features; dev chooses λ, the
  * weighting and the temperature.
  */
+import type { VersionWeights, WeightTensor } from "../creator/creator.ts";
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
+import { headTensors } from "../models/head.ts";
 import { evaluationShape, type Sequences, sortedBatches, sourceFeeds } from "./sequences.ts";
 import { type Head, type LabelledFeatures, ridgeSystem, scoresOf, solveRidge } from "./ridge.ts";
 import type { TrainingBase } from "./training-base.ts";
@@ -51,6 +53,23 @@ export async function fitInstantHead(
   }
   const { head, factor, accuracy } = best(candidates);
   return { head: scaled(head, factor), devAccuracy: accuracy };
+}
+
+/** The head as a version of a model, to be served at once. */
+export function instantWeights(
+  { head, devAccuracy }: InstantHead,
+  { checkpoint, precision }: Pick<TrainingBase, "checkpoint" | "precision">,
+): VersionWeights {
+  const { config, pooling } = checkpoint;
+  const values: Readonly<Record<string, Float32Array>> = {
+    "head.weight": head.weight,
+    "head.bias": head.bias,
+  };
+  const tensors = new Map<string, WeightTensor>();
+  for (const { name, shape } of headTensors(config, head.bias.length))
+    tensors.set(name, { shape, values: present(values[name], "a part of the head") });
+  const metrics = { devAccuracy };
+  return { kind: "instant", tensors, rank: 0, pooling, precision, metrics, isServed: true };
 }
 
 /** As many sequences as `tokenCountMax` allows, chosen by chance, always the same ones. */

@@ -4,9 +4,9 @@
  * may be repeated after a crash: its model's name follows from its id, and a version that it has
  * published ends it.
  */
-import type { Creator } from "../creator/creator.ts";
+import type { Creator, VersionWeights } from "../creator/creator.ts";
 import { advance, isFinished, type Job, type JobEvent } from "../entities/job.ts";
-import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import type { VirtualModel } from "../entities/virtual-model.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
@@ -14,11 +14,11 @@ import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import type { Store } from "../storage/storage.ts";
 import { loadExamples, type TrainingExamples } from "./examples.ts";
-import { fitInstantHead } from "./instant.ts";
+import { fitInstantHead, instantWeights } from "./instant.ts";
 import { checkJob } from "./job-checks.ts";
 import { JobLog } from "./job-log.ts";
-import { publishInstant, trainModel } from "./train-model.ts";
-import type { JobSpecification, Trainer } from "./trainer.ts";
+import { trainModel } from "./train-model.ts";
+import type { InstantSpecification, JobSpecification, Trainer } from "./trainer.ts";
 import type { TrainingBase } from "./training-base.ts";
 
 export interface JobTrainerOptions {
@@ -80,17 +80,14 @@ export class JobTrainer implements Trainer {
     return job;
   }
 
-  async fitInstant(id: string, trainingFile: string): Promise<Version> {
-    const { store, creator } = this.#options;
-    const model = await store.catalog.models.get(id);
-    if (model === undefined)
-      throw new StrataError("NOT_FOUND", `The model "${id}" does not exist`, { field: "model" });
-    const base = await this.#options.openBase(model.base);
-    const examples = await this.#load(base, { trainingFile, labels: model.labels });
+  async fitInstant(specification: InstantSpecification): Promise<VersionWeights> {
+    const { trainingFile, labels, signal } = specification;
+    const base = await this.#options.openBase(specification.base);
+    const examples = await this.#load(base, { trainingFile, labels });
     const { pooling } = base.checkpoint;
-    const labelCount = model.labels.length;
-    const instant = await fitInstantHead(base, { ...examples, labelCount, pooling });
-    return publishInstant(instant, { base, creator, model });
+    const labelCount = labels.length;
+    const instant = await fitInstantHead(base, { ...examples, labelCount, pooling }, signal);
+    return instantWeights(instant, base);
   }
 
   async cancel(id: string): Promise<Job> {
@@ -107,10 +104,18 @@ export class JobTrainer implements Trainer {
 
   async finished(id: string, signal?: AbortSignal): Promise<Job> {
     for (;;) {
-      const changed = this.#log.nextChange(id, signal);
-      const job = await this.#job(id);
-      if (isFinished(job.status)) return job;
-      await changed;
+      const over = new AbortController();
+      const signals = [over.signal, ...(signal === undefined ? [] : [signal])];
+      const changed = this.#log.nextChange(id, AbortSignal.any(signals));
+      // Nobody may be waiting for it any more when it is given up.
+      void changed.catch(() => {});
+      try {
+        const job = await this.#job(id);
+        if (isFinished(job.status)) return job;
+        await changed;
+      } finally {
+        over.abort();
+      }
     }
   }
 

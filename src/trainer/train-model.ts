@@ -9,7 +9,7 @@ import { headTensors } from "../models/head.ts";
 import type { Store } from "../storage/storage.ts";
 import type { TrainingExamples } from "./examples.ts";
 import { evaluate, fit, type FitProgress, type FitTask } from "./fit.ts";
-import { fitInstantHead, type InstantHead } from "./instant.ts";
+import { fitInstantHead, type InstantHead, instantWeights } from "./instant.ts";
 import { type Sequences, shallowStates } from "./sequences.ts";
 import type { TrainingBase } from "./training-base.ts";
 
@@ -86,43 +86,18 @@ export async function trainModel(
   return { version, trainedTokenCount: fitted.trainedTokenCount };
 }
 
-/** Publishes the instant head as the model's next version and serves it. */
-export async function publishInstant(
-  { head, devAccuracy }: InstantHead,
-  options: Pick<TrainModelOptions, "base" | "creator" | "model">,
-): Promise<Version> {
-  const { base, creator, model } = options;
-  const values: Readonly<Record<string, Float32Array>> = {
-    "head.weight": head.weight,
-    "head.bias": head.bias,
-  };
-  const { config, pooling } = base.checkpoint;
-  const tensors = new Map<string, WeightTensor>();
-  for (const { name, shape } of headTensors(config, model.labels.length))
-    tensors.set(name, { shape, values: values[name] ?? new Float32Array() });
-  return creator.publish(model.id, {
-    kind: "instant",
-    tensors,
-    rank: 0,
-    pooling,
-    precision: base.precision,
-    metrics: { devAccuracy },
-    isServed: true,
-  });
-}
-
 /** Dev accuracy of what is served now; a model without a version gets the instant one first. */
 async function baselineAccuracy(
   options: TrainModelOptions,
   { task, instant }: { readonly task: FitTask; readonly instant: InstantHead },
 ): Promise<number> {
-  const { model, store, base, say } = options;
+  const { creator, model, store, base, say } = options;
   const served =
     model.servedVersion === undefined
       ? undefined
       : await store.catalog.versions.get(model.id, model.servedVersion);
   if (served === undefined) {
-    const version = await publishInstant(instant, options);
+    const version = await creator.publish(model.id, instantWeights(instant, base));
     say(
       `Version ${version.number}: instant head, dev accuracy ${percent(instant.devAccuracy)}: ` +
         `"${model.id}" can be called now`,

@@ -2,14 +2,18 @@
  * `Trainer`: from a job to runs to a new version. Jobs run one after another in order of creation;
  * a job that was acknowledged survives kill -9 and is run again from its data.
  */
+import type { VersionWeights } from "../creator/creator.ts";
 import type { Hyperparameters, Job, JobEvent } from "../entities/job.ts";
-import type { Version } from "../entities/virtual-model.ts";
 
 export interface Trainer {
   /** Validates, stores and queues the job. */
   submit(specification: JobSpecification): Promise<Job>;
-  /** Fits a head in closed form on the file's texts and serves it as the model's next version. */
-  fitInstant(model: string, trainingFile: string): Promise<Version>;
+  /**
+   * Fits a head in closed form on the file's texts, as a model's first version; stores nothing.
+   * NOT_FOUND without the file, INVALID_ARGUMENT when it cannot train a model, CONFLICT when the
+   * base is not loaded.
+   */
+  fitInstant(specification: InstantSpecification): Promise<VersionWeights>;
   /** CONFLICT when it has already finished. A running job stops at its next step. */
   cancel(job: string): Promise<Job>;
   /** Resolves when the job has finished. */
@@ -20,6 +24,14 @@ export interface Trainer {
   start(): Promise<void>;
   /** Stops after the current step; unfinished jobs go on after the next start. */
   close(): Promise<void>;
+}
+
+export interface InstantSpecification {
+  readonly base: string;
+  readonly trainingFile: string;
+  /** Those of the file, in the order of the head's outputs. */
+  readonly labels: readonly string[];
+  readonly signal?: AbortSignal;
 }
 
 export interface JobSpecification {
