@@ -1,0 +1,112 @@
+/** The training loop over a small base on ONNX Runtime: reproducible, and its best epoch counts. */
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { after, before, describe, it } from "node:test";
+import { StrataError } from "../src/foundation/errors.ts";
+import { evaluate, fit, type FitOptions, type FitProgress } from "../src/trainer/fit.ts";
+import type { Sequences } from "../src/trainer/sequences.ts";
+import type { TrainingBase } from "../src/trainer/training-base.ts";
+import { openStack, type Stack } from "./engine-stack.ts";
+import { writeSmallCheckpoint } from "./small-checkpoint.ts";
+import { hardLines, type Line, trainingBaseOf } from "./trainer-stack.ts";
+
+let folder = "";
+let stack: Stack;
+let base: TrainingBase;
+
+before(async () => {
+  folder = await writeSmallCheckpoint();
+  stack = await openStack({ folder, precision: "fp32" });
+  base = trainingBaseOf(stack);
+});
+
+after(async () => {
+  await stack.close();
+  await rm(folder, { recursive: true });
+});
+
+describe("a fit", () => {
+  const options: FitOptions = {
+    epochCount: 12,
+    learningRate: 0.01,
+    rank: 16,
+    method: "adapter",
+    batchSize: 16,
+    patience: 3,
+    seed: 1,
+  };
+
+  async function sequencesOf(lines: readonly Line[]): Promise<Sequences> {
+    const tokenizer = await stack.checkpoint.tokenizer();
+    const { ids } = await tokenizer.encode(lines.map(({ text }) => text));
+    const labels = Int32Array.from(lines, ({ label }) => (label === "same" ? 1 : 0));
+    return { ids, labels, states: undefined };
+  }
+
+  async function run(change: Partial<FitOptions> = {}) {
+    const task = {
+      train: await sequencesOf(hardLines(200)),
+      dev: await sequencesOf(hardLines(60, 3)),
+      labelCount: 2,
+      pooling: "mean",
+      head: { weight: new Float32Array(32), bias: new Float32Array(2) },
+    } as const;
+    const progress: FitProgress[] = [];
+    const onProgress = (step: FitProgress): void => void progress.push(step);
+    return { task, progress, fitted: await fit(base, task, { ...options, ...change, onProgress }) };
+  }
+
+  for (const method of ["adapter", "full"] as const)
+    it(`gives the same bits for the same seed, and others for another: ${method}`, async () => {
+      const change = { method, epochCount: 3 } as const;
+      const [first, again] = [(await run(change)).fitted, (await run(change)).fitted];
+      assert.deepEqual([...again.tensors], [...first.tensors]);
+      assert.deepEqual(again, first);
+      const other = (await run({ ...change, seed: 2 })).fitted;
+      assert.deepEqual([...other.tensors.keys()], [...first.tensors.keys()]);
+      assert.notDeepEqual([...other.tensors], [...first.tensors]);
+    });
+
+  it("returns its best epoch, and stops when no better one comes", async () => {
+    const { task, progress, fitted } = await run({ epochCount: 40 });
+    const accuracies = progress.flatMap(({ devAccuracy = [] }) => devAccuracy);
+    const best = Math.max(...accuracies);
+    assert.equal(fitted.devAccuracy, best);
+    assert.equal(fitted.epochCount, accuracies.indexOf(best) + 1);
+    assert.equal(accuracies.length, fitted.epochCount + 3, accuracies.join());
+    assert.ok(best > 0.8, `dev accuracy ${best}`);
+    // What it returns is that epoch's weights, not the last ones.
+    const { tensors } = fitted;
+    assert.equal(await evaluate(base, task, { method: "adapter", tensors }), best);
+  });
+
+  it("reports rising steps and the loss of those since the last report", async () => {
+    const { progress } = await run({ epochCount: 5 });
+    const steps = progress.map(({ step }) => step);
+    assert.deepEqual(
+      steps,
+      steps.toSorted((a, b) => a - b),
+    );
+    assert.equal(progress.at(-1)?.step, progress.at(-1)?.stepCount);
+    // 13 steps an epoch: at step 130 of 10 epochs both reports fall together; here none does.
+    for (const { loss, step } of progress) assert.ok(loss > 0, `step ${step}: ${loss}`);
+    const whole = await run({ epochCount: 10, patience: 10 });
+    for (const { loss, step } of whole.progress) assert.ok(loss > 0, `step ${step}: ${loss}`);
+  });
+
+  it("stops at the next step of an aborted signal", async () => {
+    const abort = new AbortController();
+    const { task } = await run({ epochCount: 1 });
+    let reportCount = 0;
+    const fitting = fit(base, task, {
+      ...options,
+      signal: abort.signal,
+      onProgress: () => {
+        reportCount += 1;
+        abort.abort(new StrataError("CANCELLED", "enough"));
+      },
+    });
+    await assert.rejects(fitting, { code: "CANCELLED", message: "enough" });
+    assert.equal(reportCount, 1);
+  });
+});
