@@ -5,7 +5,7 @@
  */
 import { constants, isUtf8 } from "node:buffer";
 import { limits } from "../foundation/limits.ts";
-import type { RawExample, RawLine } from "./raw-line.ts";
+import { pause, pauseBytes, type RawExample, type RawLine } from "./raw-line.ts";
 
 const lineFeed = 0x0a;
 const labelNames = ["label", "category", "class"];
@@ -16,30 +16,36 @@ const openFault = "a quote that opens here is not closed";
 const strayFault = "a quoted cell goes on after its quote; a quote inside of it must be doubled";
 const headerFault = `header does not name "text" and one of "${labelNames.join('", "')}"`;
 
-/** Calls back for each record that is not blank, in order, with the line on which it starts. */
-export function readCsv(bytes: Uint8Array, emit: (raw: RawLine) => void): void {
+/** Each record that is not blank, in order, with the line on which it starts. */
+export function* readCsv(bytes: Uint8Array): Generator<RawLine | typeof pause> {
   const { MAX_STRING_LENGTH: bytesMax } = constants;
   if (bytes.length > bytesMax) {
-    emit({ line: 1, fault: `file has ${bytes.length} bytes, the limit for CSV is ${bytesMax}` });
+    yield { line: 1, fault: `file has ${bytes.length} bytes, the limit for CSV is ${bytesMax}` };
     return;
   }
   const decoded = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   const source = decoded.replaceAll("\r\n", "\n");
   const columns = findColumns(source);
   if (columns === undefined) {
-    emit({ line: 1, fault: headerFault });
+    yield { line: 1, fault: headerFault };
     return;
   }
   const invalid = isUtf8(bytes) ? [] : invalidLines(bytes);
   let invalidIndex = 0;
+  let pauseAt = pauseBytes;
   const records = new Records(source, columns.delimiter);
-  records.next();
+  records.nextFilled();
   for (let record = records.next(); record !== undefined; record = records.next()) {
-    const { line, nextLine } = record;
+    const { line, nextLine, end } = record;
+    if (end >= pauseAt) {
+      yield pause;
+      pauseAt = end + pauseBytes;
+    }
+    if (isBlank(record)) continue;
     while ((invalid[invalidIndex] ?? line) < line) invalidIndex += 1;
     const isInvalid = (invalid[invalidIndex] ?? nextLine) < nextLine;
-    if (isInvalid) emit({ line, fault: "line is not valid UTF-8" });
-    else emit({ line, ...toExample(record.cells, columns) });
+    if (isInvalid) yield { line, fault: "line is not valid UTF-8" };
+    else yield { line, ...toExample(record.cells, columns) };
   }
 }
 
@@ -53,7 +59,7 @@ interface Columns {
 /** The columns that the header names, by the first separator that makes sense of it. */
 function findColumns(source: string): Columns | undefined {
   for (const delimiter of [",", ";", "\t"]) {
-    const cells = new Records(source, delimiter).next()?.cells;
+    const cells = new Records(source, delimiter).nextFilled()?.cells;
     if (cells === undefined || typeof cells === "string") continue;
     const names = cells.map((name) => name.trim().toLowerCase());
     const text = names.indexOf("text");
@@ -74,6 +80,8 @@ interface CsvRecord {
   readonly line: number;
   /** The line on which the next record starts. */
   readonly nextLine: number;
+  /** Where the next record starts, in UTF-16 units. */
+  readonly end: number;
   /** A string says what is wrong. */
   readonly cells: readonly string[] | string;
 }
@@ -82,6 +90,10 @@ interface Cell {
   readonly value: string;
   /** Where the cell ends: at a separator, a line end, or the end of all. */
   readonly end: number;
+}
+
+function isBlank({ cells }: CsvRecord): boolean {
+  return cells.length === 1 && cells[0]?.trim() === "";
 }
 
 class Records {
@@ -99,14 +111,18 @@ class Records {
   }
 
   /** The next record that is not blank. */
-  next(): CsvRecord | undefined {
-    while (this.#start < this.#source.length) {
-      const line = this.#line;
-      const cells = this.#read();
-      const isBlank = cells.length === 1 && cells[0]?.trim() === "";
-      if (!isBlank) return { line, nextLine: this.#line, cells };
+  nextFilled(): CsvRecord | undefined {
+    for (;;) {
+      const record = this.next();
+      if (record === undefined || !isBlank(record)) return record;
     }
-    return undefined;
+  }
+
+  next(): CsvRecord | undefined {
+    if (this.#start >= this.#source.length) return undefined;
+    const line = this.#line;
+    const cells = this.#read();
+    return { line, nextLine: this.#line, end: this.#start, cells };
   }
 
   #read(): CsvRecord["cells"] {

@@ -1,23 +1,29 @@
 /** JSON lines: one object per line, decoded and parsed alone, so that a bad line harms no other. */
 import { isUtf8 } from "node:buffer";
 import { limits } from "../foundation/limits.ts";
-import type { RawExample, RawLine } from "./raw-line.ts";
+import { pause, pauseBytes, type RawExample, type RawLine } from "./raw-line.ts";
 
 const lineFeed = 0x0a;
 
-/** Calls back for each line that is not blank, in order. */
-export function readJsonLines(bytes: Uint8Array, emit: (raw: RawLine) => void): void {
+/** Each line that is not blank, in order. */
+export function* readJsonLines(bytes: Uint8Array): Generator<RawLine | typeof pause> {
+  let pauseAt = pauseBytes;
   for (let start = 0, line = 1; start < bytes.length; line++) {
+    if (start >= pauseAt) {
+      yield pause;
+      pauseAt = start + pauseBytes;
+    }
     const found = bytes.indexOf(lineFeed, start);
     const end = found === -1 ? bytes.length : found;
     const raw = readLine(bytes.subarray(start, end));
-    if (raw !== undefined) emit({ ...raw, line });
+    if (raw !== undefined) yield { ...raw, line };
     start = end + 1;
   }
 }
 
 /** Undefined for a blank line. */
 function readLine(bytes: Uint8Array): RawExample | undefined {
+  if (bytes.length === 0) return undefined;
   if (bytes.length > limits.trainingLineBytesMax)
     return { fault: `line has ${bytes.length} bytes, the limit is ${limits.trainingLineBytesMax}` };
   if (!isUtf8(bytes)) return { fault: "line is not valid UTF-8" };

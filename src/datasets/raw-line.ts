@@ -6,3 +6,7 @@ export type RawExample =
   | { readonly fault: string };
 
 export type RawLine = RawExample & { readonly line: number };
+
+/** What readers give between lines about every `pauseBytes` of input: a place to pause. */
+export const pause = Symbol("pause");
+export const pauseBytes = 256 * 1024;

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { limits } from "../foundation/limits.ts";
 import type { Dataset } from "./datasets.ts";
-import { detectFormat, readDataset } from "./read.ts";
+import { detectFormat, readDataset, readDatasetInSteps } from "./read.ts";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const jsonl = (text: string): Dataset => readDataset(bytes(text), "jsonl");
@@ -188,6 +188,28 @@ test("whatever the bytes are, nothing is thrown and every example is valid", () 
     }),
     { numRuns: 500 },
   );
+});
+
+test("others run while a large file is read, and what is read is the same", async () => {
+  const line = '{"text":"a text of some length","label":"x"}\n';
+  const files = {
+    jsonl: bytes(`${line.repeat(20_000)}{"text":7}\n${"\n".repeat(500_000)}${line}`),
+    csv: bytes(`text,label\n${"some words,x\n".repeat(80_000)}y\n${"\n".repeat(500_000)}b,y`),
+  };
+  for (const format of ["jsonl", "csv"] as const) {
+    let turnCount = 0;
+    let turn = setImmediate(function count() {
+      turnCount += 1;
+      turn = setImmediate(count);
+    });
+    const dataset = await readDatasetInSteps(files[format], format);
+    clearImmediate(turn);
+    assert.ok(turnCount >= 5, `${format}: ${turnCount} turns`);
+    assert.deepEqual(dataset, readDataset(files[format], format));
+    assert.equal(dataset.faultCount, 1);
+    const signal = AbortSignal.abort(new Error("enough"));
+    await assert.rejects(readDatasetInSteps(files[format], format, signal), /enough/);
+  }
 });
 
 test("what is written is read back, in both formats", () => {

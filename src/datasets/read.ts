@@ -7,7 +7,7 @@ import { limits } from "../foundation/limits.ts";
 import { readCsv } from "./csv.ts";
 import { type Dataset, type Example, type LineFault, textFault } from "./datasets.ts";
 import { readJsonLines } from "./json-lines.ts";
-import type { RawExample, RawLine } from "./raw-line.ts";
+import { pause, type RawExample, type RawLine } from "./raw-line.ts";
 
 export type DatasetFormat = "jsonl" | "csv";
 
@@ -24,9 +24,25 @@ export type DatasetFormat = "jsonl" | "csv";
  */
 export function readDataset(bytes: Uint8Array, format: DatasetFormat): Dataset {
   const collected = new Collected();
-  const body = startsWithMark(bytes) ? bytes.subarray(3) : bytes;
-  const read = format === "csv" ? readCsv : readJsonLines;
-  read(body, (raw) => collected.add(raw));
+  for (const raw of rawLines(bytes, format)) if (raw !== pause) collected.add(raw);
+  return collected.dataset();
+}
+
+/** The same, but others come to run in between; rejects with the signal's reason. */
+export async function readDatasetInSteps(
+  bytes: Uint8Array,
+  format: DatasetFormat,
+  signal?: AbortSignal,
+): Promise<Dataset> {
+  const collected = new Collected();
+  for (const raw of rawLines(bytes, format)) {
+    if (raw !== pause) {
+      collected.add(raw);
+      continue;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+  }
   return collected.dataset();
 }
 
@@ -37,6 +53,11 @@ export function detectFormat(filename: string, bytes: Uint8Array): DatasetFormat
   const start = startsWithMark(bytes) ? 3 : 0;
   const first = bytes.subarray(start, start + 4096).find((byte) => byte > 0x20);
   return first === 0x7b ? "jsonl" : "csv";
+}
+
+function rawLines(bytes: Uint8Array, format: DatasetFormat): Generator<RawLine | typeof pause> {
+  const body = startsWithMark(bytes) ? bytes.subarray(3) : bytes;
+  return format === "csv" ? readCsv(body) : readJsonLines(body);
 }
 
 /** Whether a byte order mark comes first. */

@@ -3,7 +3,7 @@ import { filePurposes } from "../contract/files.ts";
 import type { FileObject, fileRoutes } from "../contract/files.ts";
 import { Turns } from "../creator/turns.ts";
 import type { Dataset } from "../datasets/datasets.ts";
-import { detectFormat, readDataset } from "../datasets/read.ts";
+import { detectFormat, readDatasetInSteps } from "../datasets/read.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -95,7 +95,7 @@ async function checkedLines(
   filename: string,
 ): Promise<string | undefined> {
   const bytes = await store.blobs.get(upload.digest);
-  const dataset = readDataset(bytes, detectFormat(filename, bytes));
+  const dataset = await readDatasetInSteps(bytes, detectFormat(filename, bytes));
   if (dataset.examples.length > 0) return dataset.faultCount > 0 ? summary(dataset) : undefined;
   const state = dataset.faultCount > 0 ? summary(dataset) : "it is empty";
   throw new StrataError("INVALID_ARGUMENT", `Cannot train on the file: ${state}`, {

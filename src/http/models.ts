@@ -1,7 +1,7 @@
 /** Bases and vPLMs as one list of models. */
 import type { Model, modelRoutes, ModelVersion } from "../contract/models.ts";
 import { checkTrainable } from "../datasets/datasets.ts";
-import { detectFormat, readDataset } from "../datasets/read.ts";
+import { detectFormat, readDatasetInSteps } from "../datasets/read.ts";
 import type { BaseModel } from "../entities/base-model.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -93,7 +93,7 @@ async function createFromFile(
   const { creator, store, trainer } = services;
   const file = await requireFile(store, wanted.file, "training_file");
   const bytes = await store.blobs.get(file.blob);
-  const dataset = readDataset(bytes, detectFormat(file.filename, bytes));
+  const dataset = await readDatasetInSteps(bytes, detectFormat(file.filename, bytes));
   checkTrainable(dataset);
   const { id, base } = wanted;
   const { labels } = dataset;

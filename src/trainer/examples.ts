@@ -1,7 +1,7 @@
 /** From an uploaded file to tokenised, split examples. */
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
 import { checkTrainable, type Dataset, type Example } from "../datasets/datasets.ts";
-import { detectFormat, readDataset } from "../datasets/read.ts";
+import { detectFormat, readDatasetInSteps } from "../datasets/read.ts";
 import { splitExamples } from "../datasets/split.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import { present } from "../foundation/assert.ts";
@@ -69,7 +69,7 @@ export async function trainingFileOf(
 async function readFile(store: Store, id: string, field: string): Promise<Dataset> {
   const file = await trainingFileOf(store, id, field);
   const bytes = await store.blobs.get(file.blob);
-  const dataset = readDataset(bytes, detectFormat(file.filename, bytes));
+  const dataset = await readDatasetInSteps(bytes, detectFormat(file.filename, bytes));
   if (dataset.examples.length > limits.trainingExampleCountMax)
     throw new StrataError(
       "TOO_LARGE",
