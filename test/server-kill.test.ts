@@ -45,7 +45,7 @@ async function kill(server: Awaited<ReturnType<ProgramFolder["serve"]>>): Promis
   assert.deepEqual(await once(server, "exit"), [null, "SIGKILL"]);
 }
 
-test("a server killed in the middle of a job loses nothing, and ends the job after a restart", async () => {
+test("a server killed in a job loses nothing, and ends the job after a restart", async () => {
   let server = await folder.serve();
   const file = await folder.client.uploadFile(linesOf(3000), "lamps.jsonl");
   await folder.client.createModel({ id: "before", base: "tiny", training_file: file.id });
