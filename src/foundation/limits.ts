@@ -48,6 +48,7 @@ export const limits = {
   learningRateMultiplierMax: 1_000,
   queuedJobCountMax: 1_000,
   instantFitCountMax: 16,
+  fileCheckCountMax: 2,
   // Storage
   blobWriteCountMax: 16,
   derivedBlobsInFlightMax: 8,

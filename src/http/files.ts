@@ -7,6 +7,7 @@ import { detectFormat, readDatasetInSteps } from "../datasets/read.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { Gate } from "../foundation/gate.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
 import { type HandlersOf, Reply } from "./operation.ts";
@@ -21,13 +22,15 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
   const { store } = services;
   // Between looking who names a blob and removing it, nobody may come to name it.
   const turns = new Turns();
+  // Each check holds its file whole in memory.
+  const checks = new Gate(limits.fileCheckCountMax);
   const dropBlob = (blob: Digest): Promise<void> =>
     turns.run(blob, () => removeUnnamed(store, blob));
   return {
     createFile: async ({ request }) => {
       const upload = await receiveUpload(request, { blobs: store.blobs, drop: dropBlob });
       try {
-        const row = await rowOf(services, upload);
+        const row = await rowOf(services, upload, checks);
         await turns.run(row.blob, () => insert(store, row));
         return fileObject(row);
       } catch (error) {
@@ -66,7 +69,7 @@ export async function requireFile(store: Store, id: string, field = "id"): Promi
   throw new StrataError("NOT_FOUND", `The file "${id}" does not exist`, { field });
 }
 
-async function rowOf(services: Services, upload: Upload): Promise<TrainingFile> {
+async function rowOf(services: Services, upload: Upload, checks: Gate): Promise<TrainingFile> {
   const purpose = upload.fields.get("purpose");
   if (!filePurposes.some((known) => known === purpose) || purpose === undefined)
     throw new StrataError(
@@ -76,7 +79,9 @@ async function rowOf(services: Services, upload: Upload): Promise<TrainingFile> 
     );
   const filename = upload.filename.slice(0, limits.fileNameCharactersMax) || "file";
   const faultSummary =
-    purpose === "fine-tune" ? await checkedLines(services.store, upload, filename) : undefined;
+    purpose === "fine-tune"
+      ? await checks.run(() => checkedLines(services.store, upload, filename))
+      : undefined;
   return {
     id: services.ids.next("file-"),
     filename,

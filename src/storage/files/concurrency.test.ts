@@ -1,7 +1,8 @@
 /** Checks the order and the bounds of shared work. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Gate, SharedRuns } from "./concurrency.ts";
+import { Gate } from "../../foundation/gate.ts";
+import { SharedRuns } from "./concurrency.ts";
 
 test("a gate lets as many through as it says, in order, failures included", async () => {
   const gate = new Gate(2);

@@ -1,26 +1,4 @@
-/** How many things happen at once, and how one of them can serve many callers. */
-
-/** Lets at most `limit` pieces of work run at a time; the others wait in order. */
-export class Gate {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(limit: number) {
-    this.#free = limit;
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#free -= 1;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
-  }
-}
+/** How one run of some work can serve many callers. */
 
 /**
  * Runs work by key, one run per key at a time. A caller is served by a run that starts after its

@@ -6,10 +6,11 @@
 import { join } from "node:path";
 import { type Digest, digestOf, DigestStream } from "../../foundation/digest.ts";
 import { wrapError } from "../../foundation/errors.ts";
+import { Gate } from "../../foundation/gate.ts";
 import { limits } from "../../foundation/limits.ts";
 import { checkBlob, checkedStream } from "../checks.ts";
 import type { Blobs } from "../storage.ts";
-import { Gate, SharedRuns } from "./concurrency.ts";
+import { SharedRuns } from "./concurrency.ts";
 import type { FileOperations, FileWriter } from "./file-operations.ts";
 
 const folderNames = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
