@@ -64,4 +64,6 @@ export interface DeriveOptions {
   readonly noise: number;
   /** The weights of model i are a function of the source, the noise, the seed and i. */
   readonly seed: number;
+  /** Rejects with its reason, and nothing is made. */
+  readonly signal?: AbortSignal;
 }

@@ -218,6 +218,19 @@ function examineDerive(examine: Examine): void {
     assert.ok(Math.abs(found / expected - 1) < 0.05, `${found} is not ${expected}`);
     assert.deepEqual([...noisy.tensor("head.bias").values], [0, 0]);
   });
+  examine("derivation ends with its signal, and makes nothing", async (store, creator) => {
+    await creator.publish("a", weightsOf(1));
+    const before = await blobsOf(store);
+    const ids = Array.from({ length: 500 }, (_, index) => `d${index}`);
+    const controller = new AbortController();
+    const wanted = { source: "a", ids, noise: 0.1, seed: 1, signal: controller.signal };
+    const deriving = creator.derive(wanted);
+    for (let step = 0; step < 100; step++) await Promise.resolve();
+    controller.abort(new Error("enough"));
+    await assert.rejects(deriving, /enough/);
+    assert.deepEqual(await blobsOf(store), before);
+    assert.equal(await store.catalog.models.count(), 1);
+  });
   examine("what cannot be derived is refused before anything is made", async (store, creator) => {
     const wanted = { source: "a", ids: ["d"], noise: 0.1, seed: 1 };
     await assert.rejects(creator.derive(wanted), { code: "CONFLICT" });

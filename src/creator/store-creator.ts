@@ -169,11 +169,12 @@ class StoreCreator implements Creator {
   /** Stores and holds one noisy copy per id, in `held`; returns the bytes of each. */
   async #putNoisy(
     tensors: ReadonlyMap<string, WeightTensor>,
-    { ids, noise, seed }: DeriveOptions,
+    { ids, noise, seed, signal }: DeriveOptions,
     held: Digest[],
   ): Promise<number> {
     let blobBytes = 0;
     for (let start = 0; start < ids.length; start += limits.derivedBlobsInFlightMax) {
+      signal?.throwIfAborted();
       const end = Math.min(start + limits.derivedBlobsInFlightMax, ids.length);
       const puts: Promise<void>[] = [];
       const failures: unknown[] = [];

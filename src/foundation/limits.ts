@@ -11,6 +11,7 @@ export const limits = {
   listPageCountMax: 100,
   filePageCountMax: 10_000,
   requestWaitMsMax: 60_000,
+  modelCreationMsMax: 10 * 60_000,
   requestReceiveMsMax: 60 * 60_000,
   connectionCountMax: 10_000,
   modelPageCountMax: 10_000,

@@ -4,25 +4,30 @@
  */
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
-import { limits } from "../foundation/limits.ts";
 
 /** The queue that has not moved in a minute has to shrink first. */
 const retryAfterMs = 5_000;
 
+export interface Deadline {
+  readonly clock: Clock;
+  /** Aborted when the client has gone. */
+  readonly client: AbortSignal;
+  readonly waitMsMax: number;
+}
+
 /**
  * What `work` gives. Its signal is aborted, and the promise rejected at once, with OVERLOADED after
- * `requestWaitMsMax` and with CANCELLED when `client` is aborted.
+ * `waitMsMax` and with CANCELLED when `client` is aborted.
  */
 export function withinDeadline<T>(
-  clock: Clock,
-  client: AbortSignal,
+  { clock, client, waitMsMax }: Deadline,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   if (client.aborted) return Promise.reject(gone());
   const controller = new AbortController();
   return new Promise<T>((resolve, reject) => {
     const onClientGone = (): void => stop(gone());
-    const cancelTimer = clock.schedule(limits.requestWaitMsMax, () => stop(late()));
+    const cancelTimer = clock.schedule(waitMsMax, () => stop(late(waitMsMax)));
     client.addEventListener("abort", onClientGone, { once: true });
     const release = (): void => {
       cancelTimer();
@@ -41,7 +46,7 @@ function gone(): StrataError {
   return new StrataError("CANCELLED", "Cannot answer: the client closed the connection");
 }
 
-function late(): StrataError {
-  const state = `the limit is ${limits.requestWaitMsMax} ms`;
+function late(waitMsMax: number): StrataError {
+  const state = `the limit is ${waitMsMax} ms`;
   return new StrataError("OVERLOADED", `Cannot answer in time: ${state}`, { retryAfterMs });
 }

@@ -2,17 +2,23 @@
 import type { inferenceRoutes } from "../contract/inference.ts";
 import type { TextInput, TokenInput } from "../contract/inputs.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
 import type { EmbedInputs, RequestTimings } from "../processor/processor.ts";
-import { withinDeadline } from "./deadline.ts";
+import { type Deadline, withinDeadline } from "./deadline.ts";
 import type { HandlersOf } from "./operation.ts";
 import type { Services } from "./services.ts";
 
 export function inferenceHandlers(services: Services): HandlersOf<typeof inferenceRoutes> {
   const { clock, processor } = services;
+  const deadlineOf = ({ signal: client }: Request): Deadline => ({
+    clock,
+    client,
+    waitMsMax: limits.requestWaitMsMax,
+  });
   return {
     createEmbeddings: async ({ body, request, answerHeaders }) => {
       const inputs = embedInputs(body.input);
-      const answer = await withinDeadline(clock, request.signal, (signal) =>
+      const answer = await withinDeadline(deadlineOf(request), (signal) =>
         processor.embed(body.model, inputs, { signal }),
       );
       tellTimings(answerHeaders, answer.timings);
@@ -31,7 +37,7 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
     classify: async ({ body, request, answerHeaders }) => {
       const texts = typeof body.input === "string" ? [body.input] : body.input;
       const { truncate, top_k: scoreCount } = body;
-      const answer = await withinDeadline(clock, request.signal, (signal) =>
+      const answer = await withinDeadline(deadlineOf(request), (signal) =>
         processor.classify(body.model, texts, { signal, truncate }),
       );
       tellTimings(answerHeaders, answer.timings);

@@ -7,14 +7,20 @@ import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
+import { type Deadline, withinDeadline } from "./deadline.ts";
 import { requireFile } from "./files.ts";
 import type { HandlersOf } from "./operation.ts";
 import { pageOf, unixSeconds } from "./paging.ts";
 import type { Services } from "./services.ts";
 
 export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes> {
-  const { creator, ids, store } = services;
+  const { clock, creator, ids, store } = services;
   const fits = { count: 0 };
+  const deadlineOf = ({ signal: client }: Request): Deadline => ({
+    clock,
+    client,
+    waitMsMax: limits.modelCreationMsMax,
+  });
   return {
     listModels: async ({ query }) =>
       pageOf(await modelRows(store, query.limit + 1, query.after), query.limit, (model) => model),
@@ -32,17 +38,21 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
       await creator.delete((await requireModel(store, params.id)).id);
       return { id: params.id, object: "model", deleted: true };
     },
-    createModel: async ({ body: { id, base, labels, training_file: file } }) =>
+    createModel: async ({ body: { id, base, labels, training_file: file }, request }) =>
       vplmObject(
         file === undefined
           ? await creator.create({ id, base, labels: labels ?? [] })
-          : await withinFits(fits, () => createFromFile(services, { id, base, file })),
+          : await withinDeadline(deadlineOf(request), (signal) =>
+              withinFits(fits, () => createFromFile(services, { id, base, file, signal })),
+            ),
       ),
-    deriveModels: async ({ params, body }) => {
+    deriveModels: async ({ params, body, request }) => {
       const source = await requireModel(store, params.id);
       const { count = 0, noise, seed } = body;
       const names = body.ids ?? Array.from({ length: count }, () => ids.next("derived-"));
-      const models = await creator.derive({ source: source.id, ids: names, noise, seed });
+      const models = await withinDeadline(deadlineOf(request), (signal) =>
+        creator.derive({ source: source.id, ids: names, noise, seed, signal }),
+      );
       return pageOf(models, models.length, vplmObject);
     },
     listVersions: async ({ params }) => {
@@ -88,18 +98,25 @@ async function withinFits<T>(fits: { count: number }, work: () => Promise<T>): P
 /** A model with its instant version, or none at all. */
 async function createFromFile(
   services: Services,
-  wanted: { readonly id: string; readonly base: string; readonly file: string },
+  wanted: {
+    readonly id: string;
+    readonly base: string;
+    readonly file: string;
+    readonly signal: AbortSignal;
+  },
 ): Promise<VirtualModel> {
   const { creator, store, trainer } = services;
+  const { id, base, signal } = wanted;
   const file = await requireFile(store, wanted.file, "training_file");
   const bytes = await store.blobs.get(file.blob);
-  const dataset = await readDatasetInSteps(bytes, detectFormat(file.filename, bytes));
+  const dataset = await readDatasetInSteps(bytes, detectFormat(file.filename, bytes), signal);
   checkTrainable(dataset);
-  const { id, base } = wanted;
   const { labels } = dataset;
-  return creator.create({ id, base, labels }, () =>
-    trainer.fitInstant({ base, trainingFile: file.id, labels }),
-  );
+  return creator.create({ id, base, labels }, async () => {
+    const weights = await trainer.fitInstant({ base, trainingFile: file.id, labels, signal });
+    signal.throwIfAborted();
+    return weights;
+  });
 }
 
 async function requireModel(store: Store, id: string): Promise<VirtualModel> {

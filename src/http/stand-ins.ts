@@ -14,7 +14,7 @@ import { silentTelemetry } from "../foundation/telemetry.ts";
 import type { Processor, RequestOptions } from "../processor/processor.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store } from "../storage/storage.ts";
-import type { JobSpecification, Trainer } from "../trainer/trainer.ts";
+import type { InstantSpecification, JobSpecification, Trainer } from "../trainer/trainer.ts";
 import type { Services } from "./services.ts";
 
 export const standInBase: BaseModel = {
@@ -42,7 +42,7 @@ export const standInKey = "sk-stand-in";
 
 /** A text that finds the queue full. */
 export const overloadingText = "overload";
-/** A text that is never answered before its signal says so. */
+/** A text, or a label, that is never answered before its signal says so. */
 export const stuckText = "stuck";
 
 /** Services with one base, `tiny`, and one vPLM, `spam`. */
@@ -129,9 +129,12 @@ async function admit(texts: readonly string[], options: RequestOptions): Promise
     throw new StrataError("CONTEXT_LENGTH", "Cannot read the text: it is too long", {
       field: "input[0]",
     });
-  if (!texts.includes(stuckText)) return;
-  await new Promise((_, reject) => {
-    options.signal?.addEventListener("abort", () => reject(new Error("stopped")));
+  if (texts.includes(stuckText)) await stopped(options.signal);
+}
+
+function stopped(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener("abort", () => reject(new Error("stopped")));
   });
 }
 
@@ -205,7 +208,8 @@ class StandInTrainer implements Trainer {
     return job;
   }
 
-  async fitInstant(): Promise<VersionWeights> {
+  async fitInstant({ labels, signal }: InstantSpecification): Promise<VersionWeights> {
+    if (labels.includes(stuckText)) await stopped(signal);
     return weightsOf("instant");
   }
 

@@ -31,6 +31,7 @@ export interface ExampleOptions {
   readonly tokenizer: Tokenizer;
   /** Labels of an existing model; those of the data when undefined. */
   readonly labels: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** INVALID_ARGUMENT when the data cannot train a model, with the reason. */
@@ -38,14 +39,16 @@ export async function loadExamples(
   store: Store,
   options: ExampleOptions,
 ): Promise<TrainingExamples> {
-  const { tokenizer, trainingFile, validationFile } = options;
-  const dataset = await readFile(store, trainingFile, "training_file");
+  const { tokenizer, trainingFile, validationFile, signal } = options;
+  const read = (id: string, field: string): Promise<Dataset> =>
+    readFile(store, { id, field, signal });
+  const dataset = await read(trainingFile, "training_file");
   checkTrainable(dataset);
   const labels = options.labels ?? dataset.labels;
   const [train, dev] =
     validationFile === undefined
       ? splitInTwo(dataset.examples)
-      : [dataset.examples, (await readFile(store, validationFile, "validation_file")).examples];
+      : [dataset.examples, (await read(validationFile, "validation_file")).examples];
   return {
     train: await tokenize(tokenizer, { examples: train, labels, field: "training_file" }),
     dev: await tokenize(tokenizer, { examples: dev, labels, field: "validation_file" }),
@@ -66,10 +69,18 @@ export async function trainingFileOf(
   return file;
 }
 
-async function readFile(store: Store, id: string, field: string): Promise<Dataset> {
+async function readFile(
+  store: Store,
+  wanted: {
+    readonly id: string;
+    readonly field: string;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<Dataset> {
+  const { id, field, signal } = wanted;
   const file = await trainingFileOf(store, id, field);
   const bytes = await store.blobs.get(file.blob);
-  const dataset = await readDatasetInSteps(bytes, detectFormat(file.filename, bytes));
+  const dataset = await readDatasetInSteps(bytes, detectFormat(file.filename, bytes), signal);
   if (dataset.examples.length > limits.trainingExampleCountMax)
     throw new StrataError(
       "TOO_LARGE",

@@ -83,7 +83,7 @@ export class JobTrainer implements Trainer {
   async fitInstant(specification: InstantSpecification): Promise<VersionWeights> {
     const { trainingFile, labels, signal } = specification;
     const base = await this.#options.openBase(specification.base);
-    const examples = await this.#load(base, { trainingFile, labels });
+    const examples = await this.#load(base, { trainingFile, labels, signal });
     const { pooling } = base.checkpoint;
     const labelCount = labels.length;
     const instant = await fitInstantHead(base, { ...examples, labelCount, pooling }, signal);
@@ -198,7 +198,11 @@ export class JobTrainer implements Trainer {
     const { store, creator } = this.#options;
     const existing = await store.catalog.models.get(job.model ?? job.requestedModel);
     const base = await this.#options.openBase(existing?.base ?? job.requestedModel);
-    const examples = await this.#load(base, { ...job, labels: existing?.labels });
+    const examples = await this.#load(base, {
+      ...job,
+      labels: existing?.labels,
+      signal: run.signal,
+    });
     const say = (message: string, values?: Readonly<Record<string, number>>): void =>
       this.#log.say(job.id, message, values);
     if (examples.faults.faultCount > 0) say(faultMessage(examples));
@@ -228,14 +232,14 @@ export class JobTrainer implements Trainer {
       readonly trainingFile: string;
       readonly validationFile?: string | undefined;
       readonly labels: readonly string[] | undefined;
+      readonly signal: AbortSignal | undefined;
     },
   ): Promise<TrainingExamples> {
-    const { trainingFile, validationFile, labels } = options;
+    const { trainingFile, validationFile, labels, signal } = options;
+    const wanted = { trainingFile, validationFile, labels, signal };
     return base.checkpoint
       .tokenizer()
-      .then((tokenizer) =>
-        loadExamples(this.#options.store, { trainingFile, validationFile, labels, tokenizer }),
-      );
+      .then((tokenizer) => loadExamples(this.#options.store, { ...wanted, tokenizer }));
   }
 
   async #fail(job: Job, error: unknown): Promise<void> {
