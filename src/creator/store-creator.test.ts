@@ -155,10 +155,7 @@ function examineFirstVersion(examine: Examine): void {
       });
       assert.equal(model.servedVersion, 1);
       assert.deepEqual(await models.get("f"), model);
-      assert.deepEqual(
-        (await versions.list("f")).map(({ number }) => number),
-        [1],
-      );
+      assert.equal((await versions.list("f")).length, 1);
       await creator.delete("f");
       const failing = creator.create(wanted, () => Promise.reject(new Error("no fit")));
       await assert.rejects(failing, /no fit/);

@@ -14,7 +14,7 @@ export const limits = {
   modelCreationMsMax: 10 * 60_000,
   requestReceiveMsMax: 60 * 60_000,
   connectionCountMax: 10_000,
-  modelPageCountMax: 10_000,
+  modelPageCountMax: 100_000,
   uploadFieldBytesMax: 4096,
   uploadFieldCountMax: 16,
   fileNameCharactersMax: 255,

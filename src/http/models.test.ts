@@ -1,11 +1,14 @@
-/** Checks that making models ends when the client goes away or waits too long. */
+/** Checks that making models ends with its client and its deadline, and that lists are whole. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Answer, Api } from "../contract/contract.ts";
 import type { FileObject } from "../contract/files.ts";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import { createHttp, type Http } from "./http.ts";
 import { standInKey, standInServices, stuckText } from "./stand-ins.ts";
+
+type ModelPage = Answer<Api["GET /v1/models"]>;
 
 const authorization = `Bearer ${standInKey}`;
 
@@ -57,4 +60,17 @@ test("a model that takes too long to fit is given up", async () => {
   fire();
   assert.equal((await answer).status, 429);
   assert.equal(await services.store.catalog.models.get("new"), undefined);
+});
+
+test("a client that reads one page alone sees all of ten thousand models", async () => {
+  const services = await standInServices(systemClock);
+  const { models } = services.store.catalog;
+  const like = await models.get("spam");
+  assert.ok(like);
+  for (let index = 0; index < 10_000; index++) await models.insert({ ...like, id: `m${index}` });
+  const request = new Request("http://local/v1/models", { headers: { authorization } });
+  const page = (await (await createHttp(services).fetch(request)).json()) as ModelPage; // As above.
+  // With the base and the model that the stand-ins bring.
+  assert.equal(page.data.length, 10_002);
+  assert.equal(page.has_more, false);
 });
