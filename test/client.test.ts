@@ -53,6 +53,34 @@ test("uploads, creates at once, waits for a job and reads the bytes", async () =
   await assert.rejects(wrong, { code: "NOT_FOUND" });
 });
 
+test("lists of jobs and events go on over all pages, newest first", async () => {
+  const services = await standInServices(systemClock);
+  const { jobs, events, files } = services.store.catalog;
+  const blob = await services.store.blobs.put(Buffer.from("a"));
+  const row = { filename: "a", purpose: "fine-tune", bytes: 1, blob, createdAt: 0 };
+  await files.insert({ ...row, id: "file-1", faultSummary: undefined });
+  const job = await services.trainer.submit({ model: "spam", trainingFile: "file-1" });
+  for (let index = 0; index < 250; index++) {
+    await jobs.insert({ ...job, id: `ftjob-${index}` });
+    const event = { job: "ftjob-0", level: "info", type: "message", values: {} } as const;
+    const message = `event ${index}`;
+    await events.append({ ...event, id: `ftevent-${index}`, message, createdAt: index });
+  }
+  const long = await listen(createHttp(services), { clock: systemClock, port: 0 });
+  const reader = new Client({ baseUrl: long.url, apiKey: standInKey });
+  const found: string[] = [];
+  for await (const { id } of reader.jobs()) found.push(id);
+  const newestFirst = Array.from({ length: 250 }, (_, index) => 249 - index);
+  assert.deepEqual(found, [...newestFirst.map((index) => `ftjob-${index}`), job.id]);
+  const messages: string[] = [];
+  for await (const { message } of reader.jobEvents("ftjob-0")) messages.push(message);
+  assert.deepEqual(
+    messages,
+    newestFirst.map((index) => `event ${index}`),
+  );
+  await long.close();
+});
+
 test("errors keep code, field and retry time", async () => {
   const stranger = new Client({ baseUrl: listener.url, apiKey: "wrong" });
   await assert.rejects(stranger.model("spam"), { code: "UNAUTHENTICATED" });

@@ -2,10 +2,9 @@
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { Argument } from "commander";
-import type { FineTuningJob } from "../contract/fine-tuning.ts";
+import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { Model, ModelVersion } from "../contract/models.ts";
 import { StrataError } from "../foundation/errors.ts";
-import { limits } from "../foundation/limits.ts";
 import type { CommandContext } from "./command-context.ts";
 import { integerBetween } from "./command-context.ts";
 import type { Output } from "./output.ts";
@@ -88,15 +87,15 @@ async function listModels({ client, output }: Session): Promise<void> {
 }
 
 async function listJobs({ client, output }: Session): Promise<void> {
-  const query = { limit: limits.listPageCountMax };
-  const { data } = await client.call("GET /v1/fine_tuning/jobs", { query });
-  const cells = data.map((job) => [
+  const jobs: FineTuningJob[] = [];
+  for await (const job of client.jobs()) jobs.push(job);
+  const cells = jobs.map((job) => [
     job.id,
     job.status,
     job.fine_tuned_model ?? job.model,
     localTime(job.created_at),
   ]);
-  await output.result(data, () => output.table(["job", "status", "model", "created"], cells));
+  await output.result(jobs, () => output.table(["job", "status", "model", "created"], cells));
 }
 
 async function listFiles({ client, output }: Session): Promise<void> {
@@ -155,12 +154,10 @@ function versionCells(version: ModelVersion): string[] {
 }
 
 async function showJob({ client, output }: Session, id: string): Promise<void> {
-  const query = { limit: limits.listPageCountMax };
-  const [job, events] = await Promise.all([
-    client.job(id),
-    client.call("GET /v1/fine_tuning/jobs/{id}/events", { params: { id }, query }),
-  ]);
-  const oldestFirst = events.data.toReversed();
+  const job = await client.job(id);
+  const oldestFirst: FineTuningJobEvent[] = [];
+  for await (const event of client.jobEvents(id)) oldestFirst.push(event);
+  oldestFirst.reverse();
   await output.result({ job, events: oldestFirst }, () => {
     printJob(output, job);
     for (const event of oldestFirst)

@@ -57,14 +57,8 @@ export class Client {
   }
 
   /** Every model, bases first, page by page. */
-  async *models(): AsyncGenerator<Model> {
-    let after: string | undefined;
-    do {
-      const query = after === undefined ? {} : { after };
-      const page = await this.call("GET /v1/models", { query });
-      yield* page.data;
-      after = page.has_more ? (page.last_id ?? undefined) : undefined;
-    } while (after !== undefined);
+  models(): AsyncGenerator<Model> {
+    return paged((cursor) => this.call("GET /v1/models", { query: cursor }));
   }
 
   model(id: string): Promise<Model> {
@@ -132,6 +126,23 @@ export class Client {
     return this.call("GET /v1/fine_tuning/jobs/{id}", { params: { id } });
   }
 
+  /** Every job, newest first, page by page. */
+  jobs(): AsyncGenerator<FineTuningJob> {
+    return paged((cursor) =>
+      this.call("GET /v1/fine_tuning/jobs", { query: { ...cursor, limit: pageCount } }),
+    );
+  }
+
+  /** Every event of a job, newest first, page by page. */
+  jobEvents(id: string): AsyncGenerator<FineTuningJobEvent> {
+    return paged((cursor) =>
+      this.call("GET /v1/fine_tuning/jobs/{id}/events", {
+        params: { id },
+        query: { ...cursor, limit: pageCount },
+      }),
+    );
+  }
+
   cancelJob(id: string): Promise<FineTuningJob> {
     return this.call("POST /v1/fine_tuning/jobs/{id}/cancel", { params: { id } });
   }
@@ -164,16 +175,11 @@ export class Client {
   /** Newest first, down to the one that was seen. */
   async #eventsSince(id: string, seen: string | undefined): Promise<FineTuningJobEvent[]> {
     const events: FineTuningJobEvent[] = [];
-    for (;;) {
-      const after = events.at(-1)?.id;
-      const page = await this.call("GET /v1/fine_tuning/jobs/{id}/events", {
-        params: { id },
-        query: { limit: 100, ...(after !== undefined && { after }) },
-      });
-      const end = page.data.findIndex((event) => event.id === seen);
-      events.push(...(end === -1 ? page.data : page.data.slice(0, end)));
-      if (end !== -1 || !page.has_more) return events;
+    for await (const event of this.jobEvents(id)) {
+      if (event.id === seen) break;
+      events.push(event);
     }
+    return events;
   }
 
   /** What `read` makes of the answer; a `StrataError` whatever goes wrong. */
@@ -222,6 +228,27 @@ export class Client {
       body: await response.json().catch(() => undefined),
       ...(retryAfter !== null && { retryAfterMs: Number(retryAfter) }),
     });
+  }
+}
+
+/** The most that a page of jobs or events holds. */
+const pageCount = 100;
+
+interface Page<Item> {
+  readonly data: readonly Item[];
+  readonly has_more: boolean;
+}
+
+/** The items of all pages; `read` is given the cursor of the next one. */
+async function* paged<Item extends { readonly id: string }>(
+  read: (cursor: { readonly after?: string }) => Promise<Page<Item>>,
+): AsyncGenerator<Item> {
+  let cursor: { readonly after?: string } | undefined = {};
+  while (cursor !== undefined) {
+    const { data, has_more: hasMore } = await read(cursor);
+    yield* data;
+    const last: Item | undefined = data.at(-1);
+    cursor = hasMore && last !== undefined ? { after: last.id } : undefined;
   }
 }
 
