@@ -49,7 +49,6 @@ describe("a fit", () => {
       dev: await sequencesOf(hardLines(60, 3)),
       labelCount: 2,
       pooling: "mean",
-      head: { weight: new Float32Array(32), bias: new Float32Array(2) },
     } as const;
     const progress: FitProgress[] = [];
     const onProgress = (step: FitProgress): void => void progress.push(step);

@@ -7,7 +7,7 @@
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { type Dimension, multiply } from "../tensor/dimension.ts";
 import { add, cast, gelu } from "../tensor/operators/elementwise.ts";
-import { linear, quantizedLinear } from "../tensor/operators/matmul.ts";
+import { linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
 import { attention, layerNorm, positions } from "../tensor/operators/neural.ts";
 import { gather, reshape } from "../tensor/operators/shape.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
@@ -121,7 +121,7 @@ function project(
   });
   const weight = { ...quantized("int8", width, size), bias };
   const transposed = isDifferentiated ? quantized("int8-transposed", size, width) : undefined;
-  return quantizedLinear(x, weight, transposed);
+  return quantizedMatmul(x, weight, transposed);
 }
 
 function norm({ graph, config }: EncoderScope, x: Tensor, name: string): Tensor {

@@ -37,7 +37,7 @@ export function examineRuntime(
     for (const exercise of exercises)
       it(`computes ${exercise.name} and its gradient`, () =>
         fc.assert(
-          fc.asyncProperty(sketches, (sketch) => sit(runtime, sketch, { tolerance, ...exercise })),
+          fc.asyncProperty(sketches, (sketch) => sit(runtime, sketch, { ...exercise, tolerance })),
           { numRuns: 16, seed: 20_230_618 },
         ));
     examineFeeds(() => runtime);

@@ -147,13 +147,19 @@ export const oddGrid: Draw = (shape, random) =>
 /** No two elements are equal. */
 export const distinct: Draw = (shape, random) =>
   Array.from(permutation(countOf(shape), random), (place) => place / 64 - 2);
-/** Rows whose largest magnitude is 127 steps, so that quantising them loses nothing. */
+/** Rows that span 255 steps, zero among them, so that quantising them loses nothing. */
 export const quantizable: Draw = (shape, random) => {
   const width = shape.at(-1) ?? 1;
   return range(countOf(shape) / width).flatMap(() => {
-    const step = 2 ** (random.integer(5) - 6);
-    const highest = random.integer(width);
-    return range(width).map((i) => (i === highest ? 127 : random.integer(255) - 127) * step);
+    const step = 2 ** (random.integer(5) - 12);
+    const lowest = width === 1 ? -255 * random.integer(2) : -random.integer(256);
+    const [first, last] = [random.integer(width), random.integer(width)];
+    // Both ends, at different places; a single element is one of them.
+    const place = first === last ? (first + 1) % width : last;
+    return range(width).map((i) => {
+      if (i === first) return (width === 1 && lowest < 0 ? lowest : lowest + 255) * step;
+      return (i === place ? lowest : lowest + random.integer(256)) * step;
+    });
   });
 };
 

@@ -5,7 +5,7 @@
 import { permutation } from "../foundation/random.ts";
 import { type Dimension, elementCount, multiply } from "../tensor/dimension.ts";
 import * as elementwise from "../tensor/operators/elementwise.ts";
-import { linear, matmul, quantizedLinear, quantizedMatmul } from "../tensor/operators/matmul.ts";
+import { linear, matmul, quantizedMatmul } from "../tensor/operators/matmul.ts";
 import type { QuantizedWeight } from "../tensor/operators/matmul.ts";
 import * as neural from "../tensor/operators/neural.ts";
 import * as shapes from "../tensor/operators/shape.ts";
@@ -21,8 +21,6 @@ export interface Exercise {
   readonly weights?: Draw;
   /** Whether the gradient is by design not the derivative of the forward pass. */
   readonly isStraightThrough?: boolean;
-  /** Instead of the runtime's own. */
-  readonly tolerance?: number;
 }
 
 const { cast, equal, greater, less, mul } = elementwise;
@@ -212,7 +210,6 @@ export const operatorExercises: readonly Exercise[] = [
   {
     name: "quantizedMatmul",
     isStraightThrough: true,
-    tolerance: 1e-6,
     weights: draws.quantizable,
     build(sheet) {
       const [rows, inner, outer] = matrixShape(sheet);
@@ -221,16 +218,15 @@ export const operatorExercises: readonly Exercise[] = [
     },
   },
   {
-    name: "quantizedLinear",
+    name: "quantizedMatmul with bias",
     isStraightThrough: true,
-    tolerance: 1e-6,
     weights: draws.quantizable,
     build(sheet) {
       const [rows, inner, outer] = matrixShape(sheet);
       const x = sheet.parameter([rows, inner], draws.quantizable);
       const bias = sheet.parameter([outer]);
       const forward = { ...weight(sheet, [inner, outer]), bias };
-      return [quantizedLinear(x, forward, weight(sheet, [outer, inner]))];
+      return [quantizedMatmul(x, forward, weight(sheet, [outer, inner]))];
     },
   },
   {

@@ -10,7 +10,6 @@ import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
 import { type TrainingMethod, wordTable } from "../models/training-graph.ts";
 import type { Value } from "../runtime/runtime.ts";
-import type { Head } from "./ridge.ts";
 import {
   type Batch,
   type BatchShape,
@@ -28,8 +27,6 @@ export interface FitTask {
   readonly dev: Sequences;
   readonly labelCount: number;
   readonly pooling: Pooling;
-  /** Where the head starts. */
-  readonly head: Head;
 }
 
 export interface FitOptions {
@@ -204,7 +201,7 @@ function initialState(
     state[`${name}.square`] = { type: "float32", shape, values: zeros() };
   };
   for (const [index, { name, shape }] of tensors.entries())
-    set(name, shape, initialValues(name, shape, { head: task.head, seed: options.seed, index }));
+    set(name, shape, initialValues(name, shape, new SeededRandom(options.seed, 0x10000 + index)));
   for (const [name, shape] of step.learned) {
     const values = base.weights.get(name);
     // The base's weights have no open dimensions, but for the word table, which is no state.
@@ -214,18 +211,13 @@ function initialState(
   return state;
 }
 
-/** The head as given; adapters start as the identity: a small random `down`, and `up` of zeros. */
-function initialValues(
-  name: string,
-  shape: readonly number[],
-  { head, seed, index }: { readonly head: Head; readonly seed: number; readonly index: number },
-): Float32Array {
-  if (name === "head.weight") return head.weight.slice();
-  if (name === "head.bias") return head.bias.slice();
+/**
+ * Adapters start as the identity, with a small random `down` and zeros else; the head starts at zero:
+ * from the closed-form one, whose scores are sharp already, training overfits within an epoch or two.
+ */
+function initialValues(name: string, shape: readonly number[], random: SeededRandom): Float32Array {
   const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  if (!name.endsWith(".down")) return values;
-  const random = new SeededRandom(seed, 0x10000 + index);
-  return values.map(() => 0.02 * random.normal());
+  return name.endsWith(".down") ? values.map(() => 0.02 * random.normal()) : values;
 }
 
 /** Share of the task's dev examples that these learned values classify rightly. */

@@ -15,14 +15,17 @@ import type { TrainingBase } from "./training-base.ts";
 
 /** What "auto" stands for. */
 export const defaultHyperparameters: Hyperparameters = {
-  epochCount: 10,
+  epochCount: 8,
   batchSize: 16,
   learningRate: 1e-3,
   rank: 16,
 };
 
-/** Epochs without progress on dev after which training stops. */
-const patience = 3;
+/**
+ * Epochs without progress on dev after which training stops: enough that the falling learning rate
+ * has its effect, since dev of a few hundred examples is noisy.
+ */
+const patience = 4;
 
 export interface TrainModelOptions {
   readonly base: TrainingBase;
@@ -49,7 +52,7 @@ export async function trainModel(
   const { pooling } = base.checkpoint;
   const labelCount = model.labels.length;
   const instant = await fitInstantHead(base, { train, dev, labelCount, pooling }, signal);
-  const task = { train, dev, labelCount, pooling, head: instant.head };
+  const task = { train, dev, labelCount, pooling };
   const baseline = await baselineAccuracy(options, { task, instant });
   say(`Training on ${train.ids.length} examples, ${dev.ids.length} held out`, {
     baseline_dev_accuracy: baseline,

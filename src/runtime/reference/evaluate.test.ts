@@ -113,16 +113,18 @@ describe("the reference computes what was computed by hand", () => {
   });
 
   it("quantizedMatmul, each row by its own scale and halves to even", () => {
-    // The scale of the first row is 1/8 and it is quantised to 127, -64, 0, 2.
+    // The scale of the first row is 1/8, its zero 55 and its values 255, 0, 55, 57; the second
+    // row's scale is 1 and its zero 0; the third has nothing but zeros.
     const y = compute(
       {
-        x: [[3, 4], 127 / 8, -64 / 8, 0.5 / 8, 1.5 / 8, 127, 0, 0, -127, 0, 0, 0, 0],
+        x: [[3, 4], 200 / 8, -55 / 8, 0.5 / 8, 1.5 / 8, 255, 0, 0, 0, 0, 0, 0, 0],
         values: [[4, 2], 1, -1, 2, 0, 3, 0, 4, 1],
         scale: [[2], 0.5, 2],
       },
       ({ x, values, scale }) => quantizedMatmul(x, { values, scale }),
     );
-    assertClose(y, [7 / 16, -125 / 4, -381 / 2, -508, 0, 0]);
+    // (200 - 110 + 0 + 8) / 8 / 2 and (-200 + 2) / 8 * 2.
+    assertClose(y, [49 / 8, -99 / 2, 255 / 2, -510, 0, 0]);
   });
 
   it("scatterAdd, of indices that come twice", () => {

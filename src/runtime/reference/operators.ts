@@ -164,11 +164,18 @@ export const operators: Readonly<Record<string, Evaluate>> = {
     const [x, weight, scale] = triple("quantizedMatmul", inputs);
     const columns = groups(weight, [0]);
     const results = groups(x, [1]).map((row) => {
-      const step = Math.max(Math.max(...row.map(Math.abs)) / 127, 1e-9);
-      const product = products([row.map((e) => roundHalfToEven(e / step))], columns);
+      const lowest = Math.min(...row, 0);
+      const step = Math.max((Math.max(...row, 0) - lowest) / 255, 1e-9);
+      const zero = roundHalfToEven(-lowest / step);
+      const quantized = row.map((e) => {
+        const q = roundHalfToEven(e / step) + zero;
+        return Math.min(Math.max(q, 0), 255) - zero;
+      });
+      const product = products([quantized], columns);
       return zip(product, scale.values, (y, factor) => y * step * factor);
     });
-    return [join(results)];
+    const bias = inputs[3]?.values ?? [];
+    return [join(results).map((y, index) => y + (bias[index % bias.length] ?? 0))];
   },
   attention,
 };

@@ -11,7 +11,6 @@ import {
   type TensorType,
   triple,
 } from "../tensor.ts";
-import { add } from "./elementwise.ts";
 import { at, reduceSum, sumTo } from "./shape.ts";
 
 export interface MatmulOptions {
@@ -88,6 +87,8 @@ export interface QuantizedWeight {
   readonly values: Tensor;
   /** float32 `[out]`. */
   readonly scale: Tensor;
+  /** float32 `[out]`, added to the product. */
+  readonly bias?: Tensor;
 }
 
 const quantizedOperator: Operator = {
@@ -98,18 +99,20 @@ const quantizedOperator: Operator = {
     return [{ type: "float32", shape: [at(x.shape, 0), at(values.shape, 1)] }];
   },
   gradient(node: Node, [dy]) {
-    const [, , , values, scale] = node.inputs;
+    const [, , , bias, values, scale] = node.inputs;
     if (dy === undefined) return [];
     if (values === undefined || scale === undefined)
       throw reject("gradient", "quantizedMatmul was given no transposed weights");
     // Straight through the rounding (Bengio et al. 2013): the gradient of the exact product.
-    return [only(dy.node.graph.apply(quantizedOperator, [dy, values, scale]))];
+    const dx = quantizedMatmul(dy, { values, scale });
+    return [dx, undefined, undefined, bias?.shape.length === 1 ? reduceSum(dy, [0]) : undefined];
   },
 };
 
 /**
- * `x W` for `x [rows, in]` with frozen int8 weights. Each row of `x` is quantised on its own, by
- * s = max(max |row| / 127, 1e-9), q = round(x / s): a row's result depends on that row alone.
+ * `x W + b` for `x [rows, in]` with frozen int8 weights. Each row of `x` is quantised on its own, by
+ * s = max((max(row, 0) - min(row, 0)) / 255, 1e-9), z = round(-min(row, 0) / s) and
+ * q = round(x / s) + z in 0 … 255: a row's result depends on that row alone.
  * The gradient by `x` multiplies by `transposed`, the same weights quantised as `[out, in]`, and
  * cannot be built without it.
  */
@@ -118,18 +121,10 @@ export function quantizedMatmul(
   weight: QuantizedWeight,
   transposed?: QuantizedWeight,
 ): Tensor {
+  const bias = weight.bias ?? x.node.graph.scalar(0);
   const backward = transposed === undefined ? [] : [transposed.values, transposed.scale];
-  const inputs = [x, weight.values, weight.scale, ...backward];
+  const inputs = [x, weight.values, weight.scale, bias, ...backward];
   return only(x.node.graph.apply(quantizedOperator, inputs));
-}
-
-/** `quantizedMatmul` and a bias `[out]`. */
-export function quantizedLinear(
-  x: Tensor,
-  weight: QuantizedWeight & { readonly bias: Tensor },
-  transposed?: QuantizedWeight,
-): Tensor {
-  return add(quantizedMatmul(x, weight, transposed), weight.bias);
 }
 
 function checkQuantized(x: TensorType, values: TensorType, scale: TensorType): void {
