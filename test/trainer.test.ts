@@ -248,6 +248,8 @@ describe("the trainer", () => {
     const cancelled = await trainer.cancel(running.id);
     assert.equal(cancelled.status, "cancelled");
     assert.ok(cancelled.finishedAt !== undefined);
+    const said = (await eventsOf(running)).at(-2)?.message;
+    assert.equal(said, `Version 1 of "${cancelled.model}" stays and can be called`);
     const { versions } = await modelOf(cancelled.model);
     assert.deepEqual(
       versions.map(({ kind }) => kind),

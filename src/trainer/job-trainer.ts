@@ -257,6 +257,7 @@ export class JobTrainer implements Trainer {
   ): Promise<Job> {
     const { store, clock, telemetry } = this.#options;
     const ended = advance(job, status, { ...change, finishedAt: clock.now() });
+    if (status !== "succeeded") await this.#tellWhatStays(job);
     // The events are durable before the status that says that there are no more.
     this.#log.say(job.id, `The job has ${status === "cancelled" ? "been cancelled" : status}`);
     await this.#log.flush();
@@ -264,6 +265,14 @@ export class JobTrainer implements Trainer {
     telemetry.metrics.count("strata_jobs_total", { status });
     this.#log.changed(job.id);
     return ended;
+  }
+
+  /** OpenAI names no model for a job that has not succeeded, but a new one may have a version. */
+  async #tellWhatStays({ id, model, requestedModel }: Job): Promise<void> {
+    if (model === undefined || model === requestedModel) return;
+    const left = await this.#options.store.catalog.models.get(model);
+    if (left?.servedVersion === undefined) return;
+    this.#log.say(id, `Version ${left.servedVersion} of "${model}" stays and can be called`);
   }
 
   async #job(id: string): Promise<Job> {
