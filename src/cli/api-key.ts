@@ -1,6 +1,7 @@
 /** The operator's API key: given, from the environment, or kept in the home folder. */
-import { mkdir, open, readFile } from "node:fs/promises";
+import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { present } from "../foundation/assert.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
 
@@ -18,24 +19,31 @@ export async function readApiKey(home: string): Promise<string | undefined> {
   }
 }
 
-/** The stored key; the first call draws one and stores it, readable by the owner alone. */
+/**
+ * The stored key; the first call draws one and stores it, readable by the owner alone. The file
+ * has its name only when it is whole.
+ */
 export async function loadOrCreateApiKey(home: string, ids: Ids): Promise<string> {
   const stored = await readApiKey(home);
   if (stored !== undefined) return stored;
   const path = join(home, fileName);
-  const key = ids.next("sk-strata-");
+  const passing = join(home, ids.next(`${fileName}-`));
   try {
     await mkdir(home, { recursive: true, mode: 0o700 });
-    const file = await open(path, "wx", 0o600);
-    await file.writeFile(`${key}\n`);
+    const file = await open(passing, "wx", 0o600);
+    await file.writeFile(`${ids.next("sk-strata-")}\n`);
     await file.sync();
     await file.close();
-    return key;
+    await link(passing, path).catch(async (error: unknown) => {
+      // Another process was faster and its key counts; a file without a key is replaced.
+      if (!isCode(error, "EEXIST")) throw error;
+      if ((await readApiKey(home)) === undefined) await rename(passing, path);
+    });
+    return present(await readApiKey(home), "the key is stored");
   } catch (error) {
-    // Another process was faster: its key counts.
-    const other = isCode(error, "EEXIST") ? await readApiKey(home) : undefined;
-    if (other !== undefined) return other;
     throw wrapError(error, "UNAVAILABLE", `Cannot store API key "${path}"`);
+  } finally {
+    await rm(passing, { force: true }).catch(() => {});
   }
 }
 
