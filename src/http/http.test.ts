@@ -52,9 +52,10 @@ describe("keys", () => {
     const page = { type: "text/html", body: "<p>hello" };
     const services = { ...(await standInServices(systemClock)), pages: new Map([["/", page]]) };
     const open = { services, http: createHttp(services) };
-    for (const path of ["/healthz", "/readyz", "/"])
+    for (const path of ["/healthz", "/readyz", "/", "/openapi.json"])
       assert.equal((await send(open, `GET ${path}`, { key: "wrong" })).status, 200);
     assert.equal(await (await send(open, "GET /")).text(), "<p>hello");
+    assert.deepEqual(await jsonOf(await send(open, "GET /openapi.json")), open.http.openapi());
     for (const path of ["/metrics", "/v1/models", "/v1/nothing"]) {
       const response = await send(open, `GET ${path}`, { key: "wrong" });
       assert.equal(response.status, 401);

@@ -51,7 +51,9 @@ export function createHttp(services: Services): Http {
       }),
     );
   }
-  for (const [path, page] of services.pages ?? [])
+  const openapi = (): object => openApiDocument(services.version);
+  const document = { type: "application/json", body: JSON.stringify(openapi()) };
+  for (const [path, page] of [...(services.pages ?? []), ["/openapi.json", document] as const])
     app.get(path, ({ req }) =>
       exchangeOf(req.raw).run(path, () => Promise.resolve(new Reply(200, page.type, page.body))),
     );
@@ -64,7 +66,7 @@ export function createHttp(services: Services): Http {
   );
   return {
     fetch: async (request) => app.fetch(request),
-    openapi: () => openApiDocument(services.version),
+    openapi,
     drain: () => {
       state.isDraining = true;
     },
