@@ -6,7 +6,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 
 export interface FileOperations {
-  /** Makes the folder and those above it; one that exists is no error. */
+  /** Makes the folder and those above it, for their owner alone; one that exists is no error. */
   makeFolder(path: string): Promise<void>;
   /** Names in the folder, in no order. */
   list(path: string): Promise<readonly string[]>;
@@ -30,7 +30,7 @@ export interface FileWriter {
 
 export const nodeFiles: FileOperations = {
   async makeFolder(path) {
-    await mkdir(path, { recursive: true });
+    await mkdir(path, { recursive: true, mode: 0o700 });
   },
   list: (path) => readdir(path),
   async create(path) {

@@ -1,6 +1,6 @@
 /** The file driver sits the exam, keeps what it has, and lets nobody else in. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -36,6 +36,13 @@ describe("the file driver on the disk", () => {
     ]);
     assert.deepEqual(await again.catalog.versions.get("a", 1), exampleVersion("a", 1));
     await again.close();
+  });
+
+  test("opens its folders to their owner alone", async () => {
+    const folder = join(newFolder(), "home", "store");
+    await (await openFileStore(folder)).close();
+    for (const path of [join(folder, ".."), folder, join(folder, "blobs")])
+      assert.equal(statSync(path).mode & 0o777, 0o700, path);
   });
 
   test("a second opening is refused and names the process; the first goes on", async () => {
