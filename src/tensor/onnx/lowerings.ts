@@ -190,8 +190,20 @@ function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
     return lowering.emit("Mul", [sums, columnScale]);
   });
   const scaled = lowering.emit("Mul", [product, scale]);
-  const rest = lowering.emit("Gemm", [shift, columnSums, bias]);
-  lowering.emit("Add", [scaled, rest], { output: lowering.outputsOf(node)[0] ?? "" });
+  const output = lowering.outputsOf(node)[0] ?? "";
+  if (node.inputs[3]?.shape.length === 0) {
+    lowering.emit("Gemm", [shift, columnSums, scaled], { output });
+    return;
+  }
+  const side = { attributes: { axis: { int: 1 } } };
+  const column = lowering.once(`shift and one ${x}`, () => {
+    const ones = lowering.emit("Expand", [float(lowering, 1), lowering.emit("Shape", [shift])]);
+    return lowering.emit("Concat", [shift, ones], side);
+  });
+  const biasRow = lowering.emit("Unsqueeze", [bias, lowering.integers([0])]);
+  const below = { attributes: { axis: { int: 0 } } };
+  const rows = lowering.emit("Concat", [columnSums, biasRow], below);
+  lowering.emit("Gemm", [column, rows, scaled], { output });
 }
 
 /** The rows of `x` as uint8, and as `[rows, 1]` their scales s and s (128 - z). */
