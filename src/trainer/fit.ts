@@ -212,8 +212,8 @@ function initialState(
 }
 
 /**
- * Adapters start as the identity, with a small random `down` and zeros else; the head starts at zero:
- * from the closed-form one, whose scores are sharp already, training overfits within an epoch or two.
+ * Adapters start as the identity, with a small random `down` and zeros else. The head starts at
+ * zero: from the closed-form one, whose scores are sharp already, training overfits at once.
  */
 function initialValues(name: string, shape: readonly number[], random: SeededRandom): Float32Array {
   const values = new Float32Array(shape.reduce((a, b) => a * b, 1));

@@ -23,16 +23,22 @@ export async function checkJob(store: Store, specification: JobSpecification): P
     throw new StrataError("NOT_FOUND", `The model "${model}" does not exist`, { field: "model" });
   await trainingFileOf(store, trainingFile, "training_file");
   if (validationFile !== undefined) await trainingFileOf(store, validationFile, "validation_file");
-  if (
-    suffix !== undefined &&
-    !(suffixPattern.test(suffix) && suffix.length <= limits.nameCharactersMax)
-  )
-    throw new StrataError(
-      "INVALID_ARGUMENT",
-      `Cannot create the job: "suffix" must be at most ${limits.nameCharactersMax} letters, ` +
-        `digits, "_", "." or "-"`,
-      { field: "suffix" },
-    );
+  checkSuffix(suffix);
+  checkHyperparameters(hyperparameters);
+}
+
+function checkSuffix(suffix: string | undefined): void {
+  if (suffix === undefined) return;
+  if (suffixPattern.test(suffix) && suffix.length <= limits.nameCharactersMax) return;
+  throw new StrataError(
+    "INVALID_ARGUMENT",
+    `Cannot create the job: "suffix" must be at most ${limits.nameCharactersMax} letters, ` +
+      `digits, "_", "." or "-"`,
+    { field: "suffix" },
+  );
+}
+
+function checkHyperparameters(hyperparameters: Partial<Hyperparameters>): void {
   for (const [name, [low, high]] of Object.entries(ranges)) {
     const value = hyperparameters[name as keyof Hyperparameters]; // the table's own keys
     const isWhole = name === "learningRate" || Number.isInteger(value);

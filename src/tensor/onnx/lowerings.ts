@@ -165,10 +165,9 @@ function lowerMatmul(lowering: Lowering, node: Node): void {
 }
 
 /**
- * q = round(x / s) + z as uint8, with s and z per row, then x W + b = s (q - 128) W + (s (128 - z) 1 W
- * + b), of which the second part is a product of a column and a row. Rows are quantised once per
- * distinct `x`, however many products read it. Activations are unsigned: int8 by int8 is ten times
- * slower on CPU.
+ * q = round(x / s) + z as uint8, with s and z per row, then x W + b = s (q - 128) W +
+ * [s (128 - z), 1] [1 W; b]. Rows are quantised once per distinct `x`, however many products read
+ * it. Activations are unsigned: int8 by int8 is ten times slower on CPU.
  */
 function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
   const [x, values, columnScale, bias] = node.inputs
@@ -190,20 +189,13 @@ function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
     return lowering.emit("Mul", [sums, columnScale]);
   });
   const scaled = lowering.emit("Mul", [product, scale]);
-  const output = lowering.outputsOf(node)[0] ?? "";
-  if (node.inputs[3]?.shape.length === 0) {
-    lowering.emit("Gemm", [shift, columnSums, scaled], { output });
-    return;
-  }
-  const side = { attributes: { axis: { int: 1 } } };
   const column = lowering.once(`shift and one ${x}`, () => {
     const ones = lowering.emit("Expand", [float(lowering, 1), lowering.emit("Shape", [shift])]);
-    return lowering.emit("Concat", [shift, ones], side);
+    return lowering.emit("Concat", [shift, ones], { attributes: { axis: { int: 1 } } });
   });
   const biasRow = lowering.emit("Unsqueeze", [bias, lowering.integers([0])]);
-  const below = { attributes: { axis: { int: 0 } } };
-  const rows = lowering.emit("Concat", [columnSums, biasRow], below);
-  lowering.emit("Gemm", [column, rows, scaled], { output });
+  const rows = lowering.emit("Concat", [columnSums, biasRow], { attributes: { axis: { int: 0 } } });
+  lowering.emit("Gemm", [column, rows, scaled], { output: lowering.outputsOf(node)[0] ?? "" });
 }
 
 /** The rows of `x` as uint8, and as `[rows, 1]` their scales s and s (128 - z). */

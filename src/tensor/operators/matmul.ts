@@ -11,7 +11,7 @@ import {
   type TensorType,
   triple,
 } from "../tensor.ts";
-import { at, reduceSum, sumTo } from "./shape.ts";
+import { at, reduceSum, sumTo, zerosOf } from "./shape.ts";
 
 export interface MatmulOptions {
   /** Use the transpose of the last two axes of `a` or `b`. */
@@ -99,19 +99,19 @@ const quantizedOperator: Operator = {
     return [{ type: "float32", shape: [at(x.shape, 0), at(values.shape, 1)] }];
   },
   gradient(node: Node, [dy]) {
-    const [, , , bias, values, scale] = node.inputs;
+    const [, , , , values, scale] = node.inputs;
     if (dy === undefined) return [];
     if (values === undefined || scale === undefined)
       throw reject("gradient", "quantizedMatmul was given no transposed weights");
     // Straight through the rounding (Bengio et al. 2013): the gradient of the exact product.
     const dx = quantizedMatmul(dy, { values, scale });
-    return [dx, undefined, undefined, bias?.shape.length === 1 ? reduceSum(dy, [0]) : undefined];
+    return [dx, undefined, undefined, reduceSum(dy, [0])];
   },
 };
 
 /**
- * `x W + b` for `x [rows, in]` with frozen int8 weights. Each row of `x` is quantised on its own, by
- * s = max((max(row, 0) - min(row, 0)) / 255, 1e-9), z = round(-min(row, 0) / s) and
+ * `x W + b` for `x [rows, in]` with frozen int8 weights. Each row of `x` is quantised on its own,
+ * by s = max((max(row, 0) - min(row, 0)) / 255, 1e-9), z = round(-min(row, 0) / s) and
  * q = round(x / s) + z in 0 … 255: a row's result depends on that row alone.
  * The gradient by `x` multiplies by `transposed`, the same weights quantised as `[out, in]`, and
  * cannot be built without it.
@@ -121,7 +121,7 @@ export function quantizedMatmul(
   weight: QuantizedWeight,
   transposed?: QuantizedWeight,
 ): Tensor {
-  const bias = weight.bias ?? x.node.graph.scalar(0);
+  const bias = weight.bias ?? zerosOf(x.node.graph, weight.scale.shape);
   const backward = transposed === undefined ? [] : [transposed.values, transposed.scale];
   const inputs = [x, weight.values, weight.scale, bias, ...backward];
   return only(x.node.graph.apply(quantizedOperator, inputs));
