@@ -4,13 +4,12 @@
  * sequences gather by themselves while the workers run.
  */
 import type { EncoderConfig } from "../entities/base-model.ts";
-import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import type { Program } from "../runtime/runtime.ts";
-import { schedule, startTag, type Waiting } from "../scheduling/schedule.ts";
+import { schedule, startTag, virtualTimeAfter, type Waiting } from "../scheduling/schedule.ts";
 import { batchFeeds, type BatchRow } from "./batch.ts";
 
 /** What a sequence asks for. */
@@ -142,8 +141,9 @@ export class Engine {
         sequencesMax: limits.batchSequenceCountMax,
       });
       const chosen = new Set(batch);
+      const flows = new Set(this.#queue.map(({ request }) => request.flow));
       this.#queue = this.#queue.filter((sequence) => !chosen.has(sequence));
-      this.#virtualTime = Math.max(this.#virtualTime, present(batch[0], "not empty").tag);
+      this.#virtualTime = virtualTimeAfter(this.#virtualTime, batch, flows.size);
       // An idle queue forgets the flows' debts, which also bounds the map.
       if (this.#queue.length === 0) this.#finishByFlow.clear();
       // Errors reach the callers of the sequences.

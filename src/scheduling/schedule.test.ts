@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { schedule, startTag, type Waiting } from "./schedule.ts";
+import { schedule, startTag, virtualTimeAfter, type Waiting } from "./schedule.ts";
 
 const limits = { tokensMax: 512, sequencesMax: 64 };
 
@@ -59,4 +59,24 @@ test("a model that sends in bulk does not hold up another one", () => {
   const tagOfB = startTag(0, undefined);
   assert.equal(tags.filter((tag) => tag < tagOfB).length, 0);
   assert.equal(tags.filter((tag) => tag <= tagOfB).length, 1);
+});
+
+test("a busy model keeps its share beside models that come anew all the time", () => {
+  // The busy one has 40 sequences; in each step 8 new models send one each, and 8 sequences run.
+  let virtualTime = 0;
+  const busy = Array.from({ length: 40 }, (_, index) => ({ tokenCount: 10, tag: 10 * index }));
+  let queue: Waiting[] = [...busy];
+  let stepCount = 0;
+  while (queue.some((sequence) => busy.includes(sequence)) && stepCount < 1000) {
+    for (let n = 0; n < 8; n++)
+      queue.push({ tokenCount: 10, tag: startTag(virtualTime, undefined) });
+    queue.sort((a, b) => a.tag - b.tag);
+    const batch = schedule(queue, { tokensMax: 80, sequencesMax: 8 });
+    const newCount = queue.filter((sequence) => !busy.includes(sequence)).length;
+    virtualTime = virtualTimeAfter(virtualTime, batch, newCount + 1);
+    queue = queue.filter((sequence) => !batch.includes(sequence));
+    stepCount += 1;
+  }
+  // About a ninth of the service at first, less as the others pile up.
+  assert.ok(stepCount < 200, `${stepCount} steps`);
 });

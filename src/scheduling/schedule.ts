@@ -29,6 +29,20 @@ export function startTag(virtualTime: number, modelFinish: number | undefined): 
 }
 
 /**
+ * Virtual time when a batch has been taken: it passes as the work of one model's fair share, as in
+ * weighted fair queueing (Demers et al. 1989). Were it only the tag of the first in line, models
+ * that come anew all the time would keep one that is busy waiting for ever.
+ */
+export function virtualTimeAfter(
+  virtualTime: number,
+  batch: readonly Waiting[],
+  modelCount: number,
+): number {
+  const tokenCount = batch.reduce((sum, sequence) => sum + sequence.tokenCount, 0);
+  return Math.max(batch[0]?.tag ?? 0, virtualTime + tokenCount / Math.max(1, modelCount));
+}
+
+/**
  * The next batch out of `waiting`, ascending by tag: it always holds the first in line, and then
  * those of the next in line whose lengths are nearest to it, as many as the limits allow.
  */
