@@ -1,4 +1,4 @@
-/** Accuracy on test as a tenant would see it: through the serving graph, in int8. */
+/** Accuracy on test as a tenant would see it: through the serving graph, in the base's precision. */
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { quantizeGraph } from "../src/models/quantize.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
@@ -23,7 +23,7 @@ type Tensors = Fitted["tensors"];
 export async function servedAccuracy(tensors: Tensors, options: ServingOptions): Promise<number> {
   const { base, runtime, labelCount, test } = options;
   const { config, pooling } = base.checkpoint;
-  const graph = servingGraph(config, "int8");
+  const graph = servingGraph(config, base.precision);
   const constants = constantsOf(graph, await weightsOf(tensors, options));
   const program = await runtime.load(graph, { constants });
   const { memory, resident } = placed(tensors);

@@ -13,6 +13,7 @@ import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Feeds, Program, Runtime, Value } from "../src/runtime/runtime.ts";
 import type { BaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
+import { int8Cost } from "./int8-cost.ts";
 import { machine, measure, medianRatio, spreadOf } from "./measure.ts";
 import { benchConfig, randomValues, randomWeights, sequenceFeeds } from "./random-base.ts";
 
@@ -22,7 +23,8 @@ const labelCount = 8;
 const rank = 16;
 const { hiddenSize } = benchConfig;
 
-export async function benchTrain({ isQuick }: BenchOptions): Promise<BenchResult> {
+export async function benchTrain(options: BenchOptions): Promise<BenchResult> {
+  const { isQuick } = options;
   const threadCount = availableParallelism();
   const runtime = new OrtRuntime({ threadCount, spinUs: 500 });
   const weights = await randomWeights(runtime);
@@ -48,6 +50,7 @@ export async function benchTrain({ isQuick }: BenchOptions): Promise<BenchResult
     adapterStepVsForward: medianRatio(times.adapterStep, times.upperForward),
     int8BaseSpeedup: medianRatio(times.adapterStep, times.adapterStepInt8),
     adapterStepInt8VsForward: medianRatio(times.adapterStepInt8, times.upperForward),
+    int8AccuracyCost: await int8Cost(options),
     targets: { stepVsForward: 3.8, adapterStepVsForward: 2.0 },
     milliseconds: Object.fromEntries(
       Object.entries(times).map(([name, values]) => [name, spreadOf(values)]),
