@@ -14,6 +14,7 @@ import { silentTelemetry } from "../foundation/telemetry.ts";
 import type { Processor, RequestOptions } from "../processor/processor.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store } from "../storage/storage.ts";
+import { checkJob } from "../trainer/job-checks.ts";
 import type { InstantSpecification, JobSpecification, Trainer } from "../trainer/trainer.ts";
 import type { Services } from "./services.ts";
 
@@ -180,12 +181,8 @@ class StandInTrainer implements Trainer {
   async submit(specification: JobSpecification): Promise<Job> {
     const { store, clock, ids } = this.#parts;
     const { model, trainingFile, validationFile, suffix } = specification;
+    await checkJob(store, specification);
     const isBase = (await store.catalog.bases.get(model)) !== undefined;
-    if (!isBase && (await store.catalog.models.get(model)) === undefined) throw missing(model);
-    if ((await store.catalog.files.get(trainingFile)) === undefined)
-      throw new StrataError("INVALID_ARGUMENT", `Cannot train: there is no "${trainingFile}"`, {
-        field: "training_file",
-      });
     const job: Job = {
       id: ids.next("ftjob-"),
       requestedModel: model,
