@@ -1,5 +1,4 @@
 /** Claim `graph`: the encoder runs nearly as fast as a bare matrix product, int8 well above. */
-import { availableParallelism } from "node:os";
 import { constantsOf } from "../src/checkpoints/base-weights.ts";
 import { sequenceInputs, shallowPart } from "../src/models/encoder.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
@@ -14,10 +13,11 @@ import { benchConfig, randomValues, randomWeights, sequenceFeeds } from "./rando
 const batch = 32;
 const sequence = 32;
 const rows = batch * sequence;
+/** As it serves: a worker per core, each of one thread. */
+const threadCount = 1;
 
 export async function benchGraph({ isQuick }: BenchOptions): Promise<BenchResult> {
-  const threadCount = availableParallelism();
-  const runtime = new OrtRuntime({ threadCount, spinUs: 500 });
+  const runtime = new OrtRuntime({ threadCount, spinUs: 0 });
   const weights = await randomWeights(runtime);
   const encoder = async (precision: Precision) => {
     const graph = encoderGraph(precision);
