@@ -265,6 +265,17 @@ describe("the trainer", () => {
     await assert.rejects(trainer.cancel("ftjob-none"), { code: "NOT_FOUND" });
   });
 
+  it("leaves no model without a version behind, whenever a job is cancelled", async () => {
+    for (const turnCount of [0, 1, 2, 4, 8, 16, 32, 64]) {
+      const job = await submit(easyLines(400));
+      for (let turn = 0; turn < turnCount; turn++) await setImmediate();
+      const { model = "none", status } = await trainer.cancel(job.id);
+      assert.equal(status, "cancelled");
+      const left = await stack.store.catalog.models.get(model);
+      assert.ok(left === undefined || left.servedVersion !== undefined);
+    }
+  });
+
   it("puts a running job back when it closes, and the next one runs it to the end", async () => {
     const slow = { epochCount: 40, learningRate: 1e-7, batchSize: 4 };
     const job = await submit(easyLines(400), { hyperparameters: slow });

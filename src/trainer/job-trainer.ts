@@ -257,7 +257,7 @@ export class JobTrainer implements Trainer {
   ): Promise<Job> {
     const { store, clock, telemetry } = this.#options;
     const ended = advance(job, status, { ...change, finishedAt: clock.now() });
-    if (status !== "succeeded") await this.#tellWhatStays(job);
+    if (status !== "succeeded") await this.#settleModel(job);
     // The events are durable before the status that says that there are no more.
     this.#log.say(job.id, `The job has ${status === "cancelled" ? "been cancelled" : status}`);
     await this.#log.flush();
@@ -267,12 +267,17 @@ export class JobTrainer implements Trainer {
     return ended;
   }
 
-  /** OpenAI names no model for a job that has not succeeded, but a new one may have a version. */
-  async #tellWhatStays({ id, model, requestedModel }: Job): Promise<void> {
+  /**
+   * OpenAI names no model for a job that has not succeeded. A model that the job made is deleted
+   * again if it has no version, and named if it has one.
+   */
+  async #settleModel({ id, model, requestedModel }: Job): Promise<void> {
     if (model === undefined || model === requestedModel) return;
-    const left = await this.#options.store.catalog.models.get(model);
-    if (left?.servedVersion === undefined) return;
-    this.#log.say(id, `Version ${left.servedVersion} of "${model}" stays and can be called`);
+    const { store, creator } = this.#options;
+    const left = await store.catalog.models.get(model);
+    if (left === undefined) return;
+    if (left.servedVersion === undefined) await creator.delete(model);
+    else this.#log.say(id, `Version ${left.servedVersion} of "${model}" stays and can be called`);
   }
 
   async #job(id: string): Promise<Job> {
