@@ -15,9 +15,6 @@ import { filteredRows, pageOf, unixSeconds } from "./paging.ts";
 import { receiveUpload, type Upload } from "./upload.ts";
 import type { Services } from "./services.ts";
 
-/** How many faulty lines a message names. */
-const namedFaultCountMax = 10;
-
 export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> {
   const { store } = services;
   // Between looking who names a blob and removing it, nobody may come to name it.
@@ -111,7 +108,7 @@ async function checkedLines(
 function summary(dataset: Dataset): string {
   const lines = dataset.faultCount + dataset.examples.length;
   const named = dataset.faults
-    .slice(0, namedFaultCountMax)
+
     .map(({ line, reason }) => `line ${line}: ${reason}`);
   const rest = dataset.faultCount - named.length;
   if (rest > 0) named.push(`and ${rest} more`);

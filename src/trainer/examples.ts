@@ -14,8 +14,8 @@ export interface TrainingExamples {
   readonly train: Sequences;
   readonly dev: Sequences;
   readonly labels: readonly string[];
-  /** Lines of the files that could not be used. */
-  readonly faults: Pick<Dataset, "faults" | "faultCount">;
+  /** What is wrong with lines that could not be used, in sentences. */
+  readonly complaints: readonly string[];
 }
 
 const devShare = 0.15;
@@ -45,16 +45,32 @@ export async function loadExamples(
   const dataset = await read(trainingFile, "training_file");
   checkTrainable(dataset);
   const labels = options.labels ?? dataset.labels;
+  const validation =
+    validationFile === undefined ? undefined : await read(validationFile, "validation_file");
   const [train, dev] =
-    validationFile === undefined
+    validation === undefined
       ? splitInTwo(dataset.examples)
-      : [dataset.examples, (await read(validationFile, "validation_file")).examples];
+      : [dataset.examples, validation.examples];
   return {
     train: await tokenize(tokenizer, { examples: train, labels, field: "training_file" }),
     dev: await tokenize(tokenizer, { examples: dev, labels, field: "validation_file" }),
     labels,
-    faults: dataset,
+    complaints: [
+      ...complaintsOf(dataset, "training_file"),
+      ...(validation === undefined ? [] : complaintsOf(validation, "validation_file")),
+    ],
   };
+}
+
+function complaintsOf({ faults, faultCount }: Dataset, field: string): readonly string[] {
+  if (faultCount === 0) return [];
+  const lines = faults.map(({ line, reason }) => `${field}, line ${line}: ${reason}`);
+  const rest = faultCount - faults.length;
+  return [
+    `${faultCount} lines of ${field} cannot be used and are left out`,
+    ...lines,
+    ...(rest > 0 ? [`${field}: and ${rest} more lines`] : []),
+  ];
 }
 
 /** The file's row; NOT_FOUND when there is none. */

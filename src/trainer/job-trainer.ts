@@ -205,7 +205,7 @@ export class JobTrainer implements Trainer {
     });
     const say = (message: string, values?: Readonly<Record<string, number>>): void =>
       this.#log.say(job.id, message, values);
-    if (examples.faults.faultCount > 0) say(faultMessage(examples));
+    for (const complaint of examples.complaints) say(complaint);
     const model = existing ?? (await this.#modelOf(job, examples.labels));
     await run.named(model.id);
     const versions = await store.catalog.versions.list(model.id);
@@ -285,9 +285,4 @@ export class JobTrainer implements Trainer {
     if (job === undefined) throw new StrataError("NOT_FOUND", `The job "${id}" does not exist`);
     return job;
   }
-}
-
-function faultMessage({ faults: { faults, faultCount } }: TrainingExamples): string {
-  const shown = faults.slice(0, 5).map(({ line, reason }) => `line ${line}: ${reason}`);
-  return `${faultCount} lines cannot be used and are left out: ${shown.join("; ")}`;
 }
