@@ -1,4 +1,4 @@
-/** Accuracy on test as a tenant would see it: through the serving graph, in the base's precision. */
+/** Accuracy on test as a tenant would see it: through the serving graph, in its precision. */
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { quantizeGraph } from "../src/models/quantize.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
+import type { Precision } from "../src/entities/base-model.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit } from "../src/trainer/fit.ts";
 import { shallowStates } from "../src/trainer/sequences.ts";
@@ -29,7 +30,7 @@ export async function int8Cost({ isQuick, cacheFolder }: BenchOptions): Promise<
   );
   const weights = await loadBaseWeights(checkpoint, runtime);
   const task = await loadTask(folder, taskName, await checkpoint.tokenizer());
-  const testAccuracy = { fp32: [] as number[], int8: [] as number[] };
+  const testAccuracy: Record<Precision, number[]> = { fp32: [], int8: [] };
   for (const precision of ["fp32", "int8"] as const) {
     const base = new TrainingBase({ checkpoint, weights, precision, runtime });
     const train = { ...task.train, states: await shallowStates(base, task.train.ids) };

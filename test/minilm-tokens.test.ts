@@ -1,16 +1,11 @@
 /** The tokenizer against the original implementation, on the golden texts. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
-import { openFetch } from "../src/checkpoints/open-fetch.ts";
-import { pullBase } from "../src/checkpoints/pull.ts";
 import { tokenizerOfVocabulary } from "../src/checkpoints/tokenizer.ts";
-import { systemClock } from "../src/foundation/clock.ts";
-import { StrataError } from "../src/foundation/errors.ts";
-import { silentTelemetry } from "../src/foundation/telemetry.ts";
+import { realBaseFolder } from "./real-base.ts";
 
 interface Golden {
   readonly rows: readonly { readonly text: string; readonly ids: readonly number[] }[];
@@ -21,30 +16,9 @@ const golden = JSON.parse(file) as Golden; // written by tools/golden/make_embed
 const texts = golden.rows.map(({ text }) => text);
 const expected = golden.rows.map(({ ids }) => Int32Array.from(ids));
 
-/** The folder of the base model; skips the test when no source can be reached. */
-async function baseFolder(context: TestContext): Promise<string | undefined> {
-  const home = process.env["STRATA_HOME"];
-  const cacheFolder =
-    home === undefined ? join(homedir(), ".cache", "strata") : join(home, "cache");
-  try {
-    const base = await pullBase("all-MiniLM-L6-v2", {
-      cacheFolder,
-      environment: process.env,
-      fetch: await openFetch(process.env),
-      clock: systemClock,
-      telemetry: silentTelemetry,
-    });
-    return base.folder;
-  } catch (error) {
-    if (!(error instanceof StrataError) || error.code !== "UNAVAILABLE") throw error;
-    context.skip(error.message);
-    return undefined;
-  }
-}
-
 describe("the tokens of 200 texts", () => {
   it("are those of the original implementation, by tokenizer.json", async (context) => {
-    const folder = await baseFolder(context);
+    const folder = await realBaseFolder(context);
     if (folder === undefined) return;
     const tokenizer = await (await openCheckpoint(folder)).tokenizer();
     const { ids } = await tokenizer.encode(texts);
@@ -53,7 +27,7 @@ describe("the tokens of 200 texts", () => {
   });
 
   it("are those of the original implementation, by vocab.txt", async (context) => {
-    const folder = await baseFolder(context);
+    const folder = await realBaseFolder(context);
     if (folder === undefined) return;
     const json: unknown = JSON.parse(await readFile(join(folder, "tokenizer.json"), "utf8"));
     const { vocab } = (json as { model: { vocab: Record<string, number> } }).model; // pinned bytes
@@ -70,7 +44,7 @@ describe("the tokens of 200 texts", () => {
   });
 
   it("are the same alone as in a batch", async (context) => {
-    const folder = await baseFolder(context);
+    const folder = await realBaseFolder(context);
     if (folder === undefined) return;
     const tokenizer = await (await openCheckpoint(folder)).tokenizer();
     for (const [index, text] of texts.entries()) {
