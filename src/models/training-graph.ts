@@ -38,6 +38,8 @@ export const wordTable = "embeddings.word";
 
 const weightDecay = 0.01;
 const gradientNormMax = 1;
+/** A pretrained base takes small steps; its new head, which starts at zero, needs larger ones. */
+const headRateFactor = 20;
 
 /**
  * `full` reads `embeddings.word [words, hidden]`, the rows of the words that the batch holds, with
@@ -58,6 +60,8 @@ export function stepGraph(options: TrainingGraphOptions): StepGraph {
   const [peak, step] = [scalar("learningRate"), scalar("step")];
   const [stepCount, warmupCount] = [scalar("stepCount"), scalar("warmupCount")];
   const learningRate = linearSchedule(step, { peak, stepCount, warmupCount });
+  const headRate =
+    method === "full" ? mul(learningRate, graph.scalar(headRateFactor)) : learningRate;
   const parameters = learned.map(([, parameter]) => parameter);
   const gradients = gradient(loss, parameters);
   const gradientScale = clipScale(gradients, gradientNormMax);
@@ -72,7 +76,12 @@ export function stepGraph(options: TrainingGraphOptions): StepGraph {
         square: moment("square"),
         gradient: gradients[index] ?? scalarOf(parameter, 0),
       },
-      { learningRate, step, gradientScale, weightDecay: isDecayed(name) ? weightDecay : 0 },
+      {
+        learningRate: name.startsWith("head.") ? headRate : learningRate,
+        step,
+        gradientScale,
+        weightDecay: isDecayed(name) ? weightDecay : 0,
+      },
     );
     for (const [key, tensor] of [
       [name, update.parameter],
