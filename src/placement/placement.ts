@@ -201,3 +201,23 @@ export function groupBytes(units: readonly Unit[], configuration: Configuration)
   }
   return [...shared.values()].reduce((sum, bytes) => sum + bytes, own);
 }
+
+/**
+ * Stage times of the smallest measured batch and length that the request fits into; of the largest
+ * measured ones if it fits into none.
+ */
+export function stageSeconds(
+  { latencies }: Profile,
+  { batchSize, tokenCount }: Omit<Latency, "stageSeconds">,
+): readonly number[] {
+  const fitting = latencies.filter(
+    (row) => row.batchSize >= batchSize && row.tokenCount >= tokenCount,
+  );
+  const size = (row: Latency): number => row.batchSize * row.tokenCount;
+  const smallest = fitting.reduce<Latency | undefined>(
+    (best, row) => (best === undefined || size(row) < size(best) ? row : best),
+    undefined,
+  );
+  const largest = latencies.reduce((best, row) => (size(row) > size(best) ? row : best));
+  return (smallest ?? largest).stageSeconds;
+}
