@@ -10,6 +10,8 @@ import {
   type Arrivals,
   type Configuration,
   type Outcomes,
+  type Plan,
+  type Problem,
   profileOf,
   type SimulationProfile,
   stageSeconds,
@@ -174,4 +176,23 @@ function clocksOf(layouts: readonly Layout[]): Clocks {
     firstClock,
     lastClocks: new Float64Array(layouts.length),
   };
+}
+
+/** The groups of a plan that `verify` found nothing against. */
+export function layoutsOf(plan: Plan, { units, cluster }: Omit<Problem, "objective">): Layout[] {
+  const indices = new Map(units.map(({ name }, index) => [name, index]));
+  const nodes = cluster.nodes.flatMap(({ deviceCount }, node) =>
+    Array.from({ length: deviceCount }, () => node),
+  );
+  return plan.groups.map(({ devices, configuration, units: names }) => {
+    const { intraOp, stageCount } = configuration;
+    const nodeOf = (stage: number): number | undefined => nodes[devices[stage * intraOp] ?? -1];
+    return {
+      configuration,
+      units: names.map((name) => present(indices.get(name), `The plan names no unit "${name}"`)),
+      linkSeconds: Array.from({ length: stageCount }, (_, stage) =>
+        stage > 0 && nodeOf(stage) !== nodeOf(stage - 1) ? cluster.linkSeconds : 0,
+      ),
+    };
+  });
 }
