@@ -5,6 +5,7 @@ import { benchAccuracy } from "./accuracy.ts";
 import { benchGraph } from "./graph.ts";
 import { benchHttp } from "./http.ts";
 import { benchMixed } from "./mixed.ts";
+import { benchSimulator } from "./simulator.ts";
 import { benchTrain } from "./train.ts";
 
 const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
@@ -13,6 +14,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   mixed: benchMixed,
   http: benchHttp,
   accuracy: benchAccuracy,
+  simulator: benchSimulator,
 };
 
 /** INVALID_ARGUMENT for an unknown claim. */
