@@ -76,7 +76,7 @@ function isExact(reference: SimulationCase): boolean {
 
 function outcomesOf({ kind, scene, constants }: SimulationCase): Outcomes {
   if (kind === "event_driven")
-    return simulate({ ...scene, profile: eventProfile(constants), loadRule: "in-flight" });
+    return simulate({ ...scene, profile: eventProfile(constants), dispatching: "in-flight" });
   if (kind === "fast_sim_batching")
     return simulateBatching({ ...scene, profile: alpaserveProfile });
   const kernel = kernelOf(scene);
@@ -128,7 +128,7 @@ function eventsVsKernel(rows: readonly ReferenceRow[]): number {
   const events = { ...profile, startSeconds: 0.006, slackSeconds: 0.006 };
   return errorMax(
     rows.map((row) => {
-      const outcomes = simulate({ ...row.scene, profile: events, loadRule: "in-flight" });
+      const outcomes = simulate({ ...row.scene, profile: events, dispatching: "in-flight" });
       return attainment(row.scene, outcomes) - attainmentOf(row);
     }),
   );

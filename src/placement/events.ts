@@ -4,25 +4,33 @@
  * measured latencies in place of work; the kernel is its fast twin.
  */
 import { present } from "../foundation/assert.ts";
-import { admit, dispatch } from "../scheduling/dispatch.ts";
+import { admit, type Arrival, dispatch } from "../scheduling/dispatch.ts";
 import { Agenda } from "./agenda.ts";
 import { type KernelInput, type Layout, rounding, stageTimes } from "./kernel.ts";
 import type { Outcomes, SimulationProfile } from "./placement.ts";
 
-/** By what a dispatcher tells the load of a group. */
-export type LoadRule =
-  /** Requests sent there and not answered yet; what production does. */
-  | "in-flight"
-  /** When admission predicts the last stage to be free; what the kernel does. */
-  | "last-clock";
+/** How a request finds its group. */
+export type Dispatching =
+  /**
+   * The dispatcher keeps every group's clocks as admission predicts them, and chooses and admits in
+   * one step: what Strata does, and what the kernel does.
+   */
+  | "clocks"
+  /**
+   * It counts the requests that it sent and that are not answered yet; the group admits when the
+   * request arrives there: what AlpaServe's controller does.
+   */
+  | "in-flight";
 
 export interface EventInput extends KernelInput {
   readonly layouts: readonly Layout[];
-  readonly loadRule: LoadRule;
+  readonly dispatching: Dispatching;
+  /** Drawn for each stage of each request: what it takes over what was measured. 1 by default. */
+  readonly drawFactor?: () => number;
 }
 
 export function simulate(input: EventInput): Outcomes {
-  const { arrivals, layouts, units, profile, loadRule } = input;
+  const { arrivals, layouts, units, profile, dispatching } = input;
   const agenda = new Agenda();
   const groups = layouts.map((layout, index) => new EventGroup({ layout, index, input, agenda }));
   const hosts = units.map((_, unit) => groups.filter((group) => group.hosts(unit)));
@@ -36,10 +44,10 @@ export function simulate(input: EventInput): Outcomes {
     const unit = arrivals.units[index] ?? 0;
     const allowed = deadlines[unit] ?? 0;
     agenda.at(seconds + profile.receiveSeconds, () => {
-      const group = dispatch(hosts[unit] ?? [], (host) => host.load(loadRule));
+      const group = dispatch(hosts[unit] ?? [], (host) => host.load(dispatching));
       outcomes.groups[index] = group?.index ?? -1;
       outcomes.finishSeconds[index] = agenda.nowSeconds;
-      group?.send({
+      const request: EventRequest = {
         unit,
         deadlineSeconds: seconds + allowed,
         onEnd(isServed) {
@@ -47,7 +55,9 @@ export function simulate(input: EventInput): Outcomes {
           outcomes.finishSeconds[index] = finish;
           outcomes.isGood[index] = Number(isServed && finish - seconds <= allowed);
         },
-      });
+      };
+      if (dispatching === "clocks") group?.admitAndSend(request);
+      else group?.sendAndAdmit(request);
     });
   }
   agenda.run();
@@ -64,7 +74,7 @@ interface EventRequest {
 interface EventGroupOptions {
   readonly layout: Layout;
   readonly index: number;
-  readonly input: KernelInput;
+  readonly input: EventInput;
   readonly agenda: Agenda;
 }
 
@@ -73,10 +83,13 @@ class EventGroup {
   readonly index: number;
   readonly #profile: SimulationProfile;
   readonly #agenda: Agenda;
+  readonly #drawFactor: () => number;
   /** Of each unit on it, what it takes in each stage. */
   readonly #stageTimes: ReadonlyMap<number, readonly number[]>;
   #inFlightCount = 0;
   #predictedClocks: readonly number[];
+  /** By how much what comes true is behind the predicted clocks: at the last answer. */
+  #lagSeconds = 0;
   /** When each stage is free. */
   readonly #freeSeconds: number[];
 
@@ -85,6 +98,7 @@ class EventGroup {
     this.index = index;
     this.#profile = profile;
     this.#agenda = agenda;
+    this.#drawFactor = input.drawFactor ?? (() => 1);
     this.#stageTimes = new Map(
       layout.units.map((number) => {
         const unit = present(units[number], `There is no unit ${number}`);
@@ -99,37 +113,59 @@ class EventGroup {
     return this.#stageTimes.has(unit);
   }
 
-  load(rule: LoadRule): number {
-    return rule === "in-flight" ? this.#inFlightCount : (this.#predictedClocks.at(-1) ?? 0);
+  load(dispatching: Dispatching): number {
+    if (dispatching === "in-flight") return this.#inFlightCount;
+    return (this.#predictedClocks.at(-1) ?? 0) + this.#lagSeconds;
   }
 
-  send(request: EventRequest): void {
+  admitAndSend(request: EventRequest): void {
+    const { dispatchSeconds, startSeconds } = this.#profile;
     this.#inFlightCount += 1;
-    this.#agenda.after(this.#profile.dispatchSeconds, () => this.#receive(request));
+    const nowSeconds = this.#agenda.nowSeconds + dispatchSeconds - this.#lagSeconds;
+    const deadlineSeconds = request.deadlineSeconds - this.#lagSeconds;
+    const predicted = this.#admit({ ...request, nowSeconds, deadlineSeconds });
+    if (predicted === undefined) return this.#end(request, false);
+    this.#start(dispatchSeconds + startSeconds, {
+      ...request,
+      onEnd: (isServed) => {
+        this.#lagSeconds = this.#agenda.nowSeconds - startSeconds - predicted;
+        request.onEnd(isServed);
+      },
+    });
   }
 
-  #receive(request: EventRequest): void {
-    const stageSeconds = this.#stageTimes.get(request.unit) ?? [];
-    const { startSeconds, slackSeconds } = this.#profile;
-    const admission = admit(
-      {
-        nowSeconds: this.#agenda.nowSeconds,
-        deadlineSeconds: request.deadlineSeconds,
-        stageSeconds,
-        slackSeconds,
-      },
-      this.#predictedClocks,
-    );
-    if (admission.kind === "rejected") return this.#end(request, false);
+  sendAndAdmit(request: EventRequest): void {
+    const { dispatchSeconds, startSeconds } = this.#profile;
+    this.#inFlightCount += 1;
+    this.#agenda.after(dispatchSeconds, () => {
+      const predicted = this.#admit({ ...request, nowSeconds: this.#agenda.nowSeconds });
+      if (predicted === undefined) this.#end(request, false);
+      else this.#start(startSeconds, request);
+    });
+  }
+
+  /** When the last stage is predicted to be done with it; undefined if it is rejected. */
+  #admit(
+    arrival: Omit<Arrival, "stageSeconds" | "slackSeconds"> & { unit: number },
+  ): number | undefined {
+    const stageSeconds = this.#stageTimes.get(arrival.unit) ?? [];
+    const { slackSeconds } = this.#profile;
+    const admission = admit({ ...arrival, stageSeconds, slackSeconds }, this.#predictedClocks);
+    if (admission.kind === "rejected") return undefined;
     this.#predictedClocks = admission.clocks;
-    this.#agenda.after(startSeconds, () => this.#enter(request, 0));
+    return admission.clocks.at(-1);
+  }
+
+  #start(afterSeconds: number, request: EventRequest): void {
+    this.#agenda.after(afterSeconds, () => this.#enter(request, 0));
   }
 
   /** A stage serves in order of entry, so it is enough to know when it is free. */
   #enter(request: EventRequest, stage: number): void {
-    const seconds = this.#stageTimes.get(request.unit)?.[stage];
-    if (seconds === undefined) return this.#end(request, true);
-    const free = Math.max(this.#freeSeconds[stage] ?? 0, this.#agenda.nowSeconds) + seconds;
+    const measured = this.#stageTimes.get(request.unit)?.[stage];
+    if (measured === undefined) return this.#end(request, true);
+    const start = Math.max(this.#freeSeconds[stage] ?? 0, this.#agenda.nowSeconds);
+    const free = start + measured * this.#drawFactor();
     this.#freeSeconds[stage] = free;
     this.#agenda.at(free, () => this.#enter(request, stage + 1));
   }

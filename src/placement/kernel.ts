@@ -56,6 +56,7 @@ export class Kernel {
   readonly #input: KernelInput;
   readonly #deadlines: Float64Array;
   readonly #fixedSeconds: number;
+  readonly #predictedSeconds: number;
   /** Stage times of every unit in every configuration that was asked for, one after the other. */
   #stageTimes = new Float64Array(0);
   /** Where those of a configuration begin. */
@@ -66,7 +67,10 @@ export class Kernel {
     const count = arrivals.seconds.length;
     this.#input = input;
     this.#deadlines = Float64Array.from(input.deadlineSeconds, rounding(profile));
-    this.#fixedSeconds = profile.receiveSeconds + profile.dispatchSeconds + profile.startSeconds;
+    const { receiveSeconds, dispatchSeconds, startSeconds, slackSeconds } = profile;
+    this.#fixedSeconds = receiveSeconds + dispatchSeconds + startSeconds;
+    this.#predictedSeconds =
+      receiveSeconds + dispatchSeconds + Math.max(startSeconds, slackSeconds);
     this.outcomes = {
       isGood: new Uint8Array(count),
       finishSeconds: new Float64Array(count),
@@ -95,6 +99,7 @@ export class Kernel {
       until,
       deadlines: this.#deadlines,
       fixedSeconds: this.#fixedSeconds,
+      predictedSeconds: this.#predictedSeconds,
       stageTimes: this.#stageTimes,
     });
     const goodCount = counters.unitGood.reduce((sum, count) => sum + count, 0);

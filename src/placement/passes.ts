@@ -44,12 +44,15 @@ export interface Pass {
   readonly deadlines: Float64Array;
   /** What each request takes beside its stages. */
   readonly fixedSeconds: number;
+  /** What admission takes that to be, at least as much: with its slack. */
+  readonly predictedSeconds: number;
   readonly stageTimes: Float64Array;
 }
 
 /** One clock per stage. Returns the sum of the good requests' times. */
 export function passStages(pass: Pass): number {
-  const { hosts, arrivalSeconds, arrivalUnits, deadlines, fixedSeconds, until } = pass;
+  const { hosts, arrivalSeconds, arrivalUnits, deadlines, until } = pass;
+  const { fixedSeconds, predictedSeconds } = pass;
   const { clocks, firstClock, lastClocks } = pass.clocks;
   const { hostGroups, hostTimes } = hosts;
   const times = pass.stageTimes;
@@ -73,14 +76,14 @@ export function passStages(pass: Pass): number {
       time = (clock > time ? clock : time) + f64(times, timeStart + stage);
       passed[stage] = time;
     }
-    const finish = time + fixedSeconds;
-    if (finish - arrival > f64(deadlines, unit)) {
+    if (time + predictedSeconds - arrival > f64(deadlines, unit)) {
       reject(pass, request, group);
       continue;
     }
     for (let stage = 0; stage < stageCount; stage++)
       clocks[clockStart + stage] = f64(passed, stage);
     lastClocks[group] = time;
+    const finish = time + fixedSeconds;
     accept(pass, request, { group, finish });
     servedSeconds += finish - arrival;
   }
@@ -109,12 +112,13 @@ export function passGroups(pass: Pass): number {
       all += time;
       slowest = Math.max(slowest, time);
     }
-    const finish = start + all + pass.fixedSeconds;
-    if (host < 0 || finish - arrival > f64(deadlines, unit)) {
+    const predicted = start + all + pass.predictedSeconds;
+    if (host < 0 || predicted - arrival > f64(deadlines, unit)) {
       reject(pass, request, group);
       continue;
     }
     lastClocks[group] = start + slowest;
+    const finish = start + all + pass.fixedSeconds;
     accept(pass, request, { group, finish });
     servedSeconds += finish - arrival;
   }
