@@ -9,10 +9,10 @@ import type { BaseModel } from "../entities/base-model.ts";
 import { nameFault } from "../entities/virtual-model.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
+import { syncFolder } from "../foundation/replace-file.ts";
 import { parse } from "./config.ts";
 import { checkpointFiles, digestOfFile } from "./files.ts";
 import { openCheckpoint } from "./folder.ts";
-import { syncFolder } from "./part-file.ts";
 
 export type PulledBase = BaseModel & {
   /** Absolute path of the checkpoint, for `openCheckpoint`. */

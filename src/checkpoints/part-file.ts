@@ -7,6 +7,7 @@ import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from "no
 import { dirname } from "node:path";
 import { type Digest, DigestStream } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { syncFolder } from "../foundation/replace-file.ts";
 
 export class PartFile {
   readonly #target: string;
@@ -79,15 +80,5 @@ export class PartFile {
     await rm(`${this.#target}.tag`, { force: true });
     this.#bytes = 0;
     this.#digest = new DigestStream();
-  }
-}
-
-/** Makes the names in a folder survive a loss of power. */
-export async function syncFolder(folder: string): Promise<void> {
-  const file = await open(folder, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }

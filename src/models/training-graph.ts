@@ -1,17 +1,13 @@
-/**
- * Training steps as graphs: forward, backward, clipping, schedule and AdamW in one. What is learned
- * and its AdamW state are inputs that each step replaces (`state` of a program).
- */
+/** Training steps of classification as graphs: forward, backward and AdamW in one. */
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
-import { gradient } from "../tensor/gradient.ts";
-import { div, max, mul, scalarOf } from "../tensor/operators/elementwise.ts";
+import { div, max, mul } from "../tensor/operators/elementwise.ts";
 import { crossEntropy } from "../tensor/operators/neural.ts";
 import { reduceSum, reshape } from "../tensor/operators/shape.ts";
-import { adamW, clipScale, linearSchedule } from "../tensor/optimizer.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 import { sharedAdapter } from "./adapter.ts";
 import { type EncoderScope, sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
 import { pool, sharedHead } from "./head.ts";
+import { learningStep, type StepGraph } from "./learning.ts";
 
 /** What is learned: adapters and head over a frozen base, or everything. */
 export type TrainingMethod = "adapter" | "full";
@@ -25,19 +21,9 @@ export interface TrainingGraphOptions {
   readonly source: "ids" | "states";
 }
 
-export interface StepGraph {
-  readonly graph: Graph;
-  /** Names of the learned inputs. */
-  readonly learned: readonly string[];
-  /** For `LoadOptions.state`. */
-  readonly state: Readonly<Record<string, string | null>>;
-}
-
 /** The word embeddings' input. */
 export const wordTable = "embeddings.word";
 
-const weightDecay = 0.01;
-const gradientNormMax = 1;
 /** A pretrained base takes small steps; its new head, which starts at zero, needs larger ones. */
 const headRateFactor = 20;
 
@@ -53,46 +39,13 @@ const headRateFactor = 20;
 export function stepGraph(options: TrainingGraphOptions): StepGraph {
   const { graph, logits } = forward(options);
   const { method } = options;
-  const learned = [...graph.inputs].filter(([name]) => isLearned(name, method));
   const loss = lossOf(graph, logits);
-  graph.output("loss", loss);
-  const scalar = (name: string): Tensor => graph.input(name, "float32", []);
-  const [peak, step] = [scalar("learningRate"), scalar("step")];
-  const [stepCount, warmupCount] = [scalar("stepCount"), scalar("warmupCount")];
-  const learningRate = linearSchedule(step, { peak, stepCount, warmupCount });
-  const headRate =
-    method === "full" ? mul(learningRate, graph.scalar(headRateFactor)) : learningRate;
-  const parameters = learned.map(([, parameter]) => parameter);
-  const gradients = gradient(loss, parameters);
-  const gradientScale = clipScale(gradients, gradientNormMax);
-  const state: Record<string, string> = {};
-  for (const [index, [name, parameter]] of learned.entries()) {
-    const moment = (part: string): Tensor =>
-      graph.input(`${name}.${part}`, "float32", parameter.shape);
-    const update = adamW(
-      parameter,
-      {
-        mean: moment("mean"),
-        square: moment("square"),
-        gradient: gradients[index] ?? scalarOf(parameter, 0),
-      },
-      {
-        learningRate: name.startsWith("head.") ? headRate : learningRate,
-        step,
-        gradientScale,
-        weightDecay: isDecayed(name) ? weightDecay : 0,
-      },
-    );
-    for (const [key, tensor] of [
-      [name, update.parameter],
-      [`${name}.mean`, update.mean],
-      [`${name}.square`, update.square],
-    ] as const) {
-      graph.output(`next.${key}`, tensor);
-      if (name !== wordTable) state[key] = `next.${key}`;
-    }
-  }
-  return { graph, learned: learned.map(([name]) => name), state };
+  const learned = new Map([...graph.inputs].filter(([name]) => isLearned(name, method)));
+  return learningStep(graph, loss, {
+    learned,
+    rateFactor: (name) => (method === "full" && name.startsWith("head.") ? headRateFactor : 1),
+    isFed: (name) => name === wordTable,
+  });
 }
 
 /** The same forward pass for evaluation: output `logits [batch, labels]`. */
@@ -165,9 +118,4 @@ const learnedByAll = /^(adapter|head|layer|embeddings)\./;
 
 function isLearned(name: string, method: TrainingMethod): boolean {
   return (method === "full" ? learnedByAll : learnedByTask).test(name);
-}
-
-/** Biases and normalisation gains are not decayed, as is usual. */
-function isDecayed(name: string): boolean {
-  return !name.endsWith(".bias") && !name.endsWith(".gain");
 }

@@ -27,7 +27,7 @@ const sortedBatchCount = 16;
 
 /** Batches of one epoch in random order; within each, lengths are alike. */
 export function shuffledBatches(
-  { ids }: Sequences,
+  { ids }: Pick<Sequences, "ids">,
   shape: BatchShape,
   random: Random,
 ): readonly Batch[] {

@@ -5,12 +5,12 @@
 import type { Precision } from "../entities/base-model.ts";
 import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import type { Checkpoint } from "../checkpoints/checkpoints.ts";
+import type { StepGraph } from "../models/learning.ts";
 import { ridgeGraph, scoresGraph } from "../models/ridge-graph.ts";
 import { shallowGraph } from "../models/serving-graph.ts";
 import {
   logitsGraph,
   pooledGraph,
-  type StepGraph,
   stepGraph,
   type TrainingGraphOptions,
 } from "../models/training-graph.ts";

@@ -14,7 +14,8 @@ import {
   smallConfig,
   smallWeights,
 } from "../checkpoints/exam-encoder.ts";
-import { type StepGraph, stepGraph, type TrainingMethod } from "../models/training-graph.ts";
+import type { StepGraph } from "../models/learning.ts";
+import { stepGraph, type TrainingMethod } from "../models/training-graph.ts";
 
 const sizes = new Map([
   ["batch", 3],

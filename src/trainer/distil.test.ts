@@ -1,0 +1,203 @@
+/** Distillation: what it reads, that it learns, that it resumes; and tables equal computing. */
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import {
+  inputsAmong,
+  randomFloats,
+  smallConfig,
+  smallWeights,
+} from "../checkpoints/exam-encoder.ts";
+import { SeededRandom } from "../foundation/random.ts";
+import { type EncoderScope } from "../models/encoder.ts";
+import { distillationStep } from "../models/distillation-graph.ts";
+import { mergedState, ngramSlots, slotSums } from "../models/hierarchy.ts";
+import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
+import type { Value } from "../runtime/runtime.ts";
+import { Graph, type Tensor, type TypedValues } from "../tensor/tensor.ts";
+import { distil, type DistillationCheckpoint, type DistillationOptions } from "./distil.ts";
+import { ngramFeeds } from "./ngram-batch.ts";
+
+const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+after(() => runtime.close());
+
+const options: DistillationOptions = {
+  learningRate: 0.02,
+  batchTokensMax: 48,
+  stepCount: 40,
+  masking: { bigramShare: 0.1, unigramShare: 0.1 },
+  seed: 3,
+  checkpointStepCount: 20,
+};
+
+describe("n-grams of a batch", () => {
+  const texts = [Int32Array.of(1, 5, 2), Int32Array.of(1, 5)];
+
+  it("names each distinct tri-gram once, and the slots of every token", () => {
+    const { ngrams, indices, ids, lengths } = ngramFeeds(texts);
+    assert.deepEqual(rowsOf(ngrams, 3), [
+      [0, 1, 5],
+      [1, 5, 2],
+      [5, 2, 0],
+      [1, 5, 0],
+    ]);
+    assert.deepEqual(rowsOf(ids, 3), [
+      [1, 5, 2],
+      [1, 5, 0],
+    ]);
+    assert.deepEqual(lengths?.values, BigInt64Array.of(3n, 2n));
+    // Slot s of n-gram n is row 3 n + s: the own middle, the next one's left, the one before's right.
+    assert.deepEqual(rowsOf(indices, 3), [
+      [1, 3, -1],
+      [4, 6, 2],
+      [7, -1, 5],
+      [1, 9, -1],
+      [10, -1, 2],
+      [-1, -1, -1],
+    ]);
+  });
+
+  it("hides neighbours in the wanted shares", () => {
+    const long = Int32Array.from({ length: 3000 }, (_, index) => index + 1);
+    const shares = { bigramShare: 0.3, unigramShare: 0.2 };
+    const { ngrams } = ngramFeeds([long], { shares, random: new SeededRandom(1) });
+    const rows = rowsOf(ngrams, 3).slice(1, -1);
+    const share = (test: (row: readonly number[]) => boolean): number =>
+      rows.filter(test).length / rows.length;
+    assert.ok(Math.abs(share(([left, , right]) => left === 0 && right !== 0) - 0.3) < 0.04);
+    assert.ok(Math.abs(share(([left, , right]) => left === 0 && right === 0) - 0.2) < 0.04);
+    assert.ok(rows.every(([, middle]) => middle !== 0));
+  });
+});
+
+describe("the hierarchical form", () => {
+  it("gives from kept rows, added up elsewhere, what it computes directly", async () => {
+    const texts = [Int32Array.of(1, 5, 2, 7, 7), Int32Array.of(4, 5)];
+    const feeds = ngramFeeds(texts);
+    const { ids, lengths, ngrams, indices } = feeds;
+    assert.ok(ids && lengths && ngrams && indices);
+    const direct = await run({ ngrams, indices }, (scope, input) => {
+      const slots = ngramSlots(scope, input("ngrams", "int32", ["ngrams", 3]));
+      return mergedState(scope, slotSums(slots, input("indices", "int32", ["b", "s", 3])));
+    });
+    const kept: Float32Array[] = [];
+    for (const ngram of rowsOf(ngrams, 3)) {
+      const one: Value = { type: "int32", shape: [1, 3], values: Int32Array.from(ngram) };
+      const rows = await run({ ngrams: one }, (scope, input) =>
+        ngramSlots(scope, input("ngrams", "int32", ["ngrams", 3])),
+      );
+      for (const slot of [0, 1, 2]) kept.push(rows.slice(slot * 8, slot * 8 + 8));
+    }
+    const values = rowsOf(indices, 3).flatMap((slots) => sumOf(kept, slots));
+    const merged = await run(
+      { sums: { type: "float32", shape: [2, 5, 8], values: Float32Array.from(values) } },
+      (scope, input) => mergedState(scope, input("sums", "float32", ["b", "s", 8])),
+    );
+    assert.equal(merged.length, direct.length);
+    for (const [index, value] of merged.entries())
+      assert.ok(Math.abs(value - (direct[index] ?? NaN)) < 2e-6, `value ${index}`);
+  });
+});
+
+describe("distillation", () => {
+  it("brings every supervised state nearer to the base's", async () => {
+    const { curve } = await learn(options);
+    const [first, last] = [curve.at(0), curve.at(-1)];
+    assert.deepEqual(
+      curve.map(({ step }) => step),
+      [0, 20, 40],
+    );
+    assert.equal(first?.errors.length, 3);
+    for (const [index, error] of (last?.errors ?? []).entries())
+      assert.ok(error < 0.7 * (first?.errors[index] ?? 0), `state ${index}: ${error}`);
+    assert.ok((last?.cosine ?? 0) > (first?.cosine ?? 1));
+  });
+
+  it("ends with the same bits after a stop in the middle", async () => {
+    const whole = await learn(options);
+    const half = await learn(options, { stopAt: 20 });
+    assert.equal(half.curve.at(-1)?.step, 20);
+    const resumed = await learn(options, { from: half });
+    assert.deepEqual(resumed.curve, whole.curve);
+    for (const [name, { values }] of whole.values)
+      assert.deepEqual(resumed.values.get(name)?.values, values, name);
+  });
+
+  it("leaves the base as it is", () => {
+    const { learned } = distillationStep(smallConfig);
+    assert.ok(learned.length > 0 && learned.every((name) => name.startsWith("ngram.")));
+  });
+});
+
+/** Runs until the end, or until after the checkpoint of step `stopAt`. */
+async function learn(
+  wanted: DistillationOptions,
+  { from, stopAt }: { readonly from?: DistillationCheckpoint; readonly stopAt?: number } = {},
+): Promise<DistillationCheckpoint> {
+  const random = new SeededRandom(9);
+  const texts = Array.from({ length: 60 }, () =>
+    Int32Array.from({ length: 4 + random.integer(8) }, () => 1 + random.integer(12)),
+  );
+  const weights = await smallWeights(runtime);
+  const task = {
+    config: smallConfig,
+    weights,
+    train: texts.slice(10),
+    heldOut: texts.slice(0, 10),
+  };
+  const stop = new AbortController();
+  let last: DistillationCheckpoint | undefined;
+  const run = distil(runtime, task, {
+    options: wanted,
+    signal: stop.signal,
+    ...(from === undefined ? {} : { from }),
+    onCheckpoint: async ({ values, curve }) => {
+      last = { values: structuredClone(values), curve: [...curve] };
+      if (curve.at(-1)?.step === stopAt) stop.abort();
+    },
+  });
+  if (stopAt === undefined) await run;
+  else await assert.rejects(run, { name: "AbortError" });
+  assert.ok(last);
+  return last;
+}
+
+/** Runs a piece of the hierarchical form with random weights, the same in every call. */
+async function run(
+  feeds: Record<string, Value>,
+  build: (scope: EncoderScope, input: Graph["input"]) => Tensor,
+): Promise<Float32Array> {
+  const graph = new Graph();
+  const scope: EncoderScope = {
+    graph,
+    config: smallConfig,
+    precision: "fp32",
+    isDifferentiated: false,
+  };
+  graph.output("out", build(scope, graph.input.bind(graph)));
+  const constants = new Map<string, TypedValues>(inputsAmong(graph, await smallWeights(runtime)));
+  for (const [name, { shape }] of graph.inputs)
+    if (name.startsWith("ngram.")) constants.set(name, weightOf(name, shape.map(Number)));
+  const program = await runtime.load(graph, { constants });
+  const { out } = await program.run(structuredClone(feeds));
+  await program.release();
+  return out?.values as Float32Array; // a float32 output
+}
+
+/** Of rows of width 8; -1 adds nothing. */
+function sumOf(rows: readonly Float32Array[], chosen: readonly number[]): readonly number[] {
+  return Array.from({ length: 8 }, (_, place) =>
+    chosen.reduce((sum, row) => sum + (rows[row]?.[place] ?? 0), 0),
+  );
+}
+
+function weightOf(name: string, shape: readonly number[]): TypedValues {
+  const stream = Buffer.from(name).reduce((sum, byte) => (31 * sum + byte) % 65_521, 7);
+  return randomFloats(shape, { stream, deviation: 0.4 }).values;
+}
+
+function rowsOf(value: Value | undefined, width: number): readonly (readonly number[])[] {
+  const values = [...((value?.values ?? []) as Int32Array)]; // int32 in these tests
+  return Array.from({ length: values.length / width }, (_, row) =>
+    values.slice(row * width, (row + 1) * width),
+  );
+}
