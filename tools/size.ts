@@ -21,6 +21,7 @@ const budgets: readonly Budget[] = [
   { folders: ["datasets"], linesMax: 700 },
   { folders: ["storage"], linesMax: 1_600 },
   { folders: ["checkpoints"], linesMax: 2_500 },
+  { folders: ["knowledge"], linesMax: 1_200 },
   { folders: ["placement"], linesMax: 2_500 },
   { folders: ["creator"], linesMax: 700 },
   { folders: ["trainer"], linesMax: 1_700 },

@@ -53,6 +53,9 @@ export const limits = {
   // Storage
   blobWriteCountMax: 16,
   derivedBlobsInFlightMax: 8,
+  // Lookup tables
+  ngramBatchCountMax: 1_024,
+  tableHeaderBytesMax: 65_536,
   // Base models
   downloadBytesMax: 8 * 1024 * 1024 * 1024,
   downloadRetryCountMax: 5,

@@ -1,0 +1,69 @@
+/**
+ * Knowledge: token states that are looked up instead of computed. The shallow part of a
+ * hierarchical base sees three tokens at a time, so that what it makes of an n-gram can be kept in
+ * a lookup table; domains form a tree and keep only what differs from their parents. Every base of
+ * this kind has the pad id 0. Sources: SkipBERT (Wang et al., ACL 2022), HMI (Zhang et al. 2025).
+ */
+import type { TableRows } from "./table-rows.ts";
+
+export interface Knowledge {
+  /** What the lookups' table numbers stand for. Over shared memory: any thread may gather. */
+  readonly rows: readonly TableRows[];
+  /** Finds the row of every position's tri-gram, in one pass over the batch. */
+  lookUp(batch: TokenBatch, missRule: MissRule): Lookup;
+}
+
+/** Token ids of several sequences in one array, packed or padded. */
+export interface TokenBatch {
+  readonly ids: Int32Array;
+  readonly spans: readonly SequenceSpan[];
+}
+
+/** A sequence: `ids[start … start + length)`. What surrounds it is none of its n-grams' concern. */
+export interface SequenceSpan {
+  readonly start: number;
+  readonly length: number;
+  /** Number of its domain in the tree. */
+  readonly domain: number;
+}
+
+/**
+ * What becomes of a tri-gram (a, b, c) that no table of the sequence's domain holds: `backoff`
+ * takes the bi-gram (0, b, c), then the uni-gram (0, b, 0), then zeros; `compute` reports it.
+ */
+export type MissRule = "backoff" | "compute";
+
+export interface Lookup {
+  readonly spans: readonly SequenceSpan[];
+  /** By position: the table, or the number of tables for an n-gram of `misses`. */
+  readonly tables: Uint16Array;
+  /** By position: the row in its table; 0 is all zeros. Row n of the misses is n-gram n - 1. */
+  readonly rows: Uint32Array;
+  /** `[count, 3]`: each n-gram of the batch that is to be computed, once. */
+  readonly misses: Int32Array;
+  readonly hits: HitCounts;
+}
+
+/** How many positions were answered by what; their sum is the number of tokens. */
+export interface HitCounts {
+  readonly trigram: number;
+  readonly bigram: number;
+  readonly unigram: number;
+  readonly none: number;
+}
+
+/**
+ * Computes what tables keep: of n-grams `[count, 3]`, 0 being a pad, the gated states of the three
+ * slots, `[count, 3, hidden]`; those of pads are zeros.
+ */
+export type NgramEncoder = (ngrams: Int32Array) => Promise<Float32Array>;
+
+/** Shares of all positions, in [0, 1]; of no positions, 0. */
+export function hitRates(hits: HitCounts): {
+  readonly hitRateTri: number;
+  readonly hitRateAny: number;
+} {
+  const known = hits.trigram + hits.bigram + hits.unigram;
+  const count = Math.max(1, known + hits.none);
+  return { hitRateTri: hits.trigram / count, hitRateAny: known / count };
+}

@@ -1,0 +1,76 @@
+/**
+ * One pass over the positions of a batch, from n-grams to rows. It owns the arrays of one look-up
+ * while they are filled.
+ */
+import type { HitCounts, MissRule } from "./knowledge.ts";
+import { highLane, lowLane, NgramMap } from "./ngram-map.ts";
+
+export interface SearchOptions {
+  /** By table. */
+  readonly maps: readonly NgramMap[];
+  readonly missRule: MissRule;
+  readonly positionCount: number;
+}
+
+export class NgramSearch {
+  readonly tables: Uint16Array;
+  readonly rows: Uint32Array;
+  readonly hits: Record<keyof HitCounts, number> = { trigram: 0, bigram: 0, unigram: 0, none: 0 };
+  /** From n-gram to its row among those to be computed. */
+  readonly missing: NgramMap = new NgramMap();
+  readonly #maps: readonly NgramMap[];
+  readonly #missRule: MissRule;
+  /** Of the sequence at hand: the tables to be asked, in turn. */
+  #path: readonly number[] = [];
+
+  constructor({ maps, missRule, positionCount }: SearchOptions) {
+    this.tables = new Uint16Array(positionCount);
+    this.rows = new Uint32Array(positionCount);
+    this.#maps = maps;
+    this.#missRule = missRule;
+  }
+
+  /** Finds the rows of the sequence that begins at position `start`, in the tables of its path. */
+  add(path: readonly number[], start: number, ids: Int32Array): void {
+    this.#path = path;
+    let left = 0;
+    for (let at = 0; at < ids.length; at++) {
+      const middle = ids[at] ?? 0;
+      const high = highLane(left, middle);
+      const low = lowLane(middle, ids[at + 1] ?? 0);
+      // A pad within a sequence has the n-gram of no token, whose row is zeros.
+      if (middle === 0) this.hits.none += 1;
+      else if (this.#take(start + at, high, low)) this.hits.trigram += 1;
+      else if (this.#missRule === "compute") this.#miss(start + at, high, low);
+      else this.hits[this.#backOff(start + at, middle, low)] += 1;
+      left = middle;
+    }
+  }
+
+  /** Takes the row from the first table that holds the n-gram; false when none does. */
+  #take(position: number, high: number, low: number): boolean {
+    for (const table of this.#path) {
+      const row = this.#maps[table]?.get(high, low) ?? 0;
+      if (row === 0) continue;
+      this.tables[position] = table;
+      this.rows[position] = row;
+      return true;
+    }
+    return false;
+  }
+
+  #backOff(position: number, middle: number, low: number): keyof HitCounts {
+    const high = highLane(0, middle);
+    const unigramLow = lowLane(middle, 0);
+    // At a sequence's end both are one.
+    if (low !== unigramLow && this.#take(position, high, low)) return "bigram";
+    return this.#take(position, high, unigramLow) ? "unigram" : "none";
+  }
+
+  #miss(position: number, high: number, low: number): void {
+    if (this.missing.get(high, low) === 0) this.missing.set(high, low, this.missing.size + 1);
+    this.tables[position] = this.#maps.length;
+    this.rows[position] = this.missing.get(high, low);
+    this.hits.none += 1;
+  }
+}

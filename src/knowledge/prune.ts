@@ -1,0 +1,46 @@
+/** Pruning of a domain's table: what its parents say nearly as well is not kept twice. */
+import type { LookupTable } from "./lookup-table.ts";
+import { ngramsInOrder, numberNgrams, packNgram } from "./ngram-map.ts";
+import { allocateRows, copyRow, readRow } from "./table-rows.ts";
+
+/**
+ * The domain's table without those rows whose mean absolute difference to the row of the nearest
+ * parent that holds the n-gram is at most `tolerance`, which HMI calls tau. `parents` are of the
+ * same shape, the nearest first.
+ */
+export function pruneTable(
+  table: LookupTable,
+  parents: readonly LookupTable[],
+  tolerance: number,
+): LookupTable {
+  const ngrams = ngramsInOrder(table.map);
+  const own = new Float32Array(3 * table.rows.hiddenSize);
+  const inherited = own.slice();
+  const isInherited = (row: number): boolean => {
+    const { high, low } = packNgram(ngrams, 3 * (row - 1));
+    const parent = parents.find(({ map }) => map.get(high, low) > 0);
+    if (parent === undefined) return false;
+    readRow(table.rows, row, own);
+    readRow(parent.rows, parent.map.get(high, low), inherited);
+    return meanAbsoluteDifference(own, inherited) <= tolerance;
+  };
+  const kept: number[] = [];
+  for (let row = 1; row <= table.map.size; row++) if (!isInherited(row)) kept.push(row);
+  return selectRows(table, ngrams, kept);
+}
+
+function selectRows(table: LookupTable, ngrams: Int32Array, kept: readonly number[]): LookupTable {
+  const keptNgrams = new Int32Array(3 * kept.length);
+  const rows = allocateRows(table.rows, 1 + kept.length);
+  for (const [index, row] of kept.entries()) {
+    keptNgrams.set(ngrams.subarray(3 * (row - 1), 3 * row), 3 * index);
+    copyRow({ rows: table.rows, row }, { rows, row: index + 1 });
+  }
+  return { map: numberNgrams(keptNgrams), rows };
+}
+
+function meanAbsoluteDifference(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let index = 0; index < a.length; index++) sum += Math.abs((a[index] ?? 0) - (b[index] ?? 0));
+  return sum / a.length;
+}

@@ -1,0 +1,121 @@
+/**
+ * The rows of a lookup table: per n-gram the gated states of its three slots `[3, hidden]`: left,
+ * middle, right. They lie in pages of shared memory, because one typed array ends at 2^32 elements
+ * and its indexes are slow past 2^31. Row 0 is all zeros. A row is written once, before it is read.
+ */
+import { present } from "../foundation/assert.ts";
+import { halfValues, writeHalves } from "./half.ts";
+
+/** fp16, or int8 with a float32 scale per slot of a row. */
+export type RowPrecision = "fp16" | "int8";
+
+export interface RowShape {
+  readonly precision: RowPrecision;
+  readonly hiddenSize: number;
+}
+
+/** A plain value over shared memory: another thread gets it by message, without a copy. */
+export interface TableRows extends RowShape {
+  readonly rowCount: number;
+  readonly pages: readonly RowPage[];
+  /** `[rows, 3]`; empty in fp16, where every scale is 1. */
+  readonly scales: Float32Array;
+}
+
+/** Elements of rows: Uint16Array in fp16, Int8Array in int8. */
+export type RowPage = Uint16Array | Int8Array;
+
+/** Where a row lies. */
+export interface RowPlace {
+  readonly page: RowPage;
+  readonly offset: number;
+}
+
+interface RowInTable {
+  readonly rows: TableRows;
+  readonly row: number;
+}
+
+const pageShift = 14;
+const pageRowCount = 1 << pageShift;
+
+const byteMax = 127;
+
+/** Rows of zeros. */
+export function allocateRows({ precision, hiddenSize }: RowShape, rowCount: number): TableRows {
+  const isHalf = precision === "fp16";
+  const pages: RowPage[] = [];
+  for (let first = 0; first < rowCount; first += pageRowCount) {
+    const length = Math.min(pageRowCount, rowCount - first) * 3 * hiddenSize;
+    const memory = new SharedArrayBuffer(isHalf ? 2 * length : length);
+    pages.push(isHalf ? new Uint16Array(memory) : new Int8Array(memory));
+  }
+  const scales = new Float32Array(new SharedArrayBuffer(isHalf ? 0 : 4 * 3 * rowCount));
+  return { precision, hiddenSize, rowCount, pages, scales };
+}
+
+/** The rows of n-grams that were computed for one batch: row n + 1 is `values[n]`. */
+export function computedRows(shape: RowShape, values: Float32Array): TableRows {
+  const rows = allocateRows(shape, 1 + values.length / (3 * shape.hiddenSize));
+  writeRows(rows, 1, values);
+  return rows;
+}
+
+/** Writes `values` `[count, 3, hidden]` to the rows from `first` on, in their precision. */
+export function writeRows(rows: TableRows, first: number, values: Float32Array): void {
+  const { hiddenSize, scales } = rows;
+  for (let at = 0, row = first; at < values.length; at += 3 * hiddenSize, row++) {
+    const { page, offset } = placeOf(rows, row);
+    const elements = page.subarray(offset, offset + 3 * hiddenSize);
+    const source = values.subarray(at, at + 3 * hiddenSize);
+    if (elements instanceof Uint16Array) writeHalves(source, elements);
+    else
+      for (let slot = 0; slot < 3; slot++) {
+        const [start, end] = [slot * hiddenSize, (slot + 1) * hiddenSize];
+        const target = elements.subarray(start, end);
+        scales[3 * row + slot] = writeBytes(source.subarray(start, end), target);
+      }
+  }
+}
+
+/** The row's values `[3, hidden]`, into `values`. */
+export function readRow(rows: TableRows, row: number, values: Float32Array): void {
+  const { precision, hiddenSize, scales } = rows;
+  const { page, offset } = placeOf(rows, row);
+  for (let index = 0; index < 3 * hiddenSize; index++) {
+    const element = page[offset + index] ?? 0;
+    const scale = scales[3 * row + Math.floor(index / hiddenSize)] ?? 1;
+    values[index] = precision === "fp16" ? (halfValues[element] ?? 0) : scale * element;
+  }
+}
+
+/** Copies a row of another table of the same shape, bit by bit. */
+export function copyRow(from: RowInTable, to: RowInTable): void {
+  const { hiddenSize } = from.rows;
+  const [source, target] = [placeOf(from.rows, from.row), placeOf(to.rows, to.row)];
+  const elements = source.page.subarray(source.offset, source.offset + 3 * hiddenSize);
+  target.page.set(elements, target.offset);
+  const scales = from.rows.scales.subarray(3 * from.row, 3 * from.row + 3);
+  if (scales.length > 0) to.rows.scales.set(scales, 3 * to.row);
+}
+
+export function placeOf({ pages, hiddenSize }: TableRows, row: number): RowPlace {
+  const page = present(pages[row >> pageShift], "A row lies in its table");
+  return { page, offset: (row & (pageRowCount - 1)) * 3 * hiddenSize };
+}
+
+export function rowsBytes({ pages, scales }: TableRows): number {
+  return pages.reduce((sum, page) => sum + page.byteLength, scales.byteLength);
+}
+
+/** Returns the scale. */
+function writeBytes(values: Float32Array, bytes: Int8Array): number {
+  let largest = 0;
+  for (let index = 0; index < values.length; index++)
+    largest = Math.max(largest, Math.abs(values[index] ?? 0));
+  const scale = Math.fround(largest / byteMax);
+  if (scale > 0)
+    for (let index = 0; index < bytes.length; index++)
+      bytes[index] = Math.round((values[index] ?? 0) / scale);
+  return scale;
+}
