@@ -1,6 +1,7 @@
 /**
- * The reference cases of `../shared/cases/placement`, in the values of `placement/`: what AlpaServe's
- * own simulator said of given placements. A checkout that has none beside it skips the claims.
+ * The reference cases of `../shared/cases/placement`, in the values of `placement/`: what
+ * AlpaServe's own simulator said of given placements. A checkout that has none beside it skips
+ * the claims.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,8 +1,9 @@
 /**
- * The simulator of dynamic batching: a request runs at once if the group with the earliest clock is
- * idle and otherwise waits in its unit's queue; a group whose first stage frees takes the unit whose
- * first request is oldest, and of it the largest profiled batch that answers the first one in time
- * (AlpaServe, section 6.5). Batches are not padded, and a request that cannot make it is dropped.
+ * The simulator of dynamic batching: a request runs at once if the group with the earliest clock
+ * is idle and otherwise waits in its unit's queue; a group whose first stage frees takes the unit
+ * whose first request is oldest, and of it the largest profiled batch that answers the first one
+ * in time (AlpaServe, section 6.5). Batches are not padded, and a request that cannot make it is
+ * dropped.
  */
 import { present } from "../foundation/assert.ts";
 import { admit, dispatch } from "../scheduling/dispatch.ts";

@@ -1,7 +1,7 @@
 /**
  * Demand from traces, and arrivals from demand. A trace is cut into windows, a Gamma process is
- * fitted to each unit in each window, scaled, and drawn from again (AlpaServe, section 6.2): what is
- * kept of a trace is how fast and how bursty it is, not its moments.
+ * fitted to each unit in each window, scaled, and drawn from again (AlpaServe, section 6.2): what
+ * is kept of a trace is how fast and how bursty it is, not its moments.
  */
 import { assert } from "../foundation/assert.ts";
 import { type Random, SeededRandom } from "../foundation/random.ts";

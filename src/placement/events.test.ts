@@ -25,7 +25,8 @@ describe("simulate", () => {
   });
 
   test("the group with the fewest requests in flight is taken", () => {
-    // The long request is alone on group 1, when three short ones have come to group 0 and one gone.
+    // The long request is alone on group 1, when three short ones have come to group 0 and one
+    // gone.
     const outcomes = simulate({
       units: [unitOf("short", [1]), unitOf("long", [9])],
       deadlineSeconds: [Infinity, Infinity],
@@ -40,7 +41,7 @@ describe("simulate", () => {
     assert.deepEqual([...outcomes.groups], [0, 1, 0, 1, 0]);
   });
 
-  test("what admission let through may still be late, if slack is less than the start takes", () => {
+  test("what admission let through may still be late, if its slack is too small", () => {
     const outcomes = simulate({
       units: [unitOf("a", [1])],
       deadlineSeconds: [1.2],

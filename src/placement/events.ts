@@ -12,8 +12,8 @@ import type { Outcomes, SimulationProfile } from "./placement.ts";
 /** How a request finds its group. */
 export type Dispatching =
   /**
-   * The dispatcher keeps every group's clocks as admission predicts them, and chooses and admits in
-   * one step: what Strata does, and what the kernel does.
+   * The dispatcher keeps every group's clocks as admission predicts them, and chooses and admits
+   * in one step: what Strata does, and what the kernel does.
    */
   | "clocks"
   /**

@@ -1,8 +1,9 @@
 /**
- * The simulator of the search: one pass over the arrivals on arrays, nothing allocated per request.
- * A group has a clock per stage, which says when the stage is free. A request goes to the hosting
- * group whose last stage is free first, passes the stages, and moves the clocks only if it is in
- * time; otherwise it is rejected. `simulate` in `events.ts` is the same without these shortcuts.
+ * The simulator of the search: one pass over the arrivals on arrays, nothing allocated per
+ * request. A group has a clock per stage, which says when the stage is free. A request goes to
+ * the hosting group whose last stage is free first, passes the stages, and moves the clocks only
+ * if it is in time; otherwise it is rejected. `simulate` in `events.ts` is the same without these
+ * shortcuts.
  */
 import { present } from "../foundation/assert.ts";
 import { type Clocks, type Counters, type Hosts, passGroups, passStages, u32 } from "./passes.ts";

@@ -1,6 +1,6 @@
 /**
- * The inner loops of the kernel, over typed arrays alone. They are written for the machine: columns
- * instead of records, indices instead of objects, and nothing is allocated per request.
+ * The inner loops of the kernel, over typed arrays alone. They are written for the machine:
+ * columns instead of records, indices instead of objects, and nothing is allocated per request.
  */
 import type { Outcomes } from "./placement.ts";
 
@@ -72,8 +72,8 @@ export function passStages(pass: Pass): number {
     const timeStart = u32(hostTimes, host);
     let time = arrival;
     for (let stage = 0; stage < stageCount; stage++) {
-      const clock = f64(clocks, clockStart + stage);
-      time = (clock > time ? clock : time) + f64(times, timeStart + stage);
+      const free = f64(clocks, clockStart + stage);
+      time = Math.max(free, time) + f64(times, timeStart + stage);
       passed[stage] = time;
     }
     if (time + predictedSeconds - arrival > f64(deadlines, unit)) {

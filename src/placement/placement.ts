@@ -1,8 +1,9 @@
 /**
- * Placement: many models over many devices, as values. A demand on units, a cluster and an objective
- * go in; a plan comes out: disjoint groups of devices, each running one parallel configuration that
- * all units on it share (AlpaServe, OSDI 2023, section 4). Everything here is in seconds and bytes,
- * and immutable; simulators judge a plan, `verify` says whether it can be applied at all.
+ * Placement: many models over many devices, as values. A demand on units, a cluster and an
+ * objective go in; a plan comes out: disjoint groups of devices, each running one parallel
+ * configuration that all units on it share (AlpaServe, OSDI 2023, section 4). Everything here is
+ * in seconds and bytes, and immutable; simulators judge a plan, `verify` says whether it can be
+ * applied at all.
  */
 
 /** How a group runs a model; it takes `intraOp * stageCount` devices. */

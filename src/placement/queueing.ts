@@ -28,8 +28,8 @@ export function dedicatedSeconds(rate: number, share: number, serviceSeconds: nu
 }
 
 /**
- * By which factor stages may be slower together than the model on one device until a pipeline of two
- * equal stages is no better than two devices; `load` is rate times service time, in (0, 2).
+ * By which factor stages may be slower together than the model on one device until a pipeline of
+ * two equal stages is no better than two devices; `load` is rate times service time, in (0, 2).
  */
 export function communicationFactorMax(load: number): number {
   const r = load;
@@ -37,7 +37,7 @@ export function communicationFactorMax(load: number): number {
   return (-8 + r ** 2 + root) / (3 * (r ** 2 - 2 * r));
 }
 
-/** The same for stages that take no longer together but are uneven: slowest over half of the sum. */
+/** The same for stages that take no longer together but are uneven: slowest over half the sum. */
 export function imbalanceFactorMax(load: number): number {
   return (load - Math.sqrt(8 - 4 * load + load ** 2)) / (load - 2);
 }

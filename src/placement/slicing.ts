@@ -16,8 +16,8 @@ export interface Slices {
 
 /**
  * By dynamic programming: F(s, k) = min over i of max(F(s - 1, i), latency of layers i … k - 1)
- * (AlpaServe, section 4.1). A stage holds at least one layer and at most `deviceBytesMax`; undefined
- * if no cut does that.
+ * (AlpaServe, section 4.1). A stage holds at least one layer and at most `deviceBytesMax`;
+ * undefined if no cut does that.
  */
 export function sliceStages(
   layers: readonly Layer[],

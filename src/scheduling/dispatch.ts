@@ -1,7 +1,7 @@
 /**
- * Which group serves a request, and whether in time: pure decisions over the groups' queues and over
- * the clocks of a pipeline's stages. The event simulator of `placement/` runs these very functions;
- * its kernel repeats them on arrays, and an exam bounds the difference.
+ * Which group serves a request, and whether in time: pure decisions over the groups' queues and
+ * over the clocks of a pipeline's stages. The event simulator of `placement/` runs these very
+ * functions; its kernel repeats them on arrays, and an exam bounds the difference.
  */
 
 /** The first of `hosts` with the least load; undefined if there are none. */
@@ -31,9 +31,9 @@ export type Admission =
   | { readonly kind: "rejected" };
 
 /**
- * Admits a request if it is predicted to be answered in time: it passes each stage when the stage is
- * free, first come first served. `clocks` say when each stage is free; they are replaced by those of
- * the admission (AlpaServe, section 4.3).
+ * Admits a request if it is predicted to be answered in time: it passes each stage when the stage
+ * is free, first come first served. `clocks` say when each stage is free; they are replaced by
+ * those of the admission (AlpaServe, section 4.3).
  */
 export function admit(arrival: Arrival, clocks: readonly number[]): Admission {
   const { nowSeconds, deadlineSeconds, stageSeconds, slackSeconds } = arrival;
