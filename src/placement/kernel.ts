@@ -5,7 +5,7 @@
  * if it is in time; otherwise it is rejected. `simulate` in `events.ts` is the same without these
  * shortcuts.
  */
-import { present } from "../foundation/assert.ts";
+import { assert, present } from "../foundation/assert.ts";
 import { type Clocks, type Counters, type Hosts, passGroups, passStages, u32 } from "./passes.ts";
 import {
   type Arrivals,
@@ -124,7 +124,9 @@ export class Kernel {
         const host = u32(next, unit);
         next[unit] = host + 1;
         groups[host] = group;
-        times[host] = (offsets[group] ?? 0) + unit * configuration.stageCount;
+        const start = (offsets[group] ?? 0) + unit * configuration.stageCount;
+        assert(!Number.isNaN(this.#stageTimes[start]), `unit ${unit} runs as it was profiled`);
+        times[host] = start;
       }
     return { firstHost: first, hostGroups: groups, hostTimes: times };
   }
