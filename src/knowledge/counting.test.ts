@@ -45,13 +45,6 @@ test("each position counts one n-gram of each kind, with pads at the edges", () 
   assert.deepEqual(entries(counter.unigrams), { "0,5,0": 3, "0,6,0": 2 });
 });
 
-test("a pad within a sequence ends its neighbours' n-grams and has none", () => {
-  const counter = new NgramCounter();
-  counter.add(Int32Array.of(5, 0, 6));
-  assert.deepEqual(entries(counter.trigrams), { "0,5,0": 1, "0,6,0": 1 });
-  assert.deepEqual(entries(counter.bigrams), {});
-});
-
 test("the frequency rule takes the longest prefix within the share", () => {
   const counts = mapOf([
     [[0, 1, 2], 5],
@@ -77,7 +70,7 @@ test("a rarer n-gram that would still fit does not overtake one that does not", 
 });
 
 test("the frequency rule agrees with sorting, for any counts and share", () => {
-  const row = fc.tuple(fc.nat(4), fc.integer({ min: 1, max: 5 }), fc.nat(4));
+  const row = fc.tuple(fc.nat(4), fc.nat(4), fc.nat(4));
   const counted = fc.uniqueArray(fc.tuple(row, fc.integer({ min: 1, max: 9 })), {
     selector: ([ngram]) => ngram.join(),
     size: "+1",

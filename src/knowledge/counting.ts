@@ -13,18 +13,16 @@ export class NgramCounter {
   /** (0, middle, 0) of every position. */
   readonly unigrams = new NgramMap();
 
-  /** Counts the n-grams of one sequence. Those around a pad in it are nobody's. */
-  add(ids: ArrayLike<number>): void {
+  /** Counts the n-grams of one sequence. */
+  add(ids: Int32Array): void {
     let left = 0;
     let middle = ids[0] ?? 0;
     for (let at = 0; at < ids.length; at++) {
       const right = ids[at + 1] ?? 0;
-      if (middle !== 0) {
-        const low = lowLane(middle, right);
-        this.trigrams.increment(highLane(left, middle), low);
-        if (right !== 0) this.bigrams.increment(highLane(0, middle), low);
-        this.unigrams.increment(highLane(0, middle), lowLane(middle, 0));
-      }
+      const low = lowLane(middle, right);
+      this.trigrams.increment(highLane(left, middle), low);
+      if (right !== 0) this.bigrams.increment(highLane(0, middle), low);
+      this.unigrams.increment(highLane(0, middle), lowLane(middle, 0));
       left = middle;
       middle = right;
     }

@@ -11,19 +11,14 @@ import { computedRows, readRow, type RowPrecision } from "./table-rows.ts";
 const hiddenSize = 4;
 const encoder = standInEncoder(hiddenSize);
 
-/** A table whose values are those of the stand-in, and `shift` where they are not pads'. */
+/** A table whose values are those of the stand-in plus `shift`. */
 function tableOf(
   ngrams: readonly (readonly number[])[],
   { shift = 0, precision = "fp16" }: { shift?: number; precision?: RowPrecision } = {},
 ): Promise<LookupTable> {
   return buildTable(Int32Array.from(ngrams.flat()), {
     shape: { precision, hiddenSize },
-    encoder: async (batch) => {
-      const states = await encoder(batch);
-      return states.map((value, at) =>
-        batch[Math.floor(at / hiddenSize)] === 0 ? 0 : value + shift,
-      );
-    },
+    encoder: async (batch) => (await encoder(batch)).map((value) => value + shift),
   });
 }
 
@@ -90,11 +85,11 @@ describe("a look-up", () => {
     assert.deepEqual(lookup.hits, { trigram: 2, bigram: 0, unigram: 0, none: 4 });
   });
 
-  it("gives a pad within a sequence the row of zeros, and computes nothing for it", async () => {
-    const tree = await general([0, 5, 0], [0, 6, 0]);
-    const lookup = tree.lookUp(packed([[5, 0, 6]]), "compute");
-    assert.deepEqual([...lookup.rows], [1, 0, 2]);
-    assert.equal(lookup.misses.length, 0);
+  it("takes a pad within a sequence for a token like any other", async () => {
+    const tree = await general([0, 5, 0], [5, 0, 6], [0, 6, 0]);
+    assert.deepEqual([...tree.lookUp(packed([[5, 0, 6]]), "backoff").rows], [1, 2, 3]);
+    const nothing = await general();
+    assert.deepEqual([...nothing.lookUp(packed([[0]]), "compute").misses], [0, 0, 0]);
   });
 
   it("answers no positions with rates of 0", async () => {

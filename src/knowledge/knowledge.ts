@@ -1,8 +1,9 @@
 /**
  * Knowledge: token states that are looked up instead of computed. The shallow part of a
  * hierarchical base sees three tokens at a time, so that what it makes of an n-gram can be kept in
- * a lookup table; domains form a tree and keep only what differs from their parents. Every base of
- * this kind has the pad id 0. Sources: SkipBERT (Wang et al., ACL 2022), HMI (Zhang et al. 2025).
+ * a lookup table; domains form a tree and keep only what differs from their parents. The id 0, a
+ * pad, stands for what lies outside a text. Sources: SkipBERT (Wang et al., ACL 2022), HMI (Zhang
+ * et al. 2025).
  */
 import type { TableRows } from "./table-rows.ts";
 
@@ -52,10 +53,7 @@ export interface HitCounts {
   readonly none: number;
 }
 
-/**
- * Computes what tables keep: of n-grams `[count, 3]`, 0 being a pad, the gated states of the three
- * slots, `[count, 3, hidden]`; those of pads are zeros.
- */
+/** Computes what tables keep: of n-grams `[count, 3]` the gated slots `[count, 3, hidden]`. */
 export type NgramEncoder = (ngrams: Int32Array) => Promise<Float32Array>;
 
 /** Shares of all positions, in [0, 1]; of no positions, 0. */

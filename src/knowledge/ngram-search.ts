@@ -38,9 +38,7 @@ export class NgramSearch {
       const middle = ids[at] ?? 0;
       const high = highLane(left, middle);
       const low = lowLane(middle, ids[at + 1] ?? 0);
-      // A pad within a sequence has the n-gram of no token, whose row is zeros.
-      if (middle === 0) this.hits.none += 1;
-      else if (this.#take(start + at, high, low)) this.hits.trigram += 1;
+      if (this.#take(start + at, high, low)) this.hits.trigram += 1;
       else if (this.#missRule === "compute") this.#miss(start + at, high, low);
       else this.hits[this.#backOff(start + at, middle, low)] += 1;
       left = middle;
