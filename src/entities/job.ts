@@ -61,6 +61,39 @@ export function isFinished(status: JobStatus): boolean {
   return transitions[status].length === 0;
 }
 
+/** What a request for a job names; what is left out gets its default. */
+export interface JobSpecification {
+  /** A base model, or an existing vPLM. */
+  readonly model: string;
+  readonly trainingFile: string;
+  readonly validationFile?: string;
+  readonly suffix?: string;
+  readonly seed?: number;
+  readonly hyperparameters?: Partial<Hyperparameters>;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** A job as it begins. */
+export function queuedJob(id: Job["id"], specification: JobSpecification, createdAt: number): Job {
+  const { model, trainingFile, validationFile, suffix } = specification;
+  return {
+    id,
+    requestedModel: model,
+    model: undefined,
+    suffix,
+    trainingFile,
+    validationFile,
+    hyperparameters: specification.hyperparameters ?? {},
+    seed: specification.seed ?? 0,
+    metadata: specification.metadata ?? {},
+    status: "queued",
+    error: undefined,
+    trainedTokens: undefined,
+    createdAt,
+    finishedAt: undefined,
+  };
+}
+
 /** The job with its next status; anything else than a legal transition is our bug. */
 export function advance(job: Job, status: JobStatus, change: Partial<Job> = {}): Job {
   assert(transitions[job.status].includes(status), `Job cannot go ${job.status} -> ${status}`);

@@ -4,7 +4,7 @@ import type { fineTuningRoutes, WireHyperparameters } from "../contract/fine-tun
 import type { Hyperparameters, Job, JobEvent } from "../entities/job.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { PageOptions, Store } from "../storage/storage.ts";
-import type { JobSpecification } from "../trainer/trainer.ts";
+import type { JobSpecification } from "../entities/job.ts";
 import type { HandlersOf } from "./operation.ts";
 import { filteredRows, pageOf, unixSeconds } from "./paging.ts";
 import type { Services } from "./services.ts";

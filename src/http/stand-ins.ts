@@ -5,7 +5,7 @@
 import { createCreator } from "../creator/store-creator.ts";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
 import type { BaseModel } from "../entities/base-model.ts";
-import { advance, type Job } from "../entities/job.ts";
+import { advance, type Job, type JobSpecification, queuedJob } from "../entities/job.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -15,7 +15,7 @@ import type { Processor, RequestOptions } from "../processor/processor.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store } from "../storage/storage.ts";
 import { checkJob } from "../trainer/job-checks.ts";
-import type { InstantSpecification, JobSpecification, Trainer } from "../trainer/trainer.ts";
+import type { InstantSpecification, Trainer } from "../trainer/trainer.ts";
 import type { Services } from "./services.ts";
 
 export const standInBase: BaseModel = {
@@ -180,25 +180,10 @@ class StandInTrainer implements Trainer {
 
   async submit(specification: JobSpecification): Promise<Job> {
     const { store, clock, ids } = this.#parts;
-    const { model, trainingFile, validationFile, suffix } = specification;
     await checkJob(store, specification);
-    const isBase = (await store.catalog.bases.get(model)) !== undefined;
-    const job: Job = {
-      id: ids.next("ftjob-"),
-      requestedModel: model,
-      model: isBase ? undefined : model,
-      suffix,
-      trainingFile,
-      validationFile,
-      hyperparameters: specification.hyperparameters ?? {},
-      seed: specification.seed ?? 0,
-      metadata: specification.metadata ?? {},
-      status: "queued",
-      error: undefined,
-      trainedTokens: undefined,
-      createdAt: clock.now(),
-      finishedAt: undefined,
-    };
+    const isBase = (await store.catalog.bases.get(specification.model)) !== undefined;
+    const queued = queuedJob(ids.next("ftjob-"), specification, clock.now());
+    const job: Job = { ...queued, model: isBase ? undefined : specification.model };
     await store.catalog.jobs.insert(job);
     await this.#tell(job, "The job is queued");
     clock.schedule(100, () => void this.#finish(job.id));

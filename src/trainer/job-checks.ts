@@ -3,7 +3,7 @@ import type { Hyperparameters } from "../entities/job.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
-import type { JobSpecification } from "./trainer.ts";
+import type { JobSpecification } from "../entities/job.ts";
 import { trainingFileOf } from "./examples.ts";
 
 const ranges: Readonly<Record<keyof Hyperparameters, readonly [number, number]>> = {

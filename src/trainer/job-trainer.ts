@@ -5,7 +5,14 @@
  * published ends it.
  */
 import type { Creator, VersionWeights } from "../creator/creator.ts";
-import { advance, isFinished, type Job, type JobEvent } from "../entities/job.ts";
+import {
+  advance,
+  isFinished,
+  type Job,
+  type JobEvent,
+  type JobSpecification,
+  queuedJob,
+} from "../entities/job.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
@@ -18,7 +25,7 @@ import { fitInstantHead, instantWeights } from "./instant.ts";
 import { checkJob } from "./job-checks.ts";
 import { JobLog } from "./job-log.ts";
 import { trainModel } from "./train-model.ts";
-import type { InstantSpecification, JobSpecification, Trainer } from "./trainer.ts";
+import type { InstantSpecification, Trainer } from "./trainer.ts";
 import type { TrainingBase } from "./training-base.ts";
 
 export interface JobTrainerOptions {
@@ -57,22 +64,7 @@ export class JobTrainer implements Trainer {
         { retryAfterMs: 60_000 },
       );
     await checkJob(store, specification);
-    const job: Job = {
-      id: ids.next("ftjob-"),
-      requestedModel: specification.model,
-      model: undefined,
-      suffix: specification.suffix,
-      trainingFile: specification.trainingFile,
-      validationFile: specification.validationFile,
-      hyperparameters: specification.hyperparameters ?? {},
-      seed: specification.seed ?? 0,
-      metadata: specification.metadata ?? {},
-      status: "queued",
-      error: undefined,
-      trainedTokens: undefined,
-      createdAt: clock.now(),
-      finishedAt: undefined,
-    };
+    const job = queuedJob(ids.next("ftjob-"), specification, clock.now());
     await store.catalog.jobs.insert(job);
     this.#log.say(job.id, `Created fine-tuning job: ${job.id}`);
     this.#queue.push(job.id);

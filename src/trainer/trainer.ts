@@ -3,7 +3,7 @@
  * a job that was acknowledged survives kill -9 and is run again from its data.
  */
 import type { VersionWeights } from "../creator/creator.ts";
-import type { Hyperparameters, Job, JobEvent } from "../entities/job.ts";
+import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 
 export interface Trainer {
   /** Validates, stores and queues the job. */
@@ -32,15 +32,4 @@ export interface InstantSpecification {
   /** Those of the file, in the order of the head's outputs. */
   readonly labels: readonly string[];
   readonly signal?: AbortSignal;
-}
-
-export interface JobSpecification {
-  /** A base model, or an existing vPLM. */
-  readonly model: string;
-  readonly trainingFile: string;
-  readonly validationFile?: string;
-  readonly suffix?: string;
-  readonly seed?: number;
-  readonly hyperparameters?: Partial<Hyperparameters>;
-  readonly metadata?: Readonly<Record<string, string>>;
 }
