@@ -8,14 +8,14 @@
  * The id 0 stands for what lies outside the text. It is a token like any other here, seen in
  * training at every edge, so that nothing needs a mask.
  */
-import type { EncoderConfig } from "../entities/base-model.ts";
+import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { multiply } from "../tensor/dimension.ts";
 import { add, cast, greater, max, mul, sigmoid, where } from "../tensor/operators/elementwise.ts";
 import { linear } from "../tensor/operators/matmul.ts";
 import { positions } from "../tensor/operators/neural.ts";
 import { gather, reduceSum, reshape, zerosOf } from "../tensor/operators/shape.ts";
 import { type EncoderScope, norm, shallowPart, weight } from "./encoder.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Graph, type Tensor } from "../tensor/tensor.ts";
 
 export const ngramSize = 3;
 
@@ -67,4 +67,24 @@ export function mergedState(scope: EncoderScope, sums: Tensor): Tensor {
   const place = weight(merge, "position", [config.positionCount, hidden]);
   const placed = add(sums, gather(place, cast(positions(sums, 1), "int64")));
   return norm(merge, reshape(placed, [multiply(batch, sequence), hidden]), "norm");
+}
+
+/** Input `ngrams [ngrams, 3]`; output `slots [ngrams, 3, hidden]`, as a lookup table keeps them. */
+export function ngramGraph(config: EncoderConfig, precision: Precision): Graph {
+  const graph = new Graph();
+  const scope: EncoderScope = { graph, config, precision, isDifferentiated: false };
+  const ngrams = graph.input("ngrams", "int32", ["ngrams", ngramSize]);
+  const shape = ["ngrams", ngramSize, config.hiddenSize];
+  graph.output("slots", reshape(ngramSlots(scope, ngrams), shape));
+  return graph;
+}
+
+/** Input `sums [batch, sequence, hidden]` of slots; output `state` of the same shape. */
+export function mergeGraph(config: EncoderConfig): Graph {
+  const graph = new Graph();
+  const scope: EncoderScope = { graph, config, precision: "fp32", isDifferentiated: false };
+  const shape = ["batch", "sequence", config.hiddenSize];
+  const state = mergedState(scope, graph.input("sums", "float32", shape));
+  graph.output("state", reshape(state, shape));
+  return graph;
 }

@@ -1,0 +1,75 @@
+/**
+ * The weights that make a base hierarchical, as one safetensors file beside it. What the file does
+ * not hold, word embeddings and upper layers, is the base's own.
+ */
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import type { EncoderConfig } from "../entities/base-model.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { TypedValues } from "../tensor/tensor.ts";
+import { type BaseWeights, linearForms } from "./base-weights.ts";
+import type { Checkpoint } from "./checkpoints.ts";
+import { parse } from "./config.ts";
+import { quantizeGraph } from "../models/quantize.ts";
+import { decodeSafetensors } from "./safetensors.ts";
+
+export interface HierarchicalBase {
+  /** Of the base, with the cut at which the tri-gram part ends. */
+  readonly config: EncoderConfig;
+  /** The base's and the tri-gram part's, by the names of the graphs' inputs. */
+  readonly weights: ReadonlyMap<string, TypedValues>;
+}
+
+/** The file's metadata under `run`. */
+const run = z.object({
+  digest: z.string(),
+  config: z.object({ shallowLayerCount: z.int().min(1) }),
+});
+
+/**
+ * Reads the file and prepares its linear layers in all forms. CORRUPT when it is no such file,
+ * CONFLICT when it was made for another base.
+ */
+export async function openHierarchy(
+  path: string,
+  base: { readonly checkpoint: Checkpoint; readonly weights: BaseWeights },
+  runtime: Runtime,
+): Promise<HierarchicalBase> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw wrapError(error, "NOT_FOUND", `Cannot open hierarchical base "${path}"`);
+  });
+  const { metadata, names, tensor } = decodeSafetensors(bytes);
+  const { digest, config } = parse(run, metadata["run"] ?? "", path);
+  const { checkpoint, weights } = base;
+  if (digest !== checkpoint.digest)
+    throw new StrataError(
+      "CONFLICT",
+      `Cannot open hierarchical base "${path}": it was made for base ${digest}, ` +
+        `this one is ${checkpoint.digest}`,
+    );
+  const all = new Map<string, TypedValues>(weights);
+  const quantizer = await runtime.load(quantizeGraph());
+  for (const name of names) {
+    const { shape, values } = tensor(name);
+    all.set(name, values);
+    if (!name.endsWith(".weight") || !name.includes(".layer.")) continue;
+    const stored = { shape: shape.toReversed(), values: transposed(values, shape) };
+    for (const [form, array] of await linearForms(quantizer, stored))
+      all.set(name.replace(/weight$/, form), array);
+  }
+  await quantizer.release();
+  const { shallowLayerCount } = config;
+  return { config: { ...checkpoint.config, shallowLayerCount }, weights: all };
+}
+
+function transposed(
+  values: Float32Array,
+  [rows = 0, columns = 0]: readonly number[],
+): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      result[column * rows + row] = values[row * columns + column] ?? 0;
+  return result;
+}
