@@ -132,7 +132,7 @@ async function load(
     readonly hasAdapters?: boolean;
   },
 ): Promise<Program> {
-  const graph = servingGraph(benchConfig, options.precision, options.hasAdapters);
+  const graph = servingGraph(benchConfig, options.precision, options);
   return runtime.load(graph, { constants: constantsOf(graph, options.weights) });
 }
 

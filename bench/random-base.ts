@@ -24,7 +24,7 @@ export const benchConfig: EncoderConfig = {
 /** Weights for all graphs of `benchConfig`; every tensor has values of its own. */
 export async function randomWeights(runtime: Runtime): Promise<BaseWeights> {
   const weights = new Map<string, TypedValues>();
-  const graph = servingGraph(benchConfig, "fp32", false);
+  const graph = servingGraph(benchConfig, "fp32", { hasAdapters: false });
   const quantizer = await runtime.load(quantizeGraph());
   let stream = 0;
   for (const [name, { shape }] of graph.inputs) {

@@ -4,28 +4,50 @@ import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
 import { pooledAdapter } from "./adapter.ts";
-import { type EncoderScope, sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
-import { pool, pooledHead } from "./head.ts";
+import {
+  type EncoderScope,
+  sequenceInputs,
+  shallowPart,
+  shallowState,
+  type StateSource,
+  upperPart,
+} from "./encoder.ts";
+import { pool, pooledHead, pooledTokenHead } from "./head.ts";
+import type { TrainingTask } from "./training-graph.ts";
+
+export interface ServingGraphOptions {
+  /** True when absent; false leaves the adapters out, for the comparison. */
+  readonly hasAdapters?: boolean;
+  /** "ids" when absent. */
+  readonly source?: StateSource;
+  /** What gets a label: a sequence, which is assumed when absent, or each of its tokens. */
+  readonly task?: TrainingTask;
+}
 
 /**
- * Inputs: `ids`, `lengths`, `isCls`, the adapters' and heads' weights with a leading `[batch]`, and
- * `labelCounts`. Outputs: `probabilities [batch, labels]` and `embeddings [batch, hidden]`, which
- * are L2-normalised. `hasAdapters: false` leaves the adapters out, for the comparison.
+ * Inputs: the source's, `lengths`, the adapters' and heads' weights with a leading `[batch]`, and
+ * `labelCounts`. For sequences there is an input `isCls`, and outputs are `probabilities
+ * [batch, labels]` and `embeddings [batch, hidden]`, which are L2-normalised; for tokens the output
+ * is `probabilities [batch, sequence, labels]`, of which rows at and after a length mean nothing.
  */
 export function servingGraph(
   config: EncoderConfig,
   precision: Precision,
-  hasAdapters = true,
+  options: ServingGraphOptions = {},
 ): Graph {
+  const { hasAdapters = true, source = "ids", task = "sequence" } = options;
   const graph = new Graph();
   const scope: EncoderScope = { graph, config, precision, isDifferentiated: false };
-  const inputs = sequenceInputs(graph);
-  const isCls = graph.input("isCls", "bool", ["batch"]);
-  const { lengths } = inputs;
   const sequence = "sequence";
+  const { state: shallow, lengths } = shallowState(scope, source);
   const adapter = hasAdapters ? pooledAdapter(graph, config, ["batch", sequence]) : undefined;
-  const shallow = shallowPart(scope, inputs);
   const state = upperPart(scope, { state: shallow, lengths, sequence }, adapter);
+  if (task === "token") {
+    const rows = reshape(state, ["batch", sequence, config.hiddenSize]);
+    graph.output("probabilities", pooledTokenHead(graph, rows));
+    return graph;
+  }
+  const isCls = graph.input("isCls", "bool", ["batch"]);
   const pooled = pool({ state, lengths, sequence, isCls });
   graph.output("probabilities", pooledHead(graph, pooled));
   graph.output("embeddings", l2Normalize(pooled));

@@ -1,24 +1,28 @@
-/** Training steps of classification as graphs: forward, backward and AdamW in one. */
+/** Training steps of classification, of texts or of tokens: forward, backward, AdamW in one. */
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { div, max, mul } from "../tensor/operators/elementwise.ts";
 import { crossEntropy } from "../tensor/operators/neural.ts";
-import { reduceSum, reshape } from "../tensor/operators/shape.ts";
+import { reduceSum } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 import { sharedAdapter } from "./adapter.ts";
-import { type EncoderScope, sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
+import { type EncoderScope, shallowState, type StateSource, upperPart } from "./encoder.ts";
 import { pool, sharedHead } from "./head.ts";
 import { learningStep, type StepGraph } from "./learning.ts";
 
 /** What is learned: adapters and head over a frozen base, or everything. */
 export type TrainingMethod = "adapter" | "full";
 
+/** What gets a label: a sequence, or each of its tokens. */
+export type TrainingTask = "sequence" | "token";
+
 export interface TrainingGraphOptions {
   readonly config: EncoderConfig;
   /** Of the frozen linears; `full` trains in fp32. */
   readonly precision: Precision;
   readonly method: TrainingMethod;
-  /** Start from token ids, or from the shallow part's states that were kept. */
-  readonly source: "ids" | "states";
+  readonly source: StateSource;
+  /** "sequence" when absent. */
+  readonly task?: TrainingTask;
 }
 
 /** The word embeddings' input. */
@@ -32,9 +36,11 @@ const headRateFactor = 20;
  * ids that index them: its new rows and moments are results, not state, since a step over the whole
  * vocabulary would cost more than the rest.
  *
- * Inputs besides the source's: `isCls [batch]`, `targets [batch, labels]` (distributions),
- * `exampleWeights [batch]`, and the scalars `learningRate`, `step` (from 1), `stepCount`,
- * `warmupCount`. Output: `loss`, the weighted mean of the cross-entropies.
+ * Inputs besides the source's: `targets [rows, labels]` (distributions), `exampleWeights [rows]`,
+ * and the scalars `learningRate`, `step` (from 1), `stepCount`, `warmupCount`. For sequences there
+ * are `batch` rows, and an input `isCls [batch]`; for tokens `batch*sequence`, where padding and
+ * what is not to be learned has the weight 0. Output: `loss`, the weighted mean of the
+ * cross-entropies.
  */
 export function stepGraph(options: TrainingGraphOptions): StepGraph {
   const { graph, logits } = forward(options);
@@ -48,7 +54,7 @@ export function stepGraph(options: TrainingGraphOptions): StepGraph {
   });
 }
 
-/** The same forward pass for evaluation: output `logits [batch, labels]`. */
+/** The same forward pass for evaluation: output `logits [rows, labels]`. */
 export function logitsGraph(options: TrainingGraphOptions): StepGraph {
   const { graph, logits } = forward(options);
   graph.output("logits", logits);
@@ -57,7 +63,7 @@ export function logitsGraph(options: TrainingGraphOptions): StepGraph {
 }
 
 /** Output `pooled [batch, hidden]` of the base alone, from kept states or from ids. */
-export function pooledGraph(options: Omit<TrainingGraphOptions, "method">): Graph {
+export function pooledGraph(options: Omit<TrainingGraphOptions, "method" | "task">): Graph {
   const graph = new Graph();
   graph.output("pooled", encode(graph, { ...options, method: "none" }));
   return graph;
@@ -71,12 +77,12 @@ function forward(options: TrainingGraphOptions): {
   return { graph, logits: sharedHead(graph, encode(graph, options)) };
 }
 
-/** One vector per sequence. */
+/** One vector per sequence, or the top states of all tokens. */
 function encode(
   graph: Graph,
   options: Omit<TrainingGraphOptions, "method"> & { readonly method: TrainingMethod | "none" },
 ): Tensor {
-  const { config, precision, method, source } = options;
+  const { config, precision, method, source, task } = options;
   const scope = (isDifferentiated: boolean): EncoderScope => ({
     graph,
     config,
@@ -84,26 +90,13 @@ function encode(
     isDifferentiated,
     ...(method === "full" ? { wordCount: "words" } : {}),
   });
-  const { state, lengths } = startOf(graph, { config, source, scope: scope(false) });
+  const { state, lengths } = shallowState(scope(false), source);
   const adapter = method === "adapter" ? sharedAdapter(graph, config) : undefined;
   const sequence = "sequence";
-  const isCls = graph.input("isCls", "bool", ["batch"]);
   const top = upperPart(scope(method === "adapter"), { state, lengths, sequence }, adapter);
+  if (task === "token") return top;
+  const isCls = graph.input("isCls", "bool", ["batch"]);
   return pool({ state: top, lengths, sequence, isCls });
-}
-
-function startOf(
-  graph: Graph,
-  options: Pick<TrainingGraphOptions, "config" | "source"> & { readonly scope: EncoderScope },
-): { readonly state: Tensor; readonly lengths: Tensor } {
-  if (options.source === "ids") {
-    const inputs = sequenceInputs(graph);
-    return { state: shallowPart(options.scope, inputs), lengths: inputs.lengths };
-  }
-  const { hiddenSize } = options.config;
-  const states = graph.input("states", "float32", ["batch", "sequence", hiddenSize]);
-  const lengths = graph.input("lengths", "int64", ["batch"]);
-  return { state: reshape(states, ["batch*sequence", hiddenSize]), lengths };
 }
 
 function lossOf(graph: Graph, logits: Tensor): Tensor {

@@ -50,7 +50,7 @@ function randomLearned(name: string, shape: readonly number[]): Value {
 }
 
 async function serve(runtime: Runtime, options: Case & { readonly hasAdapters?: boolean }) {
-  const graph = servingGraph(smallConfig, "fp32", options.hasAdapters);
+  const graph = servingGraph(smallConfig, "fp32", options);
   const constants = inputsAmong(graph, await smallWeights(runtime));
   const feeds = Object.entries(feedsOf(options)).filter(([name]) => graph.inputs.has(name));
   return (await runtime.load(graph, { constants })).run(Object.fromEntries(feeds));
