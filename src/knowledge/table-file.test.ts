@@ -77,7 +77,7 @@ describe("a table's file", () => {
       changed[at] = byte ^ (1 << (at % 8));
       await refuses(changed, at >= 8 && at < 12 ? "format" : `byte ${at}`);
     }
-    for (let length = 0; length < bytes.length; length++)
+    for (let length = 0; length < bytes.length; length += 3)
       await refuses(bytes.subarray(0, length), `${length} bytes`);
     await refuses(Buffer.concat([bytes, Buffer.from([0])]), "one byte more");
   });
