@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { accuracy, confusion, macroF1, meanInterval } from "./metrics.ts";
+import { accuracy, confusion, entitiesOf, entityF1, macroF1, meanInterval } from "./metrics.ts";
 
 test("accuracy and macro F1 of a confusion worked out by hand", () => {
   const table = confusion([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 2, 2], 4);
@@ -55,4 +55,42 @@ test("the interval uses the t of the printed tables", () => {
     assert.ok(Math.abs(bound - expected) < 1e-4, `${confidence} ${freedom}: ${bound}`);
     assert.ok(Math.abs(low + high) < 1e-12);
   }
+});
+
+/** "B-X I-X O" as the spans that it means: "X 0-2". */
+function spans(tags: string): string {
+  const entities = entitiesOf(tags.split(" "));
+  return entities.map(({ type, start, end }) => `${type} ${start}-${end}`).join(", ");
+}
+
+test("entities of BIO, of I- alone and of broken sequences", () => {
+  const cases = [
+    ["O O", ""],
+    ["B-X I-X O B-Y", "X 0-2, Y 3-4"],
+    ["B-X B-X I-X", "X 0-1, X 1-3"],
+    // Without B-, neighbours of one type are one entity.
+    ["I-X I-X O I-X", "X 0-2, X 3-4"],
+    ["I-X I-Y I-Y", "X 0-1, Y 1-3"],
+    // B- between neighbours only.
+    ["I-X B-X I-X", "X 0-1, X 1-3"],
+    // Broken: I- after O, and I- of another type than its B-.
+    ["O I-X I-X", "X 1-3"],
+    ["B-X I-Y I-X", "X 0-1, Y 1-2, X 2-3"],
+    ["I-X", "X 0-1"],
+  ] as const;
+  for (const [tags, expected] of cases) assert.equal(spans(tags), expected, tags);
+});
+
+test("entity F1 of sentences worked out by hand", () => {
+  const words = (...sentences: readonly string[]) => sentences.map((tags) => tags.split(" "));
+  const expected = words("B-X I-X O B-Y", "O O", "I-X O I-X");
+  assert.equal(entityF1(expected, expected), 1);
+  // Right: Y of the first, the last X of the third. Wrong: an end, a type, one too many.
+  const predicted = words("B-X O O B-Y", "B-X O", "B-Y O B-X");
+  assert.equal(entityF1(expected, predicted), (2 * 2) / (4 + 5));
+  // B- and I- may differ where they mean the same entity.
+  assert.equal(entityF1(words("I-X I-X"), words("B-X I-X")), 1);
+  assert.equal(entityF1(words("B-X I-X"), words("B-X B-X")), 0);
+  assert.equal(entityF1(words("O"), words("O")), 0);
+  assert.equal(entityF1([], []), 0);
 });

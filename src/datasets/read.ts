@@ -124,6 +124,6 @@ function kindOf(value: unknown): string {
 }
 
 /** UTF-16 order differs from it above U+FFFF. */
-function byCodePoint(left: string, right: string): number {
+export function byCodePoint(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }

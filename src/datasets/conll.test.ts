@@ -1,0 +1,72 @@
+/** Reads columns as files have them; bad lines are told, and cost their sentence alone. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { limits } from "../foundation/limits.ts";
+import { readConll } from "./conll.ts";
+
+const read = (text: string) => readConll(Buffer.from(text));
+
+test("tabs or spaces, the first column and the last, sentences and documents apart", () => {
+  const dataset = read(
+    "\uFEFF-DOCSTART- (10091617)\n\nNew\tNNP\tO\tB-Place\r\nYork NNP O I-Place\n \n" +
+      "\n-DOCSTART- -X- O O\nno-break\u00A0word\tO\nin  O\n-DOCSTART-\nParis\tI-Place",
+  );
+  assert.deepEqual(dataset, {
+    sentences: [
+      { words: ["New", "York"], tags: ["B-Place", "I-Place"] },
+      { words: ["no-break\u00A0word", "in"], tags: ["O", "O"] },
+      { words: ["Paris"], tags: ["I-Place"] },
+    ],
+    labels: ["B-Place", "I-Place", "O"],
+    faults: [],
+    faultCount: 0,
+  });
+});
+
+test("every bad line is told by number and reason; its sentence is left out, others stay", () => {
+  const dataset = read(
+    "good O\n\none\nbad S-Type\nfine O\n\n\tNN\tO\n\nword B-\n\nword\t\n\nnul\0 O\n\nlast O\n",
+  );
+  assert.deepEqual(
+    dataset.sentences.map(({ words }) => words),
+    [["good"], ["last"]],
+  );
+  const lines = dataset.faults.map(({ line, reason }) => `${line}: ${reason}`);
+  assert.deepEqual(lines, [
+    "3: expected a word and a tag, got one column",
+    '4: tag is "S-Type", expected O, B-… or I-…',
+    "7: word is empty",
+    '9: tag is "B-", expected O, B-… or I-…',
+    "11: label is empty",
+    "13: text holds a NUL or a lone surrogate",
+  ]);
+  assert.equal(dataset.faultCount, 6);
+});
+
+test("a line that is no UTF-8 or too long is told", () => {
+  const long = `${"x".repeat(limits.trainingLineBytesMax)} O`;
+  const bytes = Buffer.concat([Buffer.from("a O\n\n\xff O\n\n", "latin1"), Buffer.from(long)]);
+  const { sentences, faults } = readConll(bytes);
+  assert.equal(sentences.length, 1);
+  assert.deepEqual(
+    faults.map(({ line, reason }) => `${line}: ${reason}`),
+    ["3: line is not valid UTF-8", `5: line has ${long.length} bytes, the limit is 2097152`],
+  );
+});
+
+test("what was written is read again, and no bytes make it throw", () => {
+  const word = fc.stringMatching(/^[a-zA-Z0-9.,]+$/);
+  const pair = fc.tuple(word, fc.constantFrom("O", "B-X", "I-X", "I-Y"));
+  const sentences = fc.array(fc.array(pair, { minLength: 1 }));
+  fc.assert(
+    fc.property(sentences, (all) => {
+      const text = all.map((pairs) => pairs.map((row) => row.join("\t")).join("\n")).join("\n\n");
+      const again = read(text).sentences.map(({ words, tags }) =>
+        words.map((name, index) => [name, tags[index]]),
+      );
+      assert.deepEqual(again, all);
+    }),
+  );
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void readConll(bytes)));
+});
