@@ -41,7 +41,8 @@ const textTokensMax = 128;
 const textTokensMin = 5;
 const batchTokensMax = 1024;
 const checkpointStepCount = 100;
-const masking = { bigramShare: 0.05, unigramShare: 0.05 };
+/** About the shares in which a table of a million rows backs off on unseen text. */
+const masking = { rightBigramShare: 0.25, leftBigramShare: 0.1, unigramShare: 0.05 };
 
 export async function hierarchise(
   options: HierarchiseOptions & { readonly cacheFolder: string; readonly coreCount: number },

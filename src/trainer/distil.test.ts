@@ -24,7 +24,7 @@ const options: DistillationOptions = {
   learningRate: 0.02,
   batchTokensMax: 48,
   stepCount: 40,
-  masking: { bigramShare: 0.1, unigramShare: 0.1 },
+  masking: { rightBigramShare: 0.1, leftBigramShare: 0.1, unigramShare: 0.1 },
   seed: 3,
   checkpointStepCount: 20,
 };
@@ -58,13 +58,14 @@ describe("n-grams of a batch", () => {
 
   it("hides neighbours in the wanted shares", () => {
     const long = Int32Array.from({ length: 3000 }, (_, index) => index + 1);
-    const shares = { bigramShare: 0.3, unigramShare: 0.2 };
+    const shares = { rightBigramShare: 0.3, leftBigramShare: 0.15, unigramShare: 0.2 };
     const { ngrams } = ngramFeeds([long], { shares, random: new SeededRandom(1) });
     const rows = rowsOf(ngrams, 3).slice(1, -1);
     const share = (test: (row: readonly number[]) => boolean): number =>
       rows.filter(test).length / rows.length;
     assert.ok(Math.abs(share(([left, , right]) => left === 0 && right !== 0) - 0.3) < 0.04);
     assert.ok(Math.abs(share(([left, , right]) => left === 0 && right === 0) - 0.2) < 0.04);
+    assert.ok(Math.abs(share(([left, , right]) => left !== 0 && right === 0) - 0.15) < 0.04);
     assert.ok(rows.every(([, middle]) => middle !== 0));
   });
 });

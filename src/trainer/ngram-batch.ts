@@ -6,7 +6,9 @@ import type { Value } from "../runtime/runtime.ts";
 /** Shares of the distinct tri-grams of a batch whose neighbours are hidden by pads. */
 export interface NgramMasking {
   /** (0, b, c) instead of (a, b, c). */
-  readonly bigramShare: number;
+  readonly rightBigramShare: number;
+  /** (a, b, 0) instead of (a, b, c). */
+  readonly leftBigramShare: number;
   /** (0, b, 0) instead of (a, b, c). */
   readonly unigramShare: number;
 }
@@ -66,8 +68,10 @@ function masked(
   ngram: readonly [number, number, number],
   { shares, random }: { readonly shares: NgramMasking; readonly random: Random },
 ): readonly [number, number, number] {
-  const [, token, next] = ngram;
+  const [previous, token, next] = ngram;
+  const { rightBigramShare, leftBigramShare, unigramShare } = shares;
   const draw = random.uniform();
-  if (draw < shares.unigramShare) return [0, token, 0];
-  return draw < shares.unigramShare + shares.bigramShare ? [0, token, next] : ngram;
+  if (draw < unigramShare) return [0, token, 0];
+  if (draw < unigramShare + leftBigramShare) return [previous, token, 0];
+  return draw < unigramShare + leftBigramShare + rightBigramShare ? [0, token, next] : ngram;
 }
