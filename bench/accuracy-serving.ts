@@ -1,34 +1,72 @@
-/** Accuracy on test as a tenant would see it: through the serving graph, in its precision. */
+/** Scores on test as a tenant would see them: through the serving graph, in its precision. */
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { quantizeGraph } from "../src/models/quantize.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
+import type { TrainingTask } from "../src/models/training-graph.ts";
 import type { Resident } from "../src/processor/adapter-pool.ts";
 import { batchFeeds } from "../src/processor/batch.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
-import { argmax, type Fitted } from "../src/trainer/fit.ts";
-import { evaluationShape, type Sequences, sortedBatches } from "../src/trainer/sequences.ts";
+import { type Fitted, shareRight } from "../src/trainer/fit.ts";
+import {
+  evaluationShape,
+  type Sequences,
+  sortedBatches,
+  type Source,
+  sourceFeeds,
+} from "../src/trainer/sequences.ts";
+import { tokenF1, type TokenSequences } from "../src/trainer/token-sequences.ts";
 import type { TrainingBase } from "../src/trainer/training-base.ts";
 
 export interface ServingOptions {
   readonly base: TrainingBase;
   readonly runtime: Runtime;
-  readonly labelCount: number;
-  readonly test: Sequences;
 }
 
 type Tensors = Fitted["tensors"];
 
-/** `tensors` holds a head, and an adapter or the base's own weights where they were learned. */
-export async function servedAccuracy(tensors: Tensors, options: ServingOptions): Promise<number> {
-  const { base, runtime, labelCount, test } = options;
+/**
+ * Accuracy on `test`. `tensors` holds a head, and an adapter or the base's own weights where they
+ * were learned. States that `test` brings take the place of the shallow part.
+ */
+export async function servedAccuracy(
+  tensors: Tensors,
+  options: ServingOptions & { readonly labelCount: number; readonly test: Sequences },
+): Promise<number> {
+  return shareRight(options.test, await serve(tensors, { ...options, task: "sequence" }));
+}
+
+/** The same for token classification: F1 over the entities of `test`. */
+export async function servedEntityF1(
+  tensors: Tensors,
+  options: ServingOptions & {
+    readonly labels: readonly string[];
+    readonly test: TokenSequences;
+  },
+): Promise<number> {
+  const { labels, test } = options;
+  const scores = await serve(tensors, { ...options, task: "token", labelCount: labels.length });
+  return tokenF1(test, scores, labels);
+}
+
+/** Probabilities of each sequence, `[labels]` or `[tokens, labels]`. */
+async function serve(
+  tensors: Tensors,
+  options: ServingOptions & {
+    readonly task: TrainingTask;
+    readonly labelCount: number;
+    readonly test: Source;
+  },
+): Promise<readonly Float32Array[]> {
+  const { base, runtime, task, labelCount, test } = options;
   const { config, pooling } = base.checkpoint;
-  const graph = servingGraph(config, base.precision);
+  const source = test.states === undefined ? "ids" : "states";
+  const graph = servingGraph(config, base.precision, { task, source });
   const constants = constantsOf(graph, await weightsOf(tensors, options));
   const program = await runtime.load(graph, { constants });
   const { memory, resident } = placed(tensors);
   const rank = Number(tensors.get(`adapter.${config.shallowLayerCount}.down`)?.shape[0] ?? 0);
-  let rightCount = 0;
+  const scores: Float32Array[] = Array.from({ length: test.ids.length });
   for (const batch of sortedBatches(test.ids, evaluationShape)) {
     const rows = batch.map((index) => ({
       ids: test.ids[index] ?? new Int32Array(),
@@ -37,15 +75,19 @@ export async function servedAccuracy(tensors: Tensors, options: ServingOptions):
       labelCount,
       resident,
     }));
-    const { probabilities } = await program.run(batchFeeds(config, rows, memory));
+    const feeds = {
+      ...batchFeeds(config, rows, memory),
+      ...sourceFeeds(test, batch, { pooling, hiddenSize: config.hiddenSize }),
+    };
+    const own = Object.entries(feeds).filter(([name]) => graph.inputs.has(name));
+    const { probabilities } = await program.run(Object.fromEntries(own));
     const all = probabilities?.values as Float32Array; // a float32 output of the graph
-    for (const [row, index] of batch.entries()) {
-      const predicted = argmax(all.subarray(row * labelCount, (row + 1) * labelCount));
-      if (predicted === test.labels[index]) rightCount += 1;
-    }
+    const width = all.length / batch.length;
+    for (const [row, index] of batch.entries())
+      scores[index] = all.subarray(row * width, (row + 1) * width);
   }
   await program.release();
-  return rightCount / test.ids.length;
+  return scores;
 }
 
 /** The base's weights, with those that were learned in their place, quantised anew. */

@@ -176,7 +176,7 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
   const head = headOnly(instant.head, labelCount);
   return {
     ...plan,
-    devAccuracy: round(100 * fitted.devAccuracy),
+    devAccuracy: round(100 * fitted.devScore),
     testAccuracy: round(100 * (await servedAccuracy(fitted.tensors, options))),
     instantTestAccuracy: round(100 * (await servedAccuracy(head, options))),
     bestEpoch: fitted.epochCount,

@@ -1,12 +1,15 @@
 /** The tasks of `../shared/data`, read as the product reads uploads. Absent data skips a claim. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Tokenizer } from "../src/checkpoints/checkpoints.ts";
+import type { Checkpoint, Tokenizer } from "../src/checkpoints/checkpoints.ts";
+import { readConll } from "../src/datasets/conll.ts";
 import type { Example } from "../src/datasets/datasets.ts";
 import { detectFormat, readDataset } from "../src/datasets/read.ts";
 import { splitExamples } from "../src/datasets/split.ts";
 import { present } from "../src/foundation/assert.ts";
 import type { Sequences } from "../src/trainer/sequences.ts";
+import type { TokenTask } from "../src/trainer/token-fit.ts";
+import { tokenizeSentences, type TokenSequences } from "../src/trainer/token-sequences.ts";
 
 export interface Task {
   readonly name: string;
@@ -19,9 +22,9 @@ export interface Task {
 /** Share of the training examples that become dev where a task brings none. */
 const devShare = 0.1;
 
-/** The folder of the tasks, or undefined when this checkout has none beside it. */
-export function taskFolder(): string | undefined {
-  const folder = join(import.meta.dirname, "../../../shared/data/tasks/classification");
+/** The folder of these tasks, or undefined when this checkout has none beside it. */
+export function taskFolder(kind: "classification" | "ner" = "classification"): string | undefined {
+  const folder = join(import.meta.dirname, "../../../shared/data/tasks", kind);
   return existsSync(folder) ? folder : undefined;
 }
 
@@ -43,6 +46,25 @@ export async function loadTask(folder: string, name: string, tokenizer: Tokenize
     train: await sequences(train),
     dev: await sequences(dev),
     test: await sequences(test),
+  };
+}
+
+/** The task's words as the checkpoint's tokens; its labels are the tags that training has seen. */
+export async function loadTokenTask(
+  folder: string,
+  name: string,
+  checkpoint: Pick<Checkpoint, "tokenizer" | "tokensMax">,
+): Promise<TokenTask & { readonly test: TokenSequences }> {
+  const { tokensMax } = checkpoint;
+  const tokenizer = await checkpoint.tokenizer();
+  const read = (part: string) => readConll(readFileSync(join(folder, name, `${part}.conll`)));
+  const sequences = (part: string) =>
+    tokenizeSentences({ tokenizer, tokensMax }, read(part).sentences);
+  return {
+    labels: read("train").labels,
+    train: await sequences("train"),
+    dev: await sequences("dev"),
+    test: await sequences("test"),
   };
 }
 

@@ -68,9 +68,9 @@ describe("a fit", () => {
 
   it("returns its best epoch, and stops when no better one comes", async () => {
     const { task, progress, fitted } = await run({ epochCount: 40 });
-    const accuracies = progress.flatMap(({ devAccuracy = [] }) => devAccuracy);
+    const accuracies = progress.flatMap(({ devScore = [] }) => devScore);
     const best = Math.max(...accuracies);
-    assert.equal(fitted.devAccuracy, best);
+    assert.equal(fitted.devScore, best);
     assert.equal(fitted.epochCount, accuracies.indexOf(best) + 1);
     assert.equal(accuracies.length, fitted.epochCount + 3, accuracies.join());
     assert.ok(best > 0.8, `dev accuracy ${best}`);

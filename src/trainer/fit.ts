@@ -1,6 +1,7 @@
 /**
  * The training loop: epochs of shuffled batches, an evaluation on dev after each, early stopping,
  * and the best epoch's weights as the result. Same data, options and seed give the same weights.
+ * What is particular to a kind of task is its `Objective`; that of classifying texts is here.
  */
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
@@ -8,15 +9,17 @@ import { limits } from "../foundation/limits.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
-import { type TrainingMethod, wordTable } from "../models/training-graph.ts";
+import { type TrainingMethod, type TrainingTask, wordTable } from "../models/training-graph.ts";
 import type { Value } from "../runtime/runtime.ts";
 import {
   type Batch,
   type BatchShape,
   evaluationShape,
+  type Feed,
   type Sequences,
   shuffledBatches,
   sortedBatches,
+  type Source,
   sourceFeeds,
 } from "./sequences.ts";
 import type { LearningProgram, TrainingBase } from "./training-base.ts";
@@ -29,13 +32,27 @@ export interface FitTask {
   readonly pooling: Pooling;
 }
 
+/** What the loop asks of a kind of task. */
+export interface Objective {
+  readonly task: TrainingTask;
+  /** Of tasks of sequences. */
+  readonly pooling?: Pooling;
+  readonly labelCount: number;
+  readonly train: Source;
+  readonly dev: Source;
+  /** `targets` and `exampleWeights` of a batch of `train`; see `stepGraph`. */
+  targets(batch: Batch): Feed;
+  /** In [0, 1], by the logits of each dev sequence: `[labels]`, or `[tokens, labels]`. */
+  score(logits: readonly Float32Array[]): number;
+}
+
 export interface FitOptions {
   readonly method: TrainingMethod;
   readonly rank: number;
   readonly learningRate: number;
   readonly epochCount: number;
   readonly batchSize: number;
-  /** Epochs without a better dev accuracy after which it stops. */
+  /** Epochs without a better score on dev after which it stops. */
   readonly patience: number;
   readonly seed: number;
   readonly signal?: AbortSignal;
@@ -49,33 +66,48 @@ export interface FitProgress {
   /** Mean since the last report. */
   readonly loss: number;
   /** After the last step of an epoch. */
-  readonly devAccuracy?: number;
+  readonly devScore?: number;
 }
 
 export interface Fitted {
   /** By name; see `adapterTensors` and `headTensors`, and all of the base's for `full`. */
   readonly tensors: ReadonlyMap<string, Value>;
-  readonly devAccuracy: number;
+  /** In [0, 1]: accuracy, or F1 over entities. */
+  readonly devScore: number;
   readonly epochCount: number;
   readonly trainedTokenCount: number;
 }
 
 const warmupShare = 0.1;
 
-export async function fit(base: TrainingBase, task: FitTask, options: FitOptions): Promise<Fitted> {
+/** The best epoch is the one with the highest accuracy on dev. */
+export function fit(base: TrainingBase, task: FitTask, options: FitOptions): Promise<Fitted> {
+  return learn(base, classification(task), options);
+}
+
+/** Share of the task's dev examples that these learned values classify rightly. */
+export function evaluate(base: TrainingBase, task: FitTask, learned: Learned): Promise<number> {
+  return devScoreOf(base, classification(task), learned);
+}
+
+export async function learn(
+  base: TrainingBase,
+  objective: Objective,
+  options: FitOptions,
+): Promise<Fitted> {
   const { method, epochCount, patience, seed } = options;
-  const source = sourceOf(task.train, method);
-  const step = await base.step({ method, source });
-  await step.program.write(initialState(base, step, { task, options }));
-  const run = new Run({ base, task, options, step, source });
+  const source = sourceOf(objective.train, method);
+  const step = await base.step({ method, source, task: objective.task });
+  await step.program.write(initialState(base, step, { objective, options }));
+  const run = new Run({ base, objective, options, step, source });
   let best: Fitted | undefined;
   for (let epoch = 1; epoch <= epochCount; epoch++) {
     await run.epoch(epoch, new SeededRandom(seed, epoch));
     const tensors = await run.learned();
-    const devAccuracy = await evaluate(base, task, { method, tensors });
-    run.report(epoch, devAccuracy);
-    if (best === undefined || devAccuracy > best.devAccuracy)
-      best = { tensors, devAccuracy, epochCount: epoch, trainedTokenCount: 0 };
+    const devScore = await devScoreOf(base, objective, { method, tensors });
+    run.report(epoch, devScore);
+    if (best === undefined || devScore > best.devScore)
+      best = { tensors, devScore, epochCount: epoch, trainedTokenCount: 0 };
     else if (epoch - best.epochCount >= patience) break;
   }
   return { ...present(best, "at least one epoch ran"), trainedTokenCount: run.tokenCount };
@@ -83,7 +115,7 @@ export async function fit(base: TrainingBase, task: FitTask, options: FitOptions
 
 interface RunOptions {
   readonly base: TrainingBase;
-  readonly task: FitTask;
+  readonly objective: Objective;
   readonly options: FitOptions;
   readonly step: LearningProgram;
   readonly source: "ids" | "states";
@@ -103,8 +135,8 @@ class Run {
 
   constructor(options: RunOptions) {
     this.#options = options;
-    const { task } = options;
-    const perEpoch = shuffledBatches(task.train, this.#shape(), new SeededRandom(0)).length;
+    const { train } = options.objective;
+    const perEpoch = shuffledBatches(train, this.#shape(), new SeededRandom(0)).length;
     this.#stepCount = perEpoch * options.options.epochCount;
     const { hiddenSize } = options.base.checkpoint.config;
     const words = options.base.weights.get(wordTable);
@@ -113,13 +145,14 @@ class Run {
   }
 
   async epoch(epoch: number, random: SeededRandom): Promise<void> {
-    const { task, options } = this.#options;
-    for (const batch of shuffledBatches(task.train, this.#shape(), random)) {
+    const { objective, options } = this.#options;
+    const { train } = objective;
+    for (const batch of shuffledBatches(train, this.#shape(), random)) {
       options.signal?.throwIfAborted();
       this.#step += 1;
       this.#lossSum += await this.#learn(this.#feeds(batch));
       this.#lossCount += 1;
-      for (const index of batch) this.tokenCount += task.train.ids[index]?.length ?? 0;
+      for (const index of batch) this.tokenCount += train.ids[index]?.length ?? 0;
       if (this.#step % 10 === 0) this.report(epoch);
     }
   }
@@ -142,7 +175,7 @@ class Run {
     return tensors;
   }
 
-  report(epoch: number, devAccuracy?: number): void {
+  report(epoch: number, devScore?: number): void {
     // After an epoch there may have been no step since the last report.
     if (this.#lossCount > 0) this.#loss = this.#lossSum / this.#lossCount;
     this.#options.options.onProgress?.({
@@ -150,7 +183,7 @@ class Run {
       step: this.#step,
       stepCount: this.#stepCount,
       loss: this.#loss,
-      ...(devAccuracy === undefined ? {} : { devAccuracy }),
+      ...(devScore === undefined ? {} : { devScore }),
     });
     this.#lossSum = 0;
     this.#lossCount = 0;
@@ -163,17 +196,12 @@ class Run {
   }
 
   #feeds(batch: Batch): Record<string, Value> {
-    const { base, task, options, source } = this.#options;
-    const { labelCount, pooling, train } = task;
-    const targets = new Float32Array(batch.length * labelCount);
-    for (const [row, index] of batch.entries())
-      targets[row * labelCount + (train.labels[index] ?? 0)] = 1;
+    const { base, objective, options, source } = this.#options;
+    const { pooling, train } = objective;
     const { hiddenSize } = base.checkpoint.config;
-    const weights = new Float32Array(batch.length).fill(1);
     return {
       ...sourceFeeds(from(train, source), batch, { pooling, hiddenSize }),
-      targets: { type: "float32", shape: [batch.length, labelCount], values: targets },
-      exampleWeights: { type: "float32", shape: [batch.length], values: weights },
+      ...objective.targets(batch),
       learningRate: scalar(options.learningRate),
       step: scalar(this.#step),
       stepCount: scalar(this.#stepCount),
@@ -186,12 +214,12 @@ class Run {
 function initialState(
   base: TrainingBase,
   step: LearningProgram,
-  { task, options }: { readonly task: FitTask; readonly options: FitOptions },
+  { objective, options }: Pick<RunOptions, "objective" | "options">,
 ): Record<string, Value> {
   const { config } = base.checkpoint;
   const tensors: readonly LearnedTensor[] = [
     ...(options.method === "adapter" ? adapterTensors(config, options.rank) : []),
-    ...headTensors(config, task.labelCount),
+    ...headTensors(config, objective.labelCount),
   ];
   const state: Record<string, Value> = {};
   const set = (name: string, shape: readonly number[], values: Float32Array): void => {
@@ -220,32 +248,66 @@ function initialValues(name: string, shape: readonly number[], random: SeededRan
   return name.endsWith(".down") ? values.map(() => 0.02 * random.normal()) : values;
 }
 
-/** Share of the task's dev examples that these learned values classify rightly. */
-export async function evaluate(
+interface Learned {
+  readonly method: TrainingMethod;
+  readonly tensors: ReadonlyMap<string, Value>;
+}
+
+/** How good these learned values are on dev, in [0, 1]. */
+async function devScoreOf(
   base: TrainingBase,
-  task: Pick<FitTask, "dev" | "labelCount" | "pooling">,
-  learned: { readonly method: TrainingMethod; readonly tensors: ReadonlyMap<string, Value> },
+  objective: Objective,
+  { method, tensors }: Learned,
 ): Promise<number> {
-  const { dev, labelCount, pooling } = task;
-  const source = sourceOf(dev, learned.method);
-  const { program } = await base.logits({ method: learned.method, source });
+  const { task, dev, pooling } = objective;
+  const source = sourceOf(dev, method);
+  const { program } = await base.logits({ method, source, task });
   // Buffers are handed over, and the caller keeps its values.
-  const copies = [...learned.tensors].map(
+  const copies = [...tensors].map(
     ([name, value]) => [name, { ...value, values: value.values.slice() }] as const,
   );
   await program.write(Object.fromEntries(copies));
   const { hiddenSize } = base.checkpoint.config;
-  let rightCount = 0;
+  const all: Float32Array[] = Array.from({ length: dev.ids.length });
   for (const batch of sortedBatches(dev.ids, evaluationShape)) {
     const feeds = sourceFeeds(from(dev, source), batch, { pooling, hiddenSize });
     const { logits } = await program.run(feeds);
-    const scores = present(logits, "the graph's output").values as Float32Array; // float32 output
-    for (const [row, index] of batch.entries()) {
-      const predicted = argmax(scores.subarray(row * labelCount, (row + 1) * labelCount));
-      if (predicted === dev.labels[index]) rightCount += 1;
-    }
+    const values = present(logits, "the graph's output").values as Float32Array; // float32 output
+    const width = values.length / batch.length;
+    for (const [row, index] of batch.entries())
+      all[index] = values.subarray(row * width, (row + 1) * width);
   }
-  return rightCount / Math.max(1, dev.ids.length);
+  return objective.score(all);
+}
+
+function classification({ train, dev, labelCount, pooling }: FitTask): Objective {
+  return {
+    task: "sequence",
+    pooling,
+    labelCount,
+    train,
+    dev,
+    targets(batch) {
+      const targets = new Float32Array(batch.length * labelCount);
+      for (const [row, index] of batch.entries())
+        targets[row * labelCount + (train.labels[index] ?? 0)] = 1;
+      const weights = new Float32Array(batch.length).fill(1);
+      return {
+        targets: { type: "float32", shape: [batch.length, labelCount], values: targets },
+        exampleWeights: { type: "float32", shape: [batch.length], values: weights },
+      };
+    },
+    score: (logits) => shareRight(dev, logits),
+  };
+}
+
+/** Share of the sequences whose label has the highest score; scores are `[labels]` of each. */
+export function shareRight(
+  { labels }: Pick<Sequences, "labels">,
+  scores: readonly Float32Array[],
+): number {
+  const right = scores.filter((row, index) => argmax(row) === labels[index]);
+  return right.length / Math.max(1, scores.length);
 }
 
 export function argmax(values: Float32Array): number {
@@ -255,12 +317,12 @@ export function argmax(values: Float32Array): number {
 }
 
 /** Kept states serve only while the shallow part stays as it is. */
-function sourceOf({ states }: Sequences, method: TrainingMethod): "ids" | "states" {
+function sourceOf({ states }: Source, method: TrainingMethod): "ids" | "states" {
   return states === undefined || method === "full" ? "ids" : "states";
 }
 
-function from(sequences: Sequences, source: "ids" | "states"): Sequences {
-  return source === "ids" ? { ...sequences, states: undefined } : sequences;
+function from({ ids, states }: Source, source: "ids" | "states"): Source {
+  return { ids, states: source === "ids" ? undefined : states };
 }
 
 function scalar(value: number): Value {

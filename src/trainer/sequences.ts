@@ -5,12 +5,16 @@ import { permutation, type Random } from "../foundation/random.ts";
 import type { Value } from "../runtime/runtime.ts";
 import type { TrainingBase } from "./training-base.ts";
 
-export interface Sequences {
+/** What the graphs start from. */
+export interface Source {
   readonly ids: readonly Int32Array[];
-  /** Index of the label of each sequence. */
-  readonly labels: Int32Array;
   /** The shallow part's states of each sequence, `[tokens, hidden]`, where they are kept. */
   readonly states: readonly Float32Array[] | undefined;
+}
+
+export interface Sequences extends Source {
+  /** Index of the label of each sequence. */
+  readonly labels: Int32Array;
 }
 
 /** Indices of the sequences that run together. */
@@ -27,7 +31,7 @@ const sortedBatchCount = 16;
 
 /** Batches of one epoch in random order; within each, lengths are alike. */
 export function shuffledBatches(
-  { ids }: Pick<Sequences, "ids">,
+  { ids }: Pick<Source, "ids">,
   shape: BatchShape,
   random: Random,
 ): readonly Batch[] {
@@ -66,13 +70,16 @@ function packed(
   return batches;
 }
 
-type Feed = Readonly<Record<string, Value>>;
+export type Feed = Readonly<Record<string, Value>>;
 
-/** `ids` or `states`, `lengths` and `isCls` of a batch, padded to its longest sequence. */
+/**
+ * `ids` or `states` and `lengths` of a batch, padded to its longest sequence, and `isCls` for graphs
+ * that pool.
+ */
 export function sourceFeeds(
-  { ids, states }: Pick<Sequences, "ids" | "states">,
+  { ids, states }: Source,
   batch: Batch,
-  { pooling, hiddenSize }: { readonly pooling: Pooling; readonly hiddenSize: number },
+  { pooling, hiddenSize }: { readonly pooling: Pooling | undefined; readonly hiddenSize: number },
 ): Feed {
   const rows = batch.map((index) => present(ids[index], "a batch indexes the sequences"));
   const sequence = rows.reduce((longest, { length }) => Math.max(longest, length), 1);
@@ -84,13 +91,11 @@ export function sourceFeeds(
           batch.map((index) => present(states[index], "one state per sequence")),
           { sequence, hiddenSize },
         );
-  const isCls = new Uint8Array(count).fill(pooling === "cls" ? 1 : 0);
   const lengths = BigInt64Array.from(rows, ({ length }) => BigInt(length));
-  return {
-    ...source,
-    lengths: { type: "int64", shape: [count], values: lengths },
-    isCls: { type: "bool", shape: [count], values: isCls },
-  };
+  const feeds: Feed = { ...source, lengths: { type: "int64", shape: [count], values: lengths } };
+  if (pooling === undefined) return feeds;
+  const isCls = new Uint8Array(count).fill(pooling === "cls" ? 1 : 0);
+  return { ...feeds, isCls: { type: "bool", shape: [count], values: isCls } };
 }
 
 function idsFeed(rows: readonly Int32Array[], sequence: number): Feed {
@@ -120,9 +125,9 @@ export async function shallowStates(
   const states: Float32Array[] = Array.from({ length: ids.length });
   for (const batch of sortedBatches(ids, evaluationShape)) {
     signal?.throwIfAborted();
-    const feeds = sourceFeeds({ ids, states: undefined }, batch, { pooling: "mean", hiddenSize });
-    const { isCls: _, ...sources } = feeds;
-    const { state } = await program.run(sources);
+    const source = { ids, states: undefined };
+    const feeds = sourceFeeds(source, batch, { pooling: undefined, hiddenSize });
+    const { state } = await program.run(feeds);
     const { shape, values } = present(state, "the graph's output");
     const rowLength = (shape[1] ?? 0) * hiddenSize;
     for (const [row, index] of batch.entries()) {

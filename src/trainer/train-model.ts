@@ -66,7 +66,7 @@ export async function trainModel(
     signal,
     onProgress: (progress) => say(progressMessage(progress), progressValues(progress)),
   });
-  const isServed = fitted.devAccuracy > baseline;
+  const isServed = fitted.devScore > baseline;
   const tensors = new Map<string, WeightTensor>();
   for (const [name, { shape, values }] of fitted.tensors)
     tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
@@ -76,15 +76,15 @@ export async function trainModel(
     rank: chosen.rank,
     pooling,
     precision: base.precision,
-    metrics: { devAccuracy: fitted.devAccuracy, baselineDevAccuracy: baseline },
+    metrics: { devAccuracy: fitted.devScore, baselineDevAccuracy: baseline },
     job: job.id,
     isServed,
   });
   const verdict = isServed ? "it is served now" : "it is not better and not served";
   say(
-    `Version ${version.number}: dev accuracy ${percent(fitted.devAccuracy)} against ` +
+    `Version ${version.number}: dev accuracy ${percent(fitted.devScore)} against ` +
       `${percent(baseline)} before: ${verdict}`,
-    { dev_accuracy: fitted.devAccuracy },
+    { dev_accuracy: fitted.devScore },
   );
   return { version, trainedTokenCount: fitted.trainedTokenCount };
 }
@@ -133,14 +133,14 @@ async function withStates(
   return { ...sequences, states: await shallowStates(base, sequences.ids, signal) };
 }
 
-function progressMessage({ epoch, step, stepCount, loss, devAccuracy }: FitProgress): string {
-  const dev = devAccuracy === undefined ? "" : `, dev accuracy ${percent(devAccuracy)}`;
+function progressMessage({ epoch, step, stepCount, loss, devScore }: FitProgress): string {
+  const dev = devScore === undefined ? "" : `, dev accuracy ${percent(devScore)}`;
   return `Step ${step}/${stepCount}, epoch ${epoch}: loss ${loss.toFixed(4)}${dev}`;
 }
 
 function progressValues(progress: FitProgress): Record<string, number> {
-  const { epoch, step, stepCount, loss, devAccuracy } = progress;
-  const dev = devAccuracy === undefined ? {} : { valid_accuracy: devAccuracy };
+  const { epoch, step, stepCount, loss, devScore } = progress;
+  const dev = devScore === undefined ? {} : { valid_accuracy: devScore };
   return { epoch, step, total_steps: stepCount, train_loss: loss, ...dev };
 }
 

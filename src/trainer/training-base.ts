@@ -24,7 +24,7 @@ export interface LearningProgram {
   readonly learned: ReadonlyMap<string, Shape>;
 }
 
-type Method = Pick<TrainingGraphOptions, "method" | "source">;
+type Method = Pick<TrainingGraphOptions, "method" | "source" | "task">;
 
 export class TrainingBase {
   readonly checkpoint: Checkpoint;
@@ -48,16 +48,12 @@ export class TrainingBase {
 
   /** One training step; its learned values and their AdamW state are state inputs. */
   step(method: Method): Promise<LearningProgram> {
-    return this.#program(`step ${method.method} ${method.source}`, () =>
-      stepGraph(this.#options(method)),
-    );
+    return this.#program(`step ${keyOf(method)}`, () => stepGraph(this.#options(method)));
   }
 
   /** Scores of the labels; the learned values are state inputs. */
   logits(method: Method): Promise<LearningProgram> {
-    return this.#program(`logits ${method.method} ${method.source}`, () =>
-      logitsGraph(this.#options(method)),
-    );
+    return this.#program(`logits ${keyOf(method)}`, () => logitsGraph(this.#options(method)));
   }
 
   /** One vector per text, of the base alone. */
@@ -82,9 +78,9 @@ export class TrainingBase {
     return (await this.#program("scores", () => plain(scoresGraph()))).program;
   }
 
-  #options({ method, source }: Method): TrainingGraphOptions {
-    const precision = method === "full" ? "fp32" : this.precision;
-    return { config: this.checkpoint.config, precision, method, source };
+  #options(method: Method): TrainingGraphOptions {
+    const precision = method.method === "full" ? "fp32" : this.precision;
+    return { config: this.checkpoint.config, precision, ...method };
   }
 
   #program(key: string, make: () => StepGraph): Promise<LearningProgram> {
@@ -102,6 +98,10 @@ export class TrainingBase {
     const shapes = learned.map((name) => [name, graph.inputs.get(name)?.shape ?? []] as const);
     return { program, learned: new Map(shapes) };
   }
+}
+
+function keyOf({ method, source, task = "sequence" }: Method): string {
+  return `${method} ${source} ${task}`;
 }
 
 function plain(graph: Graph): StepGraph {

@@ -1,0 +1,58 @@
+/** Training of token classification, by the loop that trains all tasks. */
+import { present } from "../foundation/assert.ts";
+import { type Fitted, type FitOptions, learn, type Objective } from "./fit.ts";
+import type { Batch, Feed } from "./sequences.ts";
+import { tokenF1, type TokenSequences } from "./token-sequences.ts";
+import type { TrainingBase } from "./training-base.ts";
+
+export interface TokenTask {
+  readonly train: TokenSequences;
+  readonly dev: TokenSequences;
+  /** All tags of `train`, in the order of the head's outputs. */
+  readonly labels: readonly string[];
+}
+
+/** The best epoch is the one with the highest F1 over dev's entities. */
+export function fitTokens(
+  base: TrainingBase,
+  task: TokenTask,
+  options: FitOptions,
+): Promise<Fitted> {
+  return learn(base, tokenObjective(task), options);
+}
+
+function tokenObjective({ train, dev, labels }: TokenTask): Objective {
+  return {
+    task: "token",
+    labelCount: labels.length,
+    train,
+    dev,
+    targets: (batch) => tokenTargets(train, batch, labels),
+    score: (logits) => tokenF1(dev, logits, labels),
+  };
+}
+
+/** The first token of each word has its tag and the weight 1, all others have the weight 0. */
+function tokenTargets(
+  { ids, tags, starts }: TokenSequences,
+  batch: Batch,
+  labels: readonly string[],
+): Feed {
+  const sequence = Math.max(...batch.map((index) => ids[index]?.length ?? 0));
+  const rowCount = batch.length * sequence;
+  const targets = new Float32Array(rowCount * labels.length);
+  const weights = new Float32Array(rowCount);
+  const indexByTag = new Map(labels.map((label, index) => [label, index]));
+  for (const [position, index] of batch.entries())
+    for (const [word, start] of starts[index]?.entries() ?? []) {
+      if (start < 0) continue;
+      const row = position * sequence + start;
+      const label = present(indexByTag.get(tags[index]?.[word] ?? ""), "a tag of the task");
+      targets[row * labels.length + label] = 1;
+      weights[row] = 1;
+    }
+  return {
+    targets: { type: "float32", shape: [rowCount, labels.length], values: targets },
+    exampleWeights: { type: "float32", shape: [rowCount], values: weights },
+  };
+}
