@@ -4,9 +4,17 @@
  * measured latencies in place of work; the kernel is its fast twin.
  */
 import { present } from "../foundation/assert.ts";
-import { admit, type Arrival, dispatch } from "../scheduling/dispatch.ts";
+import { dispatch } from "../scheduling/dispatch.ts";
+import {
+  admitByForecast,
+  correctForecast,
+  type Forecast,
+  freeSeconds,
+  idleForecast,
+} from "../scheduling/forecast.ts";
 import { Agenda } from "./agenda.ts";
 import { type KernelInput, type Layout, rounding, stageTimes } from "./kernel.ts";
+import { Machine, type SpeedOf, Stage } from "./machine.ts";
 import type { Outcomes, SimulationProfile } from "./placement.ts";
 
 /** How a request finds its group. */
@@ -27,12 +35,17 @@ export interface EventInput extends KernelInput {
   readonly dispatching: Dispatching;
   /** Drawn for each stage of each request: what it takes over what was measured. 1 by default. */
   readonly drawFactor?: () => number;
+  /** 1 by default, whatever their number: what the kernel assumes. */
+  readonly speedOf?: SpeedOf;
 }
 
 export function simulate(input: EventInput): Outcomes {
   const { arrivals, layouts, units, profile, dispatching } = input;
   const agenda = new Agenda();
-  const groups = layouts.map((layout, index) => new EventGroup({ layout, index, input, agenda }));
+  const machine = new Machine(agenda, input.speedOf);
+  const groups = layouts.map(
+    (layout, index) => new EventGroup({ layout, index, input, agenda, machine }),
+  );
   const hosts = units.map((_, unit) => groups.filter((group) => group.hosts(unit)));
   const deadlines = input.deadlineSeconds.map(rounding(profile));
   const outcomes = {
@@ -76,9 +89,10 @@ interface EventGroupOptions {
   readonly index: number;
   readonly input: EventInput;
   readonly agenda: Agenda;
+  readonly machine: Machine;
 }
 
-/** Owns a group's clocks, those that admission predicts and those that come true. */
+/** Owns a group's forecast, and its stages, by which comes true what was foreseen. */
 class EventGroup {
   readonly index: number;
   readonly #profile: SimulationProfile;
@@ -87,13 +101,10 @@ class EventGroup {
   /** Of each unit on it, what it takes in each stage. */
   readonly #stageTimes: ReadonlyMap<number, readonly number[]>;
   #inFlightCount = 0;
-  #predictedClocks: readonly number[];
-  /** By how much what comes true is behind the predicted clocks: at the last answer. */
-  #lagSeconds = 0;
-  /** When each stage is free. */
-  readonly #freeSeconds: number[];
+  #forecast: Forecast;
+  readonly #stages: readonly Stage[];
 
-  constructor({ layout, index, input, agenda }: EventGroupOptions) {
+  constructor({ layout, index, input, agenda, machine }: EventGroupOptions) {
     const { profile, units } = input;
     this.index = index;
     this.#profile = profile;
@@ -105,8 +116,9 @@ class EventGroup {
         return [number, stageTimes(unit, { ...layout, profile })];
       }),
     );
-    this.#freeSeconds = Array.from({ length: layout.configuration.stageCount }, () => 0);
-    this.#predictedClocks = [...this.#freeSeconds];
+    const { stageCount } = layout.configuration;
+    this.#stages = Array.from({ length: stageCount }, () => new Stage(machine));
+    this.#forecast = idleForecast(stageCount);
   }
 
   hosts(unit: number): boolean {
@@ -114,21 +126,19 @@ class EventGroup {
   }
 
   load(dispatching: Dispatching): number {
-    if (dispatching === "in-flight") return this.#inFlightCount;
-    return (this.#predictedClocks.at(-1) ?? 0) + this.#lagSeconds;
+    return dispatching === "in-flight" ? this.#inFlightCount : freeSeconds(this.#forecast);
   }
 
   admitAndSend(request: EventRequest): void {
     const { dispatchSeconds, startSeconds } = this.#profile;
     this.#inFlightCount += 1;
-    const nowSeconds = this.#agenda.nowSeconds + dispatchSeconds - this.#lagSeconds;
-    const deadlineSeconds = request.deadlineSeconds - this.#lagSeconds;
-    const predicted = this.#admit({ ...request, nowSeconds, deadlineSeconds });
-    if (predicted === undefined) return this.#end(request, false);
+    const predictedSeconds = this.#admit(request, this.#agenda.nowSeconds + dispatchSeconds);
+    if (predictedSeconds === undefined) return this.#end(request, false);
     this.#start(dispatchSeconds + startSeconds, {
       ...request,
       onEnd: (isServed) => {
-        this.#lagSeconds = this.#agenda.nowSeconds - startSeconds - predicted;
+        const finishSeconds = this.#agenda.nowSeconds - startSeconds;
+        this.#forecast = correctForecast(this.#forecast, { predictedSeconds, finishSeconds });
         request.onEnd(isServed);
       },
     });
@@ -138,36 +148,32 @@ class EventGroup {
     const { dispatchSeconds, startSeconds } = this.#profile;
     this.#inFlightCount += 1;
     this.#agenda.after(dispatchSeconds, () => {
-      const predicted = this.#admit({ ...request, nowSeconds: this.#agenda.nowSeconds });
+      const predicted = this.#admit(request, this.#agenda.nowSeconds);
       if (predicted === undefined) this.#end(request, false);
       else this.#start(startSeconds, request);
     });
   }
 
   /** When the last stage is predicted to be done with it; undefined if it is rejected. */
-  #admit(
-    arrival: Omit<Arrival, "stageSeconds" | "slackSeconds"> & { unit: number },
-  ): number | undefined {
-    const stageSeconds = this.#stageTimes.get(arrival.unit) ?? [];
+  #admit({ unit, deadlineSeconds }: EventRequest, nowSeconds: number): number | undefined {
+    const stageSeconds = this.#stageTimes.get(unit) ?? [];
     const { slackSeconds } = this.#profile;
-    const admission = admit({ ...arrival, stageSeconds, slackSeconds }, this.#predictedClocks);
+    const arrival = { nowSeconds, deadlineSeconds, stageSeconds, slackSeconds };
+    const admission = admitByForecast(arrival, this.#forecast);
     if (admission.kind === "rejected") return undefined;
-    this.#predictedClocks = admission.clocks;
-    return admission.clocks.at(-1);
+    this.#forecast = admission.forecast;
+    return admission.predictedSeconds;
   }
 
   #start(afterSeconds: number, request: EventRequest): void {
     this.#agenda.after(afterSeconds, () => this.#enter(request, 0));
   }
 
-  /** A stage serves in order of entry, so it is enough to know when it is free. */
-  #enter(request: EventRequest, stage: number): void {
-    const measured = this.#stageTimes.get(request.unit)?.[stage];
-    if (measured === undefined) return this.#end(request, true);
-    const start = Math.max(this.#freeSeconds[stage] ?? 0, this.#agenda.nowSeconds);
-    const free = start + measured * this.#drawFactor();
-    this.#freeSeconds[stage] = free;
-    this.#agenda.at(free, () => this.#enter(request, stage + 1));
+  #enter(request: EventRequest, index: number): void {
+    const stage = this.#stages[index];
+    if (stage === undefined) return this.#end(request, true);
+    const measured = this.#stageTimes.get(request.unit)?.[index] ?? 0;
+    stage.enter(measured * this.#drawFactor(), () => this.#enter(request, index + 1));
   }
 
   #end(request: EventRequest, isServed: boolean): void {
