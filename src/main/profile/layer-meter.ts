@@ -1,0 +1,148 @@
+/**
+ * Times a base layer by layer on one runtime. Each layer is a session of its own; what a session
+ * costs beside its layers is told by the whole graph, which pays it once.
+ */
+import { type BaseWeights, constantsOf } from "../../checkpoints/base-weights.ts";
+import type { EncoderConfig, Precision } from "../../entities/base-model.ts";
+import { present } from "../../foundation/assert.ts";
+import type { Clock } from "../../foundation/clock.ts";
+import { SeededRandom } from "../../foundation/random.ts";
+import { silentTelemetry } from "../../foundation/telemetry.ts";
+import { servingGraph } from "../../models/serving-graph.ts";
+import { stageGraph } from "../../models/stage-graph.ts";
+import type { LayerTimes } from "../../placement/layer-times.ts";
+import { type BatchRow, batchFeeds } from "../../processor/batch.ts";
+import { Engine } from "../../processor/engine.ts";
+import type { Feeds, Program, Runtime } from "../../runtime/runtime.ts";
+import type { Graph } from "../../tensor/tensor.ts";
+
+export interface MeterOptions {
+  readonly config: EncoderConfig;
+  readonly weights: BaseWeights;
+  readonly precision: Precision;
+  /** Of the adapter that each sequence brings. */
+  readonly rank: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export type BatchShape = Pick<LayerTimes, "batchSize" | "tokenCount">;
+
+export interface ShapeTimes extends Pick<LayerTimes, "layerSeconds" | "hopSeconds"> {
+  readonly wholeSeconds: number;
+}
+
+interface Loaded {
+  readonly graph: Graph;
+  readonly program: Program;
+}
+
+/** Times are medians over rounds, in each of which everything runs once. */
+const roundCountMax = 15;
+const roundCountMin = 3;
+const shapeMsMax = 1500;
+const requestCount = 31;
+
+/** Owns its programs on the runtime, which go with the runtime. */
+export class LayerMeter {
+  readonly #options: MeterOptions;
+  readonly #whole: Loaded;
+  readonly #layers: readonly Loaded[];
+  /** Zeros, which cost what any adapter does. */
+  readonly #memory = new Float32Array(new SharedArrayBuffer(4));
+  readonly #random = new SeededRandom(1);
+
+  private constructor(options: MeterOptions, whole: Loaded, layers: readonly Loaded[]) {
+    this.#options = options;
+    this.#whole = whole;
+    this.#layers = layers;
+  }
+
+  static async open(runtime: Runtime, options: MeterOptions): Promise<LayerMeter> {
+    const { config, weights, precision, signal } = options;
+    const load = async (graph: Graph): Promise<Loaded> => {
+      signal.throwIfAborted();
+      const constants = constantsOf(graph, weights);
+      return { graph, program: await runtime.load(graph, { constants }) };
+    };
+    const layers: Loaded[] = [];
+    for (let from = 0; from < config.layerCount; from++)
+      layers.push(await load(stageGraph(config, precision, { from, until: from + 1 })));
+    return new LayerMeter(options, await load(servingGraph(config, precision)), layers);
+  }
+
+  async measure(shape: BatchShape): Promise<ShapeTimes> {
+    const { clock } = this.#options;
+    const parts = [this.#whole, ...this.#layers];
+    const times: number[][] = parts.map(() => []);
+    const startMs = clock.monotonic();
+    // The first round allocates.
+    for (let round = -1; round < roundCountMax; round++) {
+      if (round >= roundCountMin && clock.monotonic() - startMs > shapeMsMax) break;
+      for (const [part, loaded] of parts.entries()) {
+        const seconds = await this.#time(loaded, shape);
+        if (round >= 0) times[part]?.push(seconds);
+      }
+    }
+    const [wholeSeconds = 0, ...sessionSeconds] = times.map(median);
+    const sum = sessionSeconds.reduce((a, b) => a + b, 0);
+    const hopSeconds = Math.max(0, (sum - wholeSeconds) / Math.max(1, sessionSeconds.length - 1));
+    const layerSeconds = sessionSeconds.map((seconds) => Math.max(0, seconds - hopSeconds));
+    return { wholeSeconds, hopSeconds, layerSeconds };
+  }
+
+  /** What the engine's queue adds to a run of a request that meets nobody. */
+  async measureRequest(tokenCount: number): Promise<number> {
+    const { config, clock } = this.#options;
+    const engine = new Engine({
+      ...{ config, clock, memory: this.#memory, telemetry: silentTelemetry },
+      programs: [this.#whole.program],
+    });
+    const times: number[] = [];
+    for (let request = -1; request < requestCount; request++) {
+      this.#options.signal.throwIfAborted();
+      const [row] = this.#rows({ batchSize: 1, tokenCount });
+      const startMs = clock.monotonic();
+      const [answer] = engine.submit([{ ...present(row, "one was asked for"), flow: "" }]);
+      const { runMs } = await present(answer, "one was submitted");
+      if (request >= 0) times.push((clock.monotonic() - startMs - runMs) / 1000);
+    }
+    return median(times);
+  }
+
+  async #time({ graph, program }: Loaded, shape: BatchShape): Promise<number> {
+    const { clock, signal } = this.#options;
+    signal.throwIfAborted();
+    const given = Object.entries(this.#feeds(shape)).filter(([name]) => graph.inputs.has(name));
+    const startMs = clock.monotonic();
+    await program.run(Object.fromEntries(given));
+    return (clock.monotonic() - startMs) / 1000;
+  }
+
+  /** Of every graph; a run takes the buffers over. */
+  #feeds(shape: BatchShape): Feeds {
+    const { config } = this.#options;
+    const { hiddenSize } = config;
+    const { batchSize, tokenCount } = shape;
+    const values = new Float32Array(batchSize * tokenCount * hiddenSize);
+    for (const index of values.keys()) values[index] = this.#random.uniform() - 0.5;
+    return {
+      ...batchFeeds(config, this.#rows(shape), this.#memory),
+      states: { type: "float32", shape: [batchSize, tokenCount, hiddenSize], values },
+    };
+  }
+
+  #rows({ batchSize, tokenCount }: BatchShape): readonly BatchRow[] {
+    const { config, rank } = this.#options;
+    const draw = (): number => this.#random.integer(config.vocabularySize);
+    return Array.from({ length: batchSize }, () => ({
+      ids: Int32Array.from({ length: tokenCount }, draw),
+      ...{ pooling: "mean", rank, labelCount: 2, resident: undefined },
+    }));
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
+}

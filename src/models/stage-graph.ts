@@ -1,0 +1,61 @@
+/** A run of an encoder's layers as a graph of its own: one stage of a pipeline. */
+import type { EncoderConfig, Precision } from "../entities/base-model.ts";
+import { l2Normalize } from "../tensor/operators/neural.ts";
+import { reshape } from "../tensor/operators/shape.ts";
+import { Graph, type Tensor } from "../tensor/tensor.ts";
+import { pooledAdapter } from "./adapter.ts";
+import { type EncoderScope, sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
+import { pool, pooledHead } from "./head.ts";
+
+/** Layers from … until - 1. */
+export interface LayerSpan {
+  readonly from: number;
+  readonly until: number;
+}
+
+/**
+ * Stages one after the other compute what `servingGraph` does. The first takes `ids`, the others
+ * `states [batch, sequence, hidden]`, all of them `lengths` and the adapters of their own upper
+ * layers; the last one answers as `servingGraph` does, the others with `state` for the next one.
+ */
+export function stageGraph(config: EncoderConfig, precision: Precision, span: LayerSpan): Graph {
+  const graph = new Graph();
+  const { from, until } = span;
+  const { shallowLayerCount, layerCount, hiddenSize } = config;
+  const between = { ...config, shallowLayerCount: from, layerCount: until };
+  const scope = { graph, precision, isDifferentiated: false, config: between };
+  const [batch, sequence] = ["batch", "sequence"];
+  const entered = from === 0 ? embedded(scope) : received(scope);
+  const adapt = pooledAdapter(graph, config, [batch, sequence]);
+  const state = upperPart(scope, { ...entered, sequence }, (layer, x) =>
+    layer < shallowLayerCount ? x : adapt(layer, x),
+  );
+  if (until < layerCount) {
+    graph.output("state", reshape(state, [batch, sequence, hiddenSize]));
+    return graph;
+  }
+  const isCls = graph.input("isCls", "bool", [batch]);
+  const pooled = pool({ state, lengths: entered.lengths, sequence, isCls });
+  graph.output("probabilities", pooledHead(graph, pooled));
+  graph.output("embeddings", l2Normalize(pooled));
+  return graph;
+}
+
+interface Entered {
+  /** `[batch*sequence, hidden]`. */
+  readonly state: Tensor;
+  readonly lengths: Tensor;
+}
+
+/** A shallow part of no layers. */
+function embedded(scope: EncoderScope): Entered {
+  const inputs = sequenceInputs(scope.graph);
+  return { state: shallowPart(scope, inputs), lengths: inputs.lengths };
+}
+
+function received({ graph, config }: EncoderScope): Entered {
+  const { hiddenSize } = config;
+  const states = graph.input("states", "float32", ["batch", "sequence", hiddenSize]);
+  const lengths = graph.input("lengths", "int64", ["batch"]);
+  return { state: reshape(states, ["batch*sequence", hiddenSize]), lengths };
+}
