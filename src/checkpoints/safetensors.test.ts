@@ -19,7 +19,7 @@ describe("safetensors", () => {
   it("gives back every tensor and the metadata that were written", () => {
     fc.assert(
       fc.property(files, metadata, (tensors, labels) => {
-        const file = decodeSafetensors(encodeSafetensors(tensors, labels));
+        const file = decodeSafetensors(encodeSafetensors(tensors, { metadata: labels }));
         assert.deepEqual(file.metadata, labels);
         assert.deepEqual(new Set(file.names), new Set(tensors.keys()));
         for (const [name, expected] of tensors) assert.deepEqual(file.tensor(name), expected);
@@ -34,6 +34,14 @@ describe("safetensors", () => {
         assert.deepEqual(encodeSafetensors(reversed), encodeSafetensors(tensors));
       }),
     );
+  });
+
+  it("writes halves on request, the nearest to each value", () => {
+    const values = Float32Array.of(1, -0.1, 65504, 2 ** -24, 1e-9);
+    const bytes = encodeSafetensors(new Map([["a", { shape: [5], values }]]), { dtype: "F16" });
+    const file = decodeSafetensors(bytes);
+    const nearest = Float32Array.of(1, -0.0999755859375, 65504, 2 ** -24, 0);
+    assert.deepEqual(file.tensor("a"), { shape: [5], values: nearest });
   });
 
   it("begins the tensors at a multiple of 8 bytes and does not copy them", () => {

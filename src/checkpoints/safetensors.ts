@@ -5,6 +5,7 @@
  */
 import { assert } from "../foundation/assert.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
+import { halfValues, writeHalves } from "../foundation/half.ts";
 import { limits } from "../foundation/limits.ts";
 import type { CheckpointTensor } from "./checkpoints.ts";
 
@@ -103,33 +104,44 @@ export function toFloat32(range: TensorRange, bytes: Uint8Array): CheckpointTens
   return { shape, values: dtypes[dtype].toFloat32(new Uint8Array(bytes).buffer) };
 }
 
-/** One file of F32 tensors in the order of their names: equal input gives equal bytes. */
+export interface SafetensorsOptions {
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** F32 when absent. */
+  readonly dtype?: "F32" | "F16";
+}
+
+/** One file of tensors in the order of their names: equal input gives equal bytes. */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, CheckpointTensor>,
-  metadata: Readonly<Record<string, string>> = {},
+  { metadata = {}, dtype = "F32" }: SafetensorsOptions = {},
 ): Uint8Array {
   const names = [...tensors.keys()].sort();
   const members: string[] = [];
   const labels = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   if (labels.length > 0) members.push(member("__metadata__", Object.fromEntries(labels)));
   let dataBytes = 0;
-  const parts: Float32Array[] = [];
+  const parts: (Float32Array | Uint16Array)[] = [];
   for (const name of names) {
     const tensor = tensors.get(name);
     assert(tensor !== undefined && name !== "__metadata__", `Tensor cannot be named "${name}"`);
     const count = tensor.shape.reduce((product, size) => product * size, 1);
     assert(count === tensor.values.length, `Tensor "${name}" has not the size of its shape`);
-    const end = dataBytes + tensor.values.byteLength;
-    const range = { dtype: "F32", shape: tensor.shape, data_offsets: [dataBytes, end] };
+    const values = dtype === "F32" ? tensor.values : toHalves(tensor.values);
+    const end = dataBytes + values.byteLength;
+    const range = { dtype, shape: tensor.shape, data_offsets: [dataBytes, end] };
     members.push(member(name, range));
-    parts.push(tensor.values);
+    parts.push(values);
     dataBytes = end;
   }
   const json = new TextEncoder().encode(`{${members.join(",")}}`);
   return assemble(json, parts, dataBytes);
 }
 
-function assemble(json: Uint8Array, parts: readonly Float32Array[], dataBytes: number): Uint8Array {
+function assemble(
+  json: Uint8Array,
+  parts: readonly (Float32Array | Uint16Array)[],
+  dataBytes: number,
+): Uint8Array {
   const dataStart = prefixBytes + Math.ceil(json.length / 8) * 8;
   const file = new Uint8Array(dataStart + dataBytes);
   new DataView(file.buffer).setBigUint64(0, BigInt(dataStart - prefixBytes), true);
@@ -258,20 +270,12 @@ function fromBrainFloats(values: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(bits.buffer);
 }
 
-function fromHalves(values: Uint16Array): Float32Array<ArrayBuffer> {
-  const result = new Float32Array(values.length);
-  for (let index = 0; index < result.length; index++) {
-    result[index] = halfToNumber(values[index] ?? 0);
-  }
-  return result;
+function toHalves(values: Float32Array): Uint16Array {
+  const halves = new Uint16Array(values.length);
+  writeHalves(values, halves);
+  return halves;
 }
 
-/** IEEE 754-2019 binary16: 1 bit sign, 5 bits exponent, 10 bits fraction. */
-function halfToNumber(half: number): number {
-  const sign = half >= 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (0x400 + fraction) * 2 ** (exponent - 25);
+function fromHalves(values: Uint16Array): Float32Array<ArrayBuffer> {
+  return Float32Array.from(values, (bits) => halfValues[bits] ?? 0);
 }

@@ -8,7 +8,7 @@ import { highLane, lowLane, NgramMap, packNgram, unpackNgram } from "./ngram-map
 export class NgramCounter {
   /** (left, middle, right) of every position, with 0 outside its sequence. */
   readonly trigrams = new NgramMap();
-  /** (0, middle, right) of every position but the last. */
+  /** (0, middle, right) of every position but the last, (left, middle, 0) of all but the first. */
   readonly bigrams = new NgramMap();
   /** (0, middle, 0) of every position. */
   readonly unigrams = new NgramMap();
@@ -22,6 +22,7 @@ export class NgramCounter {
       const low = lowLane(middle, right);
       this.trigrams.increment(highLane(left, middle), low);
       if (right !== 0) this.bigrams.increment(highLane(0, middle), low);
+      if (left !== 0) this.bigrams.increment(highLane(left, middle), lowLane(middle, 0));
       this.unigrams.increment(highLane(0, middle), lowLane(middle, 0));
       left = middle;
       middle = right;
@@ -47,7 +48,8 @@ export function chooseNgrams(counter: NgramCounter, shares: Shares): Int32Array 
     frequentNgrams(counter.trigrams, shares.trigrams),
   ];
   const ngrams = new Int32Array(kinds.reduce((length, kind) => length + kind.length, 0));
-  // The bi-gram (0, b, c) is also the tri-gram of a sequence that begins with b, c.
+  // The bi-gram (0, b, c) is also the tri-gram of a sequence that begins with b, c, and (a, b, 0)
+  // of one that ends so.
   const known = new NgramMap(ngrams.length / 3);
   for (const kind of kinds)
     for (let at = 0; at < kind.length; at += 3) {

@@ -5,7 +5,7 @@
  * on its three rows alone. Source: SkipBERT (Wang et al., ACL 2022).
  */
 import { assert, present } from "../foundation/assert.ts";
-import { halfValues } from "./half.ts";
+import { halfValues } from "../foundation/half.ts";
 import type { Lookup } from "./knowledge.ts";
 import { placeOf, type RowPage, type TableRows } from "./table-rows.ts";
 

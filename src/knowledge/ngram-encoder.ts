@@ -25,14 +25,14 @@ export async function loadNgramEncoder(
   const width = ngramSize * config.hiddenSize;
   return async (ngrams) => {
     const count = ngrams.length / ngramSize;
-    const slots = new Float32Array(count * width);
+    const all = new Float32Array(count * width);
     for (let first = 0; first < count; first += ngramsPerRun) {
       const values = ngrams.slice(first * ngramSize, (first + ngramsPerRun) * ngramSize);
       const shape = [values.length / ngramSize, ngramSize];
       const results = await program.run({ ngrams: { type: "int32", shape, values } });
-      const computed = present(results["slots"], "the graph's output").values as Float32Array; // fp32
-      slots.set(computed, first * width);
+      const { values: slots } = present(results["slots"], "the graph's output");
+      all.set(slots as Float32Array, first * width); // the output is float32
     }
-    return slots;
+    return all;
   };
 }

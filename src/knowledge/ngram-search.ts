@@ -40,7 +40,7 @@ export class NgramSearch {
       const low = lowLane(middle, ids[at + 1] ?? 0);
       if (this.#take(start + at, high, low)) this.hits.trigram += 1;
       else if (this.#missRule === "compute") this.#miss(start + at, high, low);
-      else this.hits[this.#backOff(start + at, middle, low)] += 1;
+      else this.hits[this.#backOff(start + at, { high, low, middle })] += 1;
       left = middle;
     }
   }
@@ -57,12 +57,15 @@ export class NgramSearch {
     return false;
   }
 
-  #backOff(position: number, middle: number, low: number): keyof HitCounts {
-    const high = highLane(0, middle);
-    const unigramLow = lowLane(middle, 0);
-    // At a sequence's end both are one.
-    if (low !== unigramLow && this.#take(position, high, low)) return "bigram";
-    return this.#take(position, high, unigramLow) ? "unigram" : "none";
+  #backOff(
+    position: number,
+    { high, low, middle }: { readonly high: number; readonly low: number; readonly middle: number },
+  ): keyof HitCounts {
+    const [ownHigh, ownLow] = [highLane(0, middle), lowLane(middle, 0)];
+    // At a sequence's edges a bi-gram is the tri-gram or the uni-gram.
+    if (low !== ownLow && this.#take(position, ownHigh, low)) return "bigram";
+    if (high !== ownHigh && this.#take(position, high, ownLow)) return "bigram";
+    return this.#take(position, ownHigh, ownLow) ? "unigram" : "none";
   }
 
   #miss(position: number, high: number, low: number): void {

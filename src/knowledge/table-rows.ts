@@ -4,7 +4,7 @@
  * and its indexes are slow past 2^31. Row 0 is all zeros. A row is written once, before it is read.
  */
 import { present } from "../foundation/assert.ts";
-import { halfValues, writeHalves } from "./half.ts";
+import { halfValues, writeHalves } from "../foundation/half.ts";
 
 /** fp16, or int8 with a float32 scale per slot of a row. */
 export type RowPrecision = "fp16" | "int8";

@@ -167,7 +167,7 @@ async function writeCheckpoint(
   record: string,
 ): Promise<void> {
   const metadata = { run: record, curve: JSON.stringify(curve) };
-  await replaceFile(path, encodeSafetensors(tensorsOf(values), metadata));
+  await replaceFile(path, encodeSafetensors(tensorsOf(values), { metadata }));
 }
 
 function tensorsOf(
@@ -192,7 +192,7 @@ async function finish(
   );
   const weights = join(outFolder, weightsFile);
   const metadata = { run: JSON.stringify(record) };
-  await replaceFile(weights, encodeSafetensors(new Map(learned), metadata));
+  await replaceFile(weights, encodeSafetensors(new Map(learned), { metadata, dtype: "F16" }));
   const { cosine = 0, errors = [], tokenCount = 0 } = curve.at(-1) ?? {};
   return { weights, report: join(outFolder, reportFile), cosine, errors, tokenCount };
 }

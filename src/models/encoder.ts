@@ -53,28 +53,6 @@ export function shallowPart(scope: EncoderScope, inputs: SequenceInputs): Tensor
   return layers.reduce((state, layer) => block(scope, { state, layer, inputs }), embedded);
 }
 
-/** Start from token ids, or from states between the parts that came from elsewhere. */
-export type StateSource = "ids" | "states";
-
-/**
- * The hidden state between the two parts, `[batch*sequence, hidden]`, and the lengths. Declares
- * `lengths`, and `ids` or `states [batch, sequence, hidden]`.
- */
-export function shallowState(
-  scope: EncoderScope,
-  source: StateSource,
-): { readonly state: Tensor; readonly lengths: Tensor } {
-  const { graph, config } = scope;
-  if (source === "ids") {
-    const inputs = sequenceInputs(graph);
-    return { state: shallowPart(scope, inputs), lengths: inputs.lengths };
-  }
-  const { hiddenSize } = config;
-  const states = graph.input("states", "float32", ["batch", "sequence", hiddenSize]);
-  const lengths = graph.input("lengths", "int64", ["batch"]);
-  return { state: reshape(states, ["batch*sequence", hiddenSize]), lengths };
-}
-
 export interface UpperInputs {
   readonly state: Tensor;
   readonly lengths: Tensor;

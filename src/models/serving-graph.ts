@@ -4,15 +4,9 @@ import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
 import { pooledAdapter } from "./adapter.ts";
-import {
-  type EncoderScope,
-  sequenceInputs,
-  shallowPart,
-  shallowState,
-  type StateSource,
-  upperPart,
-} from "./encoder.ts";
+import { type EncoderScope, sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
 import { pool, pooledHead, pooledTokenHead } from "./head.ts";
+import { shallowState, type StateSource } from "./shallow-state.ts";
 import type { TrainingTask } from "./training-graph.ts";
 
 export interface ServingGraphOptions {

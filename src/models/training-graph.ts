@@ -5,9 +5,10 @@ import { crossEntropy } from "../tensor/operators/neural.ts";
 import { reduceSum } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 import { sharedAdapter } from "./adapter.ts";
-import { type EncoderScope, shallowState, type StateSource, upperPart } from "./encoder.ts";
+import { type EncoderScope, upperPart } from "./encoder.ts";
 import { pool, sharedHead } from "./head.ts";
 import { learningStep, type StepGraph } from "./learning.ts";
+import { shallowState, type StateSource } from "./shallow-state.ts";
 
 /** What is learned: adapters and head over a frozen base, or everything. */
 export type TrainingMethod = "adapter" | "full";
