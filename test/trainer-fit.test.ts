@@ -4,7 +4,9 @@ import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { StrataError } from "../src/foundation/errors.ts";
 import { evaluate, fit, type FitOptions, type FitProgress } from "../src/trainer/fit.ts";
-import type { Sequences } from "../src/trainer/sequences.ts";
+import { type Sequences, shallowStates } from "../src/trainer/sequences.ts";
+import { fitTokens } from "../src/trainer/token-fit.ts";
+import { tokenizeSentences, type TokenSequences } from "../src/trainer/token-sequences.ts";
 import type { TrainingBase } from "../src/trainer/training-base.ts";
 import { openStack, type Stack } from "./engine-stack.ts";
 import { writeSmallCheckpoint } from "./small-checkpoint.ts";
@@ -107,5 +109,41 @@ describe("a fit", () => {
     });
     await assert.rejects(fitting, { code: "CANCELLED", message: "enough" });
     assert.equal(reportCount, 1);
+  });
+});
+
+describe("a fit of tokens", () => {
+  /** The second word's tag depends on both words. */
+  async function taggedOf(lines: readonly Line[]): Promise<TokenSequences> {
+    const { checkpoint } = stack;
+    const tokenizer = await checkpoint.tokenizer();
+    const sentences = lines.map(({ text, label }) => ({
+      words: text.split(" "),
+      tags: ["O", `B-${label}`],
+    }));
+    return tokenizeSentences({ tokenizer, tokensMax: checkpoint.tokensMax }, sentences);
+  }
+
+  it("learns tags that depend on neighbours, the same from ids as from kept states", async () => {
+    const train = await taggedOf(hardLines(200));
+    const dev = await taggedOf(hardLines(60, 3));
+    const labels = ["B-other", "B-same", "O"];
+    const options: FitOptions = {
+      epochCount: 40,
+      learningRate: 0.01,
+      rank: 16,
+      method: "adapter",
+      batchSize: 16,
+      patience: 10,
+      seed: 1,
+    };
+    const fitted = await fitTokens(base, { train, dev, labels }, options);
+    assert.ok(fitted.devScore > 0.8, `dev F1 ${fitted.devScore}`);
+    const kept = {
+      train: { ...train, states: await shallowStates(base, train.ids) },
+      dev: { ...dev, states: await shallowStates(base, dev.ids) },
+    };
+    const again = await fitTokens(base, { ...kept, labels }, options);
+    assert.ok(Math.abs(again.devScore - fitted.devScore) < 0.05, `dev F1 ${again.devScore}`);
   });
 });

@@ -1,6 +1,7 @@
 /** The graphs of serving, run: they know no runtime, so that their exam is here. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Precision } from "../entities/base-model.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { ReferenceRuntime } from "../runtime/reference/reference.ts";
 import type { Results, Runtime, Value } from "../runtime/runtime.ts";
@@ -146,6 +147,100 @@ describe("the serving graph", () => {
       const norm = Math.hypot(...values.slice(row * hidden, (row + 1) * hidden));
       assert.ok(Math.abs(norm - 1) < 1e-6, `row ${row}: ${norm}`);
     }
+  });
+});
+
+describe("the serving graph of tokens", () => {
+  const rank = 5;
+  const sequenceLengths = [6, 6, 3];
+  const labelCounts = [4, 2, 4];
+
+  async function tokensOf(runtime: Runtime, feeds: Record<string, Value>, precision: Precision) {
+    const graph = servingGraph(smallConfig, precision, { task: "token" });
+    const program = await runtime.load(graph, {
+      constants: inputsAmong(graph, await smallWeights(runtime)),
+    });
+    const own = Object.entries(feeds).filter(([name]) => graph.inputs.has(name));
+    const { probabilities } = await program.run(Object.fromEntries(own));
+    assert.ok(probabilities);
+    return probabilities;
+  }
+
+  /** One sequence of the batch with its own adapter and head, without padding. */
+  function alone(index: number): Record<string, Value> {
+    const [length = 0, count = 0] = [sequenceLengths[index], labelCounts[index]];
+    const cut = ([name, { type, shape, values }]: [string, Value]): [string, Value] => {
+      const width = values.length / batch;
+      const row = values.slice(index * width, (index + 1) * width);
+      const own = [1, ...shape.slice(1)];
+      if (name === "ids") return [name, { type, shape: [1, length], values: row.slice(0, length) }];
+      if (!name.startsWith("head.")) return [name, { type, shape: own, values: row }];
+      const kept = row.slice(0, (count * width) / labelCount);
+      return [name, { type, shape: [1, count, ...shape.slice(2)], values: kept }];
+    };
+    return Object.fromEntries(Object.entries(feedsOf({ rank })).map(cut));
+  }
+
+  for (const precision of ["fp32", "int8"] as const)
+    it(`gives a sequence in a mixed batch what it gives it alone: ${precision}`, async () => {
+      const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+      const mixed = await tokensOf(runtime, feedsOf({ rank }), precision);
+      assert.deepEqual(mixed.shape, [batch, sequence, labelCount]);
+      for (const [index, length] of sequenceLengths.entries()) {
+        const own = await tokensOf(runtime, alone(index), precision);
+        const count = labelCounts[index] ?? 0;
+        assert.deepEqual(own.shape, [1, length, count]);
+        for (let token = 0; token < length; token++)
+          for (let label = 0; label < labelCount; label++) {
+            const shared = mixed.values[(index * sequence + token) * labelCount + label];
+            const single = label < count ? own.values[token * count + label] : 0;
+            const difference = Math.abs(Number(shared) - Number(single));
+            assert.ok(difference <= 1e-6, `${index} ${token} ${label}: ${difference}`);
+          }
+      }
+      await runtime.close();
+    });
+
+  it("gives the first token what a head on the first token's state gives", async () => {
+    const feeds = feedsOf({ rank });
+    const values = new Uint8Array(batch).fill(1);
+    const isCls: Value = { type: "bool", shape: [batch], values };
+    const runtime = new ReferenceRuntime();
+    const graph = servingGraph(smallConfig, "fp32");
+    const constants = inputsAmong(graph, await smallWeights(runtime));
+    const { probabilities } = await (
+      await runtime.load(graph, { constants })
+    ).run({
+      ...feeds,
+      isCls,
+    });
+    const tokens = await tokensOf(runtime, feeds, "fp32");
+    for (let row = 0; row < batch; row++) {
+      const start = row * sequence * labelCount;
+      assert.deepEqual(
+        tokens.values.slice(start, start + labelCount),
+        probabilities?.values.slice(row * labelCount, (row + 1) * labelCount),
+      );
+    }
+  });
+
+  it("starts from states as it starts from ids", async () => {
+    const runtime = new ReferenceRuntime();
+    const shallow = shallowGraph(smallConfig, "fp32");
+    const weights = await smallWeights(runtime);
+    const { ids, ...feeds } = feedsOf({ rank });
+    const { lengths } = feeds;
+    assert.ok(ids && lengths);
+    const lower = await runtime.load(shallow, { constants: inputsAmong(shallow, weights) });
+    const { state } = await lower.run({ ids, lengths });
+    assert.ok(state);
+    const { isCls: _, ...learned } = feeds;
+    const graph = servingGraph(smallConfig, "fp32", { task: "token", source: "states" });
+    const upper = await runtime.load(graph, { constants: inputsAmong(graph, weights) });
+    const { probabilities } = await upper.run({ ...learned, states: state });
+    const whole = await tokensOf(runtime, feedsOf({ rank }), "fp32");
+    assert.ok(probabilities);
+    assert.ok(differenceOf({ probabilities }, { probabilities: whole }) <= 1e-6);
   });
 });
 

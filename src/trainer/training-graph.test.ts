@@ -15,7 +15,11 @@ import {
   smallWeights,
 } from "../checkpoints/exam-encoder.ts";
 import type { StepGraph } from "../models/learning.ts";
-import { stepGraph, type TrainingMethod } from "../models/training-graph.ts";
+import {
+  stepGraph,
+  type TrainingGraphOptions,
+  type TrainingMethod,
+} from "../models/training-graph.ts";
 
 const sizes = new Map([
   ["batch", 3],
@@ -26,21 +30,41 @@ const sizes = new Map([
 ]);
 const [batch = 0, sequence = 0] = sizes.values();
 
+type Options = Omit<TrainingGraphOptions, "config">;
+
 /** Ids below the rows of the word table that a full step reads; the second sequence is padded. */
-function feedsOfBatch(step: number): Record<string, Value> {
+function feedsOfBatch(step: number, { task, source }: Options): Record<string, Value> {
   const scalar = (value: number): Value => floats([], Float32Array.of(value));
   const ids = Int32Array.of(0, 1, 2, 3, 4, 2, 0, 0, 1, 3, 0, 4);
-  const targets = Float32Array.of(1, 0, 0, 0, 0.25, 0.75, 0, 0, 1);
+  const states = randomFloats([batch, sequence, smallConfig.hiddenSize], { stream: 78 });
   return {
-    ids: { type: "int32", shape: [batch, sequence], values: ids },
+    ...(source === "states"
+      ? { states }
+      : { ids: { type: "int32", shape: [batch, sequence], values: ids } }),
     lengths: { type: "int64", shape: [batch], values: BigInt64Array.of(4n, 2n, 4n) },
-    isCls: { type: "bool", shape: [batch], values: Uint8Array.of(0, 0, 1) },
-    targets: floats([batch, 3], targets),
-    exampleWeights: floats([batch], Float32Array.of(1, 0.5, 1)),
+    ...(task === "token" ? tokenFeeds() : textFeeds()),
     learningRate: scalar(0.01),
     step: scalar(step),
     stepCount: scalar(10),
     warmupCount: scalar(2),
+  };
+}
+
+function textFeeds(): Record<string, Value> {
+  return {
+    isCls: { type: "bool", shape: [batch], values: Uint8Array.of(0, 0, 1) },
+    targets: floats([batch, 3], Float32Array.of(1, 0, 0, 0, 0.25, 0.75, 0, 0, 1)),
+    exampleWeights: floats([batch], Float32Array.of(1, 0.5, 1)),
+  };
+}
+
+/** The weight 0 has all padding, and some tokens: first, last, and within a word. */
+function tokenFeeds(): Record<string, Value> {
+  const rows = [0.25, 0.75, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1];
+  const weights = Float32Array.of(0, 1, 1, 0, 0, 0.5, 0, 0, 0, 1, 0, 1);
+  return {
+    targets: floats([batch * sequence, 3], Float32Array.from([...rows, ...rows, ...rows])),
+    exampleWeights: floats([batch * sequence], weights),
   };
 }
 
@@ -78,16 +102,20 @@ function floats(shape: readonly number[], values: Float32Array): Value {
   return { type: "float32", shape, values };
 }
 
-function optionsOf(method: TrainingMethod, precision: Precision = "fp32") {
-  return { config: smallConfig, precision, method, source: "ids" } as const;
+function optionsOf(method: TrainingMethod, precision: Precision = "fp32"): Options {
+  return { precision, method, source: "ids" };
+}
+
+function tokens(options: Options): Options {
+  return { ...options, task: "token" };
 }
 
 /** Evaluates one step in float64 throughout; `moved` replaces inputs. */
-async function evaluator(made: StepGraph) {
+async function evaluator(made: StepGraph, options: Options) {
   const runtime = new ReferenceRuntime();
   const all = new Map<string, Value>(
     Object.entries({
-      ...feedsOfBatch(1),
+      ...feedsOfBatch(1, options),
       ...wordFeeds(made),
       ...(await stateOf(made, runtime)),
     }),
@@ -121,9 +149,9 @@ async function evaluator(made: StepGraph) {
  * After one step from zero moments `mean` is (1 - β₁) times the clipped gradient: its product with
  * a random direction is compared with the central difference of the loss along that direction.
  */
-async function checkGradients(method: TrainingMethod): Promise<void> {
-  const made = stepGraph(optionsOf(method));
-  const run = await evaluator(made);
+async function checkGradients(options: Options): Promise<void> {
+  const made = stepGraph({ config: smallConfig, ...options });
+  const run = await evaluator(made, options);
   const h = 1e-5;
   const pairs: { name: string; analytic: number; numeric: number }[] = [];
   let squares = 0;
@@ -168,44 +196,116 @@ function scaleOf(pairs: readonly { readonly analytic: number; readonly numeric: 
 }
 
 /** Losses of three steps, and what was learned. */
-async function threeSteps(runtime: Runtime, options: ReturnType<typeof optionsOf>) {
-  const made = stepGraph(options);
+async function threeSteps(runtime: Runtime, options: Options) {
+  const made = stepGraph({ config: smallConfig, ...options });
   const constants = inputsAmong(made.graph, await smallWeights(runtime));
   for (const name of [...made.learned, ...Object.keys(made.state)]) constants.delete(name);
   const program = await runtime.load(made.graph, { constants, state: made.state });
   await program.write(await stateOf(made, runtime));
   const losses: number[] = [];
   for (const step of [1, 2, 3]) {
-    const { loss } = await program.run({ ...feedsOfBatch(step), ...wordFeeds(made) });
+    const { loss } = await program.run({ ...feedsOfBatch(step, options), ...wordFeeds(made) });
     losses.push(Number(loss?.values[0]));
   }
   return { losses, learned: await program.read(Object.keys(made.state)) };
 }
 
+/** The loss of a step over tokens before it learns. */
+async function tokenLoss(changes: {
+  readonly feeds?: Readonly<Record<string, Value>>;
+  readonly state?: Readonly<Record<string, Value>>;
+}): Promise<number> {
+  const runtime = new ReferenceRuntime();
+  const options = tokens(optionsOf("adapter"));
+  const made = stepGraph({ config: smallConfig, ...options });
+  const constants = inputsAmong(made.graph, await smallWeights(runtime));
+  const program = await runtime.load(made.graph, { constants, state: made.state });
+  await program.write({ ...(await stateOf(made, runtime)), ...changes.state });
+  const { loss } = await program.run({ ...feedsOfBatch(1, options), ...changes.feeds });
+  return Number(loss?.values[0]);
+}
+
+describe("the loss over tokens", () => {
+  it("is the weighted mean of the cross-entropies, worked out by hand", async () => {
+    // All scores are the bias: probabilities are 1/2, 1/4 and 1/4.
+    const loss = await tokenLoss({
+      state: {
+        "head.weight": floats([3, smallConfig.hiddenSize], new Float32Array(24)),
+        "head.bias": floats([3], Float32Array.of(Math.log(2), 0, 0)),
+      },
+    });
+    // The tokens that count, of each sequence: label 0 and 2; half of 0; 0 and 2.
+    const sum = Math.LN2 + 2 * Math.LN2 + 0.5 * Math.LN2 + Math.LN2 + 2 * Math.LN2;
+    assert.ok(Math.abs(loss - sum / 4.5) < 1e-6, `${loss}`);
+  });
+
+  it("does not depend on padding, nor on the labels of ignored tokens", async () => {
+    const expected = await tokenLoss({});
+    const { targets, exampleWeights, ids } = feedsOfBatch(1, tokens(optionsOf("adapter")));
+    assert.ok(targets && exampleWeights && ids);
+    const changed = (values: ArrayLike<number | bigint>, row: number): Float32Array => {
+      const others = Float32Array.from(Array.from(values, Number));
+      others.set([0.5, 0.5, 0], 3 * row);
+      return others;
+    };
+    const relabelled = async (row: number): Promise<number> =>
+      tokenLoss({ feeds: { targets: { ...targets, values: changed(targets.values, row) } } });
+    // Rows 0 and 3 have the weight 0, row 1 has 1.
+    for (const row of [0, 3]) assert.equal(await relabelled(row), expected);
+    assert.ok(Math.abs((await relabelled(1)) - expected) > 1e-3);
+    const wide = 7;
+    const widened = ({ type, values }: Value, width: number): Value => {
+      const all = Array.from({ length: batch * wide * width }, (_, index) => {
+        const [row, column] = [Math.floor(index / (wide * width)), index % (wide * width)];
+        return column < sequence * width ? Number(values[row * sequence * width + column]) : 0;
+      });
+      const array = type === "int32" ? Int32Array.from(all) : Float32Array.from(all);
+      return { type, shape: [batch * wide, width], values: array };
+    };
+    const padded = await tokenLoss({
+      feeds: {
+        ids: { ...widened(ids, 1), shape: [batch, wide] },
+        targets: widened(targets, 3),
+        exampleWeights: { ...widened(exampleWeights, 1), shape: [batch * wide] },
+      },
+    });
+    assert.ok(Math.abs(padded - expected) < 1e-6, `${padded}, expected ${expected}`);
+  });
+});
+
 describe("a training step", () => {
-  it("has the gradients of finite differences: adapter and head", () => checkGradients("adapter"));
+  const cases: readonly (readonly [string, Options])[] = [
+    ["adapter and head", optionsOf("adapter")],
+    ["all weights", optionsOf("full")],
+    [
+      "adapter and head, of tokens, from states",
+      { ...tokens(optionsOf("adapter")), source: "states" },
+    ],
+    ["all weights, of tokens", tokens(optionsOf("full"))],
+  ];
 
-  it("has the gradients of finite differences: all weights", () => checkGradients("full"));
+  for (const [name, options] of cases)
+    it(`has the gradients of finite differences: ${name}`, () => checkGradients(options));
 
-  for (const method of ["adapter", "full"] as const)
-    it(`learns on ONNX Runtime what it learns on the reference: ${method}`, async () => {
+  for (const [name, options] of cases)
+    it(`learns on ONNX Runtime what it learns on the reference: ${name}`, async () => {
       const ort = new OrtRuntime({ threadCount: 1, spinUs: 0 });
-      const actual = await threeSteps(ort, optionsOf(method));
+      const actual = await threeSteps(ort, options);
       await ort.close();
-      const expected = await threeSteps(new ReferenceRuntime(), optionsOf(method));
+      const expected = await threeSteps(new ReferenceRuntime(), options);
       for (const [index, loss] of actual.losses.entries())
         assert.ok(
           Math.abs(loss - (expected.losses[index] ?? NaN)) <= 1e-4,
           actual.losses.join(" "),
         );
       assert.deepEqual(Object.keys(actual.learned), Object.keys(expected.learned));
-      for (const [name, { values }] of Object.entries(actual.learned)) {
+      for (const [key, { values }] of Object.entries(actual.learned)) {
         // AdamW divides by the gradient's size, so that a gradient of zero moves by its rounding.
-        if (name.endsWith(".key.bias")) continue;
-        const others = expected.learned[name]?.values ?? [];
+        if (key.endsWith(".key.bias")) continue;
+        const others = expected.learned[key]?.values ?? [];
         for (const [index, value] of values.entries()) {
           const difference = Math.abs(Number(value) - Number(others[index]));
-          assert.ok(difference <= 1e-4, `${name}[${index}]: ${difference}`);
+          assert.ok(difference <= 1e-4, `${key}[${index}]: ${difference}`);
         }
       }
     });
