@@ -28,6 +28,12 @@ export function taskFolder(kind: "classification" | "ner" = "classification"): s
   return existsSync(folder) ? folder : undefined;
 }
 
+/** The folder of plain texts, or undefined when this checkout has none beside it. */
+export function corporaFolder(): string | undefined {
+  const folder = join(import.meta.dirname, "../../../shared/data/corpora");
+  return existsSync(folder) ? folder : undefined;
+}
+
 export async function loadTask(folder: string, name: string, tokenizer: Tokenizer): Promise<Task> {
   const all = readExamples(join(folder, name), "train") ?? [];
   const own = readExamples(join(folder, name), "dev");

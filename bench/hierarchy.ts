@@ -1,0 +1,267 @@
+/**
+ * Claim `hierarchy`: looking the shallow layers up instead of computing them nearly doubles the
+ * tokens per second. Keys of the table, texts and hit rates are real; its values are noise, which
+ * costs the same to look up and to multiply.
+ */
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { constantsOf } from "../src/checkpoints/base-weights.ts";
+import type { Tokenizer } from "../src/checkpoints/checkpoints.ts";
+import { openCheckpoint } from "../src/checkpoints/folder.ts";
+import { digestOf } from "../src/foundation/digest.ts";
+import { SeededRandom } from "../src/foundation/random.ts";
+import { chooseNgrams, NgramCounter } from "../src/knowledge/counting.ts";
+import { type HitCounts, hitRates, type NgramEncoder } from "../src/knowledge/knowledge.ts";
+import { KnowledgeTree } from "../src/knowledge/knowledge-tree.ts";
+import { lookedUpSums } from "../src/knowledge/looked-up-sums.ts";
+import { buildTable, type LookupTable } from "../src/knowledge/lookup-table.ts";
+import { loadNgramEncoder } from "../src/knowledge/ngram-encoder.ts";
+import { readTable, writeTable } from "../src/knowledge/table-file.ts";
+import { ngramGraph } from "../src/models/hierarchy.ts";
+import { servingGraph } from "../src/models/serving-graph.ts";
+import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
+import type { Program, Runtime, Value } from "../src/runtime/runtime.ts";
+import { nodeFiles } from "../src/storage/files/file-operations.ts";
+import type { TypedValues } from "../src/tensor/tensor.ts";
+import { evaluationShape, sortedBatches } from "../src/trainer/sequences.ts";
+import type { BenchOptions, BenchResult } from "./claim.ts";
+import { machine, measure, medianRatio, round, spreadOf } from "./measure.ts";
+import { benchConfig as config, randomValues, randomWeights } from "./random-base.ts";
+import { corporaFolder } from "./tasks.ts";
+
+const { hiddenSize } = config;
+const precision = "int8";
+/** Texts of the corpus that count; every twentieth is kept out and tells the hit rate. */
+const lineCounts = { quick: 40_000, long: 1_000_000 };
+const heldOutEvery = 20;
+/** All n-grams that were seen: a million rows and more. */
+const shares = { unigrams: 1, bigrams: 1, trigrams: 1 };
+const textTokensMax = 128;
+
+export async function benchHierarchy({ isQuick, cacheFolder }: BenchOptions): Promise<BenchResult> {
+  const folder = corporaFolder();
+  if (folder === undefined) return { skipped: "the corpora are not beside this checkout" };
+  const { folder: base } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
+  const tokenizer = await (await openCheckpoint(base)).tokenizer();
+  const general = await readTexts(join(folder, "general.txt"), tokenizer, {
+    count: isQuick ? lineCounts.quick : lineCounts.long,
+  });
+  const unseen = {
+    general: general.filter((_, index) => index % heldOutEvery === 0),
+    encyclopedic: await readTexts(join(folder, "wikitext-2/test.txt"), tokenizer, { count: 2000 }),
+    biomedical: await readTexts(join(folder, "biomedical.txt"), tokenizer, { count: 2000 }),
+  };
+  const counter = new NgramCounter();
+  for (const [index, text] of general.entries()) if (index % heldOutEvery !== 0) counter.add(text);
+  const table = await buildTable(chooseNgrams(counter, shares), {
+    shape: { precision: "fp16", hiddenSize },
+    encoder: noise(),
+  });
+  const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+  const speed = await measureSpeed(runtime, { table, texts: unseen.general, isQuick });
+  await runtime.close();
+  const tree = treeOf(table);
+  const rates: Record<string, unknown> = {};
+  for (const [name, texts] of Object.entries(unseen))
+    rates[name] = roundedRates((await sumsOf(tree, texts)).hits);
+  return {
+    ...speed,
+    hitRates: rates,
+    loadSecondsPerGB: await measureLoad(),
+    targets: { speedup: 1.6, coldSpeedup: 0.5 },
+    rowCount: table.map.size,
+    rowBytes: table.rows.pages.reduce((sum, page) => sum + page.byteLength, 0),
+    sizes: { cut: "3+3", precision, rows: "fp16", threadCount: 1, config },
+    machine: machine(),
+  };
+}
+
+interface SpeedTask {
+  readonly table: LookupTable;
+  readonly texts: readonly Int32Array[];
+  readonly isQuick: boolean;
+}
+
+/** Per round one batch of unseen text through every arm. */
+async function measureSpeed(
+  runtime: Runtime,
+  { table, texts, isQuick }: SpeedTask,
+): Promise<BenchResult> {
+  const weights = await hierarchicalWeights(runtime);
+  const load = (source: "ids" | "sums"): Promise<Program> => {
+    const graph = servingGraph(config, precision, { source, hasAdapters: false });
+    return runtime.load(graph, { constants: constantsOf(graph, weights) });
+  };
+  const [dense, upper] = [await load("ids"), await load("sums")];
+  const encoder = await loadNgramEncoder(runtime, { config, precision, weights });
+  const [warm, cold] = [treeOf(table), treeOf(await emptyTable())];
+  const batches = sortedBatches(texts, { ...evaluationShape, tokensMax: 512 });
+  const random = new SeededRandom(4);
+  let batch: readonly Int32Array[] = [];
+  let lookupMs = 0;
+  const lookups: number[] = [];
+  const next = async (): Promise<void> => {
+    const chosen = batches[random.integer(batches.length)] ?? [];
+    batch = chosen.flatMap((index) => texts[index] ?? []);
+  };
+  const hierarchical = async (tree: KnowledgeTree, compute?: NgramEncoder): Promise<void> => {
+    const start = performance.now();
+    const { sums, shape } = await sumsOf(tree, batch, compute);
+    lookupMs = performance.now() - start;
+    await upper.run({ sums: { type: "float32", shape, values: sums }, ...commonFeeds(batch) });
+  };
+  const times = await measure(
+    {
+      next,
+      dense: () => dense.run({ ids: idsOf(batch), ...commonFeeds(batch) }),
+      cold: () => hierarchical(cold, encoder),
+      warm: async () => {
+        await hierarchical(warm);
+        lookups.push(lookupMs);
+      },
+    },
+    { warmupCount: 5, roundCount: isQuick ? 60 : 400, budgetMs: isQuick ? 15_000 : 120_000 },
+  );
+  const warmLookups = lookups.slice(-times.warm.length);
+  return {
+    speedup: medianRatio(times.dense, times.warm),
+    coldSpeedup: medianRatio(times.dense, times.cold),
+    lookupShare: medianRatio(warmLookups, times.warm),
+    milliseconds: {
+      dense: spreadOf(times.dense),
+      warm: spreadOf(times.warm),
+      cold: spreadOf(times.cold),
+      lookup: spreadOf(warmLookups),
+    },
+  };
+}
+
+/** Sums of slots of the texts as one padded batch, `[batch, sequence, hidden]`. */
+async function sumsOf(
+  tree: KnowledgeTree,
+  texts: readonly Int32Array[],
+  encoder?: NgramEncoder,
+): Promise<{
+  readonly sums: Float32Array<ArrayBuffer>;
+  readonly shape: readonly number[];
+  readonly hits: HitCounts;
+}> {
+  const { values, shape } = idsOf(texts);
+  const [, sequence = 1] = shape;
+  const spans = texts.map(({ length }, index) => ({ start: index * sequence, length, domain: 0 }));
+  const ids = values as Int32Array; // made below
+  return { shape: [...shape, hiddenSize], ...(await lookedUpSums(tree, { ids, spans }, encoder)) };
+}
+
+function idsOf(texts: readonly Int32Array[]): Value {
+  const sequence = texts.reduce((longest, { length }) => Math.max(longest, length), 2);
+  const values = new Int32Array(texts.length * sequence);
+  for (const [index, text] of texts.entries()) values.set(text, index * sequence);
+  return { type: "int32", shape: [texts.length, sequence], values };
+}
+
+/** Without heads: one label of zeros. */
+function commonFeeds(texts: readonly Int32Array[]): Record<string, Value> {
+  const batch = texts.length;
+  const lengths = BigInt64Array.from(texts, ({ length }) => BigInt(length));
+  const zeros = (shape: readonly number[]): Value => ({
+    type: "float32",
+    shape,
+    values: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+  });
+  return {
+    lengths: { type: "int64", shape: [batch], values: lengths },
+    isCls: { type: "bool", shape: [batch], values: new Uint8Array(batch) },
+    labelCounts: { type: "int64", shape: [batch], values: new BigInt64Array(batch) },
+    "head.weight": zeros([batch, 1, hiddenSize]),
+    "head.bias": zeros([batch, 1]),
+  };
+}
+
+/** A base of random weights with a tri-gram part of others. */
+async function hierarchicalWeights(runtime: Runtime): Promise<ReadonlyMap<string, TypedValues>> {
+  const weights = new Map(await randomWeights(runtime));
+  const inputs = [
+    ...ngramGraph(config, precision).inputs,
+    ...servingGraph(config, precision, { source: "sums" }).inputs,
+  ];
+  for (const [name, { shape }] of inputs) {
+    if (!name.startsWith("ngram.")) continue;
+    // Layers are as fast as the base's own.
+    const own = weights.get(name.slice("ngram.".length));
+    const values = name.includes(".layer.") ? own : undefined;
+    weights.set(name, values ?? randomValues(shape.map(Number), weights.size));
+  }
+  return weights;
+}
+
+function treeOf(table: LookupTable): KnowledgeTree {
+  return new KnowledgeTree([{ name: "general", parent: undefined, table }]);
+}
+
+function emptyTable(): Promise<LookupTable> {
+  const shape = { precision: "fp16", hiddenSize } as const;
+  return buildTable(new Int32Array(), { shape, encoder: noise() });
+}
+
+/** The same million numbers again and again, from another place each time. */
+function noise(): NgramEncoder {
+  const values = randomValues([1 << 20], 1);
+  const random = new SeededRandom(8);
+  return async (ngrams) => {
+    const slots = new Float32Array(ngrams.length * hiddenSize);
+    for (let start = 0; start < slots.length;) {
+      const from = random.integer(values.length);
+      const piece = values.subarray(from, from + slots.length - start);
+      slots.set(piece, start);
+      start += piece.length;
+    }
+    return slots;
+  };
+}
+
+/** Of a table of a quarter of a gigabyte that was just written. */
+async function measureLoad(): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "strata-table-"));
+  try {
+    const path = join(folder, "general.table");
+    const ngrams = Int32Array.from({ length: 300_000 }, (_, index) => 1 + Math.floor(index / 3));
+    const shape = { precision: "fp16", hiddenSize } as const;
+    const table = await buildTable(ngrams, { shape, encoder: noise() });
+    const origin = { base: digestOf(new Uint8Array()), parent: null };
+    await writeTable(path, { table, origin }, nodeFiles);
+    const { size } = await stat(path);
+    const start = performance.now();
+    await readTable(path);
+    return round((performance.now() - start) / 1000 / (size / 1e9));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function readTexts(
+  path: string,
+  tokenizer: Tokenizer,
+  { count }: { readonly count: number },
+): Promise<readonly Int32Array[]> {
+  const lines = readFileSync(path, "utf8").split("\n");
+  // Spread over the file, which has many sources one after another.
+  const step = Math.max(1, lines.length / count);
+  const chosen = Array.from({ length: Math.min(count, lines.length) }, (_, index) =>
+    String(lines[Math.floor(index * step)]),
+  );
+  const texts: Int32Array[] = [];
+  for (let first = 0; first < chosen.length; first += 2000) {
+    const { ids } = await tokenizer.encode(chosen.slice(first, first + 2000));
+    texts.push(...ids.map((text) => text.slice(0, textTokensMax)));
+  }
+  return texts.filter(({ length }) => length > 2);
+}
+
+function roundedRates(hits: HitCounts): Readonly<Record<string, number>> {
+  const { hitRateTri, hitRateAny } = hitRates(hits);
+  return { hitRateTri: round(hitRateTri), hitRateAny: round(hitRateAny) };
+}
