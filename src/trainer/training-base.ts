@@ -88,6 +88,8 @@ export class TrainingBase {
     if (known !== undefined) return known;
     const loading = this.#load(make());
     this.#programs.set(key, loading);
+    // The next job tries again.
+    loading.catch(() => this.#programs.delete(key));
     return loading;
   }
 
