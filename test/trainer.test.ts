@@ -291,6 +291,21 @@ describe("the trainer", () => {
     assert.deepEqual(kinds, ["instant", "trained"]);
   });
 
+  it("does not bring back a model that was deleted while its job waited", async () => {
+    const slow = { epochCount: 40, learningRate: 1e-7, batchSize: 4 };
+    const job = await submit(easyLines(400), { hyperparameters: slow });
+    await nextEvent(job, /^Step /);
+    await trainer.close();
+    const { model = "none" } = (await stack.store.catalog.jobs.get(job.id)) ?? {};
+    await stack.creator.delete(model);
+    trainer = openTrainer(stack, base);
+    await trainer.start();
+    const done = await trainer.finished(job.id);
+    assert.equal(done.status, "failed");
+    assert.match(done.error?.message ?? "", /it has been deleted$/);
+    assert.equal(await stack.store.catalog.models.get(model), undefined);
+  });
+
   it("lets a wait be given up, and a wait that is over be forgotten", async () => {
     const job = await submit(easyLines(400), { hyperparameters: { epochCount: 200 } });
     const abort = new AbortController();

@@ -189,6 +189,12 @@ export class JobTrainer implements Trainer {
   ): Promise<{ readonly model: string; readonly trainedTokenCount: number }> {
     const { store, creator } = this.#options;
     const existing = await store.catalog.models.get(job.model ?? job.requestedModel);
+    if (existing === undefined && job.model !== undefined)
+      throw new StrataError("NOT_FOUND", `Cannot train "${job.model}": it has been deleted`);
+    const versions = existing === undefined ? [] : await store.catalog.versions.list(existing.id);
+    // The run before a crash had come to its end.
+    if (existing !== undefined && versions.some(({ job: maker }) => maker === job.id))
+      return { model: existing.id, trainedTokenCount: 0 };
     const base = await this.#options.openBase(existing?.base ?? job.requestedModel);
     const examples = await this.#load(base, {
       ...job,
@@ -200,10 +206,6 @@ export class JobTrainer implements Trainer {
     for (const complaint of examples.complaints) say(complaint);
     const model = existing ?? (await this.#modelOf(job, examples.labels));
     await run.named(model.id);
-    const versions = await store.catalog.versions.list(model.id);
-    // The run before a crash had come to its end.
-    if (versions.some(({ job: maker }) => maker === job.id))
-      return { model: model.id, trainedTokenCount: 0 };
     const { signal } = run;
     const options = { base, store, creator, model, job, signal, say };
     const { trainedTokenCount } = await trainModel(examples, options);
