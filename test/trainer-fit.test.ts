@@ -113,20 +113,20 @@ describe("a fit", () => {
 });
 
 describe("a fit of tokens", () => {
-  /** The second word's tag depends on both words. */
-  async function taggedOf(lines: readonly Line[]): Promise<TokenSequences> {
+  /** The second word's label depends on both words. */
+  async function labelledOf(lines: readonly Line[]): Promise<TokenSequences> {
     const { checkpoint } = stack;
     const tokenizer = await checkpoint.tokenizer();
     const sentences = lines.map(({ text, label }) => ({
       words: text.split(" "),
-      tags: ["O", `B-${label}`],
+      labels: ["O", `B-${label}`],
     }));
     return tokenizeSentences({ tokenizer, tokensMax: checkpoint.tokensMax }, sentences);
   }
 
-  it("learns tags that depend on neighbours, the same from ids as from kept states", async () => {
-    const train = await taggedOf(hardLines(200));
-    const dev = await taggedOf(hardLines(60, 3));
+  it("learns labels that depend on neighbours, the same from ids as from kept states", async () => {
+    const train = await labelledOf(hardLines(200));
+    const dev = await labelledOf(hardLines(60, 3));
     const labels = ["B-other", "B-same", "O"];
     const options: FitOptions = {
       epochCount: 40,

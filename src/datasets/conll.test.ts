@@ -14,9 +14,9 @@ test("tabs or spaces, the first column and the last, sentences and documents apa
   );
   assert.deepEqual(dataset, {
     sentences: [
-      { words: ["New", "York"], tags: ["B-Place", "I-Place"] },
-      { words: ["no-break\u00A0word", "in"], tags: ["O", "O"] },
-      { words: ["Paris"], tags: ["I-Place"] },
+      { words: ["New", "York"], labels: ["B-Place", "I-Place"] },
+      { words: ["no-break\u00A0word", "in"], labels: ["O", "O"] },
+      { words: ["Paris"], labels: ["I-Place"] },
     ],
     labels: ["B-Place", "I-Place", "O"],
     faults: [],
@@ -34,10 +34,10 @@ test("every bad line is told by number and reason; its sentence is left out, oth
   );
   const lines = dataset.faults.map(({ line, reason }) => `${line}: ${reason}`);
   assert.deepEqual(lines, [
-    "3: expected a word and a tag, got one column",
-    '4: tag is "S-Type", expected O, B-… or I-…',
+    "3: expected a word and a label, got one column",
+    '4: label is "S-Type", expected O, B-… or I-…',
     "7: word is empty",
-    '9: tag is "B-", expected O, B-… or I-…',
+    '9: label is "B-", expected O, B-… or I-…',
     "11: label is empty",
     "13: text holds a NUL or a lone surrogate",
   ]);
@@ -62,8 +62,8 @@ test("what was written is read again, and no bytes make it throw", () => {
   fc.assert(
     fc.property(sentences, (all) => {
       const text = all.map((pairs) => pairs.map((row) => row.join("\t")).join("\n")).join("\n\n");
-      const again = read(text).sentences.map(({ words, tags }) =>
-        words.map((name, index) => [name, tags[index]]),
+      const again = read(text).sentences.map(({ words, labels }) =>
+        words.map((name, index) => [name, labels[index]]),
       );
       assert.deepEqual(again, all);
     }),

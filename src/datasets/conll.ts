@@ -1,36 +1,31 @@
 /**
- * Reads sentences whose words carry tags, in CoNLL columns. Whatever the bytes are, nothing is
+ * Reads sentences whose words carry labels, in CoNLL columns. Whatever the bytes are, nothing is
  * thrown: a line that cannot be used is reported with number and reason, and costs its sentence,
  * since a sentence that lacks a word has other entities.
  */
 import { isUtf8 } from "node:buffer";
 import { labelFault } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
-import { type LineFault, textFault } from "./datasets.ts";
+import { type Dataset, type LineFault, textFault } from "./datasets.ts";
 import { byCodePoint } from "./read.ts";
 
-export interface TaggedSentence {
+export interface LabelledSentence {
   readonly words: readonly string[];
   /** One for each word: `O`, or `B-` or `I-` and a type; see `entitiesOf`. */
-  readonly tags: readonly string[];
+  readonly labels: readonly string[];
 }
 
-export interface TaggedDataset {
-  readonly sentences: readonly TaggedSentence[];
-  /** Distinct tags in code-point order. */
-  readonly labels: readonly string[];
-  /** At most `limits.reportedLineErrorCountMax`; `faultCount` counts all. */
-  readonly faults: readonly LineFault[];
-  readonly faultCount: number;
+export interface SentenceDataset extends Omit<Dataset, "examples"> {
+  readonly sentences: readonly LabelledSentence[];
 }
 
 const lineFeed = 0x0a;
 
 /**
- * One word a line: the first column is the word, the last its tag; columns are separated by tabs,
+ * One word a line: the first column is the word, the last its label; columns are separated by tabs,
  * or by spaces where a line has no tab. Blank lines end sentences, and so do `-DOCSTART-` lines.
  */
-export function readConll(bytes: Uint8Array): TaggedDataset {
+export function readConll(bytes: Uint8Array): SentenceDataset {
   const collected = new Collected();
   for (let start = 0, line = 1; start < bytes.length; line++) {
     const found = bytes.indexOf(lineFeed, start);
@@ -41,13 +36,13 @@ export function readConll(bytes: Uint8Array): TaggedDataset {
   return collected.dataset();
 }
 
-interface TaggedWord {
+interface LabelledWord {
   readonly word: string;
-  readonly tag: string;
+  readonly label: string;
 }
 
 /** The word, or what is wrong with its line; undefined between sentences. */
-function readLine(bytes: Uint8Array): TaggedWord | string | undefined {
+function readLine(bytes: Uint8Array): LabelledWord | string | undefined {
   if (bytes.length > limits.trainingLineBytesMax)
     return `line has ${bytes.length} bytes, the limit is ${limits.trainingLineBytesMax}`;
   if (!isUtf8(bytes)) return "line is not valid UTF-8";
@@ -57,28 +52,28 @@ function readLine(bytes: Uint8Array): TaggedWord | string | undefined {
   return readColumns(line.includes("\t") ? line.split("\t") : line.trim().split(/ +/));
 }
 
-function readColumns(columns: readonly string[]): TaggedWord | string {
-  if (columns.length < 2) return "expected a word and a tag, got one column";
+function readColumns(columns: readonly string[]): LabelledWord | string {
+  if (columns.length < 2) return "expected a word and a label, got one column";
   const word = columns[0]?.trim() ?? "";
-  const tag = columns.at(-1)?.trim() ?? "";
+  const label = columns.at(-1)?.trim() ?? "";
   if (word === "") return "word is empty";
-  return textFault(word) ?? labelFault(tag) ?? tagFault(tag) ?? { word, tag };
+  return textFault(word) ?? labelFault(label) ?? schemeFault(label) ?? { word, label };
 }
 
-function tagFault(tag: string): string | undefined {
-  return /^(O|[BI]-.+)$/.test(tag) ? undefined : `tag is "${tag}", expected O, B-… or I-…`;
+function schemeFault(label: string): string | undefined {
+  return /^(O|[BI]-.+)$/.test(label) ? undefined : `label is "${label}", expected O, B-… or I-…`;
 }
 
 class Collected {
-  readonly #sentences: TaggedSentence[] = [];
-  /** One string per tag, however many words repeat it. */
+  readonly #sentences: LabelledSentence[] = [];
+  /** One string per label, however many words repeat it. */
   readonly #labels = new Map<string, string>();
   readonly #faults: LineFault[] = [];
   #faultCount = 0;
-  #current: TaggedWord[] = [];
+  #current: LabelledWord[] = [];
   #hasFault = false;
 
-  add(line: number, read: TaggedWord | string | undefined): void {
+  add(line: number, read: LabelledWord | string | undefined): void {
     if (read === undefined) this.#endSentence();
     else if (typeof read === "string") this.#fault(line, read);
     else if (this.#sentences.length === limits.trainingExampleCountMax)
@@ -86,7 +81,7 @@ class Collected {
     else this.#current.push(read);
   }
 
-  dataset(): TaggedDataset {
+  dataset(): SentenceDataset {
     this.#endSentence();
     return {
       sentences: this.#sentences,
@@ -100,7 +95,7 @@ class Collected {
     if (this.#current.length > 0 && !this.#hasFault)
       this.#sentences.push({
         words: this.#current.map(({ word }) => word),
-        tags: this.#current.map(({ tag }) => this.#known(tag)),
+        labels: this.#current.map(({ label }) => this.#known(label)),
       });
     this.#current = [];
     this.#hasFault = false;

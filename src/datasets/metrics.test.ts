@@ -58,8 +58,8 @@ test("the interval uses the t of the printed tables", () => {
 });
 
 /** "B-X I-X O" as the spans that it means: "X 0-2". */
-function spans(tags: string): string {
-  const entities = entitiesOf(tags.split(" "));
+function spans(labels: string): string {
+  const entities = entitiesOf(labels.split(" "));
   return entities.map(({ type, start, end }) => `${type} ${start}-${end}`).join(", ");
 }
 
@@ -78,11 +78,11 @@ test("entities of BIO, of I- alone and of broken sequences", () => {
     ["B-X I-Y I-X", "X 0-1, Y 1-2, X 2-3"],
     ["I-X", "X 0-1"],
   ] as const;
-  for (const [tags, expected] of cases) assert.equal(spans(tags), expected, tags);
+  for (const [labels, expected] of cases) assert.equal(spans(labels), expected, labels);
 });
 
 test("entity F1 of sentences worked out by hand", () => {
-  const words = (...sentences: readonly string[]) => sentences.map((tags) => tags.split(" "));
+  const words = (...sentences: readonly string[]) => sentences.map((labels) => labels.split(" "));
   const expected = words("B-X I-X O B-Y", "O O", "I-X O I-X");
   assert.equal(entityF1(expected, expected), 1);
   // Right: Y of the first, the last X of the third. Wrong: an end, a type, one too many.

@@ -56,18 +56,18 @@ export interface Entity {
 }
 
 /**
- * The entities that the tags of a sentence's words mean: `B-` starts one, `I-` continues one of
+ * The entities that the labels of a sentence's words mean: `B-` starts one, `I-` continues one of
  * the same type and else starts one, anything else ends it. This reads BIO files, files that use
  * `B-` only between neighbours of one type, and files of `I-` alone, where neighbours of one type
  * are one entity. Source: `conlleval` of CoNLL-2000.
  */
-export function entitiesOf(tags: readonly string[]): readonly Entity[] {
+export function entitiesOf(labels: readonly string[]): readonly Entity[] {
   const entities: Entity[] = [];
-  for (const [index, tag] of tags.entries()) {
-    if (!/^[BI]-/.test(tag)) continue;
-    const type = tag.slice(2);
+  for (const [index, label] of labels.entries()) {
+    if (!/^[BI]-/.test(label)) continue;
+    const type = label.slice(2);
     const last = entities.at(-1);
-    if (tag.startsWith("I-") && last?.end === index && last.type === type)
+    if (label.startsWith("I-") && last?.end === index && last.type === type)
       entities[entities.length - 1] = { ...last, end: index + 1 };
     else entities.push({ type, start: index, end: index + 1 });
   }
@@ -77,7 +77,7 @@ export function entitiesOf(tags: readonly string[]): readonly Entity[] {
 /**
  * F1 = 2·TP / (2·TP + FP + FN) over the entities of all sentences, in [0, 1]; an entity is right
  * when its type and both ends are. 0 when none is expected and none predicted. Both lists hold the
- * tags of each sentence's words.
+ * labels of each sentence's words.
  */
 export function entityF1(
   expected: readonly (readonly string[])[],
@@ -87,8 +87,8 @@ export function entityF1(
   let rightCount = 0;
   let count = 0;
   const keyOf = ({ type, start, end }: Entity): string => `${start} ${end} ${type}`;
-  for (const [index, tags] of expected.entries()) {
-    const wanted = new Set(entitiesOf(tags).map(keyOf));
+  for (const [index, labels] of expected.entries()) {
+    const wanted = new Set(entitiesOf(labels).map(keyOf));
     const found = entitiesOf(predicted[index] ?? []).map(keyOf);
     rightCount += found.filter((key) => wanted.has(key)).length;
     count += wanted.size + found.length;

@@ -73,8 +73,8 @@ function packed(
 export type Feed = Readonly<Record<string, Value>>;
 
 /**
- * `ids` or `states` and `lengths` of a batch, padded to its longest sequence, and `isCls` for graphs
- * that pool.
+ * `ids` or `states` and `lengths` of a batch, padded to its longest sequence, and `isCls` for
+ * graphs that pool.
  */
 export function sourceFeeds(
   { ids, states }: Source,

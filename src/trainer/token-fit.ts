@@ -8,7 +8,7 @@ import type { TrainingBase } from "./training-base.ts";
 export interface TokenTask {
   readonly train: TokenSequences;
   readonly dev: TokenSequences;
-  /** All tags of `train`, in the order of the head's outputs. */
+  /** All labels of `train`, in the order of the head's outputs. */
   readonly labels: readonly string[];
 }
 
@@ -32,9 +32,9 @@ function tokenObjective({ train, dev, labels }: TokenTask): Objective {
   };
 }
 
-/** The first token of each word has its tag and the weight 1, all others have the weight 0. */
+/** The first token of each word has its label and the weight 1, all others have the weight 0. */
 function tokenTargets(
-  { ids, tags, starts }: TokenSequences,
+  { ids, wordLabels, starts }: TokenSequences,
   batch: Batch,
   labels: readonly string[],
 ): Feed {
@@ -42,12 +42,15 @@ function tokenTargets(
   const rowCount = batch.length * sequence;
   const targets = new Float32Array(rowCount * labels.length);
   const weights = new Float32Array(rowCount);
-  const indexByTag = new Map(labels.map((label, index) => [label, index]));
+  const indexByLabel = new Map(labels.map((label, index) => [label, index]));
   for (const [position, index] of batch.entries())
     for (const [word, start] of starts[index]?.entries() ?? []) {
       if (start < 0) continue;
       const row = position * sequence + start;
-      const label = present(indexByTag.get(tags[index]?.[word] ?? ""), "a tag of the task");
+      const label = present(
+        indexByLabel.get(wordLabels[index]?.[word] ?? ""),
+        "a label of the task",
+      );
       targets[row * labels.length + label] = 1;
       weights[row] = 1;
     }

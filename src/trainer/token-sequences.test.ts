@@ -1,4 +1,4 @@
-/** Words become tokens, and scores of tokens become tags of words: worked out by hand. */
+/** Words become tokens, and scores of tokens become labels of words: worked out by hand. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { tokenizerOfVocabulary } from "../checkpoints/tokenizer.ts";
@@ -8,9 +8,9 @@ const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "lamp",
 const casing = { isLowercase: true, stripsAccents: true, splitsChinese: true };
 
 const sentences = [
-  { words: ["The", "lamps", "!!"], tags: ["O", "B-Thing", "I-Thing"] },
-  { words: ["\u200D", "lamp"], tags: ["B-Thing", "B-Thing"] },
-  { words: ["the", "lamps", "lamps", "lamp"], tags: ["O", "O", "B-Thing", "B-Thing"] },
+  { words: ["The", "lamps", "!!"], labels: ["O", "B-Thing", "I-Thing"] },
+  { words: ["\u200D", "lamp"], labels: ["B-Thing", "B-Thing"] },
+  { words: ["the", "lamps", "lamps", "lamp"], labels: ["O", "O", "B-Thing", "B-Thing"] },
 ];
 
 function sequences(tokensMax: number) {
@@ -19,7 +19,7 @@ function sequences(tokensMax: number) {
 }
 
 test("a word's first piece stands for it; what is cut off has none", async () => {
-  const { ids, starts, tags } = await sequences(6);
+  const { ids, starts, wordLabels } = await sequences(6);
   assert.deepEqual(
     ids.map((row) => [...row]),
     [
@@ -37,11 +37,11 @@ test("a word's first piece stands for it; what is cut off has none", async () =>
       [1, 2, 4, -1],
     ],
   );
-  assert.deepEqual(tags[0], ["O", "B-Thing", "I-Thing"]);
+  assert.deepEqual(wordLabels[0], ["O", "B-Thing", "I-Thing"]);
 });
 
 test("F1 counts words that were cut off as missed", async () => {
-  const { tags, starts } = await sequences(6);
+  const { wordLabels, starts } = await sequences(6);
   const labels = ["B-Thing", "I-Thing", "O"];
   /** Scores of one sequence, of which each token's highest is that of the named label. */
   const scores = (...highest: readonly number[]): Float32Array =>
@@ -49,7 +49,7 @@ test("F1 counts words that were cut off as missed", async () => {
   // Within a word, and at the specials, it does not matter what is highest.
   const right = [scores(0, 2, 0, 2, 1, 0), scores(1, 0, 1), scores(0, 2, 2, 0, 0, 0)];
   // Found are 3 of 5 entities, and no others.
-  assert.equal(tokenF1({ tags, starts }, right, labels), (2 * 3) / (5 + 3));
+  assert.equal(tokenF1({ wordLabels, starts }, right, labels), (2 * 3) / (5 + 3));
   const wrong = [scores(2, 2, 0, 2, 2, 2), scores(2, 2, 2), scores(2, 2, 2, 2, 0, 2)];
-  assert.equal(tokenF1({ tags, starts }, wrong, labels), (2 * 1) / (5 + 2));
+  assert.equal(tokenF1({ wordLabels, starts }, wrong, labels), (2 * 1) / (5 + 2));
 });

@@ -1,14 +1,14 @@
-/** Tagged sentences as sequences of tokens: the first piece of a word stands for the word. */
+/** Labelled sentences as sequences of tokens: the first piece of a word stands for the word. */
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
-import type { TaggedSentence } from "../datasets/conll.ts";
+import type { LabelledSentence } from "../datasets/conll.ts";
 import { entityF1 } from "../datasets/metrics.ts";
 import { present } from "../foundation/assert.ts";
 import { argmax } from "./fit.ts";
 import type { Source } from "./sequences.ts";
 
 export interface TokenSequences extends Source {
-  /** Of each sequence, the tags of its words. */
-  readonly tags: readonly (readonly string[])[];
+  /** Of each sequence, the labels of its words. */
+  readonly wordLabels: readonly (readonly string[])[];
   /** Of each sequence, the first token of each word; -1 for a word that was cut off. */
   readonly starts: readonly Int32Array[];
 }
@@ -22,7 +22,7 @@ const outside = "O";
  */
 export async function tokenizeSentences(
   { tokenizer, tokensMax }: { readonly tokenizer: Tokenizer; readonly tokensMax: number },
-  sentences: readonly TaggedSentence[],
+  sentences: readonly LabelledSentence[],
 ): Promise<TokenSequences> {
   const distinct = [...new Set(sentences.flatMap(({ words }) => words))];
   const encoded = await tokenizer.encode(["", ...distinct]);
@@ -43,15 +43,15 @@ export async function tokenizeSentences(
     ids.push(Int32Array.of(...tokens, last));
     starts.push(Int32Array.from(firsts));
   }
-  return { ids, starts, tags: sentences.map(({ tags }) => tags), states: undefined };
+  return { ids, starts, wordLabels: sentences.map(({ labels }) => labels), states: undefined };
 }
 
 /**
- * F1 over the entities that `scores` mean, in [0, 1]; they are of each sequence, `[tokens, labels]`.
+ * F1 over the entities that `scores` mean, in [0, 1]; they are `[tokens, labels]` of each sequence.
  * Words that were cut off count as outside of all entities, so that cutting does not flatter.
  */
 export function tokenF1(
-  { tags, starts }: Pick<TokenSequences, "tags" | "starts">,
+  { wordLabels, starts }: Pick<TokenSequences, "wordLabels" | "starts">,
   scores: readonly Float32Array[],
   labels: readonly string[],
 ): number {
@@ -62,5 +62,5 @@ export function tokenF1(
       return labels[argmax(present(row, "scores of every sequence"))] ?? outside;
     }),
   );
-  return entityF1(tags, predicted);
+  return entityF1(wordLabels, predicted);
 }
