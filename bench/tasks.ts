@@ -55,7 +55,7 @@ export async function loadTask(folder: string, name: string, tokenizer: Tokenize
   };
 }
 
-/** The task's words as the checkpoint's tokens; its labels are the tags that training has seen. */
+/** The task's words as the checkpoint's tokens; its labels are those that training has seen. */
 export async function loadTokenTask(
   folder: string,
   name: string,
