@@ -3,8 +3,10 @@ import { StrataError } from "../src/foundation/errors.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { benchAccuracy } from "./accuracy.ts";
 import { benchGraph } from "./graph.ts";
+import { benchHierarchy } from "./hierarchy.ts";
 import { benchHttp } from "./http.ts";
 import { benchMixed } from "./mixed.ts";
+import { benchMultiplexing } from "./multiplexing.ts";
 import { benchSimulator } from "./simulator.ts";
 import { benchTrain } from "./train.ts";
 
@@ -14,7 +16,9 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   mixed: benchMixed,
   http: benchHttp,
   accuracy: benchAccuracy,
+  hierarchy: benchHierarchy,
   simulator: benchSimulator,
+  multiplexing: benchMultiplexing,
 };
 
 /** INVALID_ARGUMENT for an unknown claim. */

@@ -21,12 +21,16 @@ export const benchConfig: EncoderConfig = {
   layerNormEpsilon: 1e-12,
 };
 
-/** Weights for all graphs of `benchConfig`; every tensor has values of its own. */
-export async function randomWeights(runtime: Runtime): Promise<BaseWeights> {
+/** Weights for all graphs of the encoder; every tensor, and every seed, has values of its own. */
+export async function randomWeights(
+  runtime: Runtime,
+  config = benchConfig,
+  seed = 0,
+): Promise<BaseWeights> {
   const weights = new Map<string, TypedValues>();
-  const graph = servingGraph(benchConfig, "fp32", { hasAdapters: false });
+  const graph = servingGraph(config, "fp32", { hasAdapters: false });
   const quantizer = await runtime.load(quantizeGraph());
-  let stream = 0;
+  let stream = 1_000_000 * seed;
   for (const [name, { shape }] of graph.inputs) {
     if (!/^(layer|embeddings)\./.test(name)) continue;
     const sizes = shape.map(Number);

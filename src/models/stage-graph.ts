@@ -2,10 +2,11 @@
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
-import { Graph, type Tensor } from "../tensor/tensor.ts";
+import { Graph } from "../tensor/tensor.ts";
 import { pooledAdapter } from "./adapter.ts";
-import { type EncoderScope, sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
+import { type EncoderScope, upperPart } from "./encoder.ts";
 import { pool, pooledHead } from "./head.ts";
+import { shallowState } from "./shallow-state.ts";
 
 /** Layers from … until - 1. */
 export interface LayerSpan {
@@ -23,9 +24,10 @@ export function stageGraph(config: EncoderConfig, precision: Precision, span: La
   const { from, until } = span;
   const { shallowLayerCount, layerCount, hiddenSize } = config;
   const between = { ...config, shallowLayerCount: from, layerCount: until };
-  const scope = { graph, precision, isDifferentiated: false, config: between };
+  const scope: EncoderScope = { graph, precision, isDifferentiated: false, config: between };
   const [batch, sequence] = ["batch", "sequence"];
-  const entered = from === 0 ? embedded(scope) : received(scope);
+  // From no layers, or from the stage before.
+  const entered = shallowState(scope, from === 0 ? "ids" : "states");
   const adapt = pooledAdapter(graph, config, [batch, sequence]);
   const state = upperPart(scope, { ...entered, sequence }, (layer, x) =>
     layer < shallowLayerCount ? x : adapt(layer, x),
@@ -39,23 +41,4 @@ export function stageGraph(config: EncoderConfig, precision: Precision, span: La
   graph.output("probabilities", pooledHead(graph, pooled));
   graph.output("embeddings", l2Normalize(pooled));
   return graph;
-}
-
-interface Entered {
-  /** `[batch*sequence, hidden]`. */
-  readonly state: Tensor;
-  readonly lengths: Tensor;
-}
-
-/** A shallow part of no layers. */
-function embedded(scope: EncoderScope): Entered {
-  const inputs = sequenceInputs(scope.graph);
-  return { state: shallowPart(scope, inputs), lengths: inputs.lengths };
-}
-
-function received({ graph, config }: EncoderScope): Entered {
-  const { hiddenSize } = config;
-  const states = graph.input("states", "float32", ["batch", "sequence", hiddenSize]);
-  const lengths = graph.input("lengths", "int64", ["batch"]);
-  return { state: reshape(states, ["batch*sequence", hiddenSize]), lengths };
 }

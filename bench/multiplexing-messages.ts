@@ -1,0 +1,46 @@
+/** Between a bench and its stage processes; numbers and tensors, as structured clones. */
+import type { EncoderConfig, Precision } from "../src/entities/base-model.ts";
+import type { LayerSpan } from "../src/models/stage-graph.ts";
+import type { Results, Value } from "../src/runtime/runtime.ts";
+import type { TypedValues } from "../src/tensor/tensor.ts";
+
+/** A stage of one model. */
+export interface StageModel {
+  readonly config: EncoderConfig;
+  readonly precision: Precision;
+  readonly span: LayerSpan;
+  /** Those that the span needs. */
+  readonly weights: ReadonlyMap<string, TypedValues>;
+}
+
+/** A request on its way through the stages. */
+export interface StageInput {
+  /** Tokens of each sequence. */
+  readonly ids: readonly Int32Array[];
+  /** From the stage before; absent at the first. */
+  readonly states?: Value;
+}
+
+export type StageCommand = { readonly id: number } & (
+  | { readonly kind: "load"; readonly model: StageModel }
+  | {
+      readonly kind: "run";
+      /** In the order of loading. */
+      readonly program: number;
+      readonly input: StageInput;
+    }
+);
+
+/** Of a run; empty results after loading. */
+export interface StageAnswer {
+  readonly results: Results;
+  /** From when it was this run's turn. */
+  readonly busySeconds: number;
+  /** Processor time of the process until now. */
+  readonly processorSeconds: number;
+}
+
+export type StageReply = { readonly id: number } & (
+  | { readonly answer: StageAnswer }
+  | { readonly error: string }
+);

@@ -1,0 +1,108 @@
+/**
+ * Claim `multiplexing`: two models on two devices that hold one model each, once a model on a
+ * device and once both on a pipeline over both devices. Real processes carry out what the event
+ * simulator foretells from what was measured right before.
+ */
+import { availableParallelism } from "node:os";
+import type { BenchOptions, BenchResult } from "./claim.ts";
+import { machine, round } from "./measure.ts";
+import { openScene, type PlanName, precision, type Scene } from "./multiplexing-scene.ts";
+import { type PlanResult, runSetting, type SettingResult } from "./multiplexing-setting.ts";
+import { benchConfig } from "./random-base.ts";
+
+/** Of few words: an embedding table that is larger than the layers cannot be cut in two. */
+const config = { ...benchConfig, vocabularySize: 1000 };
+const [sequenceCount, tokenCount] = [8, 32];
+
+const settings = [1, 3, 6].flatMap((cv) => [
+  { cv, shares: [0.5, 0.5] },
+  { cv, shares: [0.2, 0.8] },
+]);
+
+export async function benchMultiplexing({ isQuick }: BenchOptions): Promise<BenchResult> {
+  if (availableParallelism() < 2) return { skipped: "two devices need two cores" };
+  const scene = await openScene({ config, sequenceCount, tokenCount });
+  try {
+    const results: SettingResult[] = [];
+    for (const [index, setting] of settings.entries())
+      results.push(
+        await runSetting(scene, { ...setting, seconds: isQuick ? 2.5 : 25, seed: 1 + index }),
+      );
+    return resultOf(scene, results);
+  } finally {
+    await scene.close();
+  }
+}
+
+function resultOf(scene: Scene, results: readonly SettingResult[]): BenchResult {
+  const all = results.flatMap(({ plans }) => Object.values(plans));
+  return {
+    settings: results.map(settingOf),
+    profiled: profiledOf(scene),
+    attainmentErrorMax: round(Math.max(...all.map(attainmentError))),
+    meanLatencyErrorMax: round(Math.max(...all.map(latencyError))),
+    targets: { attainmentErrorMax: 0.05, meanLatencyErrorMax: 0.15 },
+    howMeasured:
+      "one process of one thread per device; a Gamma process of each model, half of what both " +
+      "devices serve in all; answers are due after 10 times what one takes on one device, and " +
+      "requests that would be late are rejected; mean latency is that of answers in time; the " +
+      "simulator gets the arrivals, and medians, jitter and overhead of 20 requests before each " +
+      "setting; its figures are means over 20 draws of the jitter; ratios are pipeline over " +
+      "replicas; drift is the time of stages while a plan ran over that before",
+    sizes: { sequenceCount, tokenCount, precision, cuts: scene.cuts, config },
+    machine: machine(),
+  };
+}
+
+/** What the profile foretold of one process by itself. */
+function profiledOf({ profile }: Scene): unknown {
+  const stages = profile.unit.profiles.map(({ latencies }) => latencies[0]?.stageSeconds ?? []);
+  return {
+    stageMs: stages.slice(0, 2).map((seconds) => seconds.map((s) => round(1000 * s, 3))),
+    hopMs: round(1000 * (profile.times[0]?.hopSeconds ?? NaN), 3),
+    startMs: round(1000 * profile.simulation.startSeconds, 3),
+  };
+}
+
+function settingOf({ cv, shares, requestCount, deadlineSeconds, plans }: SettingResult): unknown {
+  const { replicas, pipeline } = plans;
+  const ratio = (of: (result: PlanResult) => number): number => round(of(pipeline) / of(replicas));
+  const named = (name: PlanName): unknown => planOf(plans[name]);
+  return {
+    ...{ cv, shares, requestCount, deadlineSeconds: round(deadlineSeconds) },
+    replicas: named("replicas"),
+    pipeline: named("pipeline"),
+    meanLatencyRatio: {
+      measured: ratio(({ measured }) => measured.meanSeconds),
+      simulated: ratio(({ simulated }) => simulated.meanSeconds),
+    },
+    attainmentRatio: {
+      measured: ratio(({ measured }) => measured.attainment),
+      simulated: ratio(({ simulated }) => simulated.attainment),
+    },
+  };
+}
+
+function planOf(result: PlanResult): unknown {
+  const { measured, simulated, calibration, drift } = result;
+  const figures = ({ attainment, meanSeconds }: PlanResult["measured"]): unknown => ({
+    attainment: round(attainment),
+    meanMs: round(1000 * meanSeconds),
+  });
+  return {
+    measured: figures(measured),
+    simulated: figures(simulated),
+    stageMs: calibration.stageSeconds.map((stages) => stages.map((s) => round(1000 * s, 3))),
+    fixedMs: round(1000 * calibration.fixedSeconds, 3),
+    speedAlone: round(calibration.speedAlone, 3),
+    drift: round(drift, 3),
+  };
+}
+
+function attainmentError({ measured, simulated }: PlanResult): number {
+  return Math.abs(measured.attainment - simulated.attainment);
+}
+
+function latencyError({ measured, simulated }: PlanResult): number {
+  return Math.abs(simulated.meanSeconds / measured.meanSeconds - 1);
+}
