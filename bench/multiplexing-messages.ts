@@ -36,8 +36,6 @@ export interface StageAnswer {
   readonly results: Results;
   /** From when it was this run's turn. */
   readonly busySeconds: number;
-  /** Processor time of the process until now. */
-  readonly processorSeconds: number;
 }
 
 export type StageReply = { readonly id: number } & (

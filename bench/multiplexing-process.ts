@@ -28,6 +28,7 @@ export type LoadedStage = (input: StageInput) => Promise<StageAnswer>;
 export class StageProcess {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, Pending>();
+  readonly #exit: Promise<unknown>;
   #commandCount = 0;
   #programCount = 0;
 
@@ -45,6 +46,7 @@ export class StageProcess {
       if ("answer" in reply) pending?.resolve(reply.answer);
       else pending?.reject(new Error(reply.error));
     });
+    this.#exit = once(this.#child, "exit");
     this.#child.on("exit", () => {
       for (const { reject } of this.#pending.values()) reject(new Error("A stage has ended"));
     });
@@ -60,9 +62,8 @@ export class StageProcess {
 
   /** After what it runs now. */
   async close(): Promise<void> {
-    const exit = once(this.#child, "exit");
-    this.#child.disconnect();
-    await exit;
+    if (this.#child.connected) this.#child.disconnect();
+    await this.#exit;
   }
 
   #ask(command: Command): Promise<StageAnswer> {

@@ -119,7 +119,7 @@ function stageOf(clock: VirtualClock): (seconds: number) => LoadedStage {
     freeMs = Math.max(freeMs, clock.monotonic()) + 1000 * seconds;
     return new Promise((resolve) => {
       clock.schedule(freeMs - clock.monotonic(), () =>
-        resolve({ results: {}, busySeconds: seconds, processorSeconds: 0 }),
+        resolve({ results: {}, busySeconds: seconds }),
       );
     });
   };
