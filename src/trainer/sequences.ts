@@ -122,18 +122,34 @@ export async function shallowStates(
 ): Promise<readonly Float32Array[]> {
   const { hiddenSize } = base.checkpoint.config;
   const program = await base.shallow();
+  return keepStates(ids, {
+    signal,
+    async compute(batch) {
+      const source = { ids, states: undefined };
+      const feeds = sourceFeeds(source, batch, { pooling: undefined, hiddenSize });
+      return present((await program.run(feeds))["state"], "the graph's output");
+    },
+  });
+}
+
+/** Each sequence's rows of what `compute` gives for batches, `[batch, sequence, hidden]`. */
+export async function keepStates(
+  ids: readonly Int32Array[],
+  options: {
+    readonly signal: AbortSignal | undefined;
+    compute(batch: Batch): Promise<Value>;
+  },
+): Promise<readonly Float32Array[]> {
   const states: Float32Array[] = Array.from({ length: ids.length });
   for (const batch of sortedBatches(ids, evaluationShape)) {
-    signal?.throwIfAborted();
-    const source = { ids, states: undefined };
-    const feeds = sourceFeeds(source, batch, { pooling: undefined, hiddenSize });
-    const { state } = await program.run(feeds);
-    const { shape, values } = present(state, "the graph's output");
-    const rowLength = (shape[1] ?? 0) * hiddenSize;
+    options.signal?.throwIfAborted();
+    const { shape, values } = await options.compute(batch);
+    const [, sequence = 0, hiddenSize = 0] = shape;
     for (const [row, index] of batch.entries()) {
+      const start = row * sequence * hiddenSize;
       const length = (ids[index]?.length ?? 0) * hiddenSize;
-      states[index] = (values as Float32Array) // the graph's output is float32
-        .slice(row * rowLength, row * rowLength + length);
+      states[index] = (values as Float32Array) // states are float32
+        .slice(start, start + length);
     }
   }
   return states;
