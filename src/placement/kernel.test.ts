@@ -60,6 +60,17 @@ describe("Kernel", () => {
     assert.deepEqual([...kernel.outcomes.isGood], [1, 0, 1, 0]);
   });
 
+  test("a run stops after the part in which too many are missed, and is else as without limit", () => {
+    // One at a time and no time to wait: of each pair the second is missed. Parts are of two.
+    const pairs = Array.from({ length: 32 }, (_, index): [number, number] => [index >> 1, 0]);
+    const kernel = kernelOf(both, 1, pairs);
+    const { requestCount, goodCount } = kernel.run(dedicated, { missCountMax: 4 });
+    assert.deepEqual([requestCount, goodCount], [10, 5]);
+    const counts = kernel.run(dedicated);
+    assert.deepEqual(kernel.run(dedicated, { missCountMax: 16 }), counts);
+    assert.equal(counts.goodCount, 16);
+  });
+
   test("by one clock per group, its slowest stage makes the next one wait", () => {
     const units = [unitOf("a", [1, 3, 2])];
     const layouts = [{ configuration: { intraOp: 1, stageCount: 3 }, units: [0] }];

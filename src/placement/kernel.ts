@@ -6,7 +6,16 @@
  * shortcuts.
  */
 import { assert, present } from "../foundation/assert.ts";
-import { type Clocks, type Counters, type Hosts, passGroups, passStages, u32 } from "./passes.ts";
+import { linkSecondsOf } from "./devices.ts";
+import {
+  type Clocks,
+  type Counters,
+  type Hosts,
+  type Pass,
+  passGroups,
+  passStages,
+  u32,
+} from "./passes.ts";
 import {
   type Arrivals,
   type Configuration,
@@ -43,9 +52,14 @@ export interface RunOptions {
   readonly until?: number;
   /** AlpaServe's older, coarser rule: a group is one clock, which its slowest stage moves. */
   readonly isSingleStage?: boolean;
+  /** Stops after a part of the requests once more than these were missed; Infinity by default. */
+  readonly missCountMax?: number;
 }
 
-/** Counts of one run. */
+/** Into how many parts a run with a limit is cut. */
+const partCount = 16;
+
+/** Counts of one run, of the requests up to where it stopped. */
 export interface Counts extends Tally, Counters {
   /** Sum over the good ones, from arrival to answer. */
   readonly servedSeconds: number;
@@ -82,29 +96,36 @@ export class Kernel {
   run(layouts: readonly Layout[], options: RunOptions = {}): Counts {
     const { arrivals, units } = this.#input;
     const { from = 0, until = arrivals.seconds.length, isSingleStage = false } = options;
+    const { missCountMax = Infinity } = options;
     const counters: Counters = {
       unitRequests: new Uint32Array(units.length),
       unitGood: new Uint32Array(units.length),
       groupRequests: new Uint32Array(layouts.length),
       groupGood: new Uint32Array(layouts.length),
     };
-    const pass = isSingleStage ? passGroups : passStages;
-    const servedSeconds = pass({
+    const all: Omit<Pass, "from" | "until"> = {
       hosts: this.#hosts(layouts),
       clocks: clocksOf(layouts),
       counters,
       outcomes: this.outcomes,
       arrivalSeconds: arrivals.seconds,
       arrivalUnits: arrivals.units,
-      from,
-      until,
       deadlines: this.#deadlines,
       fixedSeconds: this.#fixedSeconds,
       predictedSeconds: this.#predictedSeconds,
       stageTimes: this.#stageTimes,
-    });
-    const goodCount = counters.unitGood.reduce((sum, count) => sum + count, 0);
-    return { requestCount: until - from, goodCount, servedSeconds, ...counters };
+    };
+    const pass = isSingleStage ? passGroups : passStages;
+    const isLimited = missCountMax < until - from;
+    const partLength = isLimited ? Math.ceil((until - from) / partCount) : until - from;
+    let [end, goodCount, servedSeconds] = [from, 0, 0];
+    while (end < until && end - from - goodCount <= missCountMax) {
+      const start = end;
+      end = Math.min(until, start + partLength);
+      servedSeconds += pass({ ...all, from: start, until: end });
+      goodCount = counters.unitGood.reduce((sum, count) => sum + count, 0);
+    }
+    return { requestCount: end - from, goodCount, servedSeconds, ...counters };
   }
 
   /** For each unit its hosting groups in order, and where its stage times there begin. */
@@ -189,18 +210,9 @@ function clocksOf(layouts: readonly Layout[]): Clocks {
 /** The groups of a plan that `verify` found nothing against. */
 export function layoutsOf(plan: Plan, { units, cluster }: Omit<Problem, "objective">): Layout[] {
   const indices = new Map(units.map(({ name }, index) => [name, index]));
-  const nodes = cluster.nodes.flatMap(({ deviceCount }, node) =>
-    Array.from({ length: deviceCount }, () => node),
-  );
-  return plan.groups.map(({ devices, configuration, units: names }) => {
-    const { intraOp, stageCount } = configuration;
-    const nodeOf = (stage: number): number | undefined => nodes[devices[stage * intraOp] ?? -1];
-    return {
-      configuration,
-      units: names.map((name) => present(indices.get(name), `The plan names no unit "${name}"`)),
-      linkSeconds: Array.from({ length: stageCount }, (_, stage) =>
-        stage > 0 && nodeOf(stage) !== nodeOf(stage - 1) ? cluster.linkSeconds : 0,
-      ),
-    };
-  });
+  return plan.groups.map(({ devices, configuration, units: names }) => ({
+    configuration,
+    units: names.map((name) => present(indices.get(name), `The plan names no unit "${name}"`)),
+    linkSeconds: linkSecondsOf(devices, configuration, cluster),
+  }));
 }

@@ -2,14 +2,8 @@
  * Whether a plan can be applied: every rule that it breaks, by name. Pure; a plan that breaks none
  * fits the cluster's devices and memory and runs units only as they were profiled.
  */
-import {
-  type Cluster,
-  type Group,
-  groupBytes,
-  type Plan,
-  type Problem,
-  profileOf,
-} from "./placement.ts";
+import { type Device, devicesOf } from "./devices.ts";
+import { type Group, groupBytes, type Plan, type Problem, profileOf } from "./placement.ts";
 
 export const planRules = {
   device: "A device is one of the cluster's",
@@ -57,11 +51,6 @@ export function verify(plan: Plan, { units, cluster }: Omit<Problem, "objective"
   return violations;
 }
 
-interface Device {
-  readonly node: number;
-  readonly bytes: number;
-}
-
 interface DeviceChecks {
   readonly devices: readonly Device[];
   /** Devices of the groups before; those of this one are added. */
@@ -83,11 +72,4 @@ function verifyDevices(group: Group, { devices, taken, breaks }: DeviceChecks): 
     const nodes = new Set(ofStage.map((device) => devices[device]?.node));
     if (nodes.size > 1) breaks("node", `stage ${stage} lies in ${nodes.size} nodes`);
   }
-}
-
-/** By number. */
-function devicesOf({ nodes }: Cluster): readonly Device[] {
-  return nodes.flatMap(({ deviceCount, deviceBytes }, node) =>
-    Array.from({ length: deviceCount }, () => ({ node, bytes: deviceBytes })),
-  );
 }
