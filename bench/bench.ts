@@ -2,6 +2,7 @@
 import { StrataError } from "../src/foundation/errors.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { benchAccuracy } from "./accuracy.ts";
+import { benchAccuracyHierarchical } from "./accuracy-hierarchical.ts";
 import { benchGraph } from "./graph.ts";
 import { benchHierarchy } from "./hierarchy.ts";
 import { benchHttp } from "./http.ts";
@@ -17,6 +18,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   http: benchHttp,
   accuracy: benchAccuracy,
   hierarchy: benchHierarchy,
+  accuracyHierarchical: benchAccuracyHierarchical,
   simulator: benchSimulator,
   multiplexing: benchMultiplexing,
 };

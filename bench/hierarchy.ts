@@ -3,17 +3,14 @@
  * tokens per second. Keys of the table, texts and hit rates are real; its values are noise, which
  * costs the same to look up and to multiply.
  */
-import { readFileSync } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { constantsOf } from "../src/checkpoints/base-weights.ts";
-import type { Tokenizer } from "../src/checkpoints/checkpoints.ts";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
-import { chooseNgrams, NgramCounter } from "../src/knowledge/counting.ts";
 import { type HitCounts, hitRates, type NgramEncoder } from "../src/knowledge/knowledge.ts";
 import { KnowledgeTree } from "../src/knowledge/knowledge-tree.ts";
 import { lookedUpSums } from "../src/knowledge/looked-up-sums.ts";
@@ -28,38 +25,29 @@ import { nodeFiles } from "../src/storage/files/file-operations.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
 import { evaluationShape, sortedBatches } from "../src/trainer/sequences.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
+import { corpusNgrams, readTexts } from "./general-knowledge.ts";
 import { machine, measure, medianRatio, round, spreadOf } from "./measure.ts";
 import { benchConfig as config, randomValues, randomWeights } from "./random-base.ts";
 import { corporaFolder } from "./tasks.ts";
 
 const { hiddenSize } = config;
 const precision = "int8";
-/** Texts of the corpus that count; every twentieth is kept out and tells the hit rate. */
-const lineCounts = { quick: 40_000, long: 1_000_000 };
-const heldOutEvery = 20;
-/** All n-grams that were seen: a million rows and more. */
-const shares = { unigrams: 1, bigrams: 1, trigrams: 1 };
-const textTokensMax = 128;
+/** Texts of other corpora, for the hit rates. */
+const textCount = 2000;
 
 export async function benchHierarchy({ isQuick, cacheFolder }: BenchOptions): Promise<BenchResult> {
   const folder = corporaFolder();
   if (folder === undefined) return { skipped: "the corpora are not beside this checkout" };
   const { folder: base } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
   const tokenizer = await (await openCheckpoint(base)).tokenizer();
-  const general = await readTexts(join(folder, "general.txt"), tokenizer, {
-    count: isQuick ? lineCounts.quick : lineCounts.long,
-  });
+  const { ngrams, heldOut } = await corpusNgrams({ tokenizer, corpora: folder, isQuick });
   const unseen = {
-    general: general.filter((_, index) => index % heldOutEvery === 0),
-    encyclopedic: await readTexts(join(folder, "wikitext-2/test.txt"), tokenizer, { count: 2000 }),
-    biomedical: await readTexts(join(folder, "biomedical.txt"), tokenizer, { count: 2000 }),
+    general: heldOut,
+    encyclopedic: await readTexts(join(folder, "wikitext-2/test.txt"), tokenizer, textCount),
+    biomedical: await readTexts(join(folder, "biomedical.txt"), tokenizer, textCount),
   };
-  const counter = new NgramCounter();
-  for (const [index, text] of general.entries()) if (index % heldOutEvery !== 0) counter.add(text);
-  const table = await buildTable(chooseNgrams(counter, shares), {
-    shape: { precision: "fp16", hiddenSize },
-    encoder: noise(),
-  });
+  const shape = { precision: "fp16", hiddenSize } as const;
+  const table = await buildTable(ngrams, { shape, encoder: noise() });
   const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
   const speed = await measureSpeed(runtime, { table, texts: unseen.general, isQuick });
   await runtime.close();
@@ -240,25 +228,6 @@ async function measureLoad(): Promise<number> {
   } finally {
     await rm(folder, { recursive: true });
   }
-}
-
-async function readTexts(
-  path: string,
-  tokenizer: Tokenizer,
-  { count }: { readonly count: number },
-): Promise<readonly Int32Array[]> {
-  const lines = readFileSync(path, "utf8").split("\n");
-  // Spread over the file, which has many sources one after another.
-  const step = Math.max(1, lines.length / count);
-  const chosen = Array.from({ length: Math.min(count, lines.length) }, (_, index) =>
-    String(lines[Math.floor(index * step)]),
-  );
-  const texts: Int32Array[] = [];
-  for (let first = 0; first < chosen.length; first += 2000) {
-    const { ids } = await tokenizer.encode(chosen.slice(first, first + 2000));
-    texts.push(...ids.map((text) => text.slice(0, textTokensMax)));
-  }
-  return texts.filter(({ length }) => length > 2);
 }
 
 function roundedRates(hits: HitCounts): Readonly<Record<string, number>> {
