@@ -78,7 +78,7 @@ function addDemo(program: Command, context: CommandContext): void {
 function addBench(program: Command, context: CommandContext): void {
   const command = program
     .command("bench")
-    .argument("<claim>", "graph, train, mixed, http or accuracy")
+    .argument("<claim>", "such as mixed; for another word, the error lists them all")
     .description("Measure one claim and print its ratios.")
     .option("--quick", "stay below a minute")
     .action(async (claim: string, flags: SharedOptions & { quick?: boolean }) => {
