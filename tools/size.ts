@@ -23,14 +23,15 @@ const budgets: readonly Budget[] = [
   { folders: ["checkpoints"], linesMax: 2_500 },
   { folders: ["knowledge"], linesMax: 1_200 },
   { folders: ["placement"], linesMax: 2_500 },
+  { folders: ["planning"], linesMax: 1_700 },
   { folders: ["creator"], linesMax: 700 },
   { folders: ["trainer"], linesMax: 1_700 },
   { folders: ["processor"], linesMax: 1_200 },
   { folders: ["http"], linesMax: 1_800 },
   { folders: ["client"], linesMax: 500 },
-  { folders: ["cli"], linesMax: 1_500 },
+  { folders: ["cli"], linesMax: 1_900 },
   { folders: ["web"], linesMax: 600 },
-  { folders: ["main"], linesMax: 1_600 },
+  { folders: ["main"], linesMax: 2_400 },
 ];
 
 function main(): void {

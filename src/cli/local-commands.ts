@@ -22,6 +22,14 @@ export interface LocalCommands {
   /** Measures one claim; the result is one JSON object. INVALID_ARGUMENT for an unknown claim. */
   bench(claim: string, options: BenchOptions): Promise<Readonly<Record<string, unknown>>>;
   doctor(options: LocalOptions): Promise<readonly Finding[]>;
+  /** Plans which models share which devices. When it is stopped, the best so far is written. */
+  plan(options: PlanOptions, onProgress: (progress: PlanProgress) => void): Promise<PlanReport>;
+  simulate(options: SimulateOptions): Promise<SimulationReport>;
+  /** Measures a pulled base; the file is what `plan` reads. */
+  profile(
+    options: ProfileOptions,
+    onProgress: (progress: PlanProgress) => void,
+  ): Promise<ProfileReport>;
 }
 
 export interface LocalOptions {
@@ -114,4 +122,146 @@ export interface Finding {
   readonly message: string;
   /** What to do about it, unless it is ok. */
   readonly cure?: string;
+}
+
+/** Where arrivals come from, and which simulator meets them. */
+export interface DemandOptions extends LocalOptions {
+  /** CSV; without one arrivals are drawn by the models' rates. */
+  readonly tracePath: string | undefined;
+  /** How a trace's functions are dealt out to models; by default their names are the models'. */
+  readonly dealing: "stripe" | "blocks" | undefined;
+  /** Over which a trace's rate and burstiness are taken as constant. */
+  readonly windowSeconds: number;
+  /** Of the arrivals that rates stand for. */
+  readonly durationSeconds: number;
+  readonly seed: number;
+  /** Overheads beside the models' latencies; "measured" with the profiles. */
+  readonly simulation: "measured" | "ideal" | "alpaserve" | undefined;
+  /** Whether groups batch what waits. */
+  readonly isBatching: boolean;
+}
+
+export interface PlanOptions extends DemandOptions {
+  readonly modelsPath: string;
+  readonly clusterPath: string;
+  /** Deadlines: so many times what a request takes alone, unless seconds are given. */
+  readonly sloScale: number;
+  readonly sloSeconds: number | undefined;
+  /** Share of requests to be answered in time. */
+  readonly attainment: number;
+  /** Of the search; the pictures take about as long again. */
+  readonly searchSeconds: number | undefined;
+  readonly outFolder: string;
+  readonly hasPictures: boolean;
+  readonly whatIf: readonly WhatIf[];
+  readonly findsCheapest: boolean;
+}
+
+export const whatIfAxes = ["rate", "cv", "slo", "devices"] as const;
+
+export interface WhatIf {
+  readonly axis: (typeof whatIfAxes)[number];
+  readonly values: readonly number[];
+}
+
+export interface PlanProgress {
+  readonly step: string;
+  /** Of the step, in [0, 1]. */
+  readonly doneShare: number;
+  readonly text: string;
+}
+
+/** Of all requests, of a model's, or of those that a group was sent. */
+export interface PlacementScore {
+  readonly requestCount: number;
+  readonly goodCount: number;
+  /** Share that was answered in time. */
+  readonly attainment: number;
+  /** Of those in time, from arrival to answer. */
+  readonly meanSeconds: number;
+  readonly p50Seconds: number;
+  readonly p99Seconds: number;
+}
+
+export interface GroupScore extends PlacementScore {
+  readonly devices: readonly number[];
+  readonly configuration: { readonly intraOp: number; readonly stageCount: number };
+  readonly units: readonly string[];
+}
+
+export type NamedScore = PlacementScore & { readonly name: string };
+
+export interface SweepReport {
+  readonly axis: {
+    readonly name: WhatIf["axis"];
+    readonly title: string;
+    readonly base: number;
+    readonly values: readonly number[];
+  };
+  /** By value; fewer of them if it was stopped. */
+  readonly curves: readonly {
+    readonly method: string;
+    readonly attainments: readonly number[];
+  }[];
+}
+
+export interface SimulationReport extends PlacementScore {
+  readonly models: readonly NamedScore[];
+  readonly groups: readonly GroupScore[];
+  readonly sweeps: readonly SweepReport[];
+  /** Path of the page with the pictures. */
+  readonly page: string | undefined;
+}
+
+export interface PlanReport extends SimulationReport {
+  /** Path of the plan. */
+  readonly plan: string;
+  readonly objective: number;
+  readonly deviceCount: number;
+  readonly pricePerHour: number | undefined;
+  /** Share of requests in time by each way to plan, ours first. */
+  readonly methods: readonly { readonly name: string; readonly attainment: number }[];
+  /** Nodes that were tried, and which are the cheapest to reach the objective. */
+  readonly mixes: readonly MixReport[];
+  readonly isInterrupted: boolean;
+}
+
+export interface MixReport {
+  /** For example `2 × g8`. */
+  readonly nodes: string;
+  readonly deviceCount: number;
+  readonly pricePerHour: number;
+  readonly attainment: number;
+  readonly isCheapest: boolean;
+}
+
+export interface SimulateOptions extends DemandOptions {
+  readonly planPath: string;
+  /** With rates that replace the plan's. */
+  readonly modelsPath: string | undefined;
+  readonly dispatching: "clocks" | "in-flight";
+  /** For pictures; there are none without. */
+  readonly pagePath: string | undefined;
+}
+
+export interface ProfileOptions extends LocalOptions {
+  readonly name: string;
+  readonly outPath: string;
+  readonly precision: "int8" | "fp32";
+  /** What is measured; by default powers of two up to the machine's cores, and a few sizes. */
+  readonly coreCounts: readonly number[] | undefined;
+  readonly batchSizes: readonly number[] | undefined;
+  readonly tokenCounts: readonly number[] | undefined;
+}
+
+export interface ProfileReport {
+  /** Path of the profile. */
+  readonly profile: string;
+  /** What a request takes alone, by configuration. */
+  readonly configurations: readonly {
+    readonly intraOp: number;
+    readonly stageCount: number;
+    readonly stageSeconds: readonly number[];
+    readonly stageBytes: readonly number[];
+  }[];
 }

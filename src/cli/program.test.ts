@@ -65,6 +65,9 @@ function contextOf({ commands, environment, isTTY = false }: Setting = {}) {
     demo: absent,
     bench: absent,
     doctor: absent,
+    plan: absent,
+    simulate: absent,
+    profile: absent,
     ...commands,
   };
   return { context: { commands: local, surroundings }, output, errors };

@@ -9,6 +9,7 @@ import type { CommandContext } from "./command-context.ts";
 import { addServerCommands, addTrialCommands } from "./local.ts";
 import { addCreate, addModelCommands } from "./models.ts";
 import { Output } from "./output.ts";
+import { addPlacementCommands } from "./placement.ts";
 import { addPredict } from "./predict.ts";
 import { addTrain } from "./train.ts";
 
@@ -29,6 +30,7 @@ export function createProgram(context: CommandContext): Command {
   addTrain(program, context);
   addPredict(program, context);
   addModelCommands(program, context);
+  addPlacementCommands(program, context);
   addTrialCommands(program, context);
   return program;
 }

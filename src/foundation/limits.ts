@@ -70,4 +70,15 @@ export const limits = {
   hiddenSizeMax: 16_384,
   vocabularySizeMax: 1_000_000,
   positionCountMax: 131_072,
+  // Planning
+  planFileBytesMax: 64 * 1024 * 1024,
+  traceFileBytesMax: 256 * 1024 * 1024,
+  planModelCountMax: 10_000,
+  planDeviceCountMax: 10_000,
+  planNodeTypeCountMax: 32,
+  planMixCountMax: 100_000,
+  planRequestCountMax: 5_000_000,
+  planWindowCountMax: 1_000_000,
+  planCvMax: 64,
+  whatIfValueCountMax: 32,
 } as const;

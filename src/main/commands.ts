@@ -25,7 +25,7 @@ import type { Server } from "./server.ts";
 const defaultBase = "all-MiniLM-L6-v2";
 
 export function localCommands(surroundings: Surroundings): LocalCommands {
-  const { signal, environment } = surroundings;
+  const { signal, environment, clock } = surroundings;
   const cacheFolder = cacheFolderOf(surroundings);
   return {
     async serve(options, onReady) {
@@ -57,6 +57,18 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
     async bench(claim, { isQuick }) {
       const { runBench } = await import("../../bench/bench.ts");
       return runBench(claim, { isQuick, cacheFolder });
+    },
+    async plan(options, onProgress) {
+      const { planFiles } = await import("./planning.ts");
+      return planFiles(options, clock, onProgress);
+    },
+    async simulate(options) {
+      const { simulatePlan } = await import("./planning.ts");
+      return simulatePlan(options);
+    },
+    async profile(options, onProgress) {
+      const { profileToFile } = await import("./planning.ts");
+      return profileToFile(options, { clock, cacheFolder }, onProgress);
     },
     doctor: ({ home }) =>
       runDoctor({

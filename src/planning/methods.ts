@@ -1,0 +1,61 @@
+/** Ways to plan that are compared: the search, and what it is to be better than. */
+import { roundRobin, selectiveReplication } from "../placement/baselines.ts";
+import { Judge, type Planning, planOf } from "../placement/judge.ts";
+import type { Arrivals } from "../placement/placement.ts";
+import { type ReplacementOptions, simulateReplacement } from "../placement/replacement.ts";
+import type { SearchOptions, SearchResult } from "../placement/search.ts";
+import { judgePlan } from "./verdict.ts";
+
+export interface Method {
+  readonly name: string;
+  /** Plans, and tells which share of the trial is answered in time. */
+  attain(planning: Planning, trial: Arrivals): Promise<number>;
+}
+
+export const ownName = "Strata";
+
+/** `search` of `placement/`, in as many threads as there are. */
+export type RunSearch = (planning: Planning, options: SearchOptions) => Promise<SearchResult>;
+
+export function searching(runSearch: RunSearch, options: SearchOptions): Method {
+  return {
+    name: ownName,
+    async attain(planning, trial) {
+      const { plan } = await runSearch(planning, options);
+      return judgePlan(plan, planning, { trial }).attainment;
+    },
+  };
+}
+
+/** Re-placement, as Clockwork++, replicates anew in every window, at no cost. */
+export function baselinesOf(windowSeconds: number): readonly Method[] {
+  return [
+    placing("selective replication", selectiveReplication),
+    placing("round robin", (judge) => roundRobin(judge)),
+    replacing("re-placement", { windowSeconds, knows: "past" }),
+    replacing("re-placement, clairvoyant", { windowSeconds, knows: "future" }),
+  ];
+}
+
+function placing(name: string, place: ReplacementOptions["plan"]): Method {
+  return {
+    name,
+    attain(planning, trial) {
+      const { groups } = place(new Judge(planning));
+      const { attainment } = judgePlan(planOf(groups, planning.problem), planning, { trial });
+      return Promise.resolve(attainment);
+    },
+  };
+}
+
+function replacing(name: string, options: Omit<ReplacementOptions, "plan">): Method {
+  return {
+    name,
+    attain(planning, trial) {
+      const seen = { ...planning, arrivals: trial };
+      const tally = simulateReplacement(seen, { ...options, plan: selectiveReplication });
+      const { goodCount, requestCount } = tally;
+      return Promise.resolve(requestCount === 0 ? 1 : goodCount / requestCount);
+    },
+  };
+}
