@@ -8,6 +8,7 @@ import { benchHierarchy } from "./hierarchy.ts";
 import { benchHttp } from "./http.ts";
 import { benchMixed } from "./mixed.ts";
 import { benchMultiplexing } from "./multiplexing.ts";
+import { benchSearch } from "./search.ts";
 import { benchSimulator } from "./simulator.ts";
 import { benchTrain } from "./train.ts";
 
@@ -20,6 +21,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   hierarchy: benchHierarchy,
   accuracyHierarchical: benchAccuracyHierarchical,
   simulator: benchSimulator,
+  search: benchSearch,
   multiplexing: benchMultiplexing,
 };
 

@@ -8,8 +8,15 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { present } from "../src/foundation/assert.ts";
 import { mergeArrivals } from "../src/placement/demand.ts";
+import type { Planning } from "../src/placement/judge.ts";
 import type { Layout } from "../src/placement/kernel.ts";
-import type { Arrivals, Profile, Unit } from "../src/placement/placement.ts";
+import {
+  alpaserveProfile,
+  type Arrivals,
+  type Cluster,
+  type Profile,
+  type Unit,
+} from "../src/placement/placement.ts";
 
 /** What a placement is judged on. */
 export interface Scene {
@@ -39,6 +46,27 @@ export interface ReferenceRow {
   readonly workload: string;
   readonly scene: Scene;
   readonly attainment: number;
+  /** Deadlines over latencies on one device. */
+  readonly sloScale: number;
+  readonly deviceCount: number;
+  readonly deviceBytes: number;
+}
+
+export interface PublishedRow extends ReferenceRow {
+  /** Of its models. */
+  readonly types: readonly string[];
+  /** With no requests left out. */
+  readonly attainmentOfAll: number;
+}
+
+/** A problem that the reference searched on, and what its policies reached. */
+export interface SearchCase {
+  readonly name: string;
+  readonly planning: Planning;
+  /** Share in time, by policy. */
+  readonly reached: Readonly<Record<string, number>>;
+  /** The best of all placements in groups of one shape. */
+  readonly exhaustive?: number;
 }
 
 /** The folder of the cases, or undefined when this checkout has none beside it. */
@@ -57,10 +85,7 @@ export function readSimulationCases(folder: string): readonly SimulationCase[] {
       units: models.map(({ name, profile }) => unitOf(name, profile)),
       deadlineSeconds: models.map(({ slo_s }) => slo_s),
       layouts: groups.map(layoutOf),
-      arrivals: {
-        seconds: Float64Array.from(requests, ([seconds]) => seconds),
-        units: Uint32Array.from(requests, ([, unit]) => unit),
-      },
+      arrivals: arrivalsOf(requests),
     },
     expected: {
       isGood: expected.good,
@@ -70,26 +95,59 @@ export function readSimulationCases(folder: string): readonly SimulationCase[] {
   }));
 }
 
+export function readSearchCases(folder: string): readonly SearchCase[] {
+  const cases = read<RawSearchCase[]>(join(folder, "small/search_cases.json"));
+  return cases.map(({ id, models, cluster, requests, results, exhaustive }) => ({
+    name: id,
+    planning: {
+      problem: {
+        units: models.map(({ name, profile }) => unitOf(name, profile)),
+        cluster: clusterOf(cluster.num_devices, cluster.mem_budget_bytes),
+        objective: { deadlineSeconds: models.map(({ slo_s }) => slo_s), attainment: 1 },
+      },
+      arrivals: arrivalsOf(requests),
+      profile: alpaserveProfile,
+    },
+    reached: Object.fromEntries(results.map(({ policy, goodput }) => [policy, goodput])),
+    ...(exhaustive && { exhaustive: exhaustive.best_goodput }),
+  }));
+}
+
+/** Equal devices, eight to a node, as in the reference. */
+export function clusterOf(deviceCount: number, deviceBytes: number): Cluster {
+  const nodes = Array.from({ length: Math.ceil(deviceCount / 8) }, (_, node) => ({
+    name: `n${node}`,
+    deviceCount: Math.min(8, deviceCount - 8 * node),
+    deviceBytes,
+  }));
+  return { nodes, linkSeconds: 0 };
+}
+
 /** The published rows: attainment with 10 s left out at each end, to three decimals. */
-export function readPublishedRows(folder: string): readonly ReferenceRow[] {
+export function readPublishedRows(folder: string): readonly PublishedRow[] {
   const models = readModels(folder);
-  const arrivalsOf = readWorkloads(join(folder, "published/workloads"));
+  const workloadOf = readWorkloads(join(folder, "published/workloads"));
   const lines = gunzipSync(readFileSync(join(folder, "published/rows.jsonl.gz"))).toString();
   return lines
     .trim()
     .split("\n")
-    .map((line): ReferenceRow => {
+    .map((line): PublishedRow => {
       const row = JSON.parse(line) as RawRow; // the file's own shape
       const profiles = row.model_types.map((type) => profilesOf(models, type));
       return {
         policy: row.policy,
         workload: row.workload,
         attainment: row.published_goodput,
+        attainmentOfAll: row.rerun_goodput_all,
+        types: row.model_types,
+        sloScale: row.slo_scale,
+        deviceCount: row.num_devices,
+        deviceBytes: row.mem_budget_bytes,
         scene: {
           units: profiles.map((profile, index) => unitOf(`m${index}`, profile)),
           deadlineSeconds: profiles.map((profile) => row.slo_scale * aloneSeconds(profile)),
           layouts: row.groups.map(layoutOf),
-          arrivals: arrivalsOf(row.workload),
+          arrivals: workloadOf(row.workload),
         },
       };
     });
@@ -98,7 +156,7 @@ export function readPublishedRows(folder: string): readonly ReferenceRow[] {
 /** The rows on the Azure sample that tell their placement: attainment over all requests. */
 export function readAzureRows(folder: string): readonly ReferenceRow[] {
   const models = readModels(folder);
-  const arrivalsOf = readWorkloads(join(folder, "azure-sample/dense/workloads"));
+  const workloadOf = readWorkloads(join(folder, "azure-sample/dense/workloads"));
   const { rows } = read<{ rows: RawAzureRow[] }>(join(folder, "azure-sample/dense/rows.json"));
   return rows.flatMap(({ groups, model_type, num_models, slo_s, ...row }) => {
     if (groups === undefined) return [];
@@ -108,10 +166,25 @@ export function readAzureRows(folder: string): readonly ReferenceRow[] {
       units,
       deadlineSeconds: units.map(() => slo_s),
       layouts: groups.map(layoutOf),
-      arrivals: arrivalsOf(row.workload),
+      arrivals: workloadOf(row.workload),
     };
-    return { policy: row.policy, workload: row.workload, attainment: row.goodput_all, scene };
+    return {
+      policy: row.policy,
+      workload: row.workload,
+      attainment: row.goodput_all,
+      scene,
+      sloScale: row.slo_scale,
+      deviceCount: row.num_devices,
+      deviceBytes: row.mem_budget_bytes,
+    };
   });
+}
+
+function arrivalsOf(requests: readonly (readonly [number, number])[]): Arrivals {
+  return {
+    seconds: Float64Array.from(requests, ([seconds]) => seconds),
+    units: Uint32Array.from(requests, ([, unit]) => unit),
+  };
 }
 
 type RawModel = Readonly<Record<string, RawProfile>>;
@@ -139,13 +212,25 @@ interface RawCase {
   readonly expected: { good: boolean[]; finish_s: number[]; goodput: number };
 }
 
+interface RawSearchCase {
+  readonly id: string;
+  readonly models: readonly { name: string; slo_s: number; profile: RawModel }[];
+  readonly cluster: { readonly num_devices: number; readonly mem_budget_bytes: number };
+  readonly requests: readonly [number, number][];
+  readonly results: readonly { policy: string; goodput: number }[];
+  readonly exhaustive?: { readonly best_goodput: number } | null;
+}
+
 interface RawRow {
   readonly policy: string;
   readonly workload: string;
   readonly model_types: readonly string[];
   readonly slo_scale: number;
+  readonly num_devices: number;
+  readonly mem_budget_bytes: number;
   readonly groups: readonly RawGroup[];
   readonly published_goodput: number;
+  readonly rerun_goodput_all: number;
 }
 
 interface RawAzureRow {
@@ -153,6 +238,9 @@ interface RawAzureRow {
   readonly workload: string;
   readonly model_type: string;
   readonly num_models: number;
+  readonly num_devices: number;
+  readonly mem_budget_bytes: number;
+  readonly slo_scale: number;
   readonly slo_s: number;
   readonly groups?: readonly RawGroup[];
   readonly goodput_all: number;

@@ -61,21 +61,22 @@ export class Judge {
   readonly deviceCount: number;
   /** All that some unit has a profile of and the cluster the devices for. */
   readonly configurations: readonly Configuration[];
+  readonly #planning: Planning;
   readonly #input: KernelInput;
   readonly #kernel: Kernel;
-  readonly #isBatching: boolean;
   readonly #hasShared: boolean;
   /** Of each unit, by configuration: bytes of its own on a device. */
   readonly #unitBytes = new Map<number, readonly number[]>();
   #runCount = 0;
 
-  constructor({ problem, arrivals, profile, isBatching = false }: Planning) {
+  constructor(planning: Planning) {
+    const { problem, arrivals, profile } = planning;
     const { units, objective, cluster } = problem;
+    this.#planning = planning;
     this.problem = problem;
     this.deviceCount = cluster.nodes.reduce((sum, node) => sum + node.deviceCount, 0);
     this.#input = { units, deadlineSeconds: objective.deadlineSeconds, arrivals, profile };
     this.#kernel = new Kernel(this.#input);
-    this.#isBatching = isBatching;
     const profiles = units.flatMap((unit) => unit.profiles);
     this.#hasShared = profiles.some(({ shared = [] }) => shared.length > 0);
     const known = new Map(profiles.map((row) => [keyOf(row.configuration), row.configuration]));
@@ -99,18 +100,31 @@ export class Judge {
     return this.#input.arrivals.seconds.length;
   }
 
+  /** A judge of the requests for these units alone. */
+  narrowedTo(units: readonly number[]): Judge {
+    const { arrivals } = this.#planning;
+    const isOne = new Set(units);
+    const indices = arrivals.units.keys();
+    const kept = Uint32Array.from(
+      [...indices].filter((index) => isOne.has(arrivals.units[index] ?? -1)),
+    );
+    const seconds = Float64Array.from(kept, (index) => arrivals.seconds[index] ?? 0);
+    const ofUnits = Uint32Array.from(kept, (index) => arrivals.units[index] ?? 0);
+    return new Judge({ ...this.#planning, arrivals: { seconds, units: ofUnits } });
+  }
+
   judge(groups: readonly PlacedGroup[]): Candidate {
     this.#runCount += 1;
-    return { groups, counts: this.#isBatching ? this.#batch(groups) : this.#kernel.run(groups) };
+    const { isBatching = false } = this.#planning;
+    return { groups, counts: isBatching ? this.#batch(groups) : this.#kernel.run(groups) };
   }
 
   /** Undefined if it is not better; that is known sooner than how good it is. */
   improve(groups: readonly PlacedGroup[], best: Counts): Candidate | undefined {
     this.#runCount += 1;
+    const { isBatching = false } = this.#planning;
     const missCountMax = best.requestCount - best.goodCount;
-    const counts = this.#isBatching
-      ? this.#batch(groups)
-      : this.#kernel.run(groups, { missCountMax });
+    const counts = isBatching ? this.#batch(groups) : this.#kernel.run(groups, { missCountMax });
     const isWhole = counts.requestCount === best.requestCount;
     return isWhole && isBetter(counts, best) ? { groups, counts } : undefined;
   }

@@ -133,6 +133,15 @@ describe("search", () => {
     assert.equal(runCount, 0);
   });
 
+  test("a placement that is handed in is a start, and not made worse", async () => {
+    const planning = planningOf(3);
+    const { candidate } = await search(planning, { ...options, roundCount: 4 });
+    const again = await search(planning, { ...options, roundCount: 0, start: candidate.groups });
+    assert.deepEqual(again.candidate, candidate);
+    const improved = await search(planning, { ...options, seed: 9, start: candidate.groups });
+    assert.ok(improved.attainment >= candidate.counts.goodCount / candidate.counts.requestCount);
+  });
+
   test("content with the objective, it ends when that is reached", async () => {
     const planning = planningOf(2);
     const quick = await search(planning, { ...options, isContentWithObjective: true });

@@ -7,7 +7,7 @@
 import type { Clock } from "../foundation/clock.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import { bestSplits, type Bucket, bucketsOf, type Filled, latencyClusters } from "./buckets.ts";
-import { assignDevices, sameShape } from "./devices.ts";
+import { assignDevices, sameShape, sizeOf } from "./devices.ts";
 import {
   type Candidate,
   isBetter,
@@ -55,12 +55,16 @@ export interface SearchOptions {
   readonly clock: Clock;
   /** 0 by default. */
   readonly seed?: number;
-  /** After which no more tasks are begun; by default all of them are. */
+  /**
+   * After which no more tasks are begun, nor greedy ones after half of it; all are by default.
+   */
   readonly seconds?: number;
   readonly signal?: AbortSignal;
+  /** A placement to improve on beside those that are made anew; it must break no rule. */
+  readonly start?: readonly PlacedGroup[];
   /** Whether to end as soon as the objective's attainment is reached. */
   readonly isContentWithObjective?: boolean;
-  /** Of local search; 8 by default. */
+  /** Of local search; 6 by default. */
   readonly roundCount?: number;
   readonly onProgress?: (progress: SearchProgress) => void;
   /** In this thread by default. */
@@ -81,7 +85,9 @@ export interface SearchResult {
 const islandCount = 4;
 /** Of each in a round; then the worst one starts again from the best. */
 const runsPerRound = 250;
-const defaultRoundCount = 8;
+const defaultRoundCount = 6;
+/** Those that do best with all units on all devices are tried in a bucket. */
+const shapesPerBucket = 5;
 /** Between two looks at the clock. */
 const tasksAtOnce = 16;
 const addCount = 8;
@@ -94,14 +100,28 @@ export async function search(planning: Planning, options: SearchOptions): Promis
 /** What a worker does; a judge serves all tasks of one planning. */
 export function runSearchTask(judge: Judge, task: SearchTask): TaskResult {
   const before = judge.runCount;
-  const candidate =
-    task.kind === "select"
-      ? selectUnits(judge, task.groups, { units: task.units, addCount })
-      : climb(judge, task.start, {
-          random: new SeededRandom(task.seed, task.stream),
-          runCount: task.runCount,
-        });
-  return { candidate, runCount: judge.runCount - before };
+  if (task.kind === "climb") {
+    const random = new SeededRandom(task.seed, task.stream);
+    const candidate = climb(judge, task.start, { ...task, random });
+    return { candidate, runCount: judge.runCount - before };
+  }
+  const { groups, units } = task;
+  const isWhole = units.length === judge.problem.units.length;
+  const own = isWhole ? judge : judge.narrowedTo(units);
+  const ownBefore = own.runCount;
+  const selected = selectUnits(own, groups, { units, addCount });
+  const candidate = isWhole ? selected : judge.judge(selected.groups);
+  return { candidate, runCount: own.runCount - ownBefore + Number(!isWhole) };
+}
+
+interface BucketTask {
+  readonly bucket: Bucket;
+  readonly task: SearchTask;
+}
+
+interface Shapes {
+  readonly configurations: readonly Configuration[];
+  readonly countMax?: number;
 }
 
 /** Owns the best so far. */
@@ -111,6 +131,7 @@ class Search {
   readonly #attainment: number;
   readonly #runTask: RunTask;
   readonly #startMs: number;
+  readonly #start: Candidate;
   #best: Candidate;
   #runCount = 0;
   #doneShare = 0;
@@ -121,7 +142,8 @@ class Search {
     this.#attainment = planning.problem.objective.attainment;
     this.#runTask = options.runTask ?? inThisThread(this.#judge, options.clock);
     this.#startMs = options.clock.monotonic();
-    this.#best = this.#judge.judge([]);
+    this.#start = this.#judge.judge(options.start ?? []);
+    this.#best = this.#start;
   }
 
   async run(): Promise<SearchResult> {
@@ -149,39 +171,58 @@ class Search {
 
   /** The best shapes and splits into buckets, the best first; fewer if there are no more. */
   async #starts(): Promise<readonly Candidate[]> {
-    const { deviceCount, problem } = this.#judge;
+    const { configurations, deviceCount, problem } = this.#judge;
     const clusters = latencyClusters(problem.units);
-    const filled: Filled[] = [];
-    const tasks = bucketsOf(clusters.length, deviceCount).flatMap((bucket) => {
+    const buckets = bucketsOf(clusters.length, deviceCount);
+    const isWhole = ({ from, until }: Bucket): boolean => until - from === clusters.length;
+    const tasksOf = (bucket: Bucket, shapes: Shapes): readonly BucketTask[] => {
       const units = clusters.slice(bucket.from, bucket.until).flat();
-      return this.#shapes(bucket).map((groups) => ({ bucket, task: selectTask(groups, units) }));
-    });
-    for (let first = 0; first < tasks.length && !this.#isOver; first += tasksAtOnce) {
-      const part = tasks.slice(first, first + tasksAtOnce);
-      const found = await this.#runAll(part.map(({ task }) => task));
-      for (const [index, { bucket }] of part.entries()) {
+      const groups = this.#shapes(bucket, shapes);
+      return groups.map((empty) => ({ bucket, task: { kind: "select", groups: empty, units } }));
+    };
+    const whole = await this.#fill(
+      buckets.filter(isWhole).flatMap((bucket) => tasksOf(bucket, { configurations })),
+    );
+    const ranked = whole
+      .toSorted((a, b) => byWorth(a.candidate, b.candidate))
+      .flatMap(({ candidate }) => candidate.groups[0]?.configuration ?? []);
+    const shapes = { configurations: ranked, countMax: shapesPerBucket };
+    const parts = await this.#fill(
+      buckets.filter((bucket) => !isWhole(bucket)).flatMap((bucket) => tasksOf(bucket, shapes)),
+    );
+    const splits = bestSplits(parts, clusters.length, deviceCount)
+      .slice(0, islandCount)
+      .flatMap(({ parts: joined }) => this.#join(joined) ?? []);
+    for (const split of splits) this.#take(split);
+    const starts = [...splits, ...whole.map(({ candidate }) => candidate)];
+    if (this.#options.start !== undefined) starts.push(this.#start);
+    return starts.toSorted(byWorth).slice(0, islandCount);
+  }
+
+  async #fill(tasks: readonly BucketTask[]): Promise<readonly Filled[]> {
+    const filled: Filled[] = [];
+    for (let first = 0; first < tasks.length && !this.#isLate; first += tasksAtOnce) {
+      const some = tasks.slice(first, first + tasksAtOnce);
+      const found = await this.#runAll(some.map(({ task }) => task));
+      for (const [index, { bucket }] of some.entries()) {
         const candidate = found[index];
         if (candidate !== undefined) filled.push({ ...bucket, candidate });
       }
     }
-    const splits = bestSplits(filled, clusters.length, deviceCount)
-      .filter(({ parts }) => parts.length > 1)
-      .slice(0, islandCount)
-      .flatMap(({ parts }) => this.#join(parts) ?? []);
-    for (const split of splits) this.#take(split);
-    const whole = filled.filter(({ from, until }) => until - from === clusters.length);
-    const starts = [...splits, ...whole.map(({ candidate }) => candidate)];
-    return starts.toSorted(byWorth).slice(0, islandCount);
+    return filled;
   }
 
   /** Groups of one configuration each, empty, on the first devices. */
-  #shapes({ deviceCount }: Bucket): readonly (readonly PlacedGroup[])[] {
-    const { configurations } = this.#judge;
-    const fitting = configurations.filter(
-      ({ intraOp, stageCount }) => intraOp * stageCount <= deviceCount,
-    );
-    return fitting.flatMap((configuration) => {
-      const groups = this.#assign(sameShape(configuration, deviceCount, fitting));
+  #shapes(
+    { deviceCount }: Bucket,
+    { configurations, countMax = Infinity }: Shapes,
+  ): readonly (readonly PlacedGroup[])[] {
+    const isFitting = (configuration: Configuration): boolean =>
+      sizeOf(configuration) <= deviceCount;
+    const known = this.#judge.configurations.filter(isFitting);
+    const chosen = configurations.filter(isFitting).slice(0, countMax);
+    return chosen.flatMap((configuration) => {
+      const groups = this.#assign(sameShape(configuration, deviceCount, known));
       return groups === undefined ? [] : [groups];
     });
   }
@@ -237,13 +278,20 @@ class Search {
   }
 
   get #isStopped(): boolean {
-    const { seconds = Infinity, signal, clock } = this.#options;
-    return signal?.aborted === true || clock.monotonic() - this.#startMs >= seconds * 1000;
+    return this.#options.signal?.aborted === true || this.#spentShare >= 1;
   }
-}
 
-function selectTask(groups: readonly PlacedGroup[], units: readonly number[]): SearchTask {
-  return { kind: "select", groups, units };
+  /** Whether it is time to improve what there is. */
+  get #isLate(): boolean {
+    return this.#isOver || this.#spentShare >= 0.5;
+  }
+
+  /** Of the time. */
+  get #spentShare(): number {
+    const { seconds = Infinity, clock } = this.#options;
+    const spentSeconds = (clock.monotonic() - this.#startMs) / 1000;
+    return seconds === 0 ? 1 : spentSeconds / seconds;
+  }
 }
 
 /** One after the other; between two of them others have their turn, such as who aborts the search. */

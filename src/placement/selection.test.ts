@@ -20,9 +20,12 @@ function device(number: number, deviceBytes: number): PlacedGroup {
 
 /** Two bursts of two on unit b, one request each of the others between them. */
 const bursts: [number, number][] = [
-  ...[[0, 1] as [number, number], [0, 1] as [number, number]],
-  ...[[5, 0] as [number, number], [10, 2] as [number, number]],
-  ...[[20, 1] as [number, number], [20, 1] as [number, number]],
+  [0, 1],
+  [0, 1],
+  [5, 0],
+  [10, 2],
+  [20, 1],
+  [20, 1],
 ];
 
 describe("selectUnits", () => {

@@ -1,7 +1,7 @@
 /**
  * Which units go on the groups of a fixed partition: where most is missed, a replica goes to the
- * group that has least to do (AlpaServe, section 4.2.1 and its fast heuristic). The original ends with
- * the fullest placement; this one with the best that it has seen.
+ * group that has least to do (AlpaServe, section 4.2.1 and its fast heuristic). The original ends
+ * with the fullest placement; this one with the best that it has seen.
  */
 import { type Candidate, isBetter, type Judge, type PlacedGroup } from "./judge.ts";
 
