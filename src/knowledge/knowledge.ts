@@ -30,7 +30,8 @@ export interface SequenceSpan {
 
 /**
  * What becomes of a tri-gram (a, b, c) that no table of the sequence's domain holds: `backoff`
- * takes the bi-gram (0, b, c), then (a, b, 0), then the uni-gram (0, b, 0), then zeros; `compute` reports it.
+ * takes the bi-gram (0, b, c), then (a, b, 0), then the uni-gram (0, b, 0), then zeros; `compute`
+ * reports it.
  */
 export type MissRule = "backoff" | "compute";
 

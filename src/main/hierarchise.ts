@@ -157,7 +157,8 @@ async function readCheckpoint(
     // A copy of its own, since the runtime takes buffers over.
     return [name, { type: "float32", shape, values: stored.slice() }] as const;
   });
-  const curve = JSON.parse(file.metadata["curve"] ?? "[]") as DistillationCheckpoint["curve"]; // ours
+  const text = file.metadata["curve"] ?? "[]";
+  const curve = JSON.parse(text) as DistillationCheckpoint["curve"]; // written below
   return { values: new Map(values), curve };
 }
 

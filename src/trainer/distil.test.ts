@@ -45,7 +45,7 @@ describe("n-grams of a batch", () => {
       [1, 5, 0],
     ]);
     assert.deepEqual(lengths?.values, BigInt64Array.of(3n, 2n));
-    // Slot s of n-gram n is row 3 n + s: the own middle, the next one's left, the one before's right.
+    // Slot s of n-gram n is row 3 n + s: own middle, the next one's left, the right before.
     assert.deepEqual(rowsOf(indices, 3), [
       [1, 3, -1],
       [4, 6, 2],
