@@ -20,8 +20,8 @@ export interface DemandOptions {
   readonly models: readonly Model[];
   /** Over which a trace's rate and burstiness are taken as constant. */
   readonly windowSeconds: number;
-  /** Of the arrivals that rates stand for. */
-  readonly durationSeconds: number;
+  /** Of the arrivals that rates stand for; undefined takes enough of them to tell plans apart. */
+  readonly durationSeconds: number | undefined;
   readonly trace?: DealtTrace;
   readonly seed: number;
 }
@@ -35,10 +35,10 @@ export interface DealtTrace extends Trace {
 
 /** INVALID_ARGUMENT or TOO_LARGE says what is wrong with the file. */
 export function demandOf(options: DemandOptions): Pick<Scenario, "demand" | "history"> {
-  const { models, trace, durationSeconds } = options;
+  const { trace } = options;
   const { demand, history } =
     trace === undefined
-      ? { demand: steadyDemand(models.map(loadOf), durationSeconds), history: undefined }
+      ? { demand: ratedDemand(options), history: undefined }
       : trace.kind === "counts"
         ? { demand: countedDemand(options, trace), history: undefined }
         : timedDemand(options, trace);
@@ -81,6 +81,18 @@ export function scaled(demand: Demand, factors: { rate?: number; cv?: number }):
 
 function durationSecondsOf({ loads, windowSeconds }: Demand): number {
   return windowSeconds * Math.max(1, ...loads.map(({ length }) => length));
+}
+
+/** With fewer requests, chance decides between plans. */
+const requestCountMin = 10_000;
+const secondsMin = 600;
+const secondsMax = 24 * 3600;
+
+function ratedDemand({ models, durationSeconds }: DemandOptions): Demand {
+  const loads = models.map(loadOf);
+  const rate = loads.reduce((sum, load) => sum + load.rate, 0);
+  const enough = Math.min(secondsMax, Math.max(secondsMin, requestCountMin / rate));
+  return steadyDemand(loads, durationSeconds ?? enough);
 }
 
 function loadOf({ load, unit }: Model): Load {
