@@ -132,8 +132,8 @@ export interface DemandOptions extends LocalOptions {
   readonly dealing: "stripe" | "blocks" | undefined;
   /** Over which a trace's rate and burstiness are taken as constant. */
   readonly windowSeconds: number;
-  /** Of the arrivals that rates stand for. */
-  readonly durationSeconds: number;
+  /** Of the arrivals that rates stand for; by default enough of them to tell plans apart. */
+  readonly durationSeconds: number | undefined;
   readonly seed: number;
   /** Overheads beside the models' latencies; "measured" with the profiles. */
   readonly simulation: "measured" | "ideal" | "alpaserve" | undefined;

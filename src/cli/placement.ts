@@ -27,7 +27,7 @@ interface DemandFlags extends SharedOptions {
   readonly trace?: string;
   readonly deal?: DemandOptions["dealing"];
   readonly window: number;
-  readonly duration: number;
+  readonly duration?: number;
   readonly seed: number;
   readonly profileName?: DemandOptions["simulation"];
   readonly batching?: boolean;
@@ -40,7 +40,11 @@ function demandFlags(command: Command): Command {
     .option("--trace <file>", "CSV of requests (default: drawn by the models' rates)")
     .addOption(deal.choices(["stripe", "blocks"]))
     .option("--window <seconds>", "over which a trace's rate is constant", positiveNumber, 60)
-    .option("--duration <seconds>", "of what is drawn by rates", positiveNumber, 600)
+    .option(
+      "--duration <seconds>",
+      "of what is drawn by rates (default: for 10,000)",
+      positiveNumber,
+    )
     .option("--seed <number>", "same seed, same outcome", integerBetween(0, 2 ** 31 - 2), 0)
     .addOption(profile.choices(["measured", "ideal", "alpaserve"]))
     .option("--batching", "let groups batch what waits");

@@ -74,7 +74,8 @@ function horizontal(values: readonly number[]): Axis {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const isLog = least > 0 && most > linearRatioMax * least;
   // A single value stands in the middle.
-  const domain = least === most ? [least - 1, most + 1] : [least, most];
+  const isOne = most - least <= Number.EPSILON * 8 * most;
+  const domain = isOne ? [least - 1, most + 1] : [least, most];
   const range = [left + 16, right - 16];
   const scale = isLog ? scaleLog(domain, range) : scaleLinear(domain, range);
   const format = scale.tickFormat(6);

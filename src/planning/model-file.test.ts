@@ -114,7 +114,8 @@ describe("parseModels", () => {
     await fc.assert(
       fc.asyncProperty(value, async (file) => {
         await parse(file).catch((error: unknown) => {
-          assert.ok(error instanceof StrataError && error.code === "INVALID_ARGUMENT", `${error}`);
+          const isOurs = error instanceof StrataError;
+          assert.ok(isOurs && error.code === "INVALID_ARGUMENT", String(error));
         });
       }),
       { numRuns: 200 },
@@ -129,7 +130,7 @@ function withStages(stageSeconds: readonly number[]): unknown {
   return { ...modelsFile, profiles };
 }
 
-test("a deadline is the model's own, or in seconds, or times what a request takes alone", async () => {
+test("a deadline is the model's own, or in seconds, or times the latency alone", async () => {
   const { models } = await parse(modelsFile);
   const [scaled, inSeconds] = [undefined, 0.7].map((sloSeconds) =>
     deadlinesOf(models, { sloScale: 5, sloSeconds }),

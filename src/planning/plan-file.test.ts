@@ -69,7 +69,8 @@ describe("plan file", () => {
         const rest = text.slice(at + (place?.[0].length ?? 0));
         const changed = `${text.slice(0, at)}${JSON.stringify(value)}${rest}`;
         await parsePlan(changed, "plan.json").catch((error: unknown) => {
-          assert.ok(error instanceof StrataError && error.code === "INVALID_ARGUMENT", `${error}`);
+          const isOurs = error instanceof StrataError;
+          assert.ok(isOurs && error.code === "INVALID_ARGUMENT", String(error));
         });
       }),
       { numRuns: 300 },

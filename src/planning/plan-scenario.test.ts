@@ -21,7 +21,7 @@ const run: PlanRun = {
 };
 
 describe("planScenario", () => {
-  test("plans, compares, varies and finds the cheapest nodes; progress never goes back", async () => {
+  test("plans, compares, varies, finds the cheapest nodes, and only goes forward", async () => {
     const steps: PlanStep[] = [];
     const result = await planScenario(smallScenario, { ...run, onStep: (s) => steps.push(s) });
     assert.deepEqual(verify(result.plan, planningOf(smallScenario).problem), []);

@@ -80,7 +80,7 @@ describe("parseTrace", () => {
           assert.ok(values.every((value) => value >= 0 && value < Infinity));
           if (kind === "times") assert.equal(Math.min(...values), 0);
         } catch (error) {
-          assert.ok(error instanceof StrataError, `${String(error)}`);
+          assert.ok(error instanceof StrataError, String(error));
         }
       }),
       { numRuns: 500 },
