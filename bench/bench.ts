@@ -5,6 +5,7 @@ import { benchAccuracy } from "./accuracy.ts";
 import { benchAccuracyHierarchical } from "./accuracy-hierarchical.ts";
 import { benchGraph } from "./graph.ts";
 import { benchHierarchy } from "./hierarchy.ts";
+import { benchHeadline } from "./headline.ts";
 import { benchHttp } from "./http.ts";
 import { benchMixed } from "./mixed.ts";
 import { benchMultiplexing } from "./multiplexing.ts";
@@ -22,6 +23,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   accuracyHierarchical: benchAccuracyHierarchical,
   simulator: benchSimulator,
   search: benchSearch,
+  headline: benchHeadline,
   multiplexing: benchMultiplexing,
 };
 

@@ -14,6 +14,7 @@ import {
   alpaserveProfile,
   type Arrivals,
   type Cluster,
+  type Demand,
   type Profile,
   type Unit,
 } from "../src/placement/placement.ts";
@@ -185,6 +186,22 @@ function arrivalsOf(requests: readonly (readonly [number, number])[]): Arrivals 
     seconds: Float64Array.from(requests, ([seconds]) => seconds),
     units: Uint32Array.from(requests, ([, unit]) => unit),
   };
+}
+
+/** Rate and CV of each model in each minute of the Azure sample. */
+export function readAzureDemand(folder: string): Demand {
+  const path = join(folder, "azure-sample/dense/window_params_default.json");
+  const raw = read<RawDemand>(path);
+  const loads = raw.params_rate_cv_per_model_per_minute.map((windows) =>
+    windows.map((load) => ({ rate: load?.[0] ?? 0, cv: load?.[1] ?? 1 })),
+  );
+  return { windowSeconds: raw.window_s, loads };
+}
+
+interface RawDemand {
+  readonly window_s: number;
+  /** null where a model is silent. */
+  readonly params_rate_cv_per_model_per_minute: readonly (readonly [number, number] | null)[][];
 }
 
 type RawModel = Readonly<Record<string, RawProfile>>;

@@ -1,6 +1,6 @@
 /**
- * Claim `search`: the placements that are found serve more in time than those of the reference's own
- * search, on its own requests, and no less than the best that trying all would find.
+ * Claim `search`: the placements that are found serve more in time than those of the reference's
+ * own search, on its own requests, and no less than the best that trying all would find.
  */
 import { availableParallelism } from "node:os";
 import { systemClock } from "../src/foundation/clock.ts";

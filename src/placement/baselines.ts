@@ -1,6 +1,6 @@
 /**
- * What our search is compared with: placements by simple rules (AlpaServe, sections 6.1 and 6.6), on
- * a judge of the same requests.
+ * What our search is compared with: placements by simple rules (AlpaServe, sections 6.1 and 6.6),
+ * on a judge of the same requests.
  */
 import { present } from "../foundation/assert.ts";
 import { assignDevices, sameShape } from "./devices.ts";

@@ -1,8 +1,8 @@
 /**
- * Model buckets: units whose latencies differ much are kept apart, since a short request behind long
- * ones misses its deadline (AlpaServe, section 4.2.3). Buckets share neither devices nor units, so
- * what they serve adds up, and the best split of the devices is found by dynamic programming where
- * the original tries splits.
+ * Model buckets: units whose latencies differ much are kept apart, since a short request behind
+ * long ones misses its deadline (AlpaServe, section 4.2.3). Buckets share neither devices nor
+ * units, so what they serve adds up, and the best split of the devices is found by dynamic
+ * programming where the original tries splits.
  */
 import { type Candidate, isBetter } from "./judge.ts";
 import type { Unit } from "./placement.ts";

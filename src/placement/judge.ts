@@ -1,6 +1,7 @@
 /**
- * What the searches ask: how good a placement is on the arrivals that are planned for, and what fits
- * where. A `Judge` owns a kernel and counts what it was asked; its answers depend on nothing else.
+ * What the searches ask: how good a placement is on the arrivals that are planned for, and what
+ * fits where. A `Judge` owns a kernel and counts what it was asked; its answers depend on nothing
+ * else.
  */
 import { present } from "../foundation/assert.ts";
 import { simulateBatching } from "./batching.ts";

@@ -60,7 +60,7 @@ describe("Kernel", () => {
     assert.deepEqual([...kernel.outcomes.isGood], [1, 0, 1, 0]);
   });
 
-  test("a run stops after the part in which too many are missed, and is else as without limit", () => {
+  test("a run stops after the part in which too many are missed, and is else as ever", () => {
     // One at a time and no time to wait: of each pair the second is missed. Parts are of two.
     const pairs = Array.from({ length: 32 }, (_, index): [number, number] => [index >> 1, 0]);
     const kernel = kernelOf(both, 1, pairs);

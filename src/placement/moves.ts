@@ -1,7 +1,7 @@
 /**
- * Local search: small changes to a placement, drawn where requests are missed, and kept if the judge
- * finds them better. Units are added, moved, swapped and dropped; now and then up to three groups
- * are dissolved and their devices grouped anew, which is how uneven partitions come about.
+ * Local search: small changes to a placement, drawn where requests are missed, and kept if the
+ * judge finds them better. Units are added, moved, swapped and dropped; now and then up to three
+ * groups are dissolved and their devices grouped anew, which is how uneven partitions come about.
  */
 import { present } from "../foundation/assert.ts";
 import type { Random } from "../foundation/random.ts";

@@ -1,8 +1,8 @@
 /**
  * The search for a placement: shapes and buckets filled greedily, then the most promising ones
  * improved side by side by local moves. It consists of tasks, which may run anywhere and in any
- * order: the outcome depends on the seed alone, not on how many workers there are. It may be stopped
- * at any time and then returns the best so far.
+ * order: the outcome depends on the seed alone, not on how many workers there are. It may be
+ * stopped at any time and then returns the best so far.
  */
 import type { Clock } from "../foundation/clock.ts";
 import { SeededRandom } from "../foundation/random.ts";
@@ -227,7 +227,7 @@ class Search {
     });
   }
 
-  /** Buckets were filled each as if it had the first devices; units that do not fit now are left. */
+  /** Buckets were filled each as if on the first devices; units that do not fit now are left. */
   #join(parts: readonly Filled[]): Candidate | undefined {
     const before = parts.flatMap(({ candidate }) => candidate.groups);
     const groups = this.#assign(before.map(({ configuration }) => configuration))?.map(
@@ -294,7 +294,7 @@ class Search {
   }
 }
 
-/** One after the other; between two of them others have their turn, such as who aborts the search. */
+/** One after the other; between two of them others have their turn, such as who aborts it. */
 function inThisThread(judge: Judge, clock: Clock): RunTask {
   let last: Promise<unknown> = Promise.resolve();
   return (task) => {

@@ -3,8 +3,7 @@ import { Worker } from "node:worker_threads";
 import { StrataError } from "../../foundation/errors.ts";
 import type { Planning } from "../../placement/judge.ts";
 import type { RunTask, SearchTask, TaskResult } from "../../placement/search.ts";
-
-export type PoolReply = { readonly result: TaskResult } | { readonly error: string };
+import type { SearchReply } from "./search-reply.ts";
 
 interface Waiting {
   readonly task: SearchTask;
@@ -23,7 +22,7 @@ export class SearchPool {
     this.#workers = Array.from({ length: workerCount }, () => {
       const url = new URL("./search-worker.js", import.meta.url);
       const worker = new Worker(url, { workerData: planning });
-      worker.on("message", (reply: PoolReply) => this.#settle(worker, reply));
+      worker.on("message", (reply: SearchReply) => this.#settle(worker, reply));
       worker.on("error", (error) => this.#fail(error.message));
       return worker;
     });
@@ -52,7 +51,7 @@ export class SearchPool {
     }
   }
 
-  #settle(worker: Worker, reply: PoolReply): void {
+  #settle(worker: Worker, reply: SearchReply): void {
     const waiting = this.#running.get(worker);
     this.#running.delete(worker);
     this.#idle.push(worker);

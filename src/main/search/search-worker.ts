@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { present } from "../../foundation/assert.ts";
 import { Judge, type Planning } from "../../placement/judge.ts";
 import { runSearchTask, type SearchTask } from "../../placement/search.ts";
-import type { PoolReply } from "./search-pool.ts";
+import type { SearchReply } from "./search-reply.ts";
 
 const port = present(parentPort, "This module runs in a worker thread");
 const judge = new Judge(workerData as Planning); // given by SearchPool
@@ -12,7 +12,7 @@ port.on("message", (task: SearchTask) => {
   port.postMessage(replyTo(task));
 });
 
-function replyTo(task: SearchTask): PoolReply {
+function replyTo(task: SearchTask): SearchReply {
   try {
     return { result: runSearchTask(judge, task) };
   } catch (error) {

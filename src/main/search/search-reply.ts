@@ -1,0 +1,4 @@
+/** What a thread of the search answers to a task. */
+import type { TaskResult } from "../../placement/search.ts";
+
+export type SearchReply = { readonly result: TaskResult } | { readonly error: string };
