@@ -45,7 +45,8 @@ export async function printPlan(
   const state = `${percent(attainment)} in time, the objective is ${percent(objective)}`;
   const cost = pricePerHour === undefined ? "" : `, ${price(pricePerHour)} per hour`;
   output.line();
-  output.line(paint(isReached ? "green" : "yellow", `${state}; ${deviceCount} devices${cost}.`));
+  const devices = `${deviceCount} ${deviceCount === 1 ? "device" : "devices"}`;
+  output.line(paint(isReached ? "green" : "yellow", `${state}; ${devices}${cost}.`));
   output.line(`The plan is in ${report.plan}`);
   printPage(output, report);
 }
@@ -58,7 +59,10 @@ export async function printSimulation(output: Output, report: SimulationReport):
 async function printScores(output: Output, report: SimulationReport): Promise<void> {
   const { groups, models } = report;
   const groupCells = groups.map((group, index) => [String(index), ...placeOf(group)]);
-  await output.table(["group", "devices", "stages × each", "models", ...scoreHead], groupCells);
+  const isEmpty = groups.length === 0;
+  if (isEmpty) output.line("No model is placed: none fits, or none is asked for.");
+  else
+    await output.table(["group", "devices", "stages × each", "models", ...scoreHead], groupCells);
   output.line();
   const worst = models.toSorted((a, b) => a.attainment - b.attainment).slice(0, modelCountMax);
   await output.table(["model", ...scoreHead], [...worst, all(report)].map(namedCells));

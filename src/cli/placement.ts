@@ -73,7 +73,7 @@ interface PlanFlags extends DemandFlags {
   readonly seconds?: number;
   readonly out: string;
   readonly pictures: boolean;
-  readonly whatIf: readonly WhatIf[];
+  readonly whatIf?: readonly WhatIf[];
   readonly cheapest?: boolean;
 }
 
@@ -93,12 +93,12 @@ function addPlan(program: Command, context: CommandContext): void {
   demandFlags(command)
     .option("--out <folder>", "for plan.json and report.html", "plan")
     .option("--no-pictures", "write no report.html")
-    .option("--what-if <axis=values>", `${whatIfAxes.join(", ")}; may be repeated`, whatIf, [])
+    .option("--what-if <axis=values>", `${whatIfAxes.join(", ")}; may be repeated`, whatIf)
     .option("--cheapest", "find the cheapest nodes that reach the attainment")
     .action(async (flags: PlanFlags) => {
       const output = outputOf(context, flags);
       const report = await planWithProgress(flags, context, output);
-      await output.result(report, () => printPlan(output, report, flags.whatIf));
+      await output.result(report, () => printPlan(output, report, flags.whatIf ?? []));
       if (report.isInterrupted)
         throw new StrataError(
           "CANCELLED",
@@ -127,7 +127,7 @@ async function planWithProgress(
     searchSeconds: flags.seconds,
     outFolder: flags.out,
     hasPictures: flags.pictures,
-    whatIf: flags.whatIf,
+    whatIf: flags.whatIf ?? [],
     findsCheapest: flags.cheapest === true,
   };
   return withProgress(output, (onProgress) => context.commands.plan(options, onProgress));
@@ -240,7 +240,7 @@ const whatIfReaders: Readonly<Record<WhatIf["axis"], (text: string) => number>> 
   devices: integerBetween(1, limits.planDeviceCountMax),
 };
 
-function whatIf(text: string, before: readonly WhatIf[]): readonly WhatIf[] {
+function whatIf(text: string, before: readonly WhatIf[] = []): readonly WhatIf[] {
   const [, name, values = ""] = /^(\w+)=(.*)$/.exec(text) ?? [];
   const axis = whatIfAxes.find((known) => known === name);
   if (axis === undefined)

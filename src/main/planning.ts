@@ -221,14 +221,16 @@ function reportOf({ groups }: Plan, verdict: Verdict): Omit<SimulationReport, "s
 /** Sentences of the page. */
 function summaryOf(scenario: Scenario, verdict: Verdict): readonly string[] {
   const { units, fleet, history, demand, attainment } = scenario;
+  const deviceCount = deviceCountOf(fleet);
+  const devices = `${deviceCount} ${deviceCount === 1 ? "device" : "devices"}`;
   const price = pricePerHourOf(fleet);
   const cost = price === undefined ? "" : ` for ${price.toFixed(2)} per hour`;
   const share = `${(100 * verdict.attainment).toFixed(2)} %`;
   const objective = `${(100 * attainment).toFixed(2)} %`;
   const windows = `${demand.windowSeconds} s`;
   return [
-    `${units.length} models on ${deviceCountOf(fleet)} devices${cost}: ${share} of ` +
-      `${verdict.requestCount} requests are answered in time; the objective is ${objective}.`,
+    `${units.length} models on ${devices}${cost}: ${share} of ${verdict.requestCount} requests ` +
+      `are answered in time; the objective is ${objective}.`,
     history === undefined
       ? "Requests are drawn by the models' rates; a plan is judged by others than it was made for."
       : `A plan is judged by the trace that it was made for, replayed faster for greater rates. ` +

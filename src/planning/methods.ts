@@ -31,7 +31,7 @@ export function searching(runSearch: RunSearch, options: SearchOptions): Method 
 export function baselinesOf(windowSeconds: number): readonly Method[] {
   return [
     placing("selective replication", selectiveReplication),
-    placing("round robin", (judge) => roundRobin(judge)),
+    placing("round robin", (judge) => roundRobin(judge, pipelineStageCount(judge))),
     replacing("re-placement", { windowSeconds, knows: "past" }),
     replacing("re-placement, clairvoyant", { windowSeconds, knows: "future" }),
   ];
@@ -46,6 +46,14 @@ function placing(name: string, place: ReplacementOptions["plan"]): Method {
       return Promise.resolve(attainment);
     },
   };
+}
+
+/** As AlpaServe has it four, or the next fewer that a model was measured with. */
+function pipelineStageCount({ configurations }: Judge): number {
+  const known = configurations.filter(
+    ({ intraOp, stageCount }) => intraOp === 1 && stageCount <= 4,
+  );
+  return Math.max(1, ...known.map(({ stageCount }) => stageCount));
 }
 
 function replacing(name: string, options: Omit<ReplacementOptions, "plan">): Method {
