@@ -92,6 +92,8 @@ export async function benchAccuracy({ isQuick, cacheFolder }: BenchOptions): Pro
 class Bench {
   readonly runtime: OrtRuntime;
   readonly base: TrainingBase;
+  /** When the run began: the repository may move on while it lasts. */
+  readonly commit: string = commitOf();
   readonly #folder: string;
   readonly #tasks = new Map<string, Task>();
 
@@ -181,7 +183,7 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
     instantTestAccuracy: round(100 * (await servedAccuracy(head, options))),
     bestEpoch: fitted.epochCount,
     seconds: Math.round((performance.now() - started) / 1000),
-    commit: commitOf(),
+    commit: bench.commit,
   };
 }
 
