@@ -36,10 +36,10 @@ interface Effort {
 }
 
 const quickEffort: Effort = {
-  stepCount: 5,
-  searchSeconds: 1.5,
+  stepCount: 4,
+  searchSeconds: 1,
   traceSeconds: 600,
-  budgetSeconds: 35,
+  budgetSeconds: 28,
 };
 const longEffort: Effort = {
   stepCount: 7,

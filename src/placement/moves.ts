@@ -24,7 +24,8 @@ export function climb(judge: Judge, start: Candidate, options: ClimbOptions): Ca
   const { random, runCount } = options;
   let best = start;
   for (let spent = 0; spent < runCount;) {
-    if (best.counts.goodCount === best.counts.requestCount) return best;
+    const { goodCount, requestCount } = best.counts;
+    if (goodCount === requestCount || best.groups.length === 0) return best;
     const before = judge.runCount;
     best = step(judge, best, random) ?? best;
     // A proposal that comes to nothing counts too, or the loop might not end.

@@ -133,6 +133,30 @@ describe("search", () => {
     assert.equal(runCount, 0);
   });
 
+  test("nodes that leave devices over have groups; without units there are none", async () => {
+    const wide = { intraOp: 2, stageCount: 1 };
+    const unit = { ...unitOf("a", [1]), profiles: [] };
+    const profile = { latencies: [{ batchSize: 1, tokenCount: 1, stageSeconds: [1] }] };
+    const units = [{ ...unit, profiles: [{ ...profile, configuration: wide, stageBytes: [1] }] }];
+    const nodes = [0, 1].map((node) => ({ name: `n${node}`, deviceCount: 3, deviceBytes: 1 }));
+    const cluster = { nodes, linkSeconds: 0 };
+    const objective = { deadlineSeconds: [1], attainment: 1 };
+    const arrivals = arrivalsOf([0, 0], [0, 0], [0, 0]);
+    const problem = { units, cluster, objective };
+    const planning = { problem, arrivals, profile: idealProfile };
+    const { plan } = await search(planning, options);
+    assert.deepEqual(
+      plan.groups.map(({ devices }) => devices),
+      [
+        [0, 1],
+        [3, 4],
+      ],
+    );
+    const nothing = { ...planning, problem: { ...problem, units: [] }, arrivals: arrivalsOf() };
+    assert.deepEqual((await search({ ...nothing }, options)).plan, { groups: [] });
+    assert.equal((await search(planning, { ...options, start: [] })).attainment, 2 / 3);
+  });
+
   test("a placement that is handed in is a start, and not made worse", async () => {
     const planning = planningOf(3);
     const { candidate } = await search(planning, { ...options, roundCount: 4 });

@@ -222,8 +222,11 @@ class Search {
     const known = this.#judge.configurations.filter(isFitting);
     const chosen = configurations.filter(isFitting).slice(0, countMax);
     return chosen.flatMap((configuration) => {
-      const groups = this.#assign(sameShape(configuration, deviceCount, known));
-      return groups === undefined ? [] : [groups];
+      // Nodes may leave over too few devices for a stage: then there are fewer groups.
+      let groups: readonly PlacedGroup[] | undefined;
+      let shape = sameShape(configuration, deviceCount, known);
+      for (; groups === undefined; shape = shape.slice(1)) groups = this.#assign(shape);
+      return groups.length > 0 ? [groups] : [];
     });
   }
 
