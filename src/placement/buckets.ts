@@ -53,7 +53,7 @@ export interface Bucket {
 
 /** Every bucket that is worth trying; those of the first cluster take what does not divide. */
 export function bucketsOf(clusterCount: number, deviceCount: number): readonly Bucket[] {
-  const step = 2 ** Math.max(0, Math.floor(Math.log2(deviceCount / 6)));
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(deviceCount / 4)));
   const buckets: Bucket[] = [{ from: 0, until: clusterCount, deviceCount }];
   for (let from = 0; from < clusterCount; from++)
     for (let until = from + 1; until <= clusterCount; until++) {

@@ -69,6 +69,7 @@ export class Judge {
   /** Of each unit, by configuration: bytes of its own on a device. */
   readonly #unitBytes = new Map<number, readonly number[]>();
   #runCount = 0;
+  #simulatedCount = 0;
 
   constructor(planning: Planning) {
     const { problem, arrivals, profile } = planning;
@@ -97,6 +98,11 @@ export class Judge {
     return this.#runCount;
   }
 
+  /** Requests in all runs so far; a run that is cut short counts as far as it went. */
+  get simulatedCount(): number {
+    return this.#simulatedCount;
+  }
+
   get requestCount(): number {
     return this.#input.arrivals.seconds.length;
   }
@@ -115,17 +121,12 @@ export class Judge {
   }
 
   judge(groups: readonly PlacedGroup[]): Candidate {
-    this.#runCount += 1;
-    const { isBatching = false } = this.#planning;
-    return { groups, counts: isBatching ? this.#batch(groups) : this.#kernel.run(groups) };
+    return { groups, counts: this.#run(groups, Infinity) };
   }
 
   /** Undefined if it is not better; that is known sooner than how good it is. */
   improve(groups: readonly PlacedGroup[], best: Counts): Candidate | undefined {
-    this.#runCount += 1;
-    const { isBatching = false } = this.#planning;
-    const missCountMax = best.requestCount - best.goodCount;
-    const counts = isBatching ? this.#batch(groups) : this.#kernel.run(groups, { missCountMax });
+    const counts = this.#run(groups, best.requestCount - best.goodCount);
     const isWhole = counts.requestCount === best.requestCount;
     return isWhole && isBetter(counts, best) ? { groups, counts } : undefined;
   }
@@ -140,6 +141,14 @@ export class Judge {
     let sum = 0;
     for (const unit of units) sum += bytes[unit] ?? Infinity;
     return sum <= deviceBytes;
+  }
+
+  #run(groups: readonly PlacedGroup[], missCountMax: number): Counts {
+    const { isBatching = false } = this.#planning;
+    const counts = isBatching ? this.#batch(groups) : this.#kernel.run(groups, { missCountMax });
+    this.#runCount += 1;
+    this.#simulatedCount += counts.requestCount;
+    return counts;
   }
 
   #batch(layouts: readonly PlacedGroup[]): Counts {

@@ -12,10 +12,12 @@ import type { Configuration } from "./placement.ts";
 
 export interface ClimbOptions {
   readonly random: Random;
-  /** Simulations, about. */
+  /** Simulations, about; one that is cut short counts in part. */
   readonly runCount: number;
 }
 
+/** Of a simulation: what a proposal costs that comes to nothing, or the loop might not end. */
+const proposalShare = 0.01;
 /** Replicas at a time when new groups are filled: what is too much is sorted out by later moves. */
 const addCount = 8;
 
@@ -26,10 +28,9 @@ export function climb(judge: Judge, start: Candidate, options: ClimbOptions): Ca
   for (let spent = 0; spent < runCount;) {
     const { goodCount, requestCount } = best.counts;
     if (goodCount === requestCount || best.groups.length === 0) return best;
-    const before = judge.runCount;
+    const before = judge.simulatedCount;
     best = step(judge, best, random) ?? best;
-    // A proposal that comes to nothing counts too, or the loop might not end.
-    spent += Math.max(1, judge.runCount - before);
+    spent += Math.max(proposalShare, (judge.simulatedCount - before) / requestCount);
   }
   return best;
 }

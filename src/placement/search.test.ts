@@ -123,9 +123,10 @@ describe("search", () => {
         aborting.abort();
       },
     });
-    assert.equal(seen.length, 1);
+    // Those that were under way are still waited for.
+    assert.ok(seen.length <= 8);
     assert.equal(stopped.isFinished, false);
-    assert.equal(stopped.candidate.counts.goodCount, seen[0]?.goodCount);
+    assert.equal(stopped.candidate.counts.goodCount, Math.max(...seen.map((s) => s.goodCount)));
     assert.ok(stopped.attainment > 0);
     const { plan } = await search(planning, { ...options, signal: AbortSignal.abort() });
     assert.deepEqual(plan, { groups: [] });

@@ -84,12 +84,12 @@ export interface SearchResult {
 /** Placements that are improved side by side: more find more, but each is less far. */
 const islandCount = 4;
 /** Of each in a round; then the worst one starts again from the best. */
-const runsPerRound = 250;
+const runsPerRound = 60;
 const defaultRoundCount = 6;
 /** Those that do best with all units on all devices are tried in a bucket. */
 const shapesPerBucket = 5;
-/** Between two looks at the clock. */
-const tasksAtOnce = 16;
+/** Handed out at a time; the others wait, and are not begun when time is over. */
+const tasksAtOnce = 8;
 const addCount = 8;
 
 /** The plan breaks no rule of `verify`; it has no groups if no unit runs on this cluster. */
@@ -134,7 +134,10 @@ class Search {
   readonly #start: Candidate;
   #best: Candidate;
   #runCount = 0;
-  #doneShare = 0;
+  /** Sets of tasks that have been run. */
+  #setCount = 0;
+  /** Whether a task was not begun for lack of time. */
+  #isCut = false;
 
   constructor(planning: Planning, options: SearchOptions) {
     this.#options = options;
@@ -149,14 +152,13 @@ class Search {
   async run(): Promise<SearchResult> {
     const { roundCount = defaultRoundCount, seed = 0 } = this.#options;
     let islands = await this.#starts();
-    for (let round = 0; round < roundCount && !this.#isOver; round++) {
+    for (let round = 0; round < roundCount && !this.#isEnough; round++) {
       const tasks = islands.map((start, island): SearchTask => {
         const stream = round * islandCount + island;
         return { kind: "climb", start, seed, stream, runCount: runsPerRound };
       });
-      this.#doneShare = (round + 1) / (roundCount + 1);
-      const found = await this.#runAll(tasks);
-      islands = found.toSorted(byWorth);
+      const found = await this.#runAll(tasks, () => this.#isStopped);
+      islands = found.flatMap((candidate) => candidate ?? []).toSorted(byWorth);
       const [first] = islands;
       if (first !== undefined && islands.length > 1) islands = [...islands.slice(0, -1), first];
     }
@@ -165,7 +167,7 @@ class Search {
       candidate: this.#best,
       attainment: attainmentOf(this.#best),
       runCount: this.#runCount,
-      isFinished: this.#isEnough || !this.#isStopped,
+      isFinished: this.#isEnough || !this.#isCut,
     };
   }
 
@@ -200,15 +202,17 @@ class Search {
   }
 
   async #fill(tasks: readonly BucketTask[]): Promise<readonly Filled[]> {
-    const filled: Filled[] = [];
-    for (let first = 0; first < tasks.length && !this.#isLate; first += tasksAtOnce) {
-      const some = tasks.slice(first, first + tasksAtOnce);
-      const found = await this.#runAll(some.map(({ task }) => task));
-      for (const [index, { bucket }] of some.entries()) {
-        const candidate = found[index];
-        if (candidate !== undefined) filled.push({ ...bucket, candidate });
-      }
-    }
+    if (this.#isEnough) return [];
+    // Half of the time is for improving what there is.
+    const isLate = (): boolean => this.#isStopped || this.#spentShare >= 0.5;
+    const found = await this.#runAll(
+      tasks.map(({ task }) => task),
+      isLate,
+    );
+    const filled = tasks.flatMap(({ bucket }, index): Filled[] => {
+      const candidate = found[index];
+      return candidate === undefined ? [] : [{ ...bucket, candidate }];
+    });
     return filled;
   }
 
@@ -250,27 +254,46 @@ class Search {
     return groups?.map((group) => ({ ...group, units: [] }));
   }
 
-  async #runAll(tasks: readonly SearchTask[]): Promise<readonly Candidate[]> {
-    const results = await Promise.all(tasks.map((task) => this.#runTask(task)));
-    for (const { candidate, runCount } of results) {
-      this.#runCount += runCount;
-      this.#take(candidate);
-    }
-    this.#options.onProgress?.({
-      goodCount: this.#best.counts.goodCount,
-      requestCount: this.#best.counts.requestCount,
+  /** In their order; undefined are those that were not begun, since it was over before. */
+  async #runAll(
+    tasks: readonly SearchTask[],
+    isOver: () => boolean,
+  ): Promise<readonly (Candidate | undefined)[]> {
+    const found: (Candidate | undefined)[] = tasks.map(() => undefined);
+    const waiting = tasks.entries();
+    let doneCount = 0;
+    const lane = async (): Promise<void> => {
+      for (const [index, task] of waiting) {
+        if (isOver()) {
+          this.#isCut = true;
+          return;
+        }
+        const { candidate, runCount } = await this.#runTask(task);
+        found[index] = candidate;
+        this.#runCount += runCount;
+        this.#tell(candidate, ++doneCount / tasks.length);
+      }
+    };
+    await Promise.all(Array.from({ length: tasksAtOnce }, lane));
+    this.#setCount += 1;
+    // In their order, not in that of their ends: of equals the first one is kept.
+    for (const candidate of found) if (candidate !== undefined) this.#take(candidate);
+    return found;
+  }
+
+  #tell({ counts }: Candidate, doneShare: number): void {
+    const { roundCount = defaultRoundCount, onProgress } = this.#options;
+    const { goodCount, requestCount } = this.#best.counts;
+    onProgress?.({
+      goodCount: Math.max(goodCount, counts.goodCount),
+      requestCount,
       runCount: this.#runCount,
-      doneShare: this.#doneShare,
+      doneShare: (this.#setCount + doneShare) / (roundCount + 2),
     });
-    return results.map(({ candidate }) => candidate);
   }
 
   #take(candidate: Candidate): void {
     if (isBetter(candidate.counts, this.#best.counts)) this.#best = candidate;
-  }
-
-  get #isOver(): boolean {
-    return this.#isEnough || this.#isStopped;
   }
 
   get #isEnough(): boolean {
@@ -282,11 +305,6 @@ class Search {
 
   get #isStopped(): boolean {
     return this.#options.signal?.aborted === true || this.#spentShare >= 1;
-  }
-
-  /** Whether it is time to improve what there is. */
-  get #isLate(): boolean {
-    return this.#isOver || this.#spentShare >= 0.5;
   }
 
   /** Of the time. */
