@@ -37,9 +37,9 @@ interface Effort {
 
 const quickEffort: Effort = {
   stepCount: 4,
-  searchSeconds: 1,
+  searchSeconds: 0.8,
   traceSeconds: 600,
-  budgetSeconds: 28,
+  budgetSeconds: 35,
 };
 const longEffort: Effort = {
   stepCount: 7,
