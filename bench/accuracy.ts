@@ -6,6 +6,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
@@ -71,7 +72,7 @@ export async function benchAccuracy({ isQuick, cacheFolder }: BenchOptions): Pro
   const folder = taskFolder();
   if (folder === undefined) return { skipped: "the tasks are not beside this checkout" };
   if (isQuick) {
-    const bench = await openBench(cacheFolder, folder);
+    const bench = await openBench(cacheFolder, folder, availableParallelism());
     const file = readResults();
     const repeated = await repeatOne(bench, file);
     await bench.runtime.close();
@@ -120,10 +121,10 @@ class Bench {
   }
 }
 
-async function openBench(cacheFolder: string, folder: string): Promise<Bench> {
+async function openBench(cacheFolder: string, folder: string, threadCount = 1): Promise<Bench> {
   const { folder: files } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
   const checkpoint = await openCheckpoint(files);
-  const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+  const runtime = new OrtRuntime({ threadCount, spinUs: 500 });
   const weights = await loadBaseWeights(checkpoint, runtime);
   const base = new TrainingBase({ checkpoint, weights, precision: "int8", runtime });
   return new Bench(runtime, base, folder);
