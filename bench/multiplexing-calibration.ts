@@ -15,7 +15,7 @@ export interface Calibration {
   readonly speedAlone: number;
   /** What single runs took over their medians. */
   readonly factors: readonly number[];
-  /** Latency of a lone request outside its stages: timers, dispatch, and pipes. */
+  /** Latency of a lone request outside its stages. */
   readonly fixedSeconds: number;
 }
 
@@ -35,14 +35,13 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
   const stageSeconds = units.map((unit) => mediansOf(together, unit));
   const aloneSeconds = units.map((unit) => mediansOf(alone, unit));
   const sum = (all: typeof stageSeconds): number => all.flat().reduce((a, b) => a + b, 0);
-  const outside = alone.map(({ seconds, busySeconds }) => seconds - sum([busySeconds]));
   return {
     stageSeconds,
     speedAlone: sum(stageSeconds) / sum(aloneSeconds),
     factors: together.flatMap(({ unit, busySeconds }) =>
       busySeconds.map((seconds, stage) => seconds / (stageSeconds[unit]?.[stage] ?? NaN)),
     ),
-    fixedSeconds: Math.max(0, median(outside)),
+    fixedSeconds: fixedSecondsOf(alone),
   };
 }
 
@@ -69,6 +68,10 @@ function mediansOf(served: readonly Served[], unit: number): readonly number[] {
   const own = served.filter((request) => request.unit === unit);
   const stages = own[0]?.busySeconds ?? [];
   return stages.map((_, stage) => median(own.map(({ busySeconds }) => busySeconds[stage] ?? NaN)));
+}
+
+export function fixedSecondsOf(served: readonly Served[]): number {
+  return Math.max(0, median(served.map(({ fixedSeconds }) => fixedSeconds)));
 }
 
 export function median(values: readonly number[]): number {
@@ -98,5 +101,27 @@ export function realism(
   return {
     drawFactor: () => factors[random.integer(factors.length)] ?? 1,
     speedOf: (busyCount) => (busyCount > 1 ? 1 : speedAlone),
+  };
+}
+
+/** The stages' work as it was in a run, the first run of a stage first; its medians afterwards. */
+export function realismOf(
+  served: readonly Served[],
+  { stageSeconds }: Calibration,
+): Pick<EventInput, "drawFactor"> {
+  const factors = new Map<string, number[]>();
+  for (const { unit, group, busySeconds } of served)
+    for (const [stage, seconds] of busySeconds.entries()) {
+      const key = `${group}/${stage}`;
+      const own = factors.get(key) ?? [];
+      factors.set(key, own);
+      own.push(seconds / (stageSeconds[unit]?.[stage] ?? NaN));
+    }
+  const medians = new Map([...factors].map(([key, own]) => [key, median(own)]));
+  return {
+    drawFactor: (group, stage) => {
+      const key = `${group}/${stage}`;
+      return factors.get(key)?.shift() ?? medians.get(key) ?? 1;
+    },
   };
 }

@@ -39,14 +39,16 @@ export interface ExecuteInput {
 /** A request that was served. */
 export interface Served {
   readonly unit: number;
-  /** From its arrival, as planned, to its answer. */
-  readonly seconds: number;
+  readonly group: number;
+  /** Neither in a stage nor in line before one: timers, dispatch, and pipes. */
+  readonly fixedSeconds: number;
   /** [stage] */
   readonly busySeconds: readonly number[];
 }
 
 export interface Executed {
   readonly outcomes: Outcomes;
+  /** In the order of answers, which is that of dispatch within a group. */
   readonly served: readonly Served[];
 }
 
@@ -123,7 +125,7 @@ class Run implements Executed {
     if (admission.kind === "rejected") return;
     const { forecast, predictedSeconds } = admission;
     this.#forecasts[group] = forecast;
-    const busySeconds = await passStages(stages, this.#input.ids);
+    const { busySeconds, waitSeconds } = await passStages(stages, this.#input.ids);
     const answered = this.nowSeconds;
     const finishSeconds = answered - profile.startSeconds;
     this.#forecasts[group] = correctForecast(this.#forecast(group), {
@@ -132,7 +134,9 @@ class Run implements Executed {
     });
     this.outcomes.finishSeconds[request] = answered;
     this.outcomes.isGood[request] = Number(answered - arrived <= allowed);
-    this.served.push({ unit, seconds: answered - arrived, busySeconds });
+    const busy = busySeconds.reduce((a, b) => a + b, 0);
+    const fixedSeconds = answered - arrived - busy - waitSeconds;
+    this.served.push({ unit, group, fixedSeconds, busySeconds });
   }
 
   #forecast(group: number): Forecast {
@@ -140,18 +144,20 @@ class Run implements Executed {
   }
 }
 
-/** Hands each stage's state to the next; returns how long each was busy with it. */
+/** Hands each stage's state to the next; returns how long each was busy, and all it waited. */
 async function passStages(
   stages: readonly LoadedStage[],
   ids: StageInput["ids"],
-): Promise<readonly number[]> {
+): Promise<{ readonly busySeconds: readonly number[]; readonly waitSeconds: number }> {
   const busySeconds: number[] = [];
+  let waitSeconds = 0;
   let input: StageInput = { ids };
   for (const stage of stages) {
     const answer = await stage(input);
     busySeconds.push(answer.busySeconds);
+    waitSeconds += answer.waitSeconds;
     const { state } = answer.results;
     input = { ids, ...(state === undefined ? {} : { states: state }) };
   }
-  return busySeconds;
+  return { busySeconds, waitSeconds };
 }

@@ -34,7 +34,8 @@ export type StageCommand = { readonly id: number } & (
 /** Of a run; empty results after loading. */
 export interface StageAnswer {
   readonly results: Results;
-  /** From when it was this run's turn. */
+  /** From its receipt until it was its turn. */
+  readonly waitSeconds: number;
   readonly busySeconds: number;
 }
 

@@ -1,16 +1,18 @@
 /** One burstiness and split of the load: both plans carried out and simulated, same arrivals. */
 import { systemClock } from "../src/foundation/clock.ts";
 import { drawArrivals, mergeArrivals, steadyDemand } from "../src/placement/demand.ts";
-import { simulate } from "../src/placement/events.ts";
+import { type EventInput, simulate } from "../src/placement/events.ts";
 import { layoutsOf } from "../src/placement/kernel.ts";
 import type { Arrivals, Outcomes, Plan, Unit } from "../src/placement/placement.ts";
 import { reportOf } from "../src/placement/report.ts";
 import {
   type Calibration,
   calibrate,
+  fixedSecondsOf,
   median,
   overheadsOf,
   realism,
+  realismOf,
 } from "./multiplexing-calibration.ts";
 import { execute, type Served } from "./multiplexing-dispatcher.ts";
 import type { LivePlan, PlanName, Scene } from "./multiplexing-scene.ts";
@@ -32,7 +34,10 @@ export interface Figures {
 
 export interface PlanResult {
   readonly measured: Figures;
+  /** With the stages' times as they were while it ran. */
   readonly simulated: Figures;
+  /** From the calibration alone. */
+  readonly foretold: Figures;
   readonly calibration: Calibration;
   /** Median of what stages took while it ran, over the calibrated: how steady the machine was. */
   readonly drift: number;
@@ -121,17 +126,20 @@ async function runPlan(options: PlanRun): Promise<PlanResult> {
   const units = calibratedUnits(scene, plan.plan, calibration);
   const layouts = layoutsOf(plan.plan, { ...scene.problem, units });
   const input = { units, layouts, arrivals, deadlineSeconds, profile };
-  const simulated = Array.from({ length: simulationCount }, (_, seed) =>
-    figuresOf(
-      arrivals,
-      simulate({ ...input, ...realism(calibration, seed), dispatching: "clocks" }),
-    ),
+  const simulated = (how: Partial<EventInput>): Figures =>
+    figuresOf(arrivals, simulate({ ...input, ...how, dispatching: "clocks" }));
+  const draws = Array.from({ length: simulationCount }, (_, seed) =>
+    simulated(realism(calibration, seed)),
   );
   return {
     measured: figuresOf(arrivals, outcomes),
-    simulated: {
-      attainment: mean(simulated.map(({ attainment }) => attainment)),
-      meanSeconds: mean(simulated.map(({ meanSeconds }) => meanSeconds)),
+    simulated: simulated({
+      ...realismOf(served, calibration),
+      profile: { ...profile, startSeconds: fixedSecondsOf(served) },
+    }),
+    foretold: {
+      attainment: mean(draws.map(({ attainment }) => attainment)),
+      meanSeconds: mean(draws.map(({ meanSeconds }) => meanSeconds)),
     },
     calibration,
     drift: median(served.flatMap((request) => driftsOf(request, calibration))),

@@ -31,7 +31,8 @@ process.on("message", (command: StageCommand) => {
     .then((results) => {
       const startMs = Math.max(receivedMs, freeMs);
       freeMs = performance.now();
-      reply({ id, answer: { results, busySeconds: (freeMs - startMs) / 1000 } });
+      const waitSeconds = (startMs - receivedMs) / 1000;
+      reply({ id, answer: { results, waitSeconds, busySeconds: (freeMs - startMs) / 1000 } });
     })
     .catch((error: unknown) => reply({ id, error: String(error) }));
 });

@@ -119,7 +119,7 @@ function stageOf(clock: VirtualClock): (seconds: number) => LoadedStage {
     freeMs = Math.max(freeMs, clock.monotonic()) + 1000 * seconds;
     return new Promise((resolve) => {
       clock.schedule(freeMs - clock.monotonic(), () =>
-        resolve({ results: {}, busySeconds: seconds }),
+        resolve({ results: {}, waitSeconds: 0, busySeconds: seconds }),
       );
     });
   };

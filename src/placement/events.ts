@@ -33,8 +33,8 @@ export type Dispatching =
 export interface EventInput extends KernelInput {
   readonly layouts: readonly Layout[];
   readonly dispatching: Dispatching;
-  /** Drawn for each stage of each request: what it takes over what was measured. 1 by default. */
-  readonly drawFactor?: () => number;
+  /** Drawn for each run of a group's stage: what it takes over what was measured. 1 by default. */
+  readonly drawFactor?: (group: number, stage: number) => number;
   /** 1 by default, whatever their number: what the kernel assumes. */
   readonly speedOf?: SpeedOf;
 }
@@ -97,7 +97,7 @@ class EventGroup {
   readonly index: number;
   readonly #profile: SimulationProfile;
   readonly #agenda: Agenda;
-  readonly #drawFactor: () => number;
+  readonly #drawFactor: (group: number, stage: number) => number;
   /** Of each unit on it, what it takes in each stage. */
   readonly #stageTimes: ReadonlyMap<number, readonly number[]>;
   #inFlightCount = 0;
@@ -173,7 +173,8 @@ class EventGroup {
     const stage = this.#stages[index];
     if (stage === undefined) return this.#end(request, true);
     const measured = this.#stageTimes.get(request.unit)?.[index] ?? 0;
-    stage.enter(measured * this.#drawFactor(), () => this.#enter(request, index + 1));
+    const seconds = measured * this.#drawFactor(this.index, index);
+    stage.enter(seconds, () => this.#enter(request, index + 1));
   }
 
   #end(request: EventRequest, isServed: boolean): void {
