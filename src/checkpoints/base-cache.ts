@@ -21,7 +21,7 @@ export type PulledBase = BaseModel & {
 
 const recordFile = "base.json";
 
-const digest = z.templateLiteral(["sha256:", z.string().regex(/^[0-9a-f]{64}$/)]);
+export const digest = z.templateLiteral(["sha256:", z.string().regex(/^[0-9a-f]{64}$/)]);
 
 const record = z.object({
   id: z.string(),

@@ -5,14 +5,16 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { EncoderConfig } from "../entities/base-model.ts";
+import type { Digest } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
+import { mergeGraph, ngramGraph, ngramPrefix } from "../models/hierarchy.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { TypedValues } from "../tensor/tensor.ts";
 import { type BaseWeights, linearForms } from "./base-weights.ts";
 import type { Checkpoint } from "./checkpoints.ts";
 import { parse } from "./config.ts";
 import { quantizeGraph } from "../models/quantize.ts";
-import { decodeSafetensors } from "./safetensors.ts";
+import { decodeSafetensors, type SafetensorsFile } from "./safetensors.ts";
 
 export interface HierarchicalBase {
   /** Of the base, with the cut at which the tri-gram part ends. */
@@ -27,10 +29,7 @@ const run = z.object({
   config: z.object({ shallowLayerCount: z.int().min(1) }),
 });
 
-/**
- * Reads the file and prepares its linear layers in all forms. CORRUPT when it is no such file,
- * CONFLICT when it was made for another base.
- */
+/** Reads the file, see `readHierarchy`, and prepares its linear layers in all forms. */
 export async function openHierarchy(
   path: string,
   base: { readonly checkpoint: Checkpoint; readonly weights: BaseWeights },
@@ -39,16 +38,8 @@ export async function openHierarchy(
   const bytes = await readFile(path).catch((error: unknown) => {
     throw wrapError(error, "NOT_FOUND", `Cannot open hierarchical base "${path}"`);
   });
-  const { metadata, names, tensor } = decodeSafetensors(bytes);
-  const { digest, config } = parse(run, metadata["run"] ?? "", path);
-  const { checkpoint, weights } = base;
-  if (digest !== checkpoint.digest)
-    throw new StrataError(
-      "CONFLICT",
-      `Cannot open hierarchical base "${path}": it was made for base ${digest}, ` +
-        `this one is ${checkpoint.digest}`,
-    );
-  const all = new Map<string, TypedValues>(weights);
+  const { config, names, tensor } = readHierarchy(bytes, path, base.checkpoint);
+  const all = new Map<string, TypedValues>(base.weights);
   const quantizer = await runtime.load(quantizeGraph());
   for (const name of names) {
     const { shape, values } = tensor(name);
@@ -59,8 +50,39 @@ export async function openHierarchy(
       all.set(name.replace(/weight$/, form), array);
   }
   await quantizer.release();
-  const { shallowLayerCount } = config;
-  return { config: { ...checkpoint.config, shallowLayerCount }, weights: all };
+  return { config, weights: all };
+}
+
+/**
+ * Reads the bytes of such a file; `path` names them in errors. CORRUPT when tensors are missing or
+ * of other shapes than the base's, CONFLICT when it was made for another base.
+ */
+export function readHierarchy(
+  bytes: Uint8Array,
+  path: string,
+  base: { readonly digest: Digest; readonly config: EncoderConfig },
+): SafetensorsFile & Pick<HierarchicalBase, "config"> {
+  const file = decodeSafetensors(bytes);
+  const made = parse(run, file.metadata["run"] ?? "", path);
+  if (made.digest !== base.digest)
+    throw new StrataError(
+      "CONFLICT",
+      `Cannot open hierarchical base "${path}": it was made for base ${made.digest}, ` +
+        `this one is ${base.digest}`,
+    );
+  const config = { ...base.config, shallowLayerCount: made.config.shallowLayerCount };
+  for (const graph of [ngramGraph(config, "fp32"), mergeGraph(config)])
+    for (const [name, { shape }] of graph.inputs) {
+      if (!name.startsWith(ngramPrefix)) continue;
+      const found = file.shape(name)?.join(" × ") ?? "none";
+      if (found !== shape.join(" × "))
+        throw new StrataError(
+          "CORRUPT",
+          `Cannot open hierarchical base "${path}": expected "${name}" of ${shape.join(" × ")}, ` +
+            `got ${found}`,
+        );
+    }
+  return { ...file, config };
 }
 
 function transposed(

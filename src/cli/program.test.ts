@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { systemIds } from "../foundation/random.ts";
-import type { Finding, LocalCommands, ServeOptions } from "./local-commands.ts";
+import type { Finding, LocalCommands, PullReport, ServeOptions } from "./local-commands.ts";
 import { createProgram, runProgram } from "./program.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -217,7 +217,10 @@ test("colours appear on a terminal alone, and never with NO_COLOR", async () => 
 });
 
 test("a download in a log prints a line a quarter, and with --json none", async () => {
-  const row = { id: "b", source: "dir:b", digest: "sha256:0", bytes: 4, isPresent: true };
+  const row: PullReport = {
+    ...{ id: "b", source: "dir:b", digest: "sha256:0", bytes: 4 },
+    ...{ isPresent: true, isHierarchical: false },
+  };
   const pullBase: LocalCommands["pullBase"] = (_, onProgress) => {
     for (const doneBytes of [0, 1, 2, 3, 4])
       onProgress({ step: "copying", doneBytes: doneBytes * 1_000_000, totalBytes: 4_000_000 });
@@ -231,4 +234,31 @@ test("a download in a log prints a line a quarter, and with --json none", async 
   ]);
   const json = await run(["base", "pull", "b", "--json"], { commands: { pullBase } });
   assert.deepEqual([JSON.parse(json.output), json.errors], [row, ""]);
+});
+
+test("pull says what became of the hierarchical form, list shows where it is", async () => {
+  const dense = {
+    ...{ id: "b", source: "dir:b", digest: "sha256:0", bytes: 4 },
+    ...{ isPresent: true, isHierarchical: false },
+  };
+  const both = { ...dense, id: "h", isHierarchical: true };
+  for (const [hierarchy, sentence] of [
+    ["installed", "Its hierarchical form is installed."],
+    ["present", "Its hierarchical form was here already."],
+  ] as const) {
+    const pullBase: LocalCommands["pullBase"] = ({ isHierarchical }) =>
+      Promise.resolve(isHierarchical ? { ...both, hierarchy } : dense);
+    const plain = await run(["base", "pull", "b"], { commands: { pullBase } });
+    assert.equal(plain.output, "b is ready (dir:b).\n");
+    const told = await run(["base", "pull", "h", "--hierarchical"], { commands: { pullBase } });
+    assert.equal(told.output, `h is ready (dir:b).\n${sentence}\n`);
+  }
+  const listBases = () => Promise.resolve([dense, both]);
+  const table = await run(["base", "list"], { commands: { listBases } });
+  const [head = "", first, second] = table.output.split("\n");
+  const column = head.indexOf("HIERARCHICAL");
+  assert.ok(column > 0);
+  assert.deepEqual([first?.[column], second?.slice(column, column + 7)], [" ", "present"]);
+  const json = await run(["base", "list", "--json"], { commands: { listBases } });
+  assert.deepEqual(JSON.parse(json.output), [dense, both]);
 });

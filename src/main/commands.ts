@@ -5,13 +5,16 @@
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { PulledBase } from "../checkpoints/base-cache.ts";
 import { knownBases } from "../checkpoints/known-bases.ts";
+import type { Network } from "../checkpoints/network.ts";
 import type {
   BaseRow,
   LocalCommands,
   PullOptions,
   PullProgress,
+  PullReport,
   ServeOptions,
 } from "../cli/local-commands.ts";
 import type { Output } from "../cli/output.ts";
@@ -24,6 +27,9 @@ import type { Server } from "./server.ts";
 
 const defaultBase = "all-MiniLM-L6-v2";
 
+/** Of the hierarchical forms that the package ships. */
+const manifestPath = fileURLToPath(new URL("../../../models/models.json", import.meta.url));
+
 export function localCommands(surroundings: Surroundings): LocalCommands {
   const { signal, environment, clock } = surroundings;
   const cacheFolder = cacheFolderOf(surroundings);
@@ -34,9 +40,7 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       await aborted(signal);
       await server.close();
     },
-    async pullBase(options, onProgress) {
-      return rowOf(await pull(options, surroundings, onProgress), true);
-    },
+    pullBase: (options, onProgress) => pullWhole(options, surroundings, onProgress),
     async hierarchiseBase(options, onProgress) {
       const { hierarchise } = await import("./hierarchise.ts");
       const coreCount = availableParallelism();
@@ -44,7 +48,7 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
     },
     async listBases() {
       const pulled = await pulledBases(cacheFolder);
-      const rows = await Promise.all(pulled.map((base) => rowOf(base, true)));
+      const rows = await Promise.all(pulled.map(rowOf));
       const missing = knownBases.filter(({ name }) => !pulled.some(({ id }) => id === name));
       return [...rows, ...missing.map(({ name, sources }) => absentRow(name, sources))];
     },
@@ -126,38 +130,58 @@ async function start(options: ServeOptions, surroundings: Surroundings): Promise
   return openServer({ ...options, cacheFolder, clock, ids, version, telemetry });
 }
 
+/** The base, and the hierarchical form where that is asked for. */
+async function pullWhole(
+  options: PullOptions,
+  surroundings: Surroundings,
+  onProgress: (progress: PullProgress) => void,
+): Promise<PullReport> {
+  const base = await pull(options, surroundings, onProgress);
+  if (!options.isHierarchical) return rowOf(base);
+  const { installHierarchy } = await import("../checkpoints/shipped-hierarchy.ts");
+  const network = await networkOf(surroundings);
+  const hierarchy = await installHierarchy(base, manifestPath, network);
+  return { ...(await rowOf(base)), hierarchy };
+}
+
 async function pull(
   { name, source }: Pick<PullOptions, "name" | "source">,
   surroundings: Surroundings,
   onProgress: (progress: PullProgress) => void,
 ): Promise<PulledBase> {
   const { pullBase } = await import("../checkpoints/pull.ts");
-  const { openFetch } = await import("../checkpoints/open-fetch.ts");
-  const { createTelemetry } = await import("./telemetry.ts");
-  const { environment, clock, signal } = surroundings;
   return pullBase(source ?? name, {
+    ...(await networkOf(surroundings)),
     cacheFolder: cacheFolderOf(surroundings),
-    environment,
-    clock,
-    signal,
-    fetch: await openFetch(environment),
-    telemetry: createTelemetry("error"),
     ...(source === undefined ? {} : { as: name }),
     onProgress: ({ file, receivedBytes, totalBytes }) =>
       onProgress({ step: `downloading ${file}`, doneBytes: receivedBytes, totalBytes }),
   });
 }
 
-async function rowOf(base: PulledBase, isPresent: boolean): Promise<BaseRow> {
+async function networkOf({ environment, clock, signal }: Surroundings): Promise<Network> {
+  const { openFetch } = await import("../checkpoints/open-fetch.ts");
+  const { createTelemetry } = await import("./telemetry.ts");
+  const telemetry = createTelemetry("error");
+  return { environment, clock, signal, fetch: await openFetch(environment), telemetry };
+}
+
+async function rowOf(base: PulledBase): Promise<BaseRow> {
+  const { hierarchyPathOf } = await import("../checkpoints/shipped-hierarchy.ts");
   const { id, source, digest, folder } = base;
-  let bytes = 0;
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }))
-    if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
-  return { id, source, digest, bytes, isPresent };
+  const hierarchyPath = hierarchyPathOf(base);
+  let [bytes, isHierarchical] = [0, false];
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) bytes += (await stat(path)).size;
+    isHierarchical ||= path === hierarchyPath;
+  }
+  return { id, source, digest, bytes, isPresent: true, isHierarchical };
 }
 
 function absentRow(id: string, sources: readonly string[]): BaseRow {
-  return { id, source: sources.join(", "), digest: "", bytes: 0, isPresent: false };
+  const source = sources.join(", ");
+  return { id, source, digest: "", bytes: 0, isPresent: false, isHierarchical: false };
 }
 
 /** CONFLICT while a vPLM of this home stands on the base, or a server has the home open. */

@@ -1,0 +1,87 @@
+/**
+ * The hierarchical forms that the package ships: `models/models.json` says how each was made and
+ * pins its bytes and its base. One becomes a part of a pulled base, and goes when that is removed.
+ */
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { digestOf } from "../foundation/digest.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
+import { replaceFile } from "../foundation/replace-file.ts";
+import { digest, type PulledBase } from "./base-cache.ts";
+import { parse } from "./config.ts";
+import { digestOfFile } from "./files.ts";
+import { readHierarchy } from "./hierarchy.ts";
+import type { Network } from "./network.ts";
+import { withPullLock } from "./pull-lock.ts";
+
+/** By the names of the bases. */
+const manifest = z.record(
+  z.string(),
+  z.object({
+    /** Beside the manifest. */
+    file: z.string(),
+    digest,
+    bytes: z.int(),
+    baseDigest: digest,
+    shallowLayerCount: z.int(),
+    /** What made it, how many tokens it learned from, and how near it came to its base. */
+    command: z.string(),
+    commit: z.string(),
+    tokenCount: z.int(),
+    figures: z.record(z.string(), z.number()),
+  }),
+);
+
+/** What the package ships, by the names of the bases. */
+export async function shippedHierarchies(manifestPath: string): Promise<z.infer<typeof manifest>> {
+  const text = await readFile(manifestPath, "utf8").catch((error: unknown) => {
+    throw wrapError(error, "NOT_FOUND", `Cannot read "${manifestPath}"`);
+  });
+  return parse(manifest, text, manifestPath);
+}
+
+/** Where the hierarchical form of a pulled base lies once it is installed. */
+export function hierarchyPathOf({ folder }: Pick<PulledBase, "folder">): string {
+  return join(folder, "hierarchy.safetensors");
+}
+
+/**
+ * Puts the shipped form beside the checkpoint, durably, unless it is there. NOT_FOUND: none is
+ * shipped for this base; CONFLICT: it was made for another one; CORRUPT: its bytes are damaged.
+ */
+export async function installHierarchy(
+  base: PulledBase,
+  manifestPath: string,
+  network: Network,
+): Promise<"installed" | "present"> {
+  const action = `Cannot install the hierarchical form of "${base.id}"`;
+  const shipped = (await shippedHierarchies(manifestPath))[base.id];
+  if (shipped === undefined)
+    throw new StrataError(
+      "NOT_FOUND",
+      `${action}: none is shipped; make one by: strata base hierarchise ${base.id} --text ...`,
+    );
+  if (shipped.baseDigest !== base.digest)
+    throw new StrataError(
+      "CONFLICT",
+      `${action}: it was made for base ${shipped.baseDigest}, this one is ${base.digest}`,
+    );
+  const target = hierarchyPathOf(base);
+  return withPullLock(join(dirname(base.folder), `.${base.id}.lock`), network, async () => {
+    if ((await digestOfFile(target)) === shipped.digest) return "present";
+    const source = join(dirname(manifestPath), shipped.file);
+    const bytes = await readFile(source).catch((error: unknown) => {
+      throw wrapError(error, "NOT_FOUND", action);
+    });
+    const found = digestOf(bytes);
+    if (found !== shipped.digest)
+      throw new StrataError(
+        "CORRUPT",
+        `${action}: expected "${source}" with ${shipped.digest}, got ${found}`,
+      );
+    readHierarchy(bytes, source, base);
+    await replaceFile(target, bytes);
+    return "installed";
+  });
+}
