@@ -54,9 +54,9 @@ function resultOf(scene: Scene, results: readonly SettingResult[]): BenchResult 
       "devices serve in all; answers are due after 10 times what one takes on one device, and " +
       "requests that would be late are rejected by a forecast from medians of 20 requests " +
       "before each setting; mean latency is that of answers in time; the simulator gets the " +
-      "arrivals and the same forecast; simulated: with the stages' times and the overhead as they " +
-      "were in that run, so that queues, admission and pipelining are compared and not how " +
-      "steady the machine is; foretold: with those from before, as means over 20 draws of their " +
+      "arrivals and the same forecast; simulated: with the stages' times and the overhead as " +
+      "they were in that run, so that queues, admission and pipelining are compared and not " +
+      "how steady the machine is; foretold: with those from before, as means over 20 draws of their " +
       "jitter; ratios are pipeline over replicas; drift is the time of stages while a plan ran " +
       "over that before",
     sizes: { sequenceCount, tokenCount, precision, cuts: scene.cuts, config },
