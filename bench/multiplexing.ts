@@ -56,7 +56,7 @@ function resultOf(scene: Scene, results: readonly SettingResult[]): BenchResult 
       "before each setting; mean latency is that of answers in time; the simulator gets the " +
       "arrivals and the same forecast; simulated: with the stages' times and the overhead as " +
       "they were in that run, so that queues, admission and pipelining are compared and not " +
-      "how steady the machine is; foretold: with those from before, as means over 20 draws of their " +
+      "how steady the machine is; foretold: with those from before, means over 20 draws of their " +
       "jitter; ratios are pipeline over replicas; drift is the time of stages while a plan ran " +
       "over that before",
     sizes: { sequenceCount, tokenCount, precision, cuts: scene.cuts, config },
