@@ -3,6 +3,7 @@ import { StrataError } from "../src/foundation/errors.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { benchAccuracy } from "./accuracy.ts";
 import { benchAccuracyHierarchical } from "./accuracy-hierarchical.ts";
+import { benchCapacity } from "./capacity.ts";
 import { benchGraph } from "./graph.ts";
 import { benchHierarchy } from "./hierarchy.ts";
 import { benchHeadline } from "./headline.ts";
@@ -21,6 +22,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   accuracy: benchAccuracy,
   hierarchy: benchHierarchy,
   accuracyHierarchical: benchAccuracyHierarchical,
+  capacity: benchCapacity,
   simulator: benchSimulator,
   search: benchSearch,
   headline: benchHeadline,

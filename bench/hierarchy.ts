@@ -25,7 +25,7 @@ import { nodeFiles } from "../src/storage/files/file-operations.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
 import { evaluationShape, sortedBatches } from "../src/trainer/sequences.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
-import { corpusNgrams, readTexts } from "./general-knowledge.ts";
+import { corpusNgrams, readTexts } from "./corpus-knowledge.ts";
 import { machine, measure, medianRatio, round, spreadOf } from "./measure.ts";
 import { benchConfig as config, randomValues, randomWeights } from "./random-base.ts";
 import { corporaFolder } from "./tasks.ts";

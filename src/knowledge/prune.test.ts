@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { buildTable, type LookupTable } from "./lookup-table.ts";
 import { ngramsInOrder } from "./ngram-map.ts";
-import { pruneTable } from "./prune.ts";
+import { parentDistances, pruneTable } from "./prune.ts";
 import { readRow, type RowPrecision } from "./table-rows.ts";
 
 /** Rows of hidden size 1, given by n-gram. */
@@ -55,6 +55,12 @@ for (const precision of ["fp16", "int8"] as const)
         ],
       ],
       precision,
+    );
+    const distances = [...parentDistances(domain, [root])];
+    // Scales of int8 are rounded.
+    assert.deepEqual(
+      distances.map((value) => Math.round(value * 1000) / 1000),
+      [0.5, 1, Infinity],
     );
     const pruned = pruneTable(domain, [root], 0.5);
     assert.deepEqual([...ngramsInOrder(pruned.map)], [1, 2, 3, 2, 3, 0]);

@@ -4,32 +4,44 @@ import { ngramsInOrder, numberNgrams, packNgram } from "./ngram-map.ts";
 import { allocateRows, copyRow, readRow } from "./table-rows.ts";
 
 /**
- * The domain's table without those rows whose mean absolute difference to the row of the nearest
- * parent that holds the n-gram is at most `tolerance`, which HMI calls tau. `parents` are of the
- * same shape, the nearest first.
+ * By row of the domain's table, from the first on: the mean absolute difference to the row of the
+ * nearest parent that holds the n-gram, or Infinity where none does. `parents` are of the same
+ * shape, the nearest first.
+ */
+export function parentDistances(
+  table: LookupTable,
+  parents: readonly LookupTable[],
+): Float64Array<ArrayBuffer> {
+  const ngrams = ngramsInOrder(table.map);
+  const own = new Float32Array(3 * table.rows.hiddenSize);
+  const inherited = own.slice();
+  return Float64Array.from({ length: table.map.size }, (_, index) => {
+    const { high, low } = packNgram(ngrams, 3 * index);
+    const parent = parents.find(({ map }) => map.get(high, low) > 0);
+    if (parent === undefined) return Infinity;
+    readRow(table.rows, index + 1, own);
+    readRow(parent.rows, parent.map.get(high, low), inherited);
+    return meanAbsoluteDifference(own, inherited);
+  });
+}
+
+/**
+ * The domain's table without those rows whose distance to their parent's, see `parentDistances`,
+ * is at most `tolerance`, which HMI calls tau.
  */
 export function pruneTable(
   table: LookupTable,
   parents: readonly LookupTable[],
   tolerance: number,
 ): LookupTable {
-  const ngrams = ngramsInOrder(table.map);
-  const own = new Float32Array(3 * table.rows.hiddenSize);
-  const inherited = own.slice();
-  const isInherited = (row: number): boolean => {
-    const { high, low } = packNgram(ngrams, 3 * (row - 1));
-    const parent = parents.find(({ map }) => map.get(high, low) > 0);
-    if (parent === undefined) return false;
-    readRow(table.rows, row, own);
-    readRow(parent.rows, parent.map.get(high, low), inherited);
-    return meanAbsoluteDifference(own, inherited) <= tolerance;
-  };
   const kept: number[] = [];
-  for (let row = 1; row <= table.map.size; row++) if (!isInherited(row)) kept.push(row);
-  return selectRows(table, ngrams, kept);
+  for (const [index, distance] of parentDistances(table, parents).entries())
+    if (distance > tolerance) kept.push(index + 1);
+  return selectRows(table, kept);
 }
 
-function selectRows(table: LookupTable, ngrams: Int32Array, kept: readonly number[]): LookupTable {
+function selectRows(table: LookupTable, kept: readonly number[]): LookupTable {
+  const ngrams = ngramsInOrder(table.map);
   const keptNgrams = new Int32Array(3 * kept.length);
   const rows = allocateRows(table.rows, 1 + kept.length);
   for (const [index, row] of kept.entries()) {

@@ -1,0 +1,219 @@
+/**
+ * Claim `capacity`: a domain keeps a small share of a full copy of the table, and a gigabyte holds
+ * far more models than full copies. Bytes are those of the arrays that would serve; n-grams are
+ * counted in the corpora. The share that pruning keeps is measured on real rows: all of them, or
+ * with `--quick` a sample. Accuracy is that of one classification and one NER task of the domain,
+ * one seed; `--quick` reads it from the result files.
+ */
+import { availableParallelism } from "node:os";
+import { type BaseWeights, constantsOf } from "../src/checkpoints/base-weights.ts";
+import { encodeSafetensors } from "../src/checkpoints/safetensors.ts";
+import type { EncoderConfig } from "../src/entities/base-model.ts";
+import { NgramMap } from "../src/knowledge/ngram-map.ts";
+import { adapterTensors } from "../src/models/adapter.ts";
+import { headTensors } from "../src/models/head.ts";
+import { ngramGraph } from "../src/models/hierarchy.ts";
+import { servingGraph } from "../src/models/serving-graph.ts";
+import type { Graph } from "../src/tensor/tensor.ts";
+import type { BenchOptions, BenchResult } from "./claim.ts";
+import { runPlans } from "./hierarchical-processes.ts";
+import {
+  type Arm,
+  type HierarchicalBench,
+  isSame,
+  lackOfRuns,
+  openBench,
+  type Plan,
+  type Run,
+  RunFile,
+  rules,
+} from "./hierarchical-runs.ts";
+import { machine, round } from "./measure.ts";
+
+const tasks = ["ncbi-disease", "chemprot"] as const;
+const arms = Object.keys(rules).filter((arm) => arm !== "dense") as Arm[]; // the record's own keys
+const plans: readonly Plan[] = tasks.flatMap((task) =>
+  arms.map((arm) => ({ task, arm, seed: 0, epochCount: 8 })),
+);
+/** Rows whose distance to their parent's is measured. */
+const rowCounts = { quick: 8192, long: Infinity };
+/** A vPLM of the claims of accuracy. */
+const virtualModel = { rank: 64, labelCount: 10 };
+const modelCount = 10_000;
+
+const resultFile = new RunFile("capacity.json");
+/** Has made some of these runs. */
+const comparedFile = new RunFile("accuracy-hierarchical.json");
+
+export async function benchCapacity({ isQuick, cacheFolder }: BenchOptions): Promise<BenchResult> {
+  const skipped = lackOfRuns();
+  if (skipped !== undefined) return { skipped };
+  if (!isQuick) {
+    const known = knownRuns();
+    const open = plans.filter((plan) => !known.some((run) => isSame(run, plan)));
+    await runPlans(open, cacheFolder, (run) => {
+      process.stderr.write(`${JSON.stringify(run)}\n`);
+      resultFile.add(run);
+    });
+  }
+  const bench = await openBench({ cacheFolder, threadCount: availableParallelism() });
+  const { config, weights } = bench.base;
+  const shared = sharedBytes(config, weights);
+  const general = tableBytes(bench.knowledge.generalCount, config);
+  const domains = await domainRows(bench, { config, general, isQuick });
+  await bench.close();
+  const domain = domains["biomedical"]?.bytes ?? 0;
+  const own = virtualModelBytes(config);
+  return {
+    domainBytesShare: Object.fromEntries(
+      Object.entries(domains).map(([arm, { shareOfGeneral }]) => [arm, shareOfGeneral]),
+    ),
+    accuracy: accuracies(),
+    bytes: {
+      general: { ...shared, table: general },
+      domain: Object.fromEntries(Object.entries(domains).map(([arm, { bytes }]) => [arm, bytes])),
+      task: own,
+    },
+    domains,
+    modelsPerGB: modelsPerGB(weights, {
+      own,
+      shared: sum(Object.values(shared)),
+      tables: general + domain,
+    }),
+    sizes: {
+      generalRowCount: bench.knowledge.generalCount,
+      rowsMeasured: isQuick ? `a sample of at most ${rowCounts.quick}` : "all",
+      rows: "fp16",
+      virtualModel,
+      modelCount,
+    },
+    machine: machine(),
+  };
+}
+
+/** What all vPLMs of the base share, without the tables. */
+function sharedBytes(
+  config: EncoderConfig,
+  weights: BaseWeights,
+): Readonly<Record<string, number>> {
+  const of = (graph: Graph): number =>
+    [...constantsOf(graph, weights)].reduce(
+      (bytes, [name, { byteLength }]) => (name === "embeddings.word" ? bytes : bytes + byteLength),
+      0,
+    );
+  return {
+    upperLayers: of(servingGraph(config, "int8", { source: "sums", hasAdapters: false })),
+    ngramEncoder: of(ngramGraph(config, "int8")),
+    wordEmbeddings: weights.get("embeddings.word")?.byteLength ?? 0,
+  };
+}
+
+/** Rows, and the map from n-gram to row. */
+function tableBytes(entryCount: number, { hiddenSize }: Pick<EncoderConfig, "hiddenSize">): number {
+  const halfBytes = Uint16Array.BYTES_PER_ELEMENT;
+  return (1 + entryCount) * 3 * hiddenSize * halfBytes + new NgramMap(entryCount).slots.byteLength;
+}
+
+interface DomainRow {
+  readonly rowCount: number;
+  readonly bytes: number;
+  /** Of a domain's full copy of the general table. */
+  readonly shareOfGeneral: number;
+  /** Of a table of all n-grams of the domain's text. */
+  readonly shareOfOwn: number;
+  /** Of the rows: those that the general table holds too. */
+  readonly sharedWithGeneral: number;
+  /** Up to which a shared row is pruned; null where none is. */
+  readonly tolerance: number | null;
+}
+
+async function domainRows(
+  { knowledge }: HierarchicalBench,
+  options: {
+    readonly config: EncoderConfig;
+    readonly general: number;
+    readonly isQuick: boolean;
+  },
+): Promise<Readonly<Record<string, DomainRow>>> {
+  const { config, general, isQuick } = options;
+  const own = tableBytes(knowledge.domainNgrams(1).length / 3, config);
+  const countMax = isQuick ? rowCounts.quick : rowCounts.long;
+  const byAlpha = new Map<number, Float64Array>();
+  const rows: Record<string, DomainRow> = {};
+  for (const arm of arms) {
+    const rule = rules[arm];
+    if (rule === undefined) continue;
+    const { alpha, prunedShare } = rule;
+    const distances = byAlpha.get(alpha) ?? (await knowledge.distances(alpha, countMax));
+    byAlpha.set(alpha, distances);
+    const tolerance = await knowledge.tolerance(rule);
+    const kept = distances.filter((distance) => distance > tolerance).length / distances.length;
+    const rowCount = Math.round((knowledge.domainNgrams(alpha).length / 3) * kept);
+    const bytes = tableBytes(rowCount, config);
+    rows[arm] = {
+      rowCount,
+      bytes,
+      shareOfGeneral: round(bytes / general),
+      shareOfOwn: round(bytes / own),
+      sharedWithGeneral: round(distances.filter(Number.isFinite).length / distances.length),
+      tolerance: prunedShare === 0 ? null : round(tolerance),
+    };
+  }
+  return rows;
+}
+
+/** Of adapter and head, as the store keeps them. */
+function virtualModelBytes(config: EncoderConfig): number {
+  const { rank, labelCount } = virtualModel;
+  const tensors = [...adapterTensors(config, rank), ...headTensors(config, labelCount)];
+  const zeros = tensors.map(({ name, shape }) => {
+    const values = new Float32Array(shape.reduce((count, size) => count * size, 1));
+    return [name, { shape, values }] as const;
+  });
+  return encodeSafetensors(new Map(zeros)).length;
+}
+
+/** The papers' arithmetic on this base: copies of everything, or a share of what is kept once. */
+function modelsPerGB(
+  weights: BaseWeights,
+  bytes: Readonly<Record<"own" | "shared" | "tables", number>>,
+): Readonly<Record<string, unknown>> {
+  const full = [...weights]
+    .filter(([name]) => /^(layer|embeddings)\./.test(name) && !/int8|transposed/.test(name))
+    .reduce((total, [, { length }]) => total + length * Float32Array.BYTES_PER_ELEMENT, 0);
+  const perGB = (each: number): number => round(1e9 / each);
+  const withTables = bytes.own + (bytes.shared + bytes.tables) / modelCount;
+  return {
+    fullCopyFp32: perGB(full),
+    fullCopyFp16: perGB(full / 2),
+    virtualModels: perGB(withTables),
+    virtualModelsWithoutTables: perGB(bytes.own + bytes.shared / modelCount),
+    overFullCopyFp32: round(full / withTables),
+    overFullCopyFp16: round(full / 2 / withTables),
+    bytesPerVirtualModel: Math.round(withTables),
+    fullCopyBytes: full,
+  };
+}
+
+function accuracies(): Readonly<Record<string, unknown>> {
+  const runs = knownRuns();
+  const rows = arms.map((arm) => {
+    const scores = plans
+      .filter((plan) => plan.arm === arm)
+      .map(
+        (plan) => [plan.task, runs.find((run) => isSame(run, plan))?.testScore ?? null] as const,
+      );
+    const known = scores.flatMap(([, score]) => score ?? []);
+    const mean = known.length < tasks.length ? null : round(sum(known) / known.length);
+    return [arm, { ...Object.fromEntries(scores), mean }] as const;
+  });
+  return Object.fromEntries(rows);
+}
+
+function knownRuns(): readonly Run[] {
+  return [...comparedFile.runs(), ...resultFile.runs()];
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}

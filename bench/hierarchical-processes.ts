@@ -1,0 +1,45 @@
+/** Shares runs among processes, one per core: two of one thread are faster than one of two. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import type { Plan, Run } from "./hierarchical-runs.ts";
+
+export type RunReply = { readonly run: Run } | { readonly error: string };
+
+/** Begins the plans in their order; `onRun` gets each run when it is done. */
+export async function runPlans(
+  plans: readonly Plan[],
+  cacheFolder: string,
+  onRun: (run: Run) => void,
+): Promise<void> {
+  const open = [...plans];
+  const work = async (): Promise<void> => {
+    const child = fork(new URL("./hierarchical-worker.js", import.meta.url), [cacheFolder]);
+    try {
+      for (let plan = open.shift(); plan !== undefined; plan = open.shift())
+        onRun(await runOn(child, plan));
+    } finally {
+      // The others end with the runs that they have begun.
+      open.length = 0;
+      if (child.connected) child.disconnect();
+    }
+  };
+  const count = Math.min(availableParallelism(), plans.length);
+  await Promise.all(Array.from({ length: count }, work));
+}
+
+async function runOn(child: ChildProcess, plan: Plan): Promise<Run> {
+  child.send(plan);
+  const settled = new AbortController();
+  const { signal } = settled;
+  try {
+    const [reply] = (await Promise.race([
+      once(child, "message", { signal }),
+      once(child, "exit", { signal }).then(() => [{ error: "a process has ended" }]),
+    ])) as [RunReply]; // what the worker sends
+    if ("error" in reply) throw new Error(`Cannot run ${JSON.stringify(plan)}: ${reply.error}`);
+    return reply.run;
+  } finally {
+    settled.abort();
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * Runs of the hierarchy's claims of accuracy: one adapter, trained on the states of one arm and
+ * tested through the serving graph in int8 on states of the same arm. Runs go to a result file one
+ * by one, so that a claim that was stopped goes on; those made from other weights are passed over.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
+import type { Checkpoint } from "../src/checkpoints/checkpoints.ts";
+import { openCheckpoint } from "../src/checkpoints/folder.ts";
+import { type HierarchicalBase, openHierarchy } from "../src/checkpoints/hierarchy.ts";
+import { assert, present } from "../src/foundation/assert.ts";
+import { digestOf } from "../src/foundation/digest.ts";
+import { mergeGraph } from "../src/models/hierarchy.ts";
+import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
+import { fit } from "../src/trainer/fit.ts";
+import { lookedUpStates } from "../src/trainer/looked-up-states.ts";
+import { shallowStates, type Source } from "../src/trainer/sequences.ts";
+import { fitTokens } from "../src/trainer/token-fit.ts";
+import { TrainingBase } from "../src/trainer/training-base.ts";
+import { servedAccuracy, servedEntityF1 } from "./accuracy-serving.ts";
+import { CorpusKnowledge, type DomainRule } from "./corpus-knowledge.ts";
+import { machine, round } from "./measure.ts";
+import { corporaFolder, loadTask, loadTokenTask, taskFolder } from "./tasks.ts";
+
+/** What the domain of an arm keeps; those without one ask no domain. */
+export const rules = {
+  dense: undefined,
+  general: undefined,
+  biomedical: { alpha: 0.5, prunedShare: 0 },
+  "biomedical-0.3": { alpha: 0.3, prunedShare: 0 },
+  "biomedical-0.5-pruned-0.5": { alpha: 0.5, prunedShare: 0.5 },
+  "biomedical-0.5-pruned-0.75": { alpha: 0.5, prunedShare: 0.75 },
+} as const satisfies Readonly<Record<string, DomainRule | undefined>>;
+
+export type Arm = keyof typeof rules;
+
+export interface Plan {
+  readonly task: string;
+  readonly arm: Arm;
+  readonly seed: number;
+  /** At most. */
+  readonly epochCount: number;
+}
+
+export interface Run extends Plan {
+  /** What the states were made by; null for the base itself. */
+  readonly weights: string | null;
+  readonly devScore: number;
+  /** Accuracy, or F1 over entities, in percent. */
+  readonly testScore: number;
+  readonly seconds: number;
+  readonly commit: string;
+}
+
+export const nerTasks: readonly string[] = ["bc5cdr", "ncbi-disease", "scierc"];
+
+export const settings = {
+  classification: { learningRate: 1e-3, batchSize: 16, rank: 64, patience: 4 },
+  ner: { learningRate: 4e-3, batchSize: 8, rank: 32, patience: 4 },
+  rules,
+} as const;
+
+const resultFolder = join(import.meta.dirname, "../../bench/results");
+const weightsFolder = join(import.meta.dirname, "../../models");
+const weightsPaths = {
+  general: join(weightsFolder, "all-MiniLM-L6-v2.safetensors"),
+  domain: join(weightsFolder, "all-MiniLM-L6-v2.biomedical.safetensors"),
+};
+
+/** Why there can be no runs, if so. */
+export function lackOfRuns(): string | undefined {
+  const folders = [taskFolder(), taskFolder("ner"), corporaFolder()];
+  if (folders.includes(undefined)) return "the tasks are not beside this checkout";
+  const absent = Object.values(weightsPaths).find((path) => !existsSync(path));
+  return absent === undefined ? undefined : `there are no weights at ${absent}`;
+}
+
+/** Of the arm's weights, in short; null for the base itself. */
+export function weightsOf(arm: Arm): string | null {
+  if (arm === "dense") return null;
+  return fingerprints[rules[arm] === undefined ? "general" : "domain"]();
+}
+
+const fingerprints = { general: once("general"), domain: once("domain") };
+
+function once(kind: keyof typeof weightsPaths): () => string {
+  let known: string | undefined;
+  return () => (known ??= digestOf(readFileSync(weightsPaths[kind])).slice(0, 19));
+}
+
+interface ResultFile {
+  readonly machine: unknown;
+  readonly settings: unknown;
+  readonly runs: readonly Run[];
+}
+
+/** The committed file of a claim. One process writes it. */
+export class RunFile {
+  readonly #path: string;
+
+  constructor(name: string) {
+    this.#path = join(resultFolder, name);
+  }
+
+  read(): ResultFile {
+    if (!existsSync(this.#path)) return { machine: machine(), settings, runs: [] };
+    return JSON.parse(readFileSync(this.#path, "utf8")) as ResultFile; // written below
+  }
+
+  /** Those whose weights are the present ones. */
+  runs(): readonly Run[] {
+    return this.read().runs.filter(({ arm, weights }) => weights === weightsOf(arm));
+  }
+
+  add(run: Run): void {
+    const file = { machine: machine(), settings, runs: [...this.read().runs, run] };
+    writeFileSync(`${this.#path}.new`, `${JSON.stringify(file, null, 2)}\n`);
+    renameSync(`${this.#path}.new`, this.#path);
+  }
+}
+
+export function isSame(run: Plan, plan: Plan): boolean {
+  const key = ({ task, arm, seed, epochCount }: Plan): string =>
+    [task, arm, seed, epochCount].join();
+  return key(run) === key(plan);
+}
+
+export interface HierarchicalBench {
+  /** The general one. */
+  readonly base: HierarchicalBase;
+  readonly knowledge: CorpusKnowledge;
+  run(plan: Plan): Promise<Run>;
+  close(): Promise<void>;
+}
+
+export interface BenchSetting {
+  readonly cacheFolder: string;
+  readonly threadCount: number;
+}
+
+export async function openBench(setting: BenchSetting): Promise<HierarchicalBench> {
+  const { cacheFolder, threadCount } = setting;
+  const { folder } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
+  const checkpoint = await openCheckpoint(folder);
+  const runtime = new OrtRuntime({ threadCount, spinUs: threadCount === 1 ? 0 : 500 });
+  const weights = await loadBaseWeights(checkpoint, runtime);
+  const base = new TrainingBase({ checkpoint, weights, precision: "int8", runtime });
+  const open = (path: string) => openHierarchy(path, { checkpoint, weights }, runtime);
+  const bases = {
+    general: await open(weightsPaths.general),
+    domain: await open(weightsPaths.domain),
+  };
+  for (const { config } of Object.values(bases))
+    assert(
+      config.shallowLayerCount === checkpoint.config.shallowLayerCount,
+      "Adapters of all arms lie in the same layers",
+    );
+  for (const name of mergeGraph(bases.general.config).inputs.keys())
+    assert(
+      isEqual(bases.general.weights.get(name), bases.domain.weights.get(name)),
+      "A domain's rows are merged by the general weights",
+    );
+  const tokenizer = await checkpoint.tokenizer();
+  const corpora = present(corporaFolder(), "the corpora were looked for");
+  const knowledge = await CorpusKnowledge.open(runtime, { bases, tokenizer, corpora });
+  const parts = { base, runtime, checkpoint, knowledge };
+  // When it began: the repository may move on while it lasts.
+  const commit = commitOf();
+  return {
+    base: bases.general,
+    knowledge,
+    async run(plan) {
+      const started = performance.now();
+      const scores = await (nerTasks.includes(plan.task) ? runTokens : runTexts)(plan, parts);
+      const seconds = Math.round((performance.now() - started) / 1000);
+      return { ...plan, weights: weightsOf(plan.arm), ...scores, seconds, commit };
+    },
+    close: () => runtime.close(),
+  };
+}
+
+interface Parts {
+  readonly base: TrainingBase;
+  readonly runtime: OrtRuntime;
+  readonly checkpoint: Checkpoint;
+  readonly knowledge: CorpusKnowledge;
+}
+
+type Scores = Pick<Run, "devScore" | "testScore">;
+
+async function runTexts(plan: Plan, parts: Parts): Promise<Scores> {
+  const { base, runtime, checkpoint } = parts;
+  const { pooling } = checkpoint;
+  const folder = present(taskFolder(), "the tasks were looked for");
+  const task = await loadTask(folder, plan.task, await checkpoint.tokenizer());
+  const labelCount = task.labels.length;
+  const { train, dev, test } = await withStates(task, plan.arm, parts);
+  const { seed, epochCount } = plan;
+  const options = { ...settings.classification, method: "adapter", seed, epochCount } as const;
+  const { devScore, tensors } = await fit(base, { train, dev, labelCount, pooling }, options);
+  const testScore = await servedAccuracy(tensors, { base, runtime, labelCount, test });
+  return { devScore: round(100 * devScore), testScore: round(100 * testScore) };
+}
+
+async function runTokens(plan: Plan, parts: Parts): Promise<Scores> {
+  const { base, runtime, checkpoint } = parts;
+  const folder = present(taskFolder("ner"), "the tasks were looked for");
+  const task = await loadTokenTask(folder, plan.task, checkpoint);
+  const { labels } = task;
+  const { train, dev, test } = await withStates(task, plan.arm, parts);
+  const { seed, epochCount } = plan;
+  const options = { ...settings.ner, method: "adapter", seed, epochCount } as const;
+  const { devScore, tensors } = await fitTokens(base, { train, dev, labels }, options);
+  const testScore = await servedEntityF1(tensors, { base, runtime, labels, test });
+  return { devScore: round(100 * devScore), testScore: round(100 * testScore) };
+}
+
+/** The dense arm's test keeps to ids: the serving graph computes their shallow part, too. */
+async function withStates<S extends Source>(
+  { train, dev, test }: Readonly<Record<"train" | "dev" | "test", S>>,
+  arm: Arm,
+  { base, knowledge }: Parts,
+): Promise<Readonly<Record<"train" | "dev" | "test", S>>> {
+  const ids = [train, dev, test].flatMap((part) => part.ids);
+  const source = arm === "dense" ? undefined : await knowledge.sourceFor(ids, rules[arm]);
+  const statesOf = (part: S): Promise<readonly Float32Array[]> =>
+    source === undefined ? shallowStates(base, part.ids) : lookedUpStates(part.ids, source);
+  return {
+    train: { ...train, states: await statesOf(train) },
+    dev: { ...dev, states: await statesOf(dev) },
+    test: source === undefined ? test : { ...test, states: await statesOf(test) },
+  };
+}
+
+function isEqual(a: ArrayBufferView | undefined, b: ArrayBufferView | undefined): boolean {
+  const bytes = (view: ArrayBufferView | undefined): Buffer =>
+    Buffer.from(view?.buffer ?? new ArrayBuffer(), view?.byteOffset, view?.byteLength);
+  return bytes(a).equals(bytes(b));
+}
+
+function commitOf(): string {
+  return execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+    cwd: import.meta.dirname,
+    encoding: "utf8",
+  }).trim();
+}

@@ -1,0 +1,20 @@
+/** A process of one thread that makes the runs it is told, one at a time; see `runPlans`. */
+import { openBench, type Plan } from "./hierarchical-runs.ts";
+import type { RunReply } from "./hierarchical-processes.ts";
+
+const [, , cacheFolder = ""] = process.argv;
+const opened = openBench({ cacheFolder, threadCount: 1 });
+
+process.on("message", (plan: Plan) => {
+  opened
+    .then((bench) => bench.run(plan))
+    .then((run) => reply({ run }))
+    .catch((error: unknown) => reply({ error: String(error) }));
+});
+
+// Nothing else keeps the process; a parent may be gone before this line.
+process.on("disconnect", () => void opened.then((bench) => bench.close()));
+
+function reply(value: RunReply): void {
+  process.send?.(value);
+}
