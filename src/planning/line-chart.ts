@@ -11,15 +11,15 @@ export interface ChartLine {
 type Point = readonly [number, number];
 
 export interface Chart {
-  /** Of the shares, for those who do not see them. */
+  /** Of what is drawn, for those who do not see it. */
   readonly title: string;
   readonly xTitle: string;
-  /** Shares in [0, 1] over positive values; the first line lies on top. */
+  /** Over values of at least 0; the first line lies on top. */
   readonly lines: readonly ChartLine[];
-  /** What is to be reached, across the chart. */
-  readonly target: number;
-  /** Where things stand now. */
-  readonly base: number;
+  /** What is to be reached, across the chart; where there is one, lines are shares in [0, 1]. */
+  readonly target?: number;
+  /** Where things stand now, beside a target. */
+  readonly base?: number;
 }
 
 const [width, height] = [480, 300];
@@ -27,13 +27,16 @@ const [left, right, top, bottom] = [48, 468, 14, 246];
 /** An axis over more than this, from its least to its greatest value, is logarithmic. */
 const linearRatioMax = 15;
 
-/** A chart without points is its frame. */
-export function lineChart({ title, xTitle, lines, target, base }: Chart): string {
+/** A chart with a target and without points is its frame. */
+export function lineChart(chart: Chart): string {
+  const { title, xTitle, lines, target, base } = chart;
   const points = lines.flatMap((line) => line.points);
-  const x = horizontal([...points.map(([value]) => value), base]);
-  const least = Math.min(target, ...points.map(([, share]) => share));
-  const y = scaleLinear([Math.min(0.9, Math.floor(least * 10) / 10), 1], [bottom, top]);
-  const share = (value: number): string => `${Math.round(value * 100)} %`;
+  const x = axisOf([...points.map(([value]) => value), base ?? 0], [left + 16, right - 16]);
+  const values = [...points.map(([, value]) => value), target ?? []].flat();
+  const least = Math.min(0.9, Math.floor(Math.min(...values) * 10) / 10);
+  const isShare = target !== undefined;
+  const y = isShare ? scaleLinear([least, 1], [bottom, top]) : axisOf(values, [bottom, top]).scale;
+  const text = isShare ? (part: number) => `${Math.round(part * 100)} %` : y.tickFormat(5, ".3~g");
   const place = ([value, part]: Point): Point => [round(x.scale(value)), round(y(part))];
   return [
     `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title)}">`,
@@ -41,28 +44,29 @@ export function lineChart({ title, xTitle, lines, target, base }: Chart): string
       .ticks(5)
       .flatMap((value) => [
         stroke([left, round(y(value))], [right, round(y(value))], "grid"),
-        label([left - 8, round(y(value)) + 4], share(value), 'class="tick end"'),
+        label([left - 8, round(y(value)) + 4], text(value), 'class="tick end"'),
       ]),
     ...x.ticks.map(([value, text]) =>
       label([round(x.scale(value)), bottom + 20], text, 'class="tick"'),
     ),
-    stroke(place([base, y.domain()[0] ?? 0]), place([base, 1]), "base"),
-    stroke([left, round(y(target))], [right, round(y(target))], "target"),
+    base === undefined ? "" : stroke(place([base, least]), place([base, 1]), "base"),
+    isShare ? stroke([left, round(y(target))], [right, round(y(target))], "target") : "",
     label([(left + right) / 2, height - 8], xTitle, 'class="axis"'),
-    ...lines.toReversed().map((line) => drawn(line, place, xTitle)),
+    ...lines.toReversed().map((line) => drawn(line, place, chart)),
     "</svg>",
   ].join("\n");
 }
 
+/** A value of a line; a dash where there is none. */
+export function valueText(value: number | undefined, { target }: Chart): string {
+  if (value === undefined) return "–";
+  return target === undefined ? value.toPrecision(3) : `${(100 * value).toFixed(1)} %`;
+}
+
 /** For text and attribute values of HTML and SVG. */
 export function escaped(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-  };
-  return text.replace(/[&<>"]/g, (letter) => entities[letter] ?? letter);
+  const entities = ["&amp;", "&lt;", "&gt;", "&quot;"];
+  return text.replace(/[&<>"]/g, (letter) => entities['&<>"'.indexOf(letter)] ?? letter);
 }
 
 interface Axis {
@@ -70,13 +74,12 @@ interface Axis {
   readonly ticks: readonly (readonly [number, string])[];
 }
 
-function horizontal(values: readonly number[]): Axis {
+function axisOf(values: readonly number[], range: readonly number[]): Axis {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const isLog = least > 0 && most > linearRatioMax * least;
   // A single value stands in the middle.
   const isOne = most - least <= Number.EPSILON * 8 * most;
   const domain = isOne ? [least - 1, most + 1] : [least, most];
-  const range = [left + 16, right - 16];
   const scale = isLog ? scaleLog(domain, range) : scaleLinear(domain, range);
   const format = scale.tickFormat(6);
   const areWhole = values.every(Number.isInteger);
@@ -87,11 +90,11 @@ function horizontal(values: readonly number[]): Axis {
   return { scale, ticks };
 }
 
-function drawn({ name, style, points }: ChartLine, place: (at: Point) => Point, x: string): string {
+function drawn({ name, style, points }: ChartLine, place: (at: Point) => Point, of: Chart): string {
   const path = points.map((point) => place(point).join(" ")).join("L");
   const marks = points.map((point) => {
     const [at, value] = [place(point), point[0].toPrecision(3)];
-    const told = `${name}: ${(100 * point[1]).toFixed(1)} % at ${Number(value)} ${x}`;
+    const told = `${name}: ${valueText(point[1], of)} at ${Number(value)} ${of.xTitle}`;
     return `<path d="M${at.join(" ")}${markOf(style)}"><title>${escaped(told)}</title></path>`;
   });
   const curve = points.length === 0 ? "" : `<path class="curve" d="M${path}"/>`;

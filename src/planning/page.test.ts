@@ -92,12 +92,37 @@ describe("lineChart", () => {
   });
 });
 
+describe("lineChart without a target", () => {
+  const points = [
+    [1, 2],
+    [2, 0.2],
+    [4, 0.02],
+  ] as const;
+  const lines = [{ name: "loss", style: 0, points }];
+  const svg = lineChart({ title: "Loss", xTitle: "devices", lines });
+
+  test("draws values of any size, from 0 to the right, on a scale that fits them", () => {
+    assert.deepEqual(svg.match(/(?<=<title>)[^<]*/g), [
+      "loss: 2.00 at 1 devices",
+      "loss: 0.200 at 2 devices",
+      "loss: 0.0200 at 4 devices",
+    ]);
+    const marks = svg.matchAll(/<path d="M[-\d.]+ ([-\d.]+)m/g);
+    const heights = [...marks].map(([, y]) => Number(y));
+    assert.deepEqual(heights, [14, 130, 246], "logarithmic, from top to bottom");
+    assert.match(svg, />0\.02<[\s\S]*>0\.2<[\s\S]*>2</);
+    assert.match(svg, /class="tick">0.0</);
+    assert.doesNotMatch(svg, /class="(base|target)"|NaN|Infinity|undefined/);
+  });
+});
+
 describe("pageOf", () => {
   const hostile = `<script>alert("x")</script> & 'co'`;
   const html = pageOf({
     title: hostile,
     summary: [hostile],
     legend: ["ours", hostile],
+    note: hostile,
     figures: [{ ...chart, title: hostile, xTitle: hostile }],
     tables: [{ title: hostile, head: [hostile], rows: [[hostile, hostile]] }],
   });

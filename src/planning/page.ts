@@ -1,12 +1,13 @@
 /** A report as one HTML page that asks for nothing else: figures with their numbers, and tables. */
-import { type Chart, escaped, lineChart, markOf } from "./line-chart.ts";
+import { type Chart, escaped, lineChart, markOf, valueText } from "./line-chart.ts";
 
 export interface Page {
   readonly title: string;
   /** Sentences below the title. */
   readonly summary: readonly string[];
-  /** Of all figures; a line's style is its number here. */
+  /** Of all figures, with a note below; a line's style is its number here. */
   readonly legend: readonly string[];
+  readonly note: string;
   readonly figures: readonly Chart[];
   readonly tables: readonly PageTable[];
 }
@@ -18,7 +19,7 @@ export interface PageTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-export function pageOf({ title, summary, legend, figures, tables }: Page): string {
+export function pageOf({ title, summary, legend, note, figures, tables }: Page): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -30,7 +31,7 @@ export function pageOf({ title, summary, legend, figures, tables }: Page): strin
 <body>
 <h1>${escaped(title)}</h1>
 ${summary.map((sentence) => `<p>${escaped(sentence)}</p>`).join("\n")}
-${figures.length === 0 ? "" : legendOf(legend)}
+${figures.length === 0 ? "" : legendOf(legend, note)}
 <main>
 ${figures.map(figureOf).join("\n")}
 </main>
@@ -40,9 +41,9 @@ ${tables.map(tableOf).join("\n")}
 `;
 }
 
-function legendOf(names: readonly string[]): string {
+function legendOf(names: readonly string[], note: string): string {
   return `<ul class="legend">${names.map(legendItem).join("")}</ul>
-<p class="quiet">Dashed: what is to be reached. Dotted: where things stand now.</p>`;
+<p class="quiet">${escaped(note)}</p>`;
 }
 
 function legendItem(name: string, style: number): string {
@@ -55,7 +56,7 @@ function figureOf(chart: Chart): string {
   const values = [...new Set(chart.lines.flatMap(({ points }) => points.map(([x]) => x)))];
   const rows = values.map((value) => [
     String(Number(value.toPrecision(4))),
-    ...chart.lines.map(({ points }) => percent(points.find(([x]) => x === value)?.[1])),
+    ...chart.lines.map(({ points }) => valueText(points.find(([x]) => x === value)?.[1], chart)),
   ]);
   const head = [chart.xTitle, ...chart.lines.map(({ name }) => name)];
   return `<figure>
@@ -79,9 +80,8 @@ function cellsOf(head: readonly string[], rows: PageTable["rows"]): string {
 <tbody>${body.join("\n")}</tbody></table></div>`;
 }
 
-/** A dash where there is no share. */
-export function percent(share: number | undefined): string {
-  return share === undefined ? "–" : `${(100 * share).toFixed(1)} %`;
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }
 
 const pageStyle = `

@@ -34,6 +34,7 @@ export function planPageOf({ methods, verdict, plan, ...rest }: PlanPage): strin
     title: rest.title,
     summary: rest.summary,
     legend: sweeps[0]?.curves.map(({ method }) => method) ?? [],
+    note: "Dashed: what is to be reached. Dotted: where things stand now.",
     figures: sweeps.map((sweep) => figureOf(sweep, attainment)),
     tables: [
       ...(methods.length > 1 ? [methodTable(methods)] : []),

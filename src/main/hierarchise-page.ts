@@ -1,0 +1,100 @@
+/** The page that `strata base hierarchise` leaves: how its form came near to the base. */
+import type { Chart } from "../planning/line-chart.ts";
+import { pageOf } from "../planning/page.ts";
+import type { DistillationPoint } from "../trainer/distil.ts";
+
+/** What `report.json` holds; numbers that are not named here are shown as well. */
+interface Report {
+  readonly base: string;
+  readonly config: { readonly layerCount: number; readonly shallowLayerCount: number };
+  readonly curve: readonly DistillationPoint[];
+}
+
+/** Points of a line; more would lie on each other. */
+const pointsMax = 40;
+/** The page has colours for no more. */
+const linesMax = 5;
+
+export function hierarchisePage({ curve, ...record }: Report): string {
+  const { layerCount, shallowLayerCount } = record.config;
+  const upper = Array.from({ length: layerCount - shallowLayerCount }, (_, index) => index + 1);
+  const states = [0, ...upper].map((index) => `error after layer ${shallowLayerCount + index}`);
+  const points = thinned(curve, pointsMax).map((point) => valuesOf(point, states));
+  const last = points.at(-1) ?? new Map<string, number>();
+  const figureOf = (title: string, names: readonly string[]): Chart => ({
+    title,
+    xTitle: "million tokens",
+    lines: names.map((name, style) => ({
+      name,
+      style,
+      points: points.flatMap((values) => {
+        const value = values.get(name);
+        return value === undefined ? [] : [[(values.get("token count") ?? 0) / 1e6, value]];
+      }),
+    })),
+  });
+  const legend = thinned(states, linesMax);
+  const others = [...last.keys()].filter(
+    (name) => !states.includes(name) && !["step", "token count"].includes(name),
+  );
+  return pageOf({
+    title: `${record.base}: the hierarchical form`,
+    summary: [
+      `Tables replace ${shallowLayerCount} of ${layerCount} layers; the state above them and ` +
+        "each state after it are to be the base's. Judged on texts that were held out.",
+    ],
+    legend,
+    note: "Error: the squared difference to the base's state, over the energy of that state.",
+    figures: [
+      figureOf("Relative error by state", legend),
+      ...others.map((name) =>
+        figureOf(
+          name.replace(/^./, (first) => first.toUpperCase()),
+          [name],
+        ),
+      ),
+    ],
+    tables: [
+      { title: "At the last point", head: ["", "value"], rows: [...last].map(rowOf) },
+      { title: "Settings", head: ["", "value"], rows: rowsOf(record) },
+    ],
+  });
+}
+
+/** The numbers of a point by their names; there is no loss at the start. */
+function valuesOf(point: DistillationPoint, states: readonly string[]): Map<string, number> {
+  const { errors, ...rest } = point;
+  const values = new Map<string, number>();
+  for (const [field, value] of Object.entries(rest))
+    if (typeof value === "number") values.set(wordsOf(field), value);
+  for (const [index, error] of errors.entries()) values.set(states[index] ?? "error", error);
+  return values;
+}
+
+/** At most `countMax`, evenly spread, with the first and the last. */
+function thinned<T>(values: readonly T[], countMax: number): readonly T[] {
+  const last = values.length - 1;
+  if (last < countMax) return values;
+  const steps = Array.from({ length: countMax }, (_, index) => index / (countMax - 1));
+  const kept = new Set(steps.map((share) => Math.round(share * last)));
+  return values.filter((_, index) => kept.has(index));
+}
+
+function rowOf([name, value]: readonly [string, number]): readonly string[] {
+  return [name, Number.isInteger(value) ? String(value) : value.toPrecision(4)];
+}
+
+/** Every value that the record holds, by its path. */
+function rowsOf(record: object, path = ""): readonly (readonly string[])[] {
+  return Object.entries(record).flatMap(([field, value]: [string, unknown]) => {
+    const name = path + wordsOf(field);
+    if (value === undefined) return [];
+    if (typeof value === "object" && value !== null) return rowsOf(value, `${name}: `);
+    return [[name, typeof value === "string" ? value : JSON.stringify(value)]];
+  });
+}
+
+/** `learning rate` for `learningRate`. */
+function wordsOf(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
