@@ -1,9 +1,10 @@
 /** Commands for base models: pull, hierarchise, list, remove. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CommandContext, SharedOptions } from "./command-context.ts";
 import { integerBetween, outputOf, positiveNumber, shared } from "./command-context.ts";
 import type {
   BaseRow,
+  HierarchiseOptions,
   HierarchiseProgress,
   HierarchiseReport,
   PullProgress,
@@ -98,6 +99,8 @@ interface HierarchiseFlags extends SharedOptions {
   readonly text: string;
   readonly out: string;
   readonly shallow: number;
+  readonly from?: string;
+  readonly objective: HierarchiseOptions["objective"];
   readonly epochs: number;
   readonly learningRate: number;
   readonly threads?: number;
@@ -105,6 +108,7 @@ interface HierarchiseFlags extends SharedOptions {
 }
 
 function addHierarchise(base: Command, context: CommandContext): void {
+  const objective = new Option("--objective <name>", "masked-tokens needs --from");
   const command = base
     .command("hierarchise")
     .argument("<name>", "a base model that has been pulled")
@@ -115,6 +119,8 @@ function addHierarchise(base: Command, context: CommandContext): void {
     .requiredOption("--text <file>", "what it learns from, one text a line")
     .requiredOption("--out <folder>", "for checkpoint, weights and report")
     .option("--shallow <count>", "layers that tables replace", integerBetween(1, 64), 3)
+    .option("--from <file>", "weights to start from, such as the general ones for a domain's")
+    .addOption(objective.choices(["distillation", "masked-tokens"]).default("distillation"))
     .option("--epochs <number>", "passes over the text, such as 0.5", positiveNumber, 1)
     .option("--learning-rate <rate>", "peak of the schedule", positiveNumber, 5e-4)
     .option("--threads <count>", "cores to use (default: all)", integerBetween(1, 256))
@@ -129,6 +135,8 @@ function addHierarchise(base: Command, context: CommandContext): void {
     });
   shared(command, context, [
     "strata base hierarchise all-MiniLM-L6-v2 --text corpus.txt --out ./hierarchical",
+    "strata base hierarchise all-MiniLM-L6-v2 --text domain.txt --out ./domain " +
+      "--from ./hierarchical/hierarchy.safetensors --objective masked-tokens",
   ]);
 }
 
@@ -151,6 +159,7 @@ async function hierarchiseWithProgress(
         textPath: text,
         outFolder: out,
         shallowLayerCount: shallow,
+        fromPath: options.from,
         threadCount: options.threads,
         epochCount: options.epochs,
         signal,

@@ -73,6 +73,10 @@ export interface HierarchiseOptions extends LocalOptions {
   readonly textPath: string;
   readonly outFolder: string;
   readonly shallowLayerCount: number;
+  /** Path of a form's weights to start from, whose merge stays; the base's own by default. */
+  readonly fromPath: string | undefined;
+  /** How it learns; "masked-tokens" goes on from weights that distillation has made. */
+  readonly objective: "distillation" | "masked-tokens";
   /** Passes over the text. */
   readonly epochCount: number;
   readonly learningRate: number;
@@ -95,6 +99,8 @@ export interface HierarchiseReport {
   readonly cosine: number;
   /** Relative squared errors of the states on held-out texts, lowest layer first. */
   readonly errors: readonly number[];
+  /** Of held-out masked words, where they are learned: nats, and the share told rightly. */
+  readonly words?: { readonly loss: number; readonly accuracy: number };
   readonly tokenCount: number;
 }
 

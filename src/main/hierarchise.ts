@@ -8,9 +8,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { openPulledBase } from "../checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../checkpoints/base-weights.ts";
-import type { Checkpoint, CheckpointTensor } from "../checkpoints/checkpoints.ts";
+import type { Checkpoint, CheckpointTensor, Tokenizer } from "../checkpoints/checkpoints.ts";
 import { digestOfFile } from "../checkpoints/files.ts";
 import { openCheckpoint } from "../checkpoints/folder.ts";
+import { type HierarchicalBase, openHierarchy } from "../checkpoints/hierarchy.ts";
 import { replaceFile } from "../foundation/replace-file.ts";
 import { decodeSafetensors, encodeSafetensors } from "../checkpoints/safetensors.ts";
 import type {
@@ -21,13 +22,16 @@ import type {
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
+import { ngramPrefix } from "../models/hierarchy.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import {
   distil,
   type DistillationCheckpoint,
   type DistillationOptions,
   type DistillationTask,
 } from "../trainer/distil.ts";
+import { maskedTokens, specialTokensOf } from "../trainer/masked-tokens.ts";
 import { shuffledBatches } from "../trainer/sequences.ts";
 
 const checkpointFile = "checkpoint.safetensors";
@@ -44,21 +48,38 @@ const checkpointStepCount = 100;
 /** About the shares in which a table of a million rows backs off on unseen text. */
 const masking = { rightBigramShare: 0.25, leftBigramShare: 0.1, unigramShare: 0.05 };
 
+interface LocalHierarchiseOptions extends HierarchiseOptions {
+  readonly cacheFolder: string;
+  readonly coreCount: number;
+}
+
 export async function hierarchise(
-  options: HierarchiseOptions & { readonly cacheFolder: string; readonly coreCount: number },
+  options: LocalHierarchiseOptions,
+  onProgress: (progress: HierarchiseProgress) => void,
+): Promise<HierarchiseReport> {
+  checkObjective(options);
+  const threadCount = options.threadCount ?? options.coreCount;
+  const runtime = new OrtRuntime({ threadCount, spinUs: 500 });
+  try {
+    return await learnForm(runtime, options, onProgress);
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function learnForm(
+  runtime: Runtime,
+  options: LocalHierarchiseOptions,
   onProgress: (progress: HierarchiseProgress) => void,
 ): Promise<HierarchiseReport> {
   const { name, cacheFolder, outFolder, signal, seed, learningRate } = options;
   const { folder, digest } = await openPulledBase(cacheFolder, name);
   const checkpoint = await openCheckpoint(folder);
   const config = hierarchicalConfig(checkpoint.config, options.shallowLayerCount);
-  const texts = await readTexts(checkpoint, options);
-  const runtime = new OrtRuntime({
-    threadCount: options.threadCount ?? options.coreCount,
-    spinUs: 500,
-  });
-  const weights = await loadBaseWeights(checkpoint, runtime);
-  const task: DistillationTask = { config, weights, ...texts };
+  const tokenizer = await checkpoint.tokenizer();
+  const texts = await readTexts(tokenizer, options);
+  const start = await startOf({ checkpoint, config }, options, runtime);
+  const task: DistillationTask = { config, ...start, ...texts };
   const stepCount = Math.ceil(options.epochCount * batchCountOf(texts.train));
   const distillation: DistillationOptions = {
     learningRate,
@@ -68,8 +89,15 @@ export async function hierarchise(
     seed,
     checkpointStepCount,
   };
-  const text = await digestOfFile(options.textPath);
-  const record = { base: name, digest, text, config, options: distillation };
+  const record = {
+    base: name,
+    digest,
+    text: await digestOfFile(options.textPath),
+    from: options.fromPath === undefined ? undefined : await digestOfFile(options.fromPath),
+    objective: options.objective,
+    config,
+    options: distillation,
+  };
   await mkdir(outFolder, { recursive: true });
   const path = join(outFolder, checkpointFile);
   const from = await readCheckpoint(path, JSON.stringify(record));
@@ -77,6 +105,9 @@ export async function hierarchise(
   await distil(runtime, task, {
     options: distillation,
     signal,
+    ...(options.objective === "distillation"
+      ? {}
+      : { objective: maskedTokens(task, distillation, await specialTokensOf(tokenizer)) }),
     ...(from === undefined ? {} : { from }),
     onCheckpoint: async (reached) => {
       last = reached;
@@ -87,8 +118,34 @@ export async function hierarchise(
       onProgress({ step, stepCount, tokenCount, cosine });
     },
   });
-  await runtime.close();
   return finish(outFolder, last, record);
+}
+
+function checkObjective({ objective, fromPath }: HierarchiseOptions): void {
+  if (objective === "masked-tokens" && fromPath === undefined)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      "Cannot learn masked tokens: expected weights that distillation has made, got none",
+      { field: "from" },
+    );
+}
+
+/** CONFLICT when the weights to start from are of another base or cut elsewhere. */
+async function startOf(
+  { checkpoint, config }: Pick<HierarchicalBase, "config"> & { readonly checkpoint: Checkpoint },
+  { fromPath }: HierarchiseOptions,
+  runtime: Runtime,
+): Promise<Pick<DistillationTask, "weights" | "start">> {
+  const weights = await loadBaseWeights(checkpoint, runtime);
+  if (fromPath === undefined) return { weights, start: "base" };
+  const given = await openHierarchy(fromPath, { checkpoint, weights }, runtime);
+  const [wanted, found] = [config.shallowLayerCount, given.config.shallowLayerCount];
+  if (found !== wanted)
+    throw new StrataError(
+      "CONFLICT",
+      `Cannot start from "${fromPath}": expected ${wanted} layers replaced, got ${found}`,
+    );
+  return { weights: given.weights, start: "hierarchy" };
 }
 
 /** The same base, cut where tables shall replace its layers. */
@@ -104,10 +161,9 @@ function hierarchicalConfig(config: EncoderConfig, shallowLayerCount: number): E
 }
 
 async function readTexts(
-  checkpoint: Checkpoint,
+  tokenizer: Tokenizer,
   { textPath, seed, signal }: HierarchiseOptions,
 ): Promise<Pick<DistillationTask, "train" | "heldOut">> {
-  const tokenizer = await checkpoint.tokenizer();
   const texts: Int32Array[] = [];
   const take = async (lines: readonly string[]): Promise<void> => {
     for (const ids of (await tokenizer.encode(lines)).ids)
@@ -188,12 +244,13 @@ async function finish(
   record: object,
 ): Promise<HierarchiseReport> {
   const { values = new Map(), curve = [] } = last ?? {};
-  const learned = [...tensorsOf(values)].filter(
-    ([name]) => !name.endsWith(".mean") && !name.endsWith(".square"),
+  const form = [...tensorsOf(values)].filter(
+    ([name]) => name.startsWith(ngramPrefix) && !/\.(mean|square)$/.test(name),
   );
   const weights = join(outFolder, weightsFile);
   const metadata = { run: JSON.stringify(record) };
-  await replaceFile(weights, encodeSafetensors(new Map(learned), { metadata, dtype: "F16" }));
-  const { cosine = 0, errors = [], tokenCount = 0 } = curve.at(-1) ?? {};
-  return { weights, report: join(outFolder, reportFile), cosine, errors, tokenCount };
+  await replaceFile(weights, encodeSafetensors(new Map(form), { metadata, dtype: "F16" }));
+  const { cosine = 0, errors = [], tokenCount = 0, words } = curve.at(-1) ?? {};
+  const report = join(outFolder, reportFile);
+  return { weights, report, cosine, errors, tokenCount, ...(words && { words }) };
 }

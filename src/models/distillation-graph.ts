@@ -18,10 +18,10 @@ import { learningStep, type StepGraph } from "./learning.ts";
  * tri-grams, and `indices [batch, sequence, 3]`, rows of their slots (-1: none). The loss is
  * the mean of the relative errors of all supervised states.
  */
-export function distillationStep(config: EncoderConfig): StepGraph {
+export function distillationStep(config: EncoderConfig, options: LearnedNgrams): StepGraph {
   const graph = new Graph();
   const { errors } = comparison(graph, config);
-  const learned = new Map([...graph.inputs].filter(([name]) => name.startsWith(ngramPrefix)));
+  const learned = new Map(learnedNgrams(graph, options));
   const loss = div(errors.reduce(add), graph.scalar(errors.length));
   return learningStep(graph, loss, { learned });
 }
@@ -45,6 +45,35 @@ export function distillationExam(config: EncoderConfig): StepGraph {
   return { graph, learned, state: Object.fromEntries(learned.map((name) => [name, null])) };
 }
 
+export interface LearnedNgrams {
+  /** Else places and norm stay: tables of several domains are merged by one graph. */
+  readonly learnsMerge: boolean;
+}
+
+/** What is learned of the hierarchical form whose weights the graph has declared. */
+export function learnedNgrams(
+  graph: Graph,
+  { learnsMerge }: LearnedNgrams,
+): readonly (readonly [string, Tensor])[] {
+  const merge = `${ngramPrefix}merge.`;
+  return [...graph.inputs].filter(
+    ([name]) => name.startsWith(ngramPrefix) && (learnsMerge || !name.startsWith(merge)),
+  );
+}
+
+/**
+ * Declares `ngrams` and `indices`; gives the state between the parts and every upper layer's,
+ * `[batch*sequence, hidden]` each.
+ */
+export function hierarchicalStates(scope: EncoderScope, lengths: Tensor): readonly Tensor[] {
+  const { graph } = scope;
+  const sequence = "sequence";
+  const ngrams = graph.input("ngrams", "int32", ["ngrams", ngramSize]);
+  const indices = graph.input("indices", "int32", ["batch", sequence, ngramSize]);
+  const state = mergedState(scope, slotSums(ngramSlots(scope, ngrams), indices));
+  return [state, ...upperStates(scope, { state, lengths, sequence })];
+}
+
 interface Comparison {
   readonly errors: readonly Tensor[];
   readonly cosines: Tensor;
@@ -54,13 +83,10 @@ function comparison(graph: Graph, config: EncoderConfig): Comparison {
   const scope: EncoderScope = { graph, config, precision: "fp32", isDifferentiated: true };
   const { ids, lengths } = sequenceInputs(graph);
   const sequence = "sequence";
-  const ngrams = graph.input("ngrams", "int32", ["ngrams", ngramSize]);
-  const indices = graph.input("indices", "int32", ["batch", sequence, ngramSize]);
   const rows = (state: Tensor): Tensor => reshape(state, ["batch", sequence, config.hiddenSize]);
-  const states = (state: Tensor): readonly Tensor[] =>
-    [state, ...upperStates(scope, { state, lengths, sequence })].map(rows);
-  const wanted = states(shallowPart(scope, { ids, lengths }));
-  const given = states(mergedState(scope, slotSums(ngramSlots(scope, ngrams), indices)));
+  const state = shallowPart(scope, { ids, lengths });
+  const wanted = [state, ...upperStates(scope, { state, lengths, sequence })].map(rows);
+  const given = hierarchicalStates(scope, lengths).map(rows);
   const count = reshape(cast(lengths, "float32"), ["batch", 1, 1]);
   const isToken = less(reshape(positions(ids, 1), [1, sequence, 1]), count);
   const pairs = wanted.map((right, index) => ({ right, state: given[index] ?? right }));

@@ -14,7 +14,8 @@ import { mergedState, ngramSlots, slotSums } from "../models/hierarchy.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Value } from "../runtime/runtime.ts";
 import { Graph, type Tensor, type TypedValues } from "../tensor/tensor.ts";
-import { distil, type DistillationCheckpoint, type DistillationOptions } from "./distil.ts";
+import type { DistillationOptions } from "./distil.ts";
+import { learn } from "./exam-distil.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
 
 const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
@@ -100,8 +101,10 @@ describe("the hierarchical form", () => {
 });
 
 describe("distillation", () => {
+  const texts = randomTexts(9);
+
   it("brings every supervised state nearer to the base's", async () => {
-    const { curve } = await learn(options);
+    const { curve } = await learn(runtime, { options, texts });
     const [first, last] = [curve.at(0), curve.at(-1)];
     assert.deepEqual(
       curve.map(({ step }) => step),
@@ -114,52 +117,52 @@ describe("distillation", () => {
   });
 
   it("ends with the same bits after a stop in the middle", async () => {
-    const whole = await learn(options);
-    const half = await learn(options, { stopAt: 20 });
+    const whole = await learn(runtime, { options, texts });
+    const half = await learn(runtime, { options, texts, stopAt: 20 });
     assert.equal(half.curve.at(-1)?.step, 20);
-    const resumed = await learn(options, { from: half });
+    const resumed = await learn(runtime, { options, texts, from: half });
     assert.deepEqual(resumed.curve, whole.curve);
     for (const [name, { values }] of whole.values)
       assert.deepEqual(resumed.values.get(name)?.values, values, name);
   });
 
-  it("leaves the base as it is", () => {
-    const { learned } = distillationStep(smallConfig);
-    assert.ok(learned.length > 0 && learned.every((name) => name.startsWith("ngram.")));
+  it("goes on from another's weights with a fresh optimiser, and leaves their merge", async () => {
+    const start = await learn(runtime, { options, texts });
+    const domain = await learn(runtime, { options, texts: randomTexts(10), start });
+    const [first, last] = [domain.curve.at(0), domain.curve.at(-1)];
+    assert.ok((last?.errors[0] ?? 1) < 0.9 * (first?.errors[0] ?? 0));
+    const isMoment = (name: string): boolean => /\.(mean|square)$/.test(name);
+    const names = [...start.values.keys()].filter((name) => !isMoment(name));
+    assert.deepEqual(
+      [...domain.values.keys()].filter((name) => !isMoment(name)).sort(),
+      names.sort(),
+    );
+    for (const name of names) {
+      const [before, after] = [start, domain].map(({ values }) => values.get(name)?.values);
+      if (name.startsWith("ngram.merge.")) assert.deepEqual(after, before, name);
+      else assert.notDeepEqual(after, before, name);
+    }
+    const again = await learn(runtime, { options, texts: randomTexts(10), start });
+    assert.deepEqual(again.curve, domain.curve);
+  });
+
+  it("learns the merge of a first form alone, and nothing of the base", () => {
+    const merge = ["ngram.merge.position", "ngram.merge.norm.gain", "ngram.merge.norm.bias"];
+    const { learned } = distillationStep(smallConfig, { learnsMerge: true });
+    assert.ok(learned.every((name) => name.startsWith("ngram.")));
+    const kept = distillationStep(smallConfig, { learnsMerge: false }).learned;
+    assert.deepEqual(
+      learned.filter((name) => !kept.includes(name)),
+      merge,
+    );
   });
 });
 
-/** Runs until the end, or until after the checkpoint of step `stopAt`. */
-async function learn(
-  wanted: DistillationOptions,
-  { from, stopAt }: { readonly from?: DistillationCheckpoint; readonly stopAt?: number } = {},
-): Promise<DistillationCheckpoint> {
-  const random = new SeededRandom(9);
-  const texts = Array.from({ length: 60 }, () =>
+function randomTexts(seed: number): readonly Int32Array[] {
+  const random = new SeededRandom(seed);
+  return Array.from({ length: 60 }, () =>
     Int32Array.from({ length: 4 + random.integer(8) }, () => 1 + random.integer(12)),
   );
-  const weights = await smallWeights(runtime);
-  const task = {
-    config: smallConfig,
-    weights,
-    train: texts.slice(10),
-    heldOut: texts.slice(0, 10),
-  };
-  const stop = new AbortController();
-  let last: DistillationCheckpoint | undefined;
-  const run = distil(runtime, task, {
-    options: wanted,
-    signal: stop.signal,
-    ...(from === undefined ? {} : { from }),
-    onCheckpoint: async ({ values, curve }) => {
-      last = { values: structuredClone(values), curve: [...curve] };
-      if (curve.at(-1)?.step === stopAt) stop.abort();
-    },
-  });
-  if (stopAt === undefined) await run;
-  else await assert.rejects(run, { name: "AbortError" });
-  assert.ok(last);
-  return last;
 }
 
 /** Runs a piece of the hierarchical form with random weights, the same in every call. */

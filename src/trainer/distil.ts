@@ -1,18 +1,19 @@
 /**
- * Distils a base into its hierarchical form on plain text. The run can be stopped and resumed at
- * any step: batches are a function of seed and step, and all that is learned is in its checkpoints.
+ * Teaches a base's hierarchical form from plain text: by distillation, or by another objective that
+ * is judged beside it. The run can be stopped and resumed at any step: batches are a function of
+ * seed and step, and all that is learned is in its checkpoints.
  */
 import type { BaseWeights } from "../checkpoints/base-weights.ts";
-import { constantsOf } from "../checkpoints/base-weights.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
-import { SeededRandom } from "../foundation/random.ts";
+import { type Random, SeededRandom } from "../foundation/random.ts";
 import { distillationExam, distillationStep } from "../models/distillation-graph.ts";
 import { ngramPrefix } from "../models/hierarchy.ts";
 import type { StepGraph } from "../models/learning.ts";
 import type { Program, Runtime, Value } from "../runtime/runtime.ts";
 import { type NgramMasking, ngramFeeds } from "./ngram-batch.ts";
-import { type Batch, shuffledBatches, sortedBatches } from "./sequences.ts";
+import { type LearningPhase, loadGraph, PhasedLearner, writeState } from "./phased-learner.ts";
+import { type Batch, type Feed, shuffledBatches, sortedBatches } from "./sequences.ts";
 
 export interface DistillationOptions {
   readonly learningRate: number;
@@ -27,11 +28,33 @@ export interface DistillationOptions {
 
 export interface DistillationTask {
   readonly config: EncoderConfig;
-  /** Of the base. */
+  /** Of the base, and of the hierarchical form that the run starts from, if it does. */
   readonly weights: BaseWeights;
+  /** From another's weights places and norm of the merge stay: all domains share them. */
+  readonly start: "base" | "hierarchy";
   /** Token ids of the texts that it learns from, and of others that judge it. */
   readonly train: readonly Int32Array[];
   readonly heldOut: readonly Int32Array[];
+}
+
+/** What the loop asks of a way to learn; distillation is here. */
+export interface HierarchyObjective {
+  readonly phases: readonly LearningPhase[];
+  /** Of the texts of a step, for its phase's graph. */
+  feeds(texts: readonly Int32Array[], random: Random): Feed;
+  /** Where a learned value starts that is not of the hierarchical form. */
+  initialValue?(this: void, name: string, shape: readonly number[]): Float32Array;
+  readonly exam?: {
+    readonly graph: StepGraph;
+    judge(program: Program, batches: readonly (readonly Int32Array[])[]): Promise<WordScore>;
+  };
+}
+
+/** How well masked words of held-out texts are told. */
+export interface WordScore {
+  /** Mean cross-entropy of a masked token, in nats. */
+  readonly loss: number;
+  readonly accuracy: number;
 }
 
 /** How near the hierarchical form is to its base on held-out texts. */
@@ -45,23 +68,27 @@ export interface DistillationPoint {
   readonly errors: readonly number[];
   /** Mean cosine of the texts' mean vectors. */
   readonly cosine: number;
+  /** Where masked words are learned. */
+  readonly words?: WordScore;
 }
 
-/** Everything that a resumed run needs: learned values with moments, and the curve so far. */
+/** Everything that a resumed run needs: values, moments of the learned, and the curve so far. */
 export interface DistillationCheckpoint {
+  /** All of the hierarchical form, learned or not, and what else is learned. */
   readonly values: ReadonlyMap<string, Value>;
   readonly curve: readonly DistillationPoint[];
 }
 
 export interface DistillationRun {
   readonly options: DistillationOptions;
+  /** Distillation when absent. */
+  readonly objective?: HierarchyObjective;
   readonly from?: DistillationCheckpoint;
   readonly signal?: AbortSignal;
   /** Called at each point; the run goes on when it resolves. */
   readonly onCheckpoint: (checkpoint: DistillationCheckpoint) => Promise<void>;
 }
 
-const warmupShare = 0.05;
 const sequencesMax = 64;
 
 /** Runs to the last step; the weights of the hierarchical form are in the last checkpoint. */
@@ -71,17 +98,17 @@ export async function distil(
   run: DistillationRun,
 ): Promise<void> {
   const { options, from, signal, onCheckpoint } = run;
-  const step = await loadStep(runtime, distillationStep(task.config), task);
-  const exam = await loadStep(runtime, distillationExam(task.config), task);
-  const state = from?.values ?? initialState(step.graph, task);
-  await step.program.write(copiesOf([...state]));
+  const objective = run.objective ?? distillation(task, options);
+  const judge = await loadJudge(runtime, task, { objective, options });
+  const learner = new PhasedLearner(
+    runtime,
+    { phases: objective.phases, weights: task.weights, learningRate: options.learningRate },
+    from?.values ?? initialValues(task, objective),
+  );
   const curve = [...(from?.curve ?? [])];
   const look = async (point: Omit<DistillationPoint, "errors" | "cosine">): Promise<void> => {
-    const names = step.graph.learned.flatMap((name) => [name, `${name}.mean`, `${name}.square`]);
-    const values = new Map(Object.entries(await step.program.read(names)));
-    const learned = [...values].filter(([name]) => name in exam.graph.state);
-    await exam.program.write(copiesOf(learned));
-    curve.push({ ...point, ...(await judge(exam.program, task.heldOut, options)) });
+    const values = await learner.values();
+    curve.push({ ...point, ...(await judge(values)) });
     await onCheckpoint({ values, curve });
   };
   if (curve.length === 0) await look({ step: 0, tokenCount: 0, loss: null });
@@ -91,18 +118,22 @@ export async function distil(
   const batches = new Batches(task.train, options);
   for (let number = start.step + 1; number <= options.stepCount; number++) {
     signal?.throwIfAborted();
-    const sequences = batches.at(number - 1);
-    const random = new SeededRandom(options.seed, number);
-    const results = await step.program.run({
-      ...ngramFeeds(sequences, { shares: options.masking, random }),
-      ...scheduleFeeds(number, options),
-    });
-    losses.push(Number(results["loss"]?.values[0]));
-    for (const { length } of sequences) tokenCount += length;
+    const texts = batches.at(number - 1);
+    const feeds = objective.feeds(texts, new SeededRandom(options.seed, number));
+    losses.push(await learner.step(number, feeds));
+    for (const { length } of texts) tokenCount += length;
     if (number % options.checkpointStepCount !== 0 && number !== options.stepCount) continue;
     await look({ step: number, tokenCount, loss: losses.reduce((a, b) => a + b) / losses.length });
     losses.length = 0;
   }
+}
+
+function distillation(task: DistillationTask, options: DistillationOptions): HierarchyObjective {
+  const graph = distillationStep(task.config, { learnsMerge: task.start === "base" });
+  return {
+    phases: [{ graph, stepCount: options.stepCount }],
+    feeds: (texts, random) => ngramFeeds(texts, { shares: options.masking, random }),
+  };
 }
 
 /** Batches by step: epoch after epoch, each in an order of its own. */
@@ -136,88 +167,69 @@ function textsOf(texts: readonly Int32Array[], batch: Batch): readonly Int32Arra
   return batch.map((index) => present(texts[index], "a batch indexes the texts"));
 }
 
-interface LoadedStep {
-  readonly graph: StepGraph;
-  readonly program: Program;
-}
-
-async function loadStep(
-  runtime: Runtime,
-  step: StepGraph,
-  { weights }: DistillationTask,
-): Promise<LoadedStep> {
-  const constants = constantsOf(step.graph, weights);
-  return { graph: step, program: await runtime.load(step.graph, { constants, state: step.state }) };
-}
-
-/** The tri-gram part starts as the base's shallow layers at the first three positions. */
-function initialState(
-  { graph, learned }: StepGraph,
+/** The tri-gram part of a base starts as its shallow layers at the first three positions. */
+function initialValues(
   { config, weights }: DistillationTask,
+  { phases, initialValue }: HierarchyObjective,
 ): ReadonlyMap<string, Value> {
   const lastShallow = `layer.${config.shallowLayerCount - 1}.outer`;
+  const graphs = [distillationExam(config), ...phases.map(({ graph }) => graph)];
   const state = new Map<string, Value>();
-  for (const name of learned) {
-    const shape = (graph.inputs.get(name)?.shape ?? []).map(Number);
-    const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    const ownName = name.slice(ngramPrefix.length).replace(/^merge\.norm/, `${lastShallow}.norm`);
-    const source = weights.get(ownName);
-    if (source instanceof Float32Array) values.set(source.subarray(0, values.length));
-    // Three slots make a token: each counts a third at first.
-    if (ownName === "gate.bias") values.fill(-Math.LN2);
-    state.set(name, { type: "float32", shape, values });
-    for (const moment of ["mean", "square"])
-      state.set(`${name}.${moment}`, {
-        type: "float32",
-        shape,
-        values: new Float32Array(values.length),
-      });
-  }
+  for (const { graph, learned } of graphs)
+    for (const name of learned) {
+      const shape = (graph.inputs.get(name)?.shape ?? []).map(Number);
+      const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+      const ownName = name.slice(ngramPrefix.length).replace(/^merge\.norm/, `${lastShallow}.norm`);
+      const source = weights.get(name) ?? initialValue?.(name, shape) ?? weights.get(ownName);
+      if (source instanceof Float32Array) values.set(source.subarray(0, values.length));
+      // Three slots make a token: each counts a third at first.
+      else if (ownName === "gate.bias") values.fill(-Math.LN2);
+      state.set(name, { type: "float32", shape, values });
+    }
   return state;
 }
 
-async function judge(
+type Verdict = Pick<DistillationPoint, "errors" | "cosine" | "words">;
+
+/** Loads what judges the values of a run on the held-out texts, always in the same batches. */
+async function loadJudge(
+  runtime: Runtime,
+  { config, weights, heldOut }: DistillationTask,
+  { objective, options }: Required<Pick<DistillationRun, "objective" | "options">>,
+): Promise<(values: ReadonlyMap<string, Value>) => Promise<Verdict>> {
+  const shape = { sequencesMax, tokensMax: options.batchTokensMax };
+  const batches = sortedBatches(heldOut, shape).map((batch) => textsOf(heldOut, batch));
+  const graph = distillationExam(config);
+  const program = await loadGraph(runtime, graph, weights);
+  const { exam } = objective;
+  const ownProgram = exam && (await loadGraph(runtime, exam.graph, weights));
+  return async (values) => {
+    await writeState(program, graph, values);
+    const nearness = await nearnessOf(program, batches);
+    if (exam === undefined || ownProgram === undefined) return nearness;
+    await writeState(ownProgram, exam.graph, values);
+    return { ...nearness, words: await exam.judge(ownProgram, batches) };
+  };
+}
+
+async function nearnessOf(
   exam: Program,
-  texts: readonly Int32Array[],
-  { batchTokensMax: tokensMax }: DistillationOptions,
-): Promise<Pick<DistillationPoint, "errors" | "cosine">> {
+  batches: readonly (readonly Int32Array[])[],
+): Promise<Pick<Verdict, "errors" | "cosine">> {
   const sums: number[] = [];
-  let [cosineSum, tokenCount] = [0, 0];
-  for (const batch of sortedBatches(texts, { sequencesMax, tokensMax })) {
-    const sequences = textsOf(texts, batch);
-    const { errors, cosines } = await exam.run(ngramFeeds(sequences));
-    const weight = sequences.reduce((sum, { length }) => sum + length, 0);
+  let [cosineSum, tokenCount, textCount] = [0, 0, 0];
+  for (const texts of batches) {
+    const { errors, cosines } = await exam.run(ngramFeeds(texts));
+    const weight = texts.reduce((sum, { length }) => sum + length, 0);
     tokenCount += weight;
+    textCount += texts.length;
     for (const [index, error] of [...floats(errors)].entries())
       sums[index] = (sums[index] ?? 0) + weight * error;
     cosineSum += floats(cosines).reduce((a, b) => a + b, 0);
   }
-  return { errors: sums.map((sum) => sum / tokenCount), cosine: cosineSum / texts.length };
-}
-
-function scheduleFeeds(step: number, options: DistillationOptions): Record<string, Value> {
-  const { learningRate, stepCount } = options;
-  const warmupCount = Math.ceil(stepCount * warmupShare);
-  const scalar = (value: number): Value => ({
-    type: "float32",
-    shape: [],
-    values: Float32Array.of(value),
-  });
-  return {
-    learningRate: scalar(learningRate),
-    step: scalar(step),
-    stepCount: scalar(stepCount),
-    warmupCount: scalar(warmupCount),
-  };
+  return { errors: sums.map((sum) => sum / tokenCount), cosine: cosineSum / textCount };
 }
 
 function floats(value: Value | undefined): Float32Array {
   return present(value, "an output of the graph").values as Float32Array; // float32 outputs
-}
-
-/** The runtime takes buffers over, and the caller keeps its values. */
-function copiesOf(entries: readonly (readonly [string, Value])[]): Record<string, Value> {
-  return Object.fromEntries(
-    entries.map(([name, value]) => [name, { ...value, values: value.values.slice() }]),
-  );
 }

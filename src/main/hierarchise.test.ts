@@ -1,0 +1,94 @@
+/** `strata base hierarchise` on a tiny base: its files, where it starts, and what it refuses. */
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { installBase } from "../checkpoints/base-cache.ts";
+import { digestOfFile } from "../checkpoints/files.ts";
+import { decodeSafetensors } from "../checkpoints/safetensors.ts";
+import { tinyCheckpoint } from "../checkpoints/tiny-checkpoint.ts";
+import type { HierarchiseOptions, HierarchiseReport } from "../cli/local-commands.ts";
+import { hierarchise } from "./hierarchise.ts";
+
+let folder = "";
+let general = "";
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "strata-hierarchise-"));
+  const files = tinyCheckpoint();
+  await install("tiny", files);
+  await install("other", { ...files, "vocab.txt": `${String(files["vocab.txt"]).trim()}s\n` });
+  const lines = Array.from({ length: 300 }, (_, line) => "lamp ".repeat(3 + (line % 5)));
+  await writeFile(join(folder, "text.txt"), lines.join("\n"));
+  general = (await run({ outFolder: join(folder, "general") })).weights;
+});
+after(() => rm(folder, { recursive: true }));
+
+async function install(id: string, files: Record<string, string | Uint8Array>): Promise<void> {
+  const staging = join(folder, `${id}-files`);
+  await mkdir(staging, { recursive: true });
+  await mkdir(join(folder, "bases"), { recursive: true });
+  for (const [path, body] of Object.entries(files)) await writeFile(join(staging, path), body);
+  await installBase({ cacheFolder: folder, id, staging, source: `dir:${id}`, createdAt: 0 });
+}
+
+function run(options: Partial<HierarchiseOptions>): Promise<HierarchiseReport> {
+  const all = {
+    name: "tiny",
+    home: folder,
+    signal: new AbortController().signal,
+    textPath: join(folder, "text.txt"),
+    outFolder: join(folder, "out"),
+    shallowLayerCount: 1,
+    fromPath: undefined,
+    objective: "distillation" as const,
+    epochCount: 1,
+    learningRate: 0.01,
+    threadCount: 1,
+    seed: 0,
+    ...options,
+    cacheFolder: folder,
+    coreCount: 1,
+  };
+  return hierarchise(all, () => undefined);
+}
+
+async function weightsIn(path: string): Promise<ReturnType<typeof decodeSafetensors>> {
+  return decodeSafetensors(await readFile(path));
+}
+
+describe("a domain's hierarchical form", () => {
+  for (const objective of ["distillation", "masked-tokens"] as const)
+    it(`holds all weights after ${objective}, the given merge too, and its start`, async () => {
+      const outFolder = join(folder, objective);
+      const report = await run({ outFolder, objective, fromPath: general });
+      const [given, made] = [await weightsIn(general), await weightsIn(report.weights)];
+      assert.deepEqual([...made.names].sort(), [...given.names].sort());
+      const merge = made.names.filter((name) => name.startsWith("ngram.merge."));
+      assert.equal(merge.length, 3);
+      for (const name of merge) assert.deepEqual(made.tensor(name), given.tensor(name), name);
+      const recordOf = ({ metadata }: typeof made): Readonly<Record<string, unknown>> =>
+        JSON.parse(metadata["run"] ?? "") as Record<string, unknown>; // an object, written as JSON
+      assert.equal(recordOf(made)["digest"], recordOf(given)["digest"]);
+      assert.equal(recordOf(made)["objective"], objective);
+      assert.equal(recordOf(made)["from"], await digestOfFile(general));
+      assert.equal(report.words === undefined, objective === "distillation");
+    });
+
+  it("starts from no form of another base or cut", async () => {
+    const start = { fromPath: general, outFolder: join(folder, "never") };
+    await assert.rejects(run({ ...start, name: "other" }), { code: "CONFLICT" });
+    await assert.rejects(run({ ...start, shallowLayerCount: 2 }), {
+      code: "CONFLICT",
+      message: `Cannot start from "${general}": expected 2 layers replaced, got 1`,
+    });
+  });
+
+  it("learns masked tokens only from weights that are given", async () => {
+    await assert.rejects(run({ objective: "masked-tokens" }), {
+      code: "INVALID_ARGUMENT",
+      field: "from",
+    });
+  });
+});

@@ -1,0 +1,54 @@
+/** A whole run on a few short texts, for exams of what it learns and of how it goes on. */
+import assert from "node:assert/strict";
+import { smallConfig, smallWeights } from "../checkpoints/exam-encoder.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { TypedValues } from "../tensor/tensor.ts";
+import {
+  distil,
+  type DistillationCheckpoint,
+  type DistillationOptions,
+  type DistillationTask,
+  type HierarchyObjective,
+} from "./distil.ts";
+
+export interface ExamRun {
+  readonly options: DistillationOptions;
+  readonly texts: readonly Int32Array[];
+  /** Of another run, whose weights this one starts from. */
+  readonly start?: DistillationCheckpoint;
+  /** Of this run. */
+  readonly from?: DistillationCheckpoint;
+  /** The step after whose checkpoint it is stopped. */
+  readonly stopAt?: number;
+  readonly objective?: (task: DistillationTask) => HierarchyObjective;
+}
+
+/** Runs until the end, or to `stopAt`; the last checkpoint. The first ten texts are held out. */
+export async function learn(runtime: Runtime, exam: ExamRun): Promise<DistillationCheckpoint> {
+  const { options, texts, start, from, stopAt, objective } = exam;
+  const weights = new Map<string, TypedValues>(await smallWeights(runtime));
+  for (const [name, { values }] of start?.values ?? []) weights.set(name, values);
+  const task: DistillationTask = {
+    config: smallConfig,
+    weights,
+    start: start === undefined ? "base" : "hierarchy",
+    train: texts.slice(10),
+    heldOut: texts.slice(0, 10),
+  };
+  const stop = new AbortController();
+  let last: DistillationCheckpoint | undefined;
+  const run = distil(runtime, task, {
+    options,
+    signal: stop.signal,
+    ...(objective === undefined ? {} : { objective: objective(task) }),
+    ...(from === undefined ? {} : { from }),
+    onCheckpoint: async ({ values, curve }) => {
+      last = { values: structuredClone(values), curve: [...curve] };
+      if (curve.at(-1)?.step === stopAt) stop.abort();
+    },
+  });
+  if (stopAt === undefined) await run;
+  else await assert.rejects(run, { name: "AbortError" });
+  assert.ok(last);
+  return last;
+}
