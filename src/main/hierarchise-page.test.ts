@@ -10,7 +10,7 @@ function reportOf(count: number, layerCount = 4) {
     loss: index === 0 ? null : 1 / index,
     errors: Array.from({ length: layerCount - 1 }, (__, layer) => (layer + 1) / (index + 1)),
     cosine: 1 - 0.5 / (index + 1),
-    maskedLoss: 3 - index / count,
+    words: { loss: 3 - index / count, accuracy: 0.5 },
   }));
   return {
     base: "tiny <b>",
@@ -30,7 +30,7 @@ function figuresOf(html: string): Map<string, string> {
 describe("hierarchisePage", () => {
   it("draws the error of every state, and each number of the points by itself", () => {
     const figures = figuresOf(hierarchisePage(reportOf(3)));
-    const titles = ["Relative error by state", "Loss", "Cosine", "Masked loss"];
+    const titles = ["Relative error by state", "Loss", "Cosine", "Words: loss", "Words: accuracy"];
     assert.deepEqual([...figures.keys()].sort(), titles.sort());
     assert.deepEqual(figures.get("Loss")?.match(/(?<=<title>)[^<]*/g), [
       "loss: 1.00 at 0.25 million tokens",

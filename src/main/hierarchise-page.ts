@@ -56,19 +56,20 @@ export function hierarchisePage({ curve, ...record }: Report): string {
     ],
     tables: [
       { title: "At the last point", head: ["", "value"], rows: [...last].map(rowOf) },
-      { title: "Settings", head: ["", "value"], rows: rowsOf(record) },
+      { title: "Settings", head: ["", "value"], rows: leavesOf(record).map(rowOf) },
     ],
   });
 }
 
 /** The numbers of a point by their names; there is no loss at the start. */
-function valuesOf(point: DistillationPoint, states: readonly string[]): Map<string, number> {
-  const { errors, ...rest } = point;
-  const values = new Map<string, number>();
-  for (const [field, value] of Object.entries(rest))
-    if (typeof value === "number") values.set(wordsOf(field), value);
-  for (const [index, error] of errors.entries()) values.set(states[index] ?? "error", error);
-  return values;
+function valuesOf(
+  { errors, ...rest }: DistillationPoint,
+  states: readonly string[],
+): ReadonlyMap<string, number> {
+  const numbers = leavesOf(rest).flatMap(([name, value]) =>
+    typeof value === "number" ? [[name, value] as const] : [],
+  );
+  return new Map([...numbers, ...states.map((name, index) => [name, errors[index] ?? 0] as const)]);
 }
 
 /** At most `countMax`, evenly spread, with the first and the last. */
@@ -80,17 +81,17 @@ function thinned<T>(values: readonly T[], countMax: number): readonly T[] {
   return values.filter((_, index) => kept.has(index));
 }
 
-function rowOf([name, value]: readonly [string, number]): readonly string[] {
-  return [name, Number.isInteger(value) ? String(value) : value.toPrecision(4)];
+function rowOf([name, value]: readonly [string, unknown]): readonly string[] {
+  if (typeof value !== "number") return [name, typeof value === "string" ? value : "–"];
+  return [name, Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)))];
 }
 
 /** Every value that the record holds, by its path. */
-function rowsOf(record: object, path = ""): readonly (readonly string[])[] {
+function leavesOf(record: object, path = ""): readonly (readonly [string, unknown])[] {
   return Object.entries(record).flatMap(([field, value]: [string, unknown]) => {
     const name = path + wordsOf(field);
-    if (value === undefined) return [];
-    if (typeof value === "object" && value !== null) return rowsOf(value, `${name}: `);
-    return [[name, typeof value === "string" ? value : JSON.stringify(value)]];
+    const isObject = typeof value === "object" && value !== null;
+    return isObject ? leavesOf(value, `${name}: `) : [[name, value] as const];
   });
 }
 

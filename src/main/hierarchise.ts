@@ -33,10 +33,12 @@ import {
 } from "../trainer/distil.ts";
 import { maskedTokens, specialTokensOf } from "../trainer/masked-tokens.ts";
 import { shuffledBatches } from "../trainer/sequences.ts";
+import { hierarchisePage } from "./hierarchise-page.ts";
 
 const checkpointFile = "checkpoint.safetensors";
 const weightsFile = "hierarchy.safetensors";
 const reportFile = "report.json";
+const pageFile = "report.html";
 
 const heldOutCount = 256;
 /** Longer texts are cut: what lies far apart is the upper layers' concern. */
@@ -114,6 +116,7 @@ async function learnForm(
       await writeCheckpoint(path, reached, JSON.stringify(record));
       const report = { ...record, curve: reached.curve };
       await replaceFile(join(outFolder, reportFile), `${JSON.stringify(report, null, 2)}\n`);
+      await replaceFile(join(outFolder, pageFile), hierarchisePage(report));
       const { step = 0, tokenCount = 0, cosine = 0 } = reached.curve.at(-1) ?? {};
       onProgress({ step, stepCount, tokenCount, cosine });
     },
@@ -251,6 +254,6 @@ async function finish(
   const metadata = { run: JSON.stringify(record) };
   await replaceFile(weights, encodeSafetensors(new Map(form), { metadata, dtype: "F16" }));
   const { cosine = 0, errors = [], tokenCount = 0, words } = curve.at(-1) ?? {};
-  const report = join(outFolder, reportFile);
+  const report = join(outFolder, pageFile);
   return { weights, report, cosine, errors, tokenCount, ...(words && { words }) };
 }
