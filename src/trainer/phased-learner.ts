@@ -53,11 +53,12 @@ export class PhasedLearner {
   /** The phase of a step, and the step counted in it. */
   #place(number: number): { readonly phase: LearningPhase; readonly step: number } {
     let step = number;
-    for (const phase of this.#learning.phases) {
-      if (step <= phase.stepCount) return { phase, step };
-      step -= phase.stepCount;
-    }
-    throw new RangeError(`There is no step ${number}`);
+    const phase = this.#learning.phases.find(({ stepCount }) => {
+      if (step <= stepCount) return true;
+      step -= stepCount;
+      return false;
+    });
+    return { phase: present(phase, "every step is of a phase"), step };
   }
 
   /** All values as they are now, with the moments of the learned. */
