@@ -2,9 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
-import type { Plan, Run } from "./hierarchical-runs.ts";
-
-export type RunReply = { readonly run: Run } | { readonly error: string };
+import type { Plan, Run, RunReply } from "./hierarchical-runs.ts";
 
 /** Begins the plans in their order; `onRun` gets each run when it is done. */
 export async function runPlans(

@@ -55,6 +55,9 @@ export interface Run extends Plan {
   readonly commit: string;
 }
 
+/** What a process answers that was told a plan. */
+export type RunReply = { readonly run: Run } | { readonly error: string };
+
 export const nerTasks: readonly string[] = ["bc5cdr", "ncbi-disease", "scierc"];
 
 export const settings = {

@@ -1,6 +1,5 @@
 /** A process of one thread that makes the runs it is told, one at a time; see `runPlans`. */
-import { openBench, type Plan } from "./hierarchical-runs.ts";
-import type { RunReply } from "./hierarchical-processes.ts";
+import { openBench, type Plan, type RunReply } from "./hierarchical-runs.ts";
 
 const [, , cacheFolder = ""] = process.argv;
 const opened = openBench({ cacheFolder, threadCount: 1 });
