@@ -31,7 +31,7 @@ const budgets: readonly Budget[] = [
   { folders: ["client"], linesMax: 500 },
   { folders: ["cli"], linesMax: 1_900 },
   { folders: ["web"], linesMax: 600 },
-  { folders: ["main"], linesMax: 2_400 },
+  { folders: ["main"], linesMax: 2_550 },
 ];
 
 function main(): void {
