@@ -10,6 +10,7 @@ import { type BaseWeights, constantsOf } from "../src/checkpoints/base-weights.t
 import { encodeSafetensors } from "../src/checkpoints/safetensors.ts";
 import type { EncoderConfig } from "../src/entities/base-model.ts";
 import { NgramMap } from "../src/knowledge/ngram-map.ts";
+import { allocateRows, rowsBytes } from "../src/knowledge/table-rows.ts";
 import { adapterTensors } from "../src/models/adapter.ts";
 import { headTensors } from "../src/models/head.ts";
 import { ngramGraph } from "../src/models/hierarchy.ts";
@@ -17,6 +18,7 @@ import { servingGraph } from "../src/models/serving-graph.ts";
 import type { Graph } from "../src/tensor/tensor.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { runPlans } from "./hierarchical-processes.ts";
+import { rowPrecision } from "./corpus-knowledge.ts";
 import {
   type Arm,
   type HierarchicalBench,
@@ -83,7 +85,7 @@ export async function benchCapacity({ isQuick, cacheFolder }: BenchOptions): Pro
     sizes: {
       generalRowCount: bench.knowledge.generalCount,
       rowsMeasured: isQuick ? `a sample of at most ${rowCounts.quick}` : "all",
-      rows: "fp16",
+      rows: rowPrecision,
       virtualModel,
       modelCount,
     },
@@ -108,10 +110,10 @@ function sharedBytes(
   };
 }
 
-/** Rows, and the map from n-gram to row. */
+/** Rows with their scales, and the map from n-gram to row. */
 function tableBytes(entryCount: number, { hiddenSize }: Pick<EncoderConfig, "hiddenSize">): number {
-  const halfBytes = Uint16Array.BYTES_PER_ELEMENT;
-  return (1 + entryCount) * 3 * hiddenSize * halfBytes + new NgramMap(entryCount).slots.byteLength;
+  const rowBytes = rowsBytes(allocateRows({ precision: rowPrecision, hiddenSize }, 1));
+  return (1 + entryCount) * rowBytes + new NgramMap(entryCount).slots.byteLength;
 }
 
 interface DomainRow {

@@ -21,9 +21,14 @@ import { mergeGraph } from "../src/models/hierarchy.ts";
 import type { Program, Runtime } from "../src/runtime/runtime.ts";
 import type { LookedUpSource } from "../src/trainer/looked-up-states.ts";
 
-/** Texts of the corpus that are read; every twentieth is kept out and tells the hit rate. */
-const lineCounts = { quick: 40_000, long: 1_000_000 };
+/** Every twentieth text is kept out and tells the hit rate. */
 const heldOutEvery = 20;
+/**
+ * Of all occurrences in the corpus. A tri-gram that was seen once is rarely seen again, and its
+ * bi-grams answer for it: half of the tri-grams' occurrences need a seventh of their rows.
+ */
+const generalShares = { unigrams: 1, bigrams: 1, trigrams: 0.5 };
+export const rowPrecision = "int8";
 const textTokensMax = 128;
 /** N-grams of the domain whose rows tell how far they are from their parents'. */
 const sampleCount = 4096;
@@ -37,17 +42,14 @@ export interface CorpusNgrams {
 export interface CorpusOptions {
   readonly tokenizer: Tokenizer;
   readonly corpora: string;
-  readonly isQuick: boolean;
 }
 
-/** All n-grams that were seen: a million rows and more. */
-export async function corpusNgrams(options: CorpusOptions): Promise<CorpusNgrams> {
-  const lineCount = options.isQuick ? lineCounts.quick : lineCounts.long;
-  const path = join(options.corpora, "general.txt");
-  const texts = await readTexts(path, options.tokenizer, lineCount);
+/** Millions of rows. */
+export async function corpusNgrams({ tokenizer, corpora }: CorpusOptions): Promise<CorpusNgrams> {
+  const texts = await readTexts(join(corpora, "general.txt"), tokenizer);
   const counter = count(texts.filter((_, index) => index % heldOutEvery !== 0));
   return {
-    ngrams: frequent(counter, 1),
+    ngrams: chooseNgrams(counter, generalShares),
     heldOut: texts.filter((_, index) => index % heldOutEvery === 0),
   };
 }
@@ -82,7 +84,7 @@ export class CorpusKnowledge {
   }) {
     this.#encoders = parts.encoders;
     this.#merge = parts.merge;
-    this.#shape = { precision: "fp16", hiddenSize: parts.hiddenSize };
+    this.#shape = { precision: rowPrecision, hiddenSize: parts.hiddenSize };
     this.#general = numberNgrams(parts.general);
     this.#domain = parts.domain;
   }
@@ -90,7 +92,7 @@ export class CorpusKnowledge {
   /** `bases` give the rows; states are merged by the general one's weights, for all domains. */
   static async open(
     runtime: Runtime,
-    options: Omit<CorpusOptions, "isQuick"> & {
+    options: CorpusOptions & {
       readonly bases: Readonly<Record<keyof DomainTables, HierarchicalBase>>;
     },
   ): Promise<CorpusKnowledge> {
@@ -104,8 +106,8 @@ export class CorpusKnowledge {
       encoders: { general: await load(bases.general), domain: await load(bases.domain) },
       merge: await runtime.load(graph, { constants }),
       hiddenSize: config.hiddenSize,
-      general: (await corpusNgrams({ ...options, isQuick: false })).ngrams,
-      domain: count(await readTexts(join(corpora, "biomedical.txt"), tokenizer, lineCounts.long)),
+      general: (await corpusNgrams(options)).ngrams,
+      domain: count(await readTexts(join(corpora, "biomedical.txt"), tokenizer)),
     });
   }
 
@@ -189,11 +191,11 @@ function known(ngrams: Int32Array, chosen: NgramMap): Int32Array {
   return kept.slice(0, length);
 }
 
-/** Token ids of `countMax` lines at most, spread over the file, which has many sources. */
+/** Token ids of the lines, or of `countMax` of them spread over the file. */
 export async function readTexts(
   path: string,
   tokenizer: Tokenizer,
-  countMax: number,
+  countMax = Infinity,
 ): Promise<readonly Int32Array[]> {
   const lines = readFileSync(path, "utf8").split("\n");
   const step = Math.max(1, lines.length / countMax);

@@ -14,9 +14,11 @@ import { SeededRandom } from "../src/foundation/random.ts";
 import { type HitCounts, hitRates, type NgramEncoder } from "../src/knowledge/knowledge.ts";
 import { KnowledgeTree } from "../src/knowledge/knowledge-tree.ts";
 import { lookedUpSums } from "../src/knowledge/looked-up-sums.ts";
-import { buildTable, type LookupTable } from "../src/knowledge/lookup-table.ts";
+import type { LookupTable } from "../src/knowledge/lookup-table.ts";
 import { loadNgramEncoder } from "../src/knowledge/ngram-encoder.ts";
+import { numberNgrams } from "../src/knowledge/ngram-map.ts";
 import { readTable, writeTable } from "../src/knowledge/table-file.ts";
+import { allocateRows, rowsBytes } from "../src/knowledge/table-rows.ts";
 import { ngramGraph } from "../src/models/hierarchy.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
@@ -25,7 +27,7 @@ import { nodeFiles } from "../src/storage/files/file-operations.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
 import { evaluationShape, sortedBatches } from "../src/trainer/sequences.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
-import { corpusNgrams, readTexts } from "./corpus-knowledge.ts";
+import { corpusNgrams, readTexts, rowPrecision } from "./corpus-knowledge.ts";
 import { machine, measure, medianRatio, round, spreadOf } from "./measure.ts";
 import { benchConfig as config, randomValues, randomWeights } from "./random-base.ts";
 import { corporaFolder } from "./tasks.ts";
@@ -40,14 +42,13 @@ export async function benchHierarchy({ isQuick, cacheFolder }: BenchOptions): Pr
   if (folder === undefined) return { skipped: "the corpora are not beside this checkout" };
   const { folder: base } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
   const tokenizer = await (await openCheckpoint(base)).tokenizer();
-  const { ngrams, heldOut } = await corpusNgrams({ tokenizer, corpora: folder, isQuick });
+  const { ngrams, heldOut } = await corpusNgrams({ tokenizer, corpora: folder });
   const unseen = {
     general: heldOut,
     encyclopedic: await readTexts(join(folder, "wikitext-2/test.txt"), tokenizer, textCount),
     biomedical: await readTexts(join(folder, "biomedical.txt"), tokenizer, textCount),
   };
-  const shape = { precision: "fp16", hiddenSize } as const;
-  const table = await buildTable(ngrams, { shape, encoder: noise() });
+  const table = noiseTable(ngrams);
   const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
   const speed = await measureSpeed(runtime, { table, texts: unseen.general, isQuick });
   await runtime.close();
@@ -61,8 +62,8 @@ export async function benchHierarchy({ isQuick, cacheFolder }: BenchOptions): Pr
     loadSecondsPerGB: await measureLoad(),
     targets: { speedup: 1.6, coldSpeedup: 0.5 },
     rowCount: table.map.size,
-    rowBytes: table.rows.pages.reduce((sum, page) => sum + page.byteLength, 0),
-    sizes: { cut: "3+3", precision, rows: "fp16", threadCount: 1, config },
+    rowBytes: rowsBytes(table.rows),
+    sizes: { cut: "3+3", precision, rows: rowPrecision, threadCount: 1, config },
     machine: machine(),
   };
 }
@@ -85,7 +86,7 @@ async function measureSpeed(
   };
   const [dense, upper] = [await load("ids"), await load("sums")];
   const encoder = await loadNgramEncoder(runtime, { config, precision, weights });
-  const [warm, cold] = [treeOf(table), treeOf(await emptyTable())];
+  const [warm, cold] = [treeOf(table), treeOf(noiseTable(new Int32Array()))];
   const batches = sortedBatches(texts, { ...evaluationShape, tokensMax: 512 });
   const random = new SeededRandom(4);
   let batch: readonly Int32Array[] = [];
@@ -190,35 +191,26 @@ function treeOf(table: LookupTable): KnowledgeTree {
   return new KnowledgeTree([{ name: "general", parent: undefined, table }]);
 }
 
-function emptyTable(): Promise<LookupTable> {
-  const shape = { precision: "fp16", hiddenSize } as const;
-  return buildTable(new Int32Array(), { shape, encoder: noise() });
-}
-
-/** The same million numbers again and again, from another place each time. */
-function noise(): NgramEncoder {
-  const values = randomValues([1 << 20], 1);
+/** The same million numbers again and again. */
+function noiseTable(ngrams: Int32Array): LookupTable {
+  const map = numberNgrams(ngrams);
+  const rows = allocateRows({ precision: rowPrecision, hiddenSize }, 1 + map.size);
   const random = new SeededRandom(8);
-  return async (ngrams) => {
-    const slots = new Float32Array(ngrams.length * hiddenSize);
-    for (let start = 0; start < slots.length;) {
-      const from = random.integer(values.length);
-      const piece = values.subarray(from, from + slots.length - start);
-      slots.set(piece, start);
-      start += piece.length;
-    }
-    return slots;
-  };
+  const noise = Int8Array.from({ length: 1 << 20 }, () => random.integer(255) - 127);
+  for (const page of rows.pages)
+    for (let start = 0; start < page.length; start += noise.length)
+      page.set(noise.subarray(0, page.length - start), start);
+  rows.scales.fill(1 / 127);
+  return { map, rows };
 }
 
-/** Of a table of a quarter of a gigabyte that was just written. */
+/** Of a table of a third of a gigabyte that was just written. */
 async function measureLoad(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "strata-table-"));
   try {
     const path = join(folder, "general.table");
     const ngrams = Int32Array.from({ length: 300_000 }, (_, index) => 1 + Math.floor(index / 3));
-    const shape = { precision: "fp16", hiddenSize } as const;
-    const table = await buildTable(ngrams, { shape, encoder: noise() });
+    const table = noiseTable(ngrams);
     const origin = { base: digestOf(new Uint8Array()), parent: null };
     await writeTable(path, { table, origin }, nodeFiles);
     const { size } = await stat(path);
