@@ -15,21 +15,27 @@ import { readHierarchy } from "./hierarchy.ts";
 import type { Network } from "./network.ts";
 import { withPullLock } from "./pull-lock.ts";
 
+const made = {
+  /** Beside the manifest. */
+  file: z.string(),
+  digest,
+  bytes: z.int(),
+  /** What made it, how many tokens it learned from, and how near it came to its base. */
+  command: z.string(),
+  commit: z.string(),
+  tokenCount: z.int(),
+  figures: z.record(z.string(), z.number()),
+};
+
 /** By the names of the bases. */
 const manifest = z.record(
   z.string(),
   z.object({
-    /** Beside the manifest. */
-    file: z.string(),
-    digest,
-    bytes: z.int(),
+    ...made,
     baseDigest: digest,
     shallowLayerCount: z.int(),
-    /** What made it, how many tokens it learned from, and how near it came to its base. */
-    command: z.string(),
-    commit: z.string(),
-    tokenCount: z.int(),
-    figures: z.record(z.string(), z.number()),
+    /** Forms that went on to learn a domain's text, by its name. */
+    domains: z.record(z.string(), z.object(made)).default({}),
   }),
 );
 
