@@ -24,7 +24,10 @@ export interface LocalCommands {
   doctor(options: LocalOptions): Promise<readonly Finding[]>;
   /** Plans which models share which devices. When it is stopped, the best so far is written. */
   plan(options: PlanOptions, onProgress: (progress: PlanProgress) => void): Promise<PlanReport>;
-  simulate(options: SimulateOptions): Promise<SimulationReport>;
+  simulate(
+    options: SimulateOptions,
+    onProgress: (progress: PlanProgress) => void,
+  ): Promise<SimulationReport>;
   /** Measures a pulled base; the file is what `plan` reads. */
   profile(
     options: ProfileOptions,
@@ -226,6 +229,8 @@ export interface SimulationReport extends PlacementScore {
   readonly sweeps: readonly SweepReport[];
   /** Path of the page with the pictures. */
   readonly page: string | undefined;
+  /** Whether it was stopped, and left something out. */
+  readonly isInterrupted: boolean;
 }
 
 export interface PlanReport extends SimulationReport {
@@ -238,7 +243,6 @@ export interface PlanReport extends SimulationReport {
   readonly methods: readonly { readonly name: string; readonly attainment: number }[];
   /** Nodes that were tried, and which are the cheapest to reach the objective. */
   readonly mixes: readonly MixReport[];
-  readonly isInterrupted: boolean;
 }
 
 export interface MixReport {

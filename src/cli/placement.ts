@@ -165,14 +165,19 @@ function addSimulate(program: Command, context: CommandContext): void {
     .option("--page <file>", "HTML page with pictures")
     .action(async (planPath: string, flags: SimulateFlags) => {
       const output = outputOf(context, flags);
-      const report: SimulationReport = await context.commands.simulate({
+      const options = {
         ...demandOptions(flags, context),
         planPath,
         modelsPath: flags.models,
         dispatching: flags.dispatch,
         pagePath: flags.page,
-      });
+      };
+      const report: SimulationReport = await withProgress(output, (onProgress) =>
+        context.commands.simulate(options, onProgress),
+      );
       await output.result(report, () => printSimulation(output, report));
+      if (report.isInterrupted)
+        throw new StrataError("CANCELLED", "Cannot finish: stopped; pictures are incomplete");
     });
   shared(command, context, [
     "strata simulate plan/plan.json --seed 7",

@@ -66,9 +66,9 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       const { planFiles } = await import("./planning.ts");
       return planFiles(options, clock, onProgress);
     },
-    async simulate(options) {
+    async simulate(options, onProgress) {
       const { simulatePlan } = await import("./planning.ts");
-      return simulatePlan(options);
+      return simulatePlan(options, onProgress);
     },
     async profile(options, onProgress) {
       const { profileToFile } = await import("./planning.ts");

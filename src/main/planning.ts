@@ -2,6 +2,7 @@
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type {
   DemandOptions,
   PlanOptions,
@@ -54,7 +55,7 @@ export async function planFiles(
   const { verdict, plan, ...result } = await planScenario(scenario, {
     runSearch,
     search: { clock, signal, seconds: searchSeconds ?? Infinity },
-    baselines: baselinesOf(options.windowSeconds),
+    baselines: baselinesOf({ windowSeconds: options.windowSeconds, clock, signal }),
     ...{ axes, findsCheapest },
     onPlan: (found) => replaceFile(path, formatPlan(found, scenario)),
     onStep: onProgress,
@@ -98,7 +99,10 @@ const runSearch: RunSearch = async (planning, options) => {
 /** What changes under a plan that stays. */
 const simulatedAxes: readonly AxisName[] = ["rate", "cv", "slo"];
 
-export async function simulatePlan(options: SimulateOptions): Promise<SimulationReport> {
+export async function simulatePlan(
+  options: SimulateOptions,
+  onProgress: (progress: PlanProgress) => void,
+): Promise<SimulationReport> {
   const { planPath, modelsPath, pagePath, dispatching, seed, signal } = options;
   const stored = await parsePlan(await readPlanning(planPath), planPath);
   const rated = modelsPath === undefined ? stored : await readModels(modelsPath);
@@ -115,15 +119,24 @@ export async function simulatePlan(options: SimulateOptions): Promise<Simulation
   const verdict = judgePlan(plan, planningOf(scenario), judge);
   const method: Method = {
     name: "this plan",
-    attain: (planning, trial) =>
-      Promise.resolve(judgePlan(plan, planning, { trial, dispatching }).attainment),
+    async attain(planning, trial) {
+      // Whoever stops it has a turn.
+      await setImmediate();
+      return judgePlan(plan, planning, { trial, dispatching }).attainment;
+    },
   };
   const sweeps: Sweep[] = [];
   if (pagePath !== undefined) {
-    for (const name of simulatedAxes) {
-      const axis = axisOf(scenario, name);
+    const axes = simulatedAxes.map((name) => axisOf(scenario, name));
+    const pointCount = axes.reduce((sum, { values }) => sum + values.length, 0);
+    let doneCount = 0;
+    for (const axis of axes) {
+      const onPoint = (value: number): void => {
+        const text = `${Number(value.toPrecision(3))} ${axis.title}`;
+        onProgress({ step: "what if", doneShare: ++doneCount / pointCount, text });
+      };
       const isOver = (): boolean => signal.aborted;
-      sweeps.push(await sweep(scenario, axis, { methods: [method], isOver, onPoint: () => {} }));
+      sweeps.push(await sweep(scenario, axis, { methods: [method], isOver, onPoint }));
     }
     const summary = summaryOf(scenario, verdict);
     const { attainment } = scenario;
@@ -131,7 +144,8 @@ export async function simulatePlan(options: SimulateOptions): Promise<Simulation
     const content = { title: "Simulation", summary, plan, verdict, attainment, sweeps, ...none };
     await replaceFile(pagePath, planPageOf(content));
   }
-  return { ...reportOf(plan, verdict), sweeps, page: pagePath };
+  const isInterrupted = signal.aborted;
+  return { ...reportOf(plan, verdict), sweeps, page: pagePath, isInterrupted };
 }
 
 export async function profileToFile(
@@ -210,7 +224,10 @@ function withLoadOf(model: Model, rated: readonly Model[]): Model {
   return { ...model, load: found?.load ?? { rate: 0, cv: 1 } };
 }
 
-function reportOf({ groups }: Plan, verdict: Verdict): Omit<SimulationReport, "sweeps" | "page"> {
+function reportOf(
+  { groups }: Plan,
+  verdict: Verdict,
+): Omit<SimulationReport, "sweeps" | "page" | "isInterrupted"> {
   const scores = groups.flatMap((group, index) => {
     const score = verdict.groups[index];
     return score === undefined ? [] : [{ ...group, ...score }];

@@ -19,6 +19,18 @@ export interface ReplacementOptions {
 
 /** Counts over all windows; one without arrivals leaves the last plan. */
 export function simulateReplacement(planning: Planning, options: ReplacementOptions): Tally {
+  const windows = replacements(planning, options);
+  for (;;) {
+    const { done, value } = windows.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same, window by window, for who may stop between two of them. */
+export function* replacements(
+  planning: Planning,
+  options: ReplacementOptions,
+): Generator<undefined, Tally> {
   const { windowSeconds, knows, plan } = options;
   let [requestCount, goodCount] = [0, 0];
   let placement: Candidate["groups"] | undefined;
@@ -34,6 +46,7 @@ export function simulateReplacement(planning: Planning, options: ReplacementOpti
     requestCount += counts.requestCount;
     goodCount += counts.goodCount;
     if (knows === "past") placement = plan(judge).groups;
+    yield;
   }
   return { requestCount, goodCount };
 }

@@ -2,13 +2,13 @@
 import { roundRobin, selectiveReplication } from "../placement/baselines.ts";
 import { Judge, type Planning, planOf } from "../placement/judge.ts";
 import type { Arrivals } from "../placement/placement.ts";
-import { type ReplacementOptions, simulateReplacement } from "../placement/replacement.ts";
+import { type ReplacementOptions, replacements } from "../placement/replacement.ts";
 import type { SearchOptions, SearchResult } from "../placement/search.ts";
 import { judgePlan } from "./verdict.ts";
 
 export interface Method {
   readonly name: string;
-  /** Plans, and tells which share of the trial is answered in time. */
+  /** Plans, and tells which share of the trial is answered in time; nothing once stopped. */
   attain(planning: Planning, trial: Arrivals): Promise<number>;
 }
 
@@ -28,13 +28,17 @@ export function searching(runSearch: RunSearch, options: SearchOptions): Method 
 }
 
 /** Re-placement, as Clockwork++, replicates anew in every window, at no cost. */
-export function baselinesOf(windowSeconds: number): readonly Method[] {
+export function baselinesOf({ windowSeconds, ...stop }: BaselineOptions): readonly Method[] {
   return [
     placing("selective replication", selectiveReplication),
     placing("round robin", (judge) => roundRobin(judge, pipelineStageCount(judge))),
-    replacing("re-placement", { windowSeconds, knows: "past" }),
-    replacing("re-placement, clairvoyant", { windowSeconds, knows: "future" }),
+    replacing("re-placement", { windowSeconds, knows: "past" }, stop),
+    replacing("re-placement, clairvoyant", { windowSeconds, knows: "future" }, stop),
   ];
+}
+
+export interface BaselineOptions extends Pick<SearchOptions, "clock" | "signal"> {
+  readonly windowSeconds: number;
 }
 
 function placing(name: string, place: ReplacementOptions["plan"]): Method {
@@ -56,14 +60,24 @@ function pipelineStageCount({ configurations }: Judge): number {
   return Math.max(1, ...known.map(({ stageCount }) => stageCount));
 }
 
-function replacing(name: string, options: Omit<ReplacementOptions, "plan">): Method {
+function replacing(
+  name: string,
+  options: Omit<ReplacementOptions, "plan">,
+  { clock, signal }: Omit<BaselineOptions, "windowSeconds">,
+): Method {
   return {
     name,
-    attain(planning, trial) {
+    async attain(planning, trial) {
       const seen = { ...planning, arrivals: trial };
-      const tally = simulateReplacement(seen, { ...options, plan: selectiveReplication });
-      const { goodCount, requestCount } = tally;
-      return Promise.resolve(requestCount === 0 ? 1 : goodCount / requestCount);
+      const windows = replacements(seen, { ...options, plan: selectiveReplication });
+      while (signal?.aborted !== true) {
+        const { done, value: tally } = windows.next();
+        if (done === true)
+          return tally.requestCount === 0 ? 1 : tally.goodCount / tally.requestCount;
+        // Whoever stops it has a turn.
+        await new Promise<void>((resolve) => clock.schedule(0, resolve));
+      }
+      return 0;
     },
   };
 }

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { systemClock } from "../foundation/clock.ts";
+import { type Clock, systemClock } from "../foundation/clock.ts";
 import type { Plan } from "../placement/placement.ts";
 import { search } from "../placement/search.ts";
 import { verify } from "../placement/verify.ts";
 import { smallScenario } from "./exam-scenario.ts";
 import { baselinesOf } from "./methods.ts";
 import { type PlanRun, planScenario, type PlanStep } from "./plan-scenario.ts";
-import { planningOf } from "./planning.ts";
+import { planningOf, trialOf } from "./planning.ts";
 import { axisOf } from "./sweep.ts";
 
 const run: PlanRun = {
   runSearch: search,
   search: { clock: systemClock },
-  baselines: baselinesOf(20),
+  baselines: baselinesOf({ windowSeconds: 20, clock: systemClock }),
   axes: [axisOf(smallScenario, "devices", [1, 4])],
   findsCheapest: true,
   onPlan: () => Promise.resolve(),
@@ -77,4 +77,22 @@ describe("planScenario", () => {
     const { methods } = await planScenario({ ...smallScenario, fleet }, { ...run, axes: [] });
     for (const { name, attainment } of methods) assert.equal(attainment, 0, name);
   });
+});
+
+test("re-placement ends before its next window once it is stopped", async () => {
+  const controller = new AbortController();
+  let pauseCount = 0;
+  const clock: Clock = {
+    ...systemClock,
+    schedule(delayMs, callback) {
+      pauseCount += 1;
+      controller.abort();
+      return systemClock.schedule(delayMs, callback);
+    },
+  };
+  const { signal } = controller;
+  const methods = baselinesOf({ windowSeconds: 1, clock, signal });
+  const replacement = methods.find(({ name }) => name === "re-placement");
+  await replacement?.attain(planningOf(smallScenario), trialOf(smallScenario));
+  assert.equal(pauseCount, 1);
 });

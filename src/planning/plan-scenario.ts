@@ -67,8 +67,9 @@ export async function planScenario(scenario: Scenario, run: PlanRun): Promise<Pl
   const verdict = judgePlan(plan, planning, { trial });
   const methods = [{ name: ownName, attainment: verdict.attainment }];
   for (const { name, attain } of baselines) {
+    const attainment = await attain(planning, trial);
     if (isOver()) break;
-    methods.push({ name, attainment: await attain(planning, trial) });
+    methods.push({ name, attainment });
     steps.done(1);
     steps.show("compare", name);
   }
