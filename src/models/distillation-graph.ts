@@ -4,7 +4,7 @@
  * they are, to give the base's states above it. Source: SkipBERT's general distillation, without
  * its attention loss.
  */
-import type { EncoderConfig } from "../entities/base-model.ts";
+import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { add, cast, div, less, mul, sub, where } from "../tensor/operators/elementwise.ts";
 import { l2Normalize, maskedMean, positions } from "../tensor/operators/neural.ts";
 import { concat, reduceSum, reshape } from "../tensor/operators/shape.ts";
@@ -20,7 +20,7 @@ import { learningStep, type StepGraph } from "./learning.ts";
  */
 export function distillationStep(config: EncoderConfig, options: LearnedNgrams): StepGraph {
   const graph = new Graph();
-  const { errors } = comparison(graph, config);
+  const { errors } = comparison(graph, config, "int8");
   const learned = new Map(learnedNgrams(graph, options));
   const loss = div(errors.reduce(add), graph.scalar(errors.length));
   return learningStep(graph, loss, { learned });
@@ -32,7 +32,7 @@ export function distillationStep(config: EncoderConfig, options: LearnedNgrams):
  */
 export function distillationExam(config: EncoderConfig): StepGraph {
   const graph = new Graph();
-  const { errors, cosines } = comparison(graph, config);
+  const { errors, cosines } = comparison(graph, config, "fp32");
   graph.output(
     "errors",
     concat(
@@ -63,15 +63,16 @@ export function learnedNgrams(
 
 /**
  * Declares `ngrams` and `indices`; gives the state between the parts and every upper layer's,
- * `[batch*sequence, hidden]` each.
+ * `[batch*sequence, hidden]` each. The tri-gram part is in float32, the upper one as `scope` says.
  */
-export function hierarchicalStates(scope: EncoderScope, lengths: Tensor): readonly Tensor[] {
-  const { graph } = scope;
+export function hierarchicalStates(frozen: EncoderScope, lengths: Tensor): readonly Tensor[] {
+  const { graph } = frozen;
+  const scope: EncoderScope = { ...frozen, precision: "fp32" };
   const sequence = "sequence";
   const ngrams = graph.input("ngrams", "int32", ["ngrams", ngramSize]);
   const indices = graph.input("indices", "int32", ["batch", sequence, ngramSize]);
   const state = mergedState(scope, slotSums(ngramSlots(scope, ngrams), indices));
-  return [state, ...upperStates(scope, { state, lengths, sequence })];
+  return [state, ...upperStates(frozen, { state, lengths, sequence })];
 }
 
 interface Comparison {
@@ -79,8 +80,9 @@ interface Comparison {
   readonly cosines: Tensor;
 }
 
-function comparison(graph: Graph, config: EncoderConfig): Comparison {
-  const scope: EncoderScope = { graph, config, precision: "fp32", isDifferentiated: true };
+/** `precision`: of the base's own layers, all of which are frozen. */
+function comparison(graph: Graph, config: EncoderConfig, precision: Precision): Comparison {
+  const scope: EncoderScope = { graph, config, precision, isDifferentiated: true };
   const { ids, lengths } = sequenceInputs(graph);
   const sequence = "sequence";
   const rows = (state: Tensor): Tensor => reshape(state, ["batch", sequence, config.hiddenSize]);

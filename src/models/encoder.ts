@@ -134,10 +134,15 @@ function project(
   const width = Number(x.shape[1]);
   const bias = weight(scope, `${name}.bias`, [size]);
   if (precision === "fp32") return linear(x, weight(scope, `${name}.weight`, [width, size]), bias);
-  const quantized = (part: string, rows: number, columns: number) => ({
-    values: scope.graph.input(`${prefix}${name}.${part}.values`, "int8", [rows, columns]),
-    scale: weight(scope, `${name}.${part}.scale`, [columns]),
-  });
+  const quantized = (part: string, rows: number, columns: number) => {
+    const { graph } = scope;
+    const full = `${prefix}${name}.${part}.values`;
+    return {
+      // A graph may run a layer twice.
+      values: graph.inputs.get(full) ?? graph.input(full, "int8", [rows, columns]),
+      scale: weight(scope, `${name}.${part}.scale`, [columns]),
+    };
+  };
   const forward = { ...quantized("int8", width, size), bias };
   const transposed = isDifferentiated ? quantized("int8-transposed", size, width) : undefined;
   return quantizedMatmul(x, forward, transposed);
