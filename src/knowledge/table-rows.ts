@@ -115,7 +115,8 @@ function writeBytes(values: Float32Array, bytes: Int8Array): number {
     largest = Math.max(largest, Math.abs(values[index] ?? 0));
   const scale = Math.fround(largest / byteMax);
   if (scale > 0)
+    // Rounds as Math.round, several times as fast: what is cut off is positive.
     for (let index = 0; index < bytes.length; index++)
-      bytes[index] = Math.round((values[index] ?? 0) / scale);
+      bytes[index] = (((values[index] ?? 0) / scale + byteMax + 1.5) | 0) - byteMax - 1;
   return scale;
 }
