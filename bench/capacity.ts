@@ -1,9 +1,10 @@
 /**
  * Claim `capacity`: a domain keeps a small share of a full copy of the table, and a gigabyte holds
- * far more models than full copies. Bytes are those of the arrays that would serve; n-grams are
- * counted in the corpora. The share that pruning keeps is measured on real rows: all of them, or
- * with `--quick` a sample. Accuracy is that of one classification and one NER task of the domain,
- * one seed; `--quick` reads it from the result files.
+ * far more models than full copies, where many share what is kept once. Bytes are those of the
+ * arrays that would serve; n-grams are counted in the corpora. The share that pruning keeps is
+ * measured on real rows: all of them, or with `--quick` a sample. Accuracy is that of one
+ * classification and one NER task of the domain, one seed, which tells no more than a few points;
+ * `--quick` reads it from the result files.
  */
 import { availableParallelism } from "node:os";
 import { type BaseWeights, constantsOf } from "../src/checkpoints/base-weights.ts";
@@ -32,7 +33,7 @@ import {
 } from "./hierarchical-runs.ts";
 import { machine, round } from "./measure.ts";
 
-const tasks = ["ncbi-disease", "chemprot"] as const;
+const tasks = ["ncbi-disease", "rct-20k"] as const;
 const arms = Object.keys(rules).filter((arm) => arm !== "dense") as Arm[]; // the record's own keys
 const plans: readonly Plan[] = tasks.flatMap((task) =>
   arms.map((arm) => ({ task, arm, seed: 0, epochCount: 8 })),
@@ -193,6 +194,8 @@ function modelsPerGB(
     overFullCopyFp32: round(full / withTables),
     overFullCopyFp16: round(full / 2 / withTables),
     bytesPerVirtualModel: Math.round(withTables),
+    /** With everything that they share. */
+    virtualModelsIn8GB: Math.floor((8e9 - bytes.shared - bytes.tables) / bytes.own),
     fullCopyBytes: full,
   };
 }

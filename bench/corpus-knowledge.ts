@@ -27,7 +27,7 @@ const heldOutEvery = 20;
  * Of all occurrences in the corpus. A tri-gram that was seen once is rarely seen again, and its
  * bi-grams answer for it: half of the tri-grams' occurrences need a seventh of their rows.
  */
-const generalShares = { unigrams: 1, bigrams: 1, trigrams: 0.5 };
+export const generalShares = { unigrams: 1, bigrams: 1, trigrams: 0.5 };
 export const rowPrecision = "int8";
 const textTokensMax = 128;
 /** N-grams of the domain whose rows tell how far they are from their parents'. */

@@ -21,7 +21,12 @@ import { shallowStates, type Source } from "../src/trainer/sequences.ts";
 import { fitTokens } from "../src/trainer/token-fit.ts";
 import { TrainingBase } from "../src/trainer/training-base.ts";
 import { servedAccuracy, servedEntityF1 } from "./accuracy-serving.ts";
-import { CorpusKnowledge, type DomainRule } from "./corpus-knowledge.ts";
+import {
+  CorpusKnowledge,
+  type DomainRule,
+  generalShares,
+  rowPrecision,
+} from "./corpus-knowledge.ts";
 import { machine, round } from "./measure.ts";
 import { corporaFolder, loadTask, loadTokenTask, taskFolder } from "./tasks.ts";
 
@@ -64,6 +69,7 @@ export const settings = {
   classification: { learningRate: 1e-3, batchSize: 16, rank: 64, patience: 4 },
   ner: { learningRate: 4e-3, batchSize: 8, rank: 32, patience: 4 },
   rules,
+  tables: { generalShares, rowPrecision },
 } as const;
 
 const resultFolder = join(import.meta.dirname, "../../bench/results");

@@ -12,7 +12,8 @@ process.on("message", (plan: Plan) => {
 });
 
 // Nothing else keeps the process; a parent may be gone before this line.
-process.on("disconnect", () => void opened.then((bench) => bench.close()));
+process.on("disconnect", () => process.exit());
+if (!process.connected) process.exit();
 
 function reply(value: RunReply): void {
   process.send?.(value);

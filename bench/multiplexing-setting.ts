@@ -135,7 +135,7 @@ async function runPlan(options: PlanRun): Promise<PlanResult> {
     measured: figuresOf(arrivals, outcomes),
     simulated: simulated({
       ...realismOf(served, calibration),
-      profile: { ...profile, startSeconds: fixedSecondsOf(served) },
+      startSeconds: fixedSecondsOf(served),
     }),
     foretold: {
       attainment: mean(draws.map(({ attainment }) => attainment)),

@@ -52,7 +52,7 @@ function resultOf(scene: Scene, results: readonly SettingResult[]): BenchResult 
     howMeasured:
       "one process of one thread per device; a Gamma process of each model, half of what both " +
       "devices serve in all; answers are due after 10 times what one takes on one device, and " +
-      "requests that would be late are rejected by a forecast from medians of 20 requests " +
+      "requests that would be late are rejected by a forecast from medians of ten requests " +
       "before each setting; mean latency is that of answers in time; the simulator gets the " +
       "arrivals and the same forecast; simulated: with the stages' times and the overhead as " +
       "they were in that run, so that queues, admission and pipelining are compared and not " +

@@ -39,12 +39,30 @@ const manifest = z.record(
   }),
 );
 
+type Shipped = z.infer<typeof manifest>[string];
+
 /** What the package ships, by the names of the bases. */
-export async function shippedHierarchies(manifestPath: string): Promise<z.infer<typeof manifest>> {
+export async function shippedHierarchies(
+  manifestPath: string,
+): Promise<Readonly<Record<string, Shipped>>> {
   const text = await readFile(manifestPath, "utf8").catch((error: unknown) => {
     throw wrapError(error, "NOT_FOUND", `Cannot read "${manifestPath}"`);
   });
   return parse(manifest, text, manifestPath);
+}
+
+/** What is shipped for the base of this name; NOT_FOUND when there is nothing. */
+export async function requireHierarchy(id: string, manifestPath: string): Promise<Shipped> {
+  const shipped = (await shippedHierarchies(manifestPath))[id];
+  if (shipped !== undefined) return shipped;
+  throw new StrataError(
+    "NOT_FOUND",
+    `${actionOn(id)}: none is shipped; make one by: strata base hierarchise ${id} --text ...`,
+  );
+}
+
+function actionOn(id: string): string {
+  return `Cannot install the hierarchical form of "${id}"`;
 }
 
 /** Where the hierarchical form of a pulled base lies once it is installed. */
@@ -61,13 +79,8 @@ export async function installHierarchy(
   manifestPath: string,
   network: Network,
 ): Promise<"installed" | "present"> {
-  const action = `Cannot install the hierarchical form of "${base.id}"`;
-  const shipped = (await shippedHierarchies(manifestPath))[base.id];
-  if (shipped === undefined)
-    throw new StrataError(
-      "NOT_FOUND",
-      `${action}: none is shipped; make one by: strata base hierarchise ${base.id} --text ...`,
-    );
+  const action = actionOn(base.id);
+  const shipped = await requireHierarchy(base.id, manifestPath);
   if (shipped.baseDigest !== base.digest)
     throw new StrataError(
       "CONFLICT",

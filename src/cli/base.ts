@@ -136,7 +136,7 @@ function addHierarchise(base: Command, context: CommandContext): void {
   shared(command, context, [
     "strata base hierarchise all-MiniLM-L6-v2 --text corpus.txt --out ./hierarchical",
     "strata base hierarchise all-MiniLM-L6-v2 --text domain.txt --out ./domain " +
-      "--from ./hierarchical/hierarchy.safetensors --objective masked-tokens",
+      "--from ./hierarchical/hierarchy.safetensors",
   ]);
 }
 

@@ -130,14 +130,15 @@ async function planWithProgress(
     whatIf: flags.whatIf ?? [],
     findsCheapest: flags.cheapest === true,
   };
-  return withProgress(output, (onProgress) => context.commands.plan(options, onProgress));
+  return withProgress("plan", output, (onProgress) => context.commands.plan(options, onProgress));
 }
 
 async function withProgress<T>(
+  title: string,
   output: Output,
   act: (onProgress: (progress: PlanProgress) => void) => Promise<T>,
 ): Promise<T> {
-  const bar = await output.progress({ title: "plan", total: 100 });
+  const bar = await output.progress({ title, total: 100 });
   try {
     return await act(({ step, doneShare, text }) =>
       bar.update(100 * doneShare, `${step}: ${text}`),
@@ -172,7 +173,7 @@ function addSimulate(program: Command, context: CommandContext): void {
         dispatching: flags.dispatch,
         pagePath: flags.page,
       };
-      const report: SimulationReport = await withProgress(output, (onProgress) =>
+      const report: SimulationReport = await withProgress("simulate", output, (onProgress) =>
         context.commands.simulate(options, onProgress),
       );
       await output.result(report, () => printSimulation(output, report));
@@ -180,7 +181,7 @@ function addSimulate(program: Command, context: CommandContext): void {
         throw new StrataError("CANCELLED", "Cannot finish: stopped; pictures are incomplete");
     });
   shared(command, context, [
-    "strata simulate plan/plan.json --seed 7",
+    "strata simulate plan/plan.json --seed 7 --page simulation.html",
     "strata simulate plan/plan.json --trace tomorrow.csv --dispatch in-flight",
   ]);
 }
@@ -216,7 +217,7 @@ function addProfile(program: Command, context: CommandContext): void {
         batchSizes: flags.batches,
         tokenCounts: flags.tokens,
       };
-      const report: ProfileReport = await withProgress(output, (onProgress) =>
+      const report: ProfileReport = await withProgress("profile", output, (onProgress) =>
         context.commands.profile(options, onProgress),
       );
       await output.result(report, () => printProfile(output, report));

@@ -39,7 +39,7 @@ export interface Shares {
 
 /**
  * The n-grams to make a table of, `[count, 3]`, each once: uni-grams first, then bi-grams, then
- * tri-grams. A domain, whose parents answer the shorter ones, takes tri-grams alone.
+ * tri-grams.
  */
 export function chooseNgrams(counter: NgramCounter, shares: Shares): Int32Array {
   const kinds = [

@@ -136,11 +136,12 @@ async function pullWhole(
   surroundings: Surroundings,
   onProgress: (progress: PullProgress) => void,
 ): Promise<PullReport> {
+  if (!options.isHierarchical) return rowOf(await pull(options, surroundings, onProgress));
+  const shipped = await import("../checkpoints/shipped-hierarchy.ts");
+  await shipped.requireHierarchy(options.name, manifestPath);
   const base = await pull(options, surroundings, onProgress);
-  if (!options.isHierarchical) return rowOf(base);
-  const { installHierarchy } = await import("../checkpoints/shipped-hierarchy.ts");
   const network = await networkOf(surroundings);
-  const hierarchy = await installHierarchy(base, manifestPath, network);
+  const hierarchy = await shipped.installHierarchy(base, manifestPath, network);
   return { ...(await rowOf(base)), hierarchy };
 }
 

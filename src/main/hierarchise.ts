@@ -50,6 +50,9 @@ const checkpointStepCount = 100;
 /** About the shares in which a table of a million rows backs off on unseen text. */
 const masking = { rightBigramShare: 0.25, leftBigramShare: 0.1, unigramShare: 0.05 };
 
+/** Of a step; a checkpoint of another one would not go on with the same bits. */
+const arithmetic = "float32 tri-grams, int8 frozen layers";
+
 interface LocalHierarchiseOptions extends HierarchiseOptions {
   readonly cacheFolder: string;
   readonly coreCount: number;
@@ -78,9 +81,9 @@ async function learnForm(
   const { folder, digest } = await openPulledBase(cacheFolder, name);
   const checkpoint = await openCheckpoint(folder);
   const config = hierarchicalConfig(checkpoint.config, options.shallowLayerCount);
+  const start = await startOf({ checkpoint, config }, options, runtime);
   const tokenizer = await checkpoint.tokenizer();
   const texts = await readTexts(tokenizer, options);
-  const start = await startOf({ checkpoint, config }, options, runtime);
   const task: DistillationTask = { config, ...start, ...texts };
   const stepCount = Math.ceil(options.epochCount * batchCountOf(texts.train));
   const distillation: DistillationOptions = {
@@ -97,6 +100,7 @@ async function learnForm(
     text: await digestOfFile(options.textPath),
     from: options.fromPath === undefined ? undefined : await digestOfFile(options.fromPath),
     objective: options.objective,
+    arithmetic,
     config,
     options: distillation,
   };
@@ -114,9 +118,7 @@ async function learnForm(
     onCheckpoint: async (reached) => {
       last = reached;
       await writeCheckpoint(path, reached, JSON.stringify(record));
-      const report = { ...record, curve: reached.curve };
-      await replaceFile(join(outFolder, reportFile), `${JSON.stringify(report, null, 2)}\n`);
-      await replaceFile(join(outFolder, pageFile), hierarchisePage(report));
+      await writeReport(outFolder, { ...record, curve: reached.curve });
       const { step = 0, tokenCount = 0, cosine = 0 } = reached.curve.at(-1) ?? {};
       onProgress({ step, stepCount, tokenCount, cosine });
     },
@@ -241,10 +243,17 @@ function tensorsOf(
   );
 }
 
+type Report = Parameters<typeof hierarchisePage>[0];
+
+async function writeReport(outFolder: string, report: Report): Promise<void> {
+  await replaceFile(join(outFolder, reportFile), `${JSON.stringify(report, null, 2)}\n`);
+  await replaceFile(join(outFolder, pageFile), hierarchisePage(report));
+}
+
 async function finish(
   outFolder: string,
   last: DistillationCheckpoint | undefined,
-  record: object,
+  record: Omit<Report, "curve">,
 ): Promise<HierarchiseReport> {
   const { values = new Map(), curve = [] } = last ?? {};
   const form = [...tensorsOf(values)].filter(
@@ -253,6 +262,8 @@ async function finish(
   const weights = join(outFolder, weightsFile);
   const metadata = { run: JSON.stringify(record) };
   await replaceFile(weights, encodeSafetensors(new Map(form), { metadata, dtype: "F16" }));
+  // A run that was killed after its last checkpoint may have left an older one.
+  await writeReport(outFolder, { ...record, curve });
   const { cosine = 0, errors = [], tokenCount = 0, words } = curve.at(-1) ?? {};
   const report = join(outFolder, pageFile);
   return { weights, report, cosine, errors, tokenCount, ...(words && { words }) };

@@ -144,7 +144,9 @@ export async function simulatePlan(
     const content = { title: "Simulation", summary, plan, verdict, attainment, sweeps, ...none };
     await replaceFile(pagePath, planPageOf(content));
   }
-  const isInterrupted = signal.aborted;
+  const isInterrupted = sweeps.some(({ axis, curves }) =>
+    curves.some(({ attainments }) => attainments.length < axis.values.length),
+  );
   return { ...reportOf(plan, verdict), sweeps, page: pagePath, isInterrupted };
 }
 

@@ -33,6 +33,8 @@ export type Dispatching =
 export interface EventInput extends KernelInput {
   readonly layouts: readonly Layout[];
   readonly dispatching: Dispatching;
+  /** What starting a request takes in truth; what the profile foresees by default. */
+  readonly startSeconds?: number;
   /** Drawn for each run of a group's stage: what it takes over what was measured. 1 by default. */
   readonly drawFactor?: (group: number, stage: number) => number;
   /** 1 by default, whatever their number: what the kernel assumes. */
@@ -97,6 +99,7 @@ class EventGroup {
   readonly index: number;
   readonly #profile: SimulationProfile;
   readonly #agenda: Agenda;
+  readonly #startSeconds: number;
   readonly #drawFactor: (group: number, stage: number) => number;
   /** Of each unit on it, what it takes in each stage. */
   readonly #stageTimes: ReadonlyMap<number, readonly number[]>;
@@ -109,6 +112,7 @@ class EventGroup {
     this.index = index;
     this.#profile = profile;
     this.#agenda = agenda;
+    this.#startSeconds = input.startSeconds ?? profile.startSeconds;
     this.#drawFactor = input.drawFactor ?? (() => 1);
     this.#stageTimes = new Map(
       layout.units.map((number) => {
@@ -134,7 +138,7 @@ class EventGroup {
     this.#inFlightCount += 1;
     const predictedSeconds = this.#admit(request, this.#agenda.nowSeconds + dispatchSeconds);
     if (predictedSeconds === undefined) return this.#end(request, false);
-    this.#start(dispatchSeconds + startSeconds, {
+    this.#start(dispatchSeconds + this.#startSeconds, {
       ...request,
       onEnd: (isServed) => {
         const finishSeconds = this.#agenda.nowSeconds - startSeconds;
@@ -145,12 +149,12 @@ class EventGroup {
   }
 
   sendAndAdmit(request: EventRequest): void {
-    const { dispatchSeconds, startSeconds } = this.#profile;
+    const { dispatchSeconds } = this.#profile;
     this.#inFlightCount += 1;
     this.#agenda.after(dispatchSeconds, () => {
       const predicted = this.#admit(request, this.#agenda.nowSeconds);
       if (predicted === undefined) this.#end(request, false);
-      else this.#start(startSeconds, request);
+      else this.#start(this.#startSeconds, request);
     });
   }
 

@@ -67,6 +67,7 @@ export async function planScenario(scenario: Scenario, run: PlanRun): Promise<Pl
   const verdict = judgePlan(plan, planning, { trial });
   const methods = [{ name: ownName, attainment: verdict.attainment }];
   for (const { name, attain } of baselines) {
+    if (isOver()) break;
     const attainment = await attain(planning, trial);
     if (isOver()) break;
     methods.push({ name, attainment });
