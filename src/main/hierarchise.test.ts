@@ -1,4 +1,4 @@
-/** `strata base hierarchise` on a tiny base: its files, where it starts, and what it refuses. */
+/** `strata base hierarchise` on a tiny base: files, starts, stops, and what it refuses. */
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,7 +8,11 @@ import { installBase } from "../checkpoints/base-cache.ts";
 import { digestOfFile } from "../checkpoints/files.ts";
 import { decodeSafetensors } from "../checkpoints/safetensors.ts";
 import { tinyCheckpoint } from "../checkpoints/tiny-checkpoint.ts";
-import type { HierarchiseOptions, HierarchiseReport } from "../cli/local-commands.ts";
+import type {
+  HierarchiseOptions,
+  HierarchiseProgress,
+  HierarchiseReport,
+} from "../cli/local-commands.ts";
 import { hierarchise } from "./hierarchise.ts";
 
 let folder = "";
@@ -33,7 +37,10 @@ async function install(id: string, files: Record<string, string | Uint8Array>): 
   await installBase({ cacheFolder: folder, id, staging, source: `dir:${id}`, createdAt: 0 });
 }
 
-function run(options: Partial<HierarchiseOptions>): Promise<HierarchiseReport> {
+function run(
+  options: Partial<HierarchiseOptions>,
+  onProgress: (progress: HierarchiseProgress) => void = () => {},
+): Promise<HierarchiseReport> {
   const all = {
     name: "tiny",
     home: folder,
@@ -51,7 +58,7 @@ function run(options: Partial<HierarchiseOptions>): Promise<HierarchiseReport> {
     cacheFolder: folder,
     coreCount: 1,
   };
-  return hierarchise(all, () => undefined);
+  return hierarchise(all, onProgress);
 }
 
 async function weightsIn(path: string): Promise<ReturnType<typeof decodeSafetensors>> {
@@ -89,6 +96,32 @@ describe("a domain's hierarchical form", () => {
     await assert.rejects(run({ objective: "masked-tokens" }), {
       code: "INVALID_ARGUMENT",
       field: "from",
+    });
+  });
+});
+
+describe("a run that was stopped", () => {
+  it("goes on from its folder, and ends with the bytes of one that was not", async () => {
+    const [whole, halved] = [join(folder, "whole"), join(folder, "halved")];
+    const options = { epochCount: 150 };
+    const { weights } = await run({ ...options, outFolder: whole });
+    const stop = new AbortController();
+    const stopped = run({ ...options, outFolder: halved, signal: stop.signal }, ({ step }) => {
+      if (step > 0) stop.abort();
+    });
+    await assert.rejects(stopped, { name: "AbortError" });
+    const steps: number[] = [];
+    const report = await run({ ...options, outFolder: halved }, ({ step }) => steps.push(step));
+    assert.deepEqual(steps, [150], "it went on after its 100 steps");
+    assert.deepEqual(await readFile(report.weights), await readFile(weights));
+    assert.match(await readFile(report.report, "utf8"), /<html/);
+  });
+
+  it("is not gone on with by other options", async () => {
+    const outFolder = join(folder, "general");
+    await assert.rejects(run({ outFolder, learningRate: 0.02 }), {
+      code: "CONFLICT",
+      message: /of a run with other options/,
     });
   });
 });
