@@ -38,7 +38,13 @@ const tasks: Readonly<Record<string, number>> = {
   "chemprot-full": 4,
 };
 const longTasks: readonly string[] = ["banking77", "chemprot-full"];
-const biomedicalTasks: readonly string[] = ["chemprot", "rct-20k", "ncbi-disease", "bc5cdr"];
+const biomedicalTasks: readonly string[] = [
+  "chemprot",
+  "rct-20k",
+  "ncbi-disease",
+  "bc5cdr",
+  "chemprot-full",
+];
 const seeds = [0, 1, 2] as const;
 /** Short enough to be repeated at once; no part of the comparison. */
 const quickPlan: Plan = { task: "newsgroup", arm: "general", seed: 0, epochCount: 2 };
