@@ -29,7 +29,7 @@ const budgets: readonly Budget[] = [
   { folders: ["processor"], linesMax: 1_200 },
   { folders: ["http"], linesMax: 1_800 },
   { folders: ["client"], linesMax: 500 },
-  { folders: ["cli"], linesMax: 1_900 },
+  { folders: ["cli"], linesMax: 1_950 },
   { folders: ["web"], linesMax: 600 },
   { folders: ["main"], linesMax: 2_550 },
 ];

@@ -103,6 +103,7 @@ interface HierarchiseFlags extends SharedOptions {
   readonly objective: HierarchiseOptions["objective"];
   readonly epochs: number;
   readonly learningRate: number;
+  readonly learnMerge?: boolean;
   readonly threads?: number;
   readonly seed: number;
 }
@@ -120,6 +121,7 @@ function addHierarchise(base: Command, context: CommandContext): void {
     .requiredOption("--out <folder>", "for checkpoint, weights and report")
     .option("--shallow <count>", "layers that tables replace", integerBetween(1, 64), 3)
     .option("--from <file>", "weights to start from, such as the general ones for a domain's")
+    .option("--learn-merge", "go on with a general form: what domains share learns too")
     .addOption(objective.choices(["distillation", "masked-tokens"]).default("distillation"))
     .option("--epochs <number>", "passes over the text, such as 0.5", positiveNumber, 1)
     .option("--learning-rate <rate>", "peak of the schedule", positiveNumber, 5e-4)
@@ -160,6 +162,7 @@ async function hierarchiseWithProgress(
         outFolder: out,
         shallowLayerCount: shallow,
         fromPath: options.from,
+        learnsMerge: options.learnMerge === true,
         threadCount: options.threads,
         epochCount: options.epochs,
         signal,

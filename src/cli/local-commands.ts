@@ -78,6 +78,8 @@ export interface HierarchiseOptions extends LocalOptions {
   readonly shallowLayerCount: number;
   /** Path of a form's weights to start from, whose merge stays; the base's own by default. */
   readonly fromPath: string | undefined;
+  /** Whether the given form's merge learns too: it goes on, and is no domain's. */
+  readonly learnsMerge: boolean;
   /** How it learns; "masked-tokens" goes on from weights that distillation has made. */
   readonly objective: "distillation" | "masked-tokens";
   /** Passes over the text. */

@@ -49,6 +49,7 @@ function run(
     outFolder: join(folder, "out"),
     shallowLayerCount: 1,
     fromPath: undefined,
+    learnsMerge: false,
     objective: "distillation" as const,
     epochCount: 1,
     learningRate: 0.01,
@@ -82,6 +83,14 @@ describe("a domain's hierarchical form", () => {
       assert.equal(recordOf(made)["from"], await digestOfFile(general));
       assert.equal(report.words === undefined, objective === "distillation");
     });
+
+  it("goes on with a general one, whose merge learns too, where that is asked for", async () => {
+    const outFolder = join(folder, "longer");
+    const report = await run({ outFolder, fromPath: general, learnsMerge: true });
+    const [given, made] = [await weightsIn(general), await weightsIn(report.weights)];
+    for (const name of ["ngram.merge.position", "ngram.gate.bias"])
+      assert.notDeepEqual(made.tensor(name), given.tensor(name), name);
+  });
 
   it("starts from no form of another base or cut", async () => {
     const start = { fromPath: general, outFolder: join(folder, "never") };

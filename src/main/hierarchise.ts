@@ -100,6 +100,7 @@ async function learnForm(
     text: await digestOfFile(options.textPath),
     from: options.fromPath === undefined ? undefined : await digestOfFile(options.fromPath),
     objective: options.objective,
+    learnsMerge: start.learnsMerge,
     arithmetic,
     config,
     options: distillation,
@@ -126,7 +127,13 @@ async function learnForm(
   return finish(outFolder, last, record);
 }
 
-function checkObjective({ objective, fromPath }: HierarchiseOptions): void {
+function checkObjective({ objective, fromPath, learnsMerge }: HierarchiseOptions): void {
+  if (objective === "masked-tokens" && learnsMerge)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      "Cannot learn the merge from masked tokens: only distillation does",
+      { field: "learn-merge" },
+    );
   if (objective === "masked-tokens" && fromPath === undefined)
     throw new StrataError(
       "INVALID_ARGUMENT",
@@ -138,11 +145,11 @@ function checkObjective({ objective, fromPath }: HierarchiseOptions): void {
 /** CONFLICT when the weights to start from are of another base or cut elsewhere. */
 async function startOf(
   { checkpoint, config }: Pick<HierarchicalBase, "config"> & { readonly checkpoint: Checkpoint },
-  { fromPath }: HierarchiseOptions,
+  { fromPath, learnsMerge }: HierarchiseOptions,
   runtime: Runtime,
-): Promise<Pick<DistillationTask, "weights" | "start">> {
+): Promise<Pick<DistillationTask, "weights" | "learnsMerge">> {
   const weights = await loadBaseWeights(checkpoint, runtime);
-  if (fromPath === undefined) return { weights, start: "base" };
+  if (fromPath === undefined) return { weights, learnsMerge: true };
   const given = await openHierarchy(fromPath, { checkpoint, weights }, runtime);
   const [wanted, found] = [config.shallowLayerCount, given.config.shallowLayerCount];
   if (found !== wanted)
@@ -150,7 +157,7 @@ async function startOf(
       "CONFLICT",
       `Cannot start from "${fromPath}": expected ${wanted} layers replaced, got ${found}`,
     );
-  return { weights: given.weights, start: "hierarchy" };
+  return { weights: given.weights, learnsMerge };
 }
 
 /** The same base, cut where tables shall replace its layers. */

@@ -30,8 +30,8 @@ export interface DistillationTask {
   readonly config: EncoderConfig;
   /** Of the base, and of the hierarchical form that the run starts from, if it does. */
   readonly weights: BaseWeights;
-  /** From another's weights places and norm of the merge stay: all domains share them. */
-  readonly start: "base" | "hierarchy";
+  /** Else places and norm of the merge stay as they are given: all domains share them. */
+  readonly learnsMerge: boolean;
   /** Token ids of the texts that it learns from, and of others that judge it. */
   readonly train: readonly Int32Array[];
   readonly heldOut: readonly Int32Array[];
@@ -129,7 +129,7 @@ export async function distil(
 }
 
 function distillation(task: DistillationTask, options: DistillationOptions): HierarchyObjective {
-  const graph = distillationStep(task.config, { learnsMerge: task.start === "base" });
+  const graph = distillationStep(task.config, task);
   return {
     phases: [{ graph, stepCount: options.stepCount }],
     feeds: (texts, random) => ngramFeeds(texts, { shares: options.masking, random }),

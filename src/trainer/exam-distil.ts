@@ -31,7 +31,7 @@ export async function learn(runtime: Runtime, exam: ExamRun): Promise<Distillati
   const task: DistillationTask = {
     config: smallConfig,
     weights,
-    start: start === undefined ? "base" : "hierarchy",
+    learnsMerge: start === undefined,
     train: texts.slice(10),
     heldOut: texts.slice(0, 10),
   };
