@@ -4,7 +4,6 @@
  * the serving graph in int8. The long run adds to its result file run by run and goes on where it
  * was stopped; `--quick` repeats one run and prints the file's summary.
  */
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
@@ -19,7 +18,7 @@ import { shallowStates } from "../src/trainer/sequences.ts";
 import { TrainingBase } from "../src/trainer/training-base.ts";
 import { servedAccuracy } from "./accuracy-serving.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
-import { machine, round } from "./measure.ts";
+import { commitOf, machine, round } from "./measure.ts";
 import { loadTask, type Task, taskFolder } from "./tasks.ts";
 
 type Method = "adapter" | "full";
@@ -271,11 +270,4 @@ function isSame(run: Plan, plan: Plan): boolean {
 
 function mean(values: readonly number[]): number | null {
   return values.length === 0 ? null : round(values.reduce((a, b) => a + b, 0) / values.length);
-}
-
-function commitOf(): string {
-  return execFileSync("git", ["rev-parse", "--short", "HEAD"], {
-    cwd: import.meta.dirname,
-    encoding: "utf8",
-  }).trim();
 }

@@ -3,7 +3,6 @@
  * tested through the serving graph in int8 on states of the same arm. Runs go to a result file one
  * by one, so that a claim that was stopped goes on; those made from other weights are passed over.
  */
-import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openPulledBase } from "../src/checkpoints/base-cache.ts";
@@ -27,7 +26,7 @@ import {
   generalShares,
   rowPrecision,
 } from "./corpus-knowledge.ts";
-import { machine, round } from "./measure.ts";
+import { commitOf, machine, round } from "./measure.ts";
 import { corporaFolder, loadTask, loadTokenTask, taskFolder } from "./tasks.ts";
 
 /** What the domain of an arm keeps; those without one ask no domain. */
@@ -248,11 +247,4 @@ function isEqual(a: ArrayBufferView | undefined, b: ArrayBufferView | undefined)
   const bytes = (view: ArrayBufferView | undefined): Buffer =>
     Buffer.from(view?.buffer ?? new ArrayBuffer(), view?.byteOffset, view?.byteLength);
   return bytes(a).equals(bytes(b));
-}
-
-function commitOf(): string {
-  return execFileSync("git", ["rev-parse", "--short", "HEAD"], {
-    cwd: import.meta.dirname,
-    encoding: "utf8",
-  }).trim();
 }

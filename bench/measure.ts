@@ -1,4 +1,5 @@
 /** Times arms of a comparison in turn, in one process: a slow spell of the machine hits all. */
+import { execFileSync } from "node:child_process";
 import { cpus, totalmem } from "node:os";
 
 export interface Spread {
@@ -65,4 +66,12 @@ export function machine(): Readonly<Record<string, unknown>> {
     memoryBytes: totalmem(),
     node: process.version,
   };
+}
+
+/** What was built, in short. */
+export function commitOf(): string {
+  return execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+    cwd: import.meta.dirname,
+    encoding: "utf8",
+  }).trim();
 }

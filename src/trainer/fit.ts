@@ -11,6 +11,7 @@ import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
 import { type TrainingMethod, type TrainingTask, wordTable } from "../models/training-graph.ts";
 import type { Value } from "../runtime/runtime.ts";
+import { scheduleFeeds } from "./schedule-feeds.ts";
 import {
   type Batch,
   type BatchShape,
@@ -202,10 +203,12 @@ class Run {
     return {
       ...sourceFeeds(from(train, source), batch, { pooling, hiddenSize }),
       ...objective.targets(batch),
-      learningRate: scalar(options.learningRate),
-      step: scalar(this.#step),
-      stepCount: scalar(this.#stepCount),
-      warmupCount: scalar(Math.ceil(this.#stepCount * warmupShare)),
+      ...scheduleFeeds({
+        learningRate: options.learningRate,
+        step: this.#step,
+        stepCount: this.#stepCount,
+        warmupShare,
+      }),
     };
   }
 }
@@ -323,8 +326,4 @@ function sourceOf({ states }: Source, method: TrainingMethod): "ids" | "states" 
 
 function from({ ids, states }: Source, source: "ids" | "states"): Source {
   return { ids, states: source === "ids" ? undefined : states };
-}
-
-function scalar(value: number): Value {
-  return { type: "float32", shape: [], values: Float32Array.of(value) };
 }

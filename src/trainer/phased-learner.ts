@@ -7,6 +7,7 @@ import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import { present } from "../foundation/assert.ts";
 import type { StepGraph } from "../models/learning.ts";
 import type { Program, Runtime, Value } from "../runtime/runtime.ts";
+import { scheduleFeeds } from "./schedule-feeds.ts";
 import type { Feed } from "./sequences.ts";
 
 /** A stretch of the run with an optimiser and a schedule of its own. */
@@ -45,7 +46,7 @@ export class PhasedLearner {
     const { phase, step } = this.#place(number);
     const program = await this.#enter(phase, step === 1);
     const { stepCount } = phase;
-    const schedule = scheduleFeeds({ learningRate, step, stepCount });
+    const schedule = scheduleFeeds({ learningRate, step, stepCount, warmupShare });
     const { loss } = await program.run({ ...feeds, ...schedule });
     return Number(loss?.values[0]);
   }
@@ -116,23 +117,4 @@ export async function writeState(
     return [name, { ...value, values: value.values.slice() }] as const;
   });
   await program.write(Object.fromEntries(copies));
-}
-
-function scheduleFeeds({
-  learningRate,
-  step,
-  stepCount,
-}: Readonly<Record<"learningRate" | "step" | "stepCount", number>>): Feed {
-  const warmupCount = Math.ceil(stepCount * warmupShare);
-  const scalar = (value: number): Value => ({
-    type: "float32",
-    shape: [],
-    values: Float32Array.of(value),
-  });
-  return {
-    learningRate: scalar(learningRate),
-    step: scalar(step),
-    stepCount: scalar(stepCount),
-    warmupCount: scalar(warmupCount),
-  };
 }

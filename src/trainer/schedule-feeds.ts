@@ -1,0 +1,26 @@
+/** What `learningStep` asks of every step, whatever is learned. */
+import type { Value } from "../runtime/runtime.ts";
+import type { Feed } from "./sequences.ts";
+
+export interface Schedule {
+  /** At its peak. */
+  readonly learningRate: number;
+  /** From 1. */
+  readonly step: number;
+  readonly stepCount: number;
+  /** Of the steps, those in which the rate rises. */
+  readonly warmupShare: number;
+}
+
+export function scheduleFeeds({ learningRate, step, stepCount, warmupShare }: Schedule): Feed {
+  return {
+    learningRate: scalar(learningRate),
+    step: scalar(step),
+    stepCount: scalar(stepCount),
+    warmupCount: scalar(Math.ceil(stepCount * warmupShare)),
+  };
+}
+
+function scalar(value: number): Value {
+  return { type: "float32", shape: [], values: Float32Array.of(value) };
+}
