@@ -44,7 +44,7 @@ export async function openHierarchy(
   for (const name of names) {
     const { shape, values } = tensor(name);
     all.set(name, values);
-    if (!name.endsWith(".weight") || !name.includes(".layer.")) continue;
+    if (!name.endsWith(".weight") || !/(^|\.)layer\./.test(name)) continue;
     const stored = { shape: shape.toReversed(), values: transposed(values, shape) };
     for (const [form, array] of await linearForms(quantizer, stored))
       all.set(name.replace(/weight$/, form), array);

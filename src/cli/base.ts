@@ -103,13 +103,18 @@ interface HierarchiseFlags extends SharedOptions {
   readonly objective: HierarchiseOptions["objective"];
   readonly epochs: number;
   readonly learningRate: number;
-  readonly learnMerge?: boolean;
+  readonly learn?: "ngrams" | "merge" | "upper";
   readonly threads?: number;
   readonly seed: number;
 }
 
 function addHierarchise(base: Command, context: CommandContext): void {
   const objective = new Option("--objective <name>", "masked-tokens needs --from");
+  const learn = new Option(
+    "--learn <part>",
+    "tri-grams alone, their merge too, or the upper layers as well (default: with --from " +
+      "ngrams, as for a domain, else merge)",
+  );
   const command = base
     .command("hierarchise")
     .argument("<name>", "a base model that has been pulled")
@@ -121,7 +126,7 @@ function addHierarchise(base: Command, context: CommandContext): void {
     .requiredOption("--out <folder>", "for checkpoint, weights and report")
     .option("--shallow <count>", "layers that tables replace", integerBetween(1, 64), 3)
     .option("--from <file>", "weights to start from, such as the general ones for a domain's")
-    .option("--learn-merge", "go on with a general form: what domains share learns too")
+    .addOption(learn.choices(["ngrams", "merge", "upper"]))
     .addOption(objective.choices(["distillation", "masked-tokens"]).default("distillation"))
     .option("--epochs <number>", "passes over the text, such as 0.5", positiveNumber, 1)
     .option("--learning-rate <rate>", "peak of the schedule", positiveNumber, 5e-4)
@@ -162,7 +167,7 @@ async function hierarchiseWithProgress(
         outFolder: out,
         shallowLayerCount: shallow,
         fromPath: options.from,
-        learnsMerge: options.learnMerge === true,
+        learns: options.learn,
         threadCount: options.threads,
         epochCount: options.epochs,
         signal,

@@ -78,8 +78,11 @@ export interface HierarchiseOptions extends LocalOptions {
   readonly shallowLayerCount: number;
   /** Path of a form's weights to start from, whose merge stays; the base's own by default. */
   readonly fromPath: string | undefined;
-  /** Whether the given form's merge learns too: it goes on, and is no domain's. */
-  readonly learnsMerge: boolean;
+  /**
+   * What learns: the tri-gram part, the merge of its slots too, or the upper layers as well. Those
+   * that a domain shares with others stay by default, when the run starts from a form's weights.
+   */
+  readonly learns: "ngrams" | "merge" | "upper" | undefined;
   /** How it learns; "masked-tokens" goes on from weights that distillation has made. */
   readonly objective: "distillation" | "masked-tokens";
   /** Passes over the text. */

@@ -10,6 +10,7 @@ function reportOf(count: number, layerCount = 4) {
     loss: index === 0 ? null : 1 / index,
     errors: Array.from({ length: layerCount - 1 }, (__, layer) => (layer + 1) / (index + 1)),
     cosine: 1 - 0.5 / (index + 1),
+    lookedUp: { errors: [], cosine: 0.5 },
     words: { loss: 3 - index / count, accuracy: 0.5 },
   }));
   return {
@@ -17,7 +18,7 @@ function reportOf(count: number, layerCount = 4) {
     digest: "sha256:aa",
     from: undefined,
     config: { layerCount, shallowLayerCount: 2 },
-    options: { learningRate: 0.0005, masking: { unigramShare: 0.05 } },
+    options: { learningRate: 0.0005, shares: { unigrams: 0.05 } },
     curve,
   };
 }
@@ -30,7 +31,14 @@ function figuresOf(html: string): Map<string, string> {
 describe("hierarchisePage", () => {
   it("draws the error of every state, and each number of the points by itself", () => {
     const figures = figuresOf(hierarchisePage(reportOf(3)));
-    const titles = ["Relative error by state", "Loss", "Cosine", "Words: loss", "Words: accuracy"];
+    const titles = [
+      "Relative error by state",
+      "Loss",
+      "Cosine",
+      "Looked up: cosine",
+      "Words: loss",
+      "Words: accuracy",
+    ];
     assert.deepEqual([...figures.keys()].sort(), titles.sort());
     assert.deepEqual(figures.get("Loss")?.match(/(?<=<title>)[^<]*/g), [
       "loss: 1.00 at 0.25 million tokens",
@@ -51,7 +59,7 @@ describe("hierarchisePage", () => {
     assert.equal(cells.get("cosine"), "0.8333");
     assert.equal(cells.get("token count"), "500000");
     assert.equal(cells.get("digest"), "sha256:aa");
-    assert.equal(cells.get("options: masking: unigram share"), "0.05");
+    assert.equal(cells.get("options: shares: unigrams"), "0.05");
     assert.equal(cells.get("base"), "tiny &lt;b&gt;");
     assert.ok(!html.includes("<b>"));
   });

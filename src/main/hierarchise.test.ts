@@ -49,7 +49,7 @@ function run(
     outFolder: join(folder, "out"),
     shallowLayerCount: 1,
     fromPath: undefined,
-    learnsMerge: false,
+    learns: undefined,
     objective: "distillation" as const,
     epochCount: 1,
     learningRate: 0.01,
@@ -86,7 +86,7 @@ describe("a domain's hierarchical form", () => {
 
   it("goes on with a general one, whose merge learns too, where that is asked for", async () => {
     const outFolder = join(folder, "longer");
-    const report = await run({ outFolder, fromPath: general, learnsMerge: true });
+    const report = await run({ outFolder, fromPath: general, learns: "merge" });
     const [given, made] = [await weightsIn(general), await weightsIn(report.weights)];
     for (const name of ["ngram.merge.position", "ngram.gate.bias"])
       assert.notDeepEqual(made.tensor(name), given.tensor(name), name);

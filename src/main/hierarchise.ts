@@ -22,7 +22,7 @@ import type {
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
-import { ngramPrefix } from "../models/hierarchy.ts";
+import { ngramPrefix, upperPrefix } from "../models/hierarchy.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import {
@@ -47,8 +47,10 @@ const textTokensMax = 128;
 const textTokensMin = 5;
 const batchTokensMax = 1024;
 const checkpointStepCount = 100;
-/** About the shares in which a table of a million rows backs off on unseen text. */
-const masking = { rightBigramShare: 0.25, leftBigramShare: 0.1, unigramShare: 0.05 };
+/** Of a text's n-grams: about those that other text finds in a table of millions. */
+const shares = { unigrams: 1, bigrams: 0.8, trigrams: 0.25 };
+/** The others are computed, as they are for a table's rows. */
+const lookedUpShare = 0.75;
 
 /** Of a step; a checkpoint of another one would not go on with the same bits. */
 const arithmetic = "float32 tri-grams, int8 frozen layers";
@@ -90,7 +92,8 @@ async function learnForm(
     learningRate,
     batchTokensMax,
     stepCount,
-    masking,
+    shares,
+    lookedUpShare,
     seed,
     checkpointStepCount,
   };
@@ -100,7 +103,7 @@ async function learnForm(
     text: await digestOfFile(options.textPath),
     from: options.fromPath === undefined ? undefined : await digestOfFile(options.fromPath),
     objective: options.objective,
-    learnsMerge: start.learnsMerge,
+    learns: start.learns,
     arithmetic,
     config,
     options: distillation,
@@ -127,12 +130,12 @@ async function learnForm(
   return finish(outFolder, last, record);
 }
 
-function checkObjective({ objective, fromPath, learnsMerge }: HierarchiseOptions): void {
-  if (objective === "masked-tokens" && learnsMerge)
+function checkObjective({ objective, fromPath, learns }: HierarchiseOptions): void {
+  if (objective === "masked-tokens" && (learns ?? "ngrams") !== "ngrams")
     throw new StrataError(
       "INVALID_ARGUMENT",
-      "Cannot learn the merge from masked tokens: only distillation does",
-      { field: "learn-merge" },
+      `Cannot learn "${learns}" from masked tokens: only distillation does`,
+      { field: "learn" },
     );
   if (objective === "masked-tokens" && fromPath === undefined)
     throw new StrataError(
@@ -145,19 +148,19 @@ function checkObjective({ objective, fromPath, learnsMerge }: HierarchiseOptions
 /** CONFLICT when the weights to start from are of another base or cut elsewhere. */
 async function startOf(
   { checkpoint, config }: Pick<HierarchicalBase, "config"> & { readonly checkpoint: Checkpoint },
-  { fromPath, learnsMerge }: HierarchiseOptions,
+  { fromPath, learns }: HierarchiseOptions,
   runtime: Runtime,
-): Promise<Pick<DistillationTask, "weights" | "learnsMerge">> {
-  const weights = await loadBaseWeights(checkpoint, runtime);
-  if (fromPath === undefined) return { weights, learnsMerge: true };
-  const given = await openHierarchy(fromPath, { checkpoint, weights }, runtime);
+): Promise<Pick<DistillationTask, "base" | "weights" | "learns">> {
+  const base = await loadBaseWeights(checkpoint, runtime);
+  if (fromPath === undefined) return { base, weights: base, learns: learns ?? "merge" };
+  const given = await openHierarchy(fromPath, { checkpoint, weights: base }, runtime);
   const [wanted, found] = [config.shallowLayerCount, given.config.shallowLayerCount];
   if (found !== wanted)
     throw new StrataError(
       "CONFLICT",
       `Cannot start from "${fromPath}": expected ${wanted} layers replaced, got ${found}`,
     );
-  return { weights: given.weights, learnsMerge };
+  return { base, weights: given.weights, learns: learns ?? "ngrams" };
 }
 
 /** The same base, cut where tables shall replace its layers. */
@@ -174,7 +177,7 @@ function hierarchicalConfig(config: EncoderConfig, shallowLayerCount: number): E
 
 async function readTexts(
   tokenizer: Tokenizer,
-  { textPath, seed, signal }: HierarchiseOptions,
+  { textPath, signal }: HierarchiseOptions,
 ): Promise<Pick<DistillationTask, "train" | "heldOut">> {
   const texts: Int32Array[] = [];
   const take = async (lines: readonly string[]): Promise<void> => {
@@ -197,7 +200,8 @@ async function readTexts(
         `got ${texts.length}`,
       { field: "text" },
     );
-  const order = [...permutation(texts.length, new SeededRandom(seed))];
+  // The same for every seed: a form that goes on is judged on texts that it never saw.
+  const order = [...permutation(texts.length, new SeededRandom(0))];
   const shuffled = order.flatMap((index) => texts[index] ?? []);
   return { train: shuffled.slice(heldOutCount), heldOut: shuffled.slice(0, heldOutCount) };
 }
@@ -250,6 +254,10 @@ function tensorsOf(
   );
 }
 
+function isOfForm(name: string): boolean {
+  return name.startsWith(ngramPrefix) || name.startsWith(upperPrefix);
+}
+
 type Report = Parameters<typeof hierarchisePage>[0];
 
 async function writeReport(outFolder: string, report: Report): Promise<void> {
@@ -264,7 +272,7 @@ async function finish(
 ): Promise<HierarchiseReport> {
   const { values = new Map(), curve = [] } = last ?? {};
   const form = [...tensorsOf(values)].filter(
-    ([name]) => name.startsWith(ngramPrefix) && !/\.(mean|square)$/.test(name),
+    ([name]) => isOfForm(name) && !/\.(mean|square)$/.test(name),
   );
   const weights = join(outFolder, weightsFile);
   const metadata = { run: JSON.stringify(record) };

@@ -1,8 +1,7 @@
 /**
  * Distillation of a base into its hierarchical form: the tri-gram part learns to give the state
- * that the base's shallow layers give, and the upper layers, which both share and which stay as
- * they are, to give the base's states above it. Source: SkipBERT's general distillation, without
- * its attention loss.
+ * that the base's shallow layers give, and the upper layers, which may learn too, to give the
+ * base's states above it. Source: SkipBERT's general distillation, without its attention loss.
  */
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { add, cast, div, less, mul, sub, where } from "../tensor/operators/elementwise.ts";
@@ -10,29 +9,43 @@ import { l2Normalize, maskedMean, positions } from "../tensor/operators/neural.t
 import { concat, reduceSum, reshape } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 import { type EncoderScope, sequenceInputs, shallowPart, upperStates } from "./encoder.ts";
-import { mergedState, ngramPrefix, ngramSize, ngramSlots, slotSums } from "./hierarchy.ts";
+import {
+  mergedState,
+  ngramPrefix,
+  ngramSize,
+  ngramSlots,
+  slotSums,
+  upperPrefix,
+} from "./hierarchy.ts";
 import { learningStep, type StepGraph } from "./learning.ts";
+
+/** The upper layers start as the base's, which are near to what is wanted. */
+const upperRateFactor = 0.4;
 
 /**
  * Inputs: `ids [batch, sequence]`, `lengths [batch]`, `ngrams [ngrams, 3]`, the batch's distinct
  * tri-grams, and `indices [batch, sequence, 3]`, rows of their slots (-1: none). The loss is
  * the mean of the relative errors of all supervised states.
  */
-export function distillationStep(config: EncoderConfig, options: LearnedNgrams): StepGraph {
+export function distillationStep(config: EncoderConfig, learns: LearnedPart): StepGraph {
   const graph = new Graph();
-  const { errors } = comparison(graph, config, "int8");
-  const learned = new Map(learnedNgrams(graph, options));
+  const upper = learns === "upper" ? "fp32" : "int8";
+  const { errors } = comparison(graph, config, { base: "int8", upper });
+  const learned = new Map(learnedInputs(graph, learns));
   const loss = div(errors.reduce(add), graph.scalar(errors.length));
-  return learningStep(graph, loss, { learned });
+  return learningStep(graph, loss, {
+    learned,
+    rateFactor: (name) => (name.startsWith(upperPrefix) ? upperRateFactor : 1),
+  });
 }
 
 /**
  * Of the same inputs: `errors [states]`, the relative squared error of each supervised state, that
  * between the parts first, and `cosines [batch]` between the mean vectors of both forms.
  */
-export function distillationExam(config: EncoderConfig): StepGraph {
+export function distillationExam(config: EncoderConfig, learns: LearnedPart): StepGraph {
   const graph = new Graph();
-  const { errors, cosines } = comparison(graph, config, "fp32");
+  const { errors, cosines } = comparison(graph, config, { base: "fp32", upper: "fp32" });
   graph.output(
     "errors",
     concat(
@@ -41,38 +54,48 @@ export function distillationExam(config: EncoderConfig): StepGraph {
     ),
   );
   graph.output("cosines", cosines);
-  const learned = [...graph.inputs.keys()].filter((name) => name.startsWith(ngramPrefix));
+  const isOfForm = isLearned(learns === "upper" ? "upper" : "merge");
+  const learned = [...graph.inputs.keys()].filter(isOfForm);
   return { graph, learned, state: Object.fromEntries(learned.map((name) => [name, null])) };
 }
 
-export interface LearnedNgrams {
-  /** Else places and norm stay: tables of several domains are merged by one graph. */
-  readonly learnsMerge: boolean;
-}
+/**
+ * What learns of a hierarchical form, each with those before it. Tables of several domains are
+ * merged by one graph and read by one upper part: a domain learns tri-grams alone.
+ */
+export const learnedParts = ["ngrams", "merge", "upper"] as const;
+
+export type LearnedPart = (typeof learnedParts)[number];
 
 /** What is learned of the hierarchical form whose weights the graph has declared. */
-export function learnedNgrams(
+export function learnedInputs(
   graph: Graph,
-  { learnsMerge }: LearnedNgrams,
+  learns: LearnedPart,
 ): readonly (readonly [string, Tensor])[] {
+  const isChosen = isLearned(learns);
+  return [...graph.inputs].filter(([name]) => isChosen(name));
+}
+
+function isLearned(learns: LearnedPart): (name: string) => boolean {
   const merge = `${ngramPrefix}merge.`;
-  return [...graph.inputs].filter(
-    ([name]) => name.startsWith(ngramPrefix) && (learnsMerge || !name.startsWith(merge)),
-  );
+  return (name) => {
+    if (name.startsWith(upperPrefix)) return learns === "upper";
+    return name.startsWith(ngramPrefix) && (learns !== "ngrams" || !name.startsWith(merge));
+  };
 }
 
 /**
  * Declares `ngrams` and `indices`; gives the state between the parts and every upper layer's,
  * `[batch*sequence, hidden]` each. The tri-gram part is in float32, the upper one as `scope` says.
  */
-export function hierarchicalStates(frozen: EncoderScope, lengths: Tensor): readonly Tensor[] {
-  const { graph } = frozen;
-  const scope: EncoderScope = { ...frozen, precision: "fp32" };
+export function hierarchicalStates(upper: EncoderScope, lengths: Tensor): readonly Tensor[] {
+  const { graph } = upper;
+  const scope: EncoderScope = { ...upper, precision: "fp32" };
   const sequence = "sequence";
   const ngrams = graph.input("ngrams", "int32", ["ngrams", ngramSize]);
   const indices = graph.input("indices", "int32", ["batch", sequence, ngramSize]);
   const state = mergedState(scope, slotSums(ngramSlots(scope, ngrams), indices));
-  return [state, ...upperStates(frozen, { state, lengths, sequence })];
+  return [state, ...upperStates(upper, { state, lengths, sequence })];
 }
 
 interface Comparison {
@@ -80,15 +103,35 @@ interface Comparison {
   readonly cosines: Tensor;
 }
 
-/** `precision`: of the base's own layers, all of which are frozen. */
-function comparison(graph: Graph, config: EncoderConfig, precision: Precision): Comparison {
-  const scope: EncoderScope = { graph, config, precision, isDifferentiated: true };
+/** Before the names of the base's layers where the hierarchical form has its own beside them. */
+export const basePrefix = "base.";
+
+/** Of the layers that are compared with, and of the upper ones. */
+interface Precisions {
+  readonly base: Precision;
+  readonly upper: Precision;
+}
+
+function comparison(graph: Graph, config: EncoderConfig, precisions: Precisions): Comparison {
+  const scope: EncoderScope = {
+    graph,
+    config,
+    precision: precisions.base,
+    isDifferentiated: false,
+    prefix: basePrefix,
+  };
   const { ids, lengths } = sequenceInputs(graph);
   const sequence = "sequence";
   const rows = (state: Tensor): Tensor => reshape(state, ["batch", sequence, config.hiddenSize]);
   const state = shallowPart(scope, { ids, lengths });
   const wanted = [state, ...upperStates(scope, { state, lengths, sequence })].map(rows);
-  const given = hierarchicalStates(scope, lengths).map(rows);
+  const own: EncoderScope = {
+    graph,
+    config,
+    precision: precisions.upper,
+    isDifferentiated: true,
+  };
+  const given = hierarchicalStates(own, lengths).map(rows);
   const count = reshape(cast(lengths, "float32"), ["batch", 1, 1]);
   const isToken = less(reshape(positions(ids, 1), [1, sequence, 1]), count);
   const pairs = wanted.map((right, index) => ({ right, state: given[index] ?? right }));

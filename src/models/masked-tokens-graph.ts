@@ -10,7 +10,7 @@ import { linear, matmul } from "../tensor/operators/matmul.ts";
 import { crossEntropy, oneHot, reduceMax, reduceMean } from "../tensor/operators/neural.ts";
 import { gather, reduceSum } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
-import { hierarchicalStates, learnedNgrams } from "./distillation-graph.ts";
+import { hierarchicalStates, learnedInputs } from "./distillation-graph.ts";
 import { type EncoderScope, norm, weight } from "./encoder.ts";
 import { ngramPrefix } from "./hierarchy.ts";
 import { learningStep, type StepGraph } from "./learning.ts";
@@ -33,7 +33,7 @@ export function maskedTokensStep(
   const graph = new Graph();
   const { losses } = prediction(graph, config);
   const head = [...graph.inputs].filter(([name]) => name.startsWith(wordHeadPrefix));
-  const ngrams = learnsNgrams ? learnedNgrams(graph, { learnsMerge: false }) : [];
+  const ngrams = learnsNgrams ? learnedInputs(graph, "ngrams") : [];
   return learningStep(graph, reduceMean(losses, [0]), {
     learned: new Map([...head, ...ngrams]),
     rateFactor: (name) => (name.startsWith(wordHeadPrefix) ? headRateFactor : 1),

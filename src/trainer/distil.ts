@@ -7,11 +7,18 @@ import type { BaseWeights } from "../checkpoints/base-weights.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { type Random, SeededRandom } from "../foundation/random.ts";
-import { distillationExam, distillationStep } from "../models/distillation-graph.ts";
+import type { Shares } from "../knowledge/counting.ts";
+import {
+  basePrefix,
+  distillationExam,
+  distillationStep,
+  type LearnedPart,
+} from "../models/distillation-graph.ts";
 import { ngramPrefix } from "../models/hierarchy.ts";
 import type { StepGraph } from "../models/learning.ts";
 import type { Program, Runtime, Value } from "../runtime/runtime.ts";
-import { type NgramMasking, ngramFeeds } from "./ngram-batch.ts";
+import { BackOff, type HiddenNeighbours } from "./back-off.ts";
+import { ngramFeeds } from "./ngram-batch.ts";
 import { type LearningPhase, loadGraph, PhasedLearner, writeState } from "./phased-learner.ts";
 import { type Batch, type Feed, shuffledBatches, sortedBatches } from "./sequences.ts";
 
@@ -20,7 +27,10 @@ export interface DistillationOptions {
   /** Tokens of a batch, padding included. */
   readonly batchTokensMax: number;
   readonly stepCount: number;
-  readonly masking: NgramMasking;
+  /** Of the text's n-grams that a table is thought to hold; see `BackOff`. */
+  readonly shares: Shares;
+  /** Of the texts of a batch: those whose tri-grams are seen as that table finds them. */
+  readonly lookedUpShare: number;
   readonly seed: number;
   /** Steps between two looks at the held-out texts, each followed by a checkpoint. */
   readonly checkpointStepCount: number;
@@ -28,20 +38,23 @@ export interface DistillationOptions {
 
 export interface DistillationTask {
   readonly config: EncoderConfig;
-  /** Of the base, and of the hierarchical form that the run starts from, if it does. */
+  readonly base: BaseWeights;
+  /** Of the hierarchical form that the run starts from, or of the base. */
   readonly weights: BaseWeights;
-  /** Else places and norm of the merge stay as they are given: all domains share them. */
-  readonly learnsMerge: boolean;
+  readonly learns: LearnedPart;
   /** Token ids of the texts that it learns from, and of others that judge it. */
   readonly train: readonly Int32Array[];
   readonly heldOut: readonly Int32Array[];
 }
 
+/** By text; nothing is hidden where a text has none. */
+export type Hidden = readonly (HiddenNeighbours | undefined)[];
+
 /** What the loop asks of a way to learn; distillation is here. */
 export interface HierarchyObjective {
   readonly phases: readonly LearningPhase[];
-  /** Of the texts of a step, for its phase's graph. */
-  feeds(texts: readonly Int32Array[], random: Random): Feed;
+  /** Of the texts of a step, and what is hidden in them, for its phase's graph. */
+  feeds(texts: readonly Int32Array[], hidden: Hidden, random: Random): Feed;
   /** Where a learned value starts that is not of the hierarchical form. */
   initialValue?(this: void, name: string, shape: readonly number[]): Float32Array;
   readonly exam?: {
@@ -58,16 +71,22 @@ export interface WordScore {
 }
 
 /** How near the hierarchical form is to its base on held-out texts. */
-export interface DistillationPoint {
+export interface Nearness {
+  /** Relative squared error of the state between the parts, then of each upper layer's. */
+  readonly errors: readonly number[];
+  /** Mean cosine of the texts' mean vectors. */
+  readonly cosine: number;
+}
+
+/** Its own nearness is that with every tri-gram computed. */
+export interface DistillationPoint extends Nearness {
   readonly step: number;
   /** Real tokens learned from so far. */
   readonly tokenCount: number;
   /** Mean loss of the steps since the point before; null at the start. */
   readonly loss: number | null;
-  /** Relative squared error of the state between the parts, then of each upper layer's. */
-  readonly errors: readonly number[];
-  /** Mean cosine of the texts' mean vectors. */
-  readonly cosine: number;
+  /** The same where tri-grams are seen as a table finds them, which is how they are served. */
+  readonly lookedUp: Nearness;
   /** Where masked words are learned. */
   readonly words?: WordScore;
 }
@@ -99,14 +118,15 @@ export async function distil(
 ): Promise<void> {
   const { options, from, signal, onCheckpoint } = run;
   const objective = run.objective ?? distillation(task, options);
-  const judge = await loadJudge(runtime, task, { objective, options });
+  const backOff = new BackOff(task.train, options.shares);
+  const judge = await loadJudge(runtime, task, { objective, options, backOff });
   const learner = new PhasedLearner(
     runtime,
-    { phases: objective.phases, weights: task.weights, learningRate: options.learningRate },
+    { phases: objective.phases, weights: allWeights(task), learningRate: options.learningRate },
     from?.values ?? initialValues(task, objective),
   );
   const curve = [...(from?.curve ?? [])];
-  const look = async (point: Omit<DistillationPoint, "errors" | "cosine">): Promise<void> => {
+  const look = async (point: Omit<DistillationPoint, keyof Verdict>): Promise<void> => {
     const values = await learner.values();
     curve.push({ ...point, ...(await judge(values)) });
     await onCheckpoint({ values, curve });
@@ -119,7 +139,11 @@ export async function distil(
   for (let number = start.step + 1; number <= options.stepCount; number++) {
     signal?.throwIfAborted();
     const texts = batches.at(number - 1);
-    const feeds = objective.feeds(texts, new SeededRandom(options.seed, number));
+    const random = new SeededRandom(options.seed, number);
+    const hidden = texts.map((text) =>
+      random.uniform() < options.lookedUpShare ? backOff.hiddenIn(text) : undefined,
+    );
+    const feeds = objective.feeds(texts, hidden, random);
     losses.push(await learner.step(number, feeds));
     for (const { length } of texts) tokenCount += length;
     if (number % options.checkpointStepCount !== 0 && number !== options.stepCount) continue;
@@ -129,11 +153,14 @@ export async function distil(
 }
 
 function distillation(task: DistillationTask, options: DistillationOptions): HierarchyObjective {
-  const graph = distillationStep(task.config, task);
-  return {
-    phases: [{ graph, stepCount: options.stepCount }],
-    feeds: (texts, random) => ngramFeeds(texts, { shares: options.masking, random }),
-  };
+  const graph = distillationStep(task.config, task.learns);
+  return { phases: [{ graph, stepCount: options.stepCount }], feeds: ngramFeeds };
+}
+
+/** The form's by the names of its graphs, and the base's layers, which it is compared with. */
+function allWeights({ base, weights }: DistillationTask): BaseWeights {
+  const prefixed = [...base].map(([name, values]) => [`${basePrefix}${name}`, values] as const);
+  return new Map([...weights, ...prefixed]);
 }
 
 /** Batches by step: epoch after epoch, each in an order of its own. */
@@ -169,11 +196,11 @@ function textsOf(texts: readonly Int32Array[], batch: Batch): readonly Int32Arra
 
 /** The tri-gram part of a base starts as its shallow layers at the first three positions. */
 function initialValues(
-  { config, weights }: DistillationTask,
+  { config, weights, learns }: DistillationTask,
   { phases, initialValue }: HierarchyObjective,
 ): ReadonlyMap<string, Value> {
   const lastShallow = `layer.${config.shallowLayerCount - 1}.outer`;
-  const graphs = [distillationExam(config), ...phases.map(({ graph }) => graph)];
+  const graphs = [distillationExam(config, learns), ...phases.map(({ graph }) => graph)];
   const state = new Map<string, Value>();
   for (const { graph, learned } of graphs)
     for (const name of learned) {
@@ -189,23 +216,31 @@ function initialValues(
   return state;
 }
 
-type Verdict = Pick<DistillationPoint, "errors" | "cosine" | "words">;
+type Verdict = Pick<DistillationPoint, "errors" | "cosine" | "lookedUp" | "words">;
 
 /** Loads what judges the values of a run on the held-out texts, always in the same batches. */
 async function loadJudge(
   runtime: Runtime,
-  { config, weights, heldOut }: DistillationTask,
-  { objective, options }: Required<Pick<DistillationRun, "objective" | "options">>,
+  task: DistillationTask,
+  {
+    objective,
+    options,
+    backOff,
+  }: Required<Pick<DistillationRun, "objective" | "options">> & { readonly backOff: BackOff },
 ): Promise<(values: ReadonlyMap<string, Value>) => Promise<Verdict>> {
+  const { config, heldOut, learns } = task;
   const shape = { sequencesMax, tokensMax: options.batchTokensMax };
   const batches = sortedBatches(heldOut, shape).map((batch) => textsOf(heldOut, batch));
-  const graph = distillationExam(config);
+  const graph = distillationExam(config, learns);
+  const weights = allWeights(task);
   const program = await loadGraph(runtime, graph, weights);
   const { exam } = objective;
   const ownProgram = exam && (await loadGraph(runtime, exam.graph, weights));
   return async (values) => {
     await writeState(program, graph, values);
-    const nearness = await nearnessOf(program, batches);
+    const computed = await nearnessOf(program, batches);
+    const lookedUp = await nearnessOf(program, batches, backOff);
+    const nearness = { ...computed, lookedUp };
     if (exam === undefined || ownProgram === undefined) return nearness;
     await writeState(ownProgram, exam.graph, values);
     return { ...nearness, words: await exam.judge(ownProgram, batches) };
@@ -215,11 +250,13 @@ async function loadJudge(
 async function nearnessOf(
   exam: Program,
   batches: readonly (readonly Int32Array[])[],
-): Promise<Pick<Verdict, "errors" | "cosine">> {
+  backOff?: BackOff,
+): Promise<Nearness> {
   const sums: number[] = [];
   let [cosineSum, tokenCount, textCount] = [0, 0, 0];
   for (const texts of batches) {
-    const { errors, cosines } = await exam.run(ngramFeeds(texts));
+    const hidden = texts.map((text) => backOff?.hiddenIn(text));
+    const { errors, cosines } = await exam.run(ngramFeeds(texts, hidden));
     const weight = texts.reduce((sum, { length }) => sum + length, 0);
     tokenCount += weight;
     textCount += texts.length;

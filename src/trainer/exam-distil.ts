@@ -26,12 +26,14 @@ export interface ExamRun {
 /** Runs until the end, or to `stopAt`; the last checkpoint. The first ten texts are held out. */
 export async function learn(runtime: Runtime, exam: ExamRun): Promise<DistillationCheckpoint> {
   const { options, texts, start, from, stopAt, objective } = exam;
-  const weights = new Map<string, TypedValues>(await smallWeights(runtime));
+  const base = await smallWeights(runtime);
+  const weights = new Map<string, TypedValues>(base);
   for (const [name, { values }] of start?.values ?? []) weights.set(name, values);
   const task: DistillationTask = {
     config: smallConfig,
+    base,
     weights,
-    learnsMerge: start === undefined,
+    learns: start === undefined ? "merge" : "ngrams",
     train: texts.slice(10),
     heldOut: texts.slice(0, 10),
   };

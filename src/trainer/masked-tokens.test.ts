@@ -63,7 +63,8 @@ describe("learning masked tokens", () => {
     learningRate: 0.005,
     batchTokensMax: 256,
     stepCount: 200,
-    masking: { rightBigramShare: 0, leftBigramShare: 0, unigramShare: 0 },
+    shares: { unigrams: 1, bigrams: 1, trigrams: 1 },
+    lookedUpShare: 0,
     seed: 3,
     checkpointStepCount: 40,
   };

@@ -20,7 +20,8 @@ import type {
   HierarchyObjective,
   WordScore,
 } from "./distil.ts";
-import { type NgramMasking, ngramFeeds } from "./ngram-batch.ts";
+import type { HiddenNeighbours } from "./back-off.ts";
+import { ngramFeeds } from "./ngram-batch.ts";
 import type { Feed } from "./sequences.ts";
 
 /** The words that are no text's own, by the tokenizer. */
@@ -54,7 +55,7 @@ const [hiddenShare, randomShare] = [0.8, 0.1];
 
 export function maskedTokens(
   { config, train }: DistillationTask,
-  { stepCount, masking, seed }: DistillationOptions,
+  { stepCount, seed }: DistillationOptions,
   special: SpecialTokens,
 ): HierarchyObjective {
   const headStepCount = Math.ceil(headShare * stepCount);
@@ -66,7 +67,7 @@ export function maskedTokens(
         stepCount: stepCount - headStepCount,
       },
     ],
-    feeds: (texts, drawn) => maskedFeeds(texts, { special, random: drawn, shares: masking }),
+    feeds: (texts, hidden, drawn) => maskedFeeds(texts, { special, random: drawn, hidden }),
     initialValue(name, shape) {
       const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
       if (name === `${wordHeadPrefix}bias`) return wordChances(train, special, values);
@@ -118,14 +119,14 @@ async function judge(
 interface MaskOptions {
   readonly special: SpecialTokens;
   readonly random: Random;
-  /** Of tri-grams to be seen as their back-offs; none when absent. */
-  readonly shares?: NgramMasking;
+  /** By text; nothing is hidden when absent. */
+  readonly hidden?: readonly (HiddenNeighbours | undefined)[];
 }
 
 /** What `maskedTokensStep` reads of a batch; one token at least is masked. */
 export function maskedFeeds(
   texts: readonly Int32Array[],
-  { special, random, shares }: MaskOptions,
+  { special, random, hidden }: MaskOptions,
 ): Feed {
   const { maskId, ids: specialIds, vocabularySize } = special;
   const sequence = texts.reduce((longest, { length }) => Math.max(longest, length), 1);
@@ -148,7 +149,7 @@ export function maskedFeeds(
     else if (draw < hiddenShare + randomShare) text[place] = 1 + random.integer(vocabularySize - 1);
     return row * sequence + place;
   });
-  const { lengths, ngrams, indices } = ngramFeeds(seen, shares && { shares, random });
+  const { lengths, ngrams, indices } = ngramFeeds(seen, hidden);
   const shape = [rows.length];
   return {
     lengths: present(lengths, "a feed of every batch"),
