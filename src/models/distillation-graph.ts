@@ -20,7 +20,7 @@ import {
 import { learningStep, type StepGraph } from "./learning.ts";
 
 /** The upper layers start as the base's, which are near to what is wanted. */
-const upperRateFactor = 0.4;
+const upperRateFactor = 0.25;
 
 /**
  * Inputs: `ids [batch, sequence]`, `lengths [batch]`, `ngrams [ngrams, 3]`, the batch's distinct

@@ -22,7 +22,7 @@ export const ngramSize = 3;
 /** Before the names of the weights that the hierarchical form adds to its base. */
 export const ngramPrefix = "ngram.";
 
-/** Before the names of upper layers; a hierarchical form may have its own in place of its base's. */
+/** Before the names of upper layers: a form may have its own in place of its base's. */
 export const upperPrefix = "layer.";
 
 /** The base's shallow configuration with local positions 0, 1 and 2. */
