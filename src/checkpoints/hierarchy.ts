@@ -1,26 +1,36 @@
 /**
  * The weights that make a base hierarchical, as one safetensors file beside it. What the file does
- * not hold, word embeddings and upper layers, is the base's own.
+ * not hold, word embeddings and often the upper layers, is the base's own. Linear layers are int8
+ * with a scale per column, as they serve; all else is fp16.
  */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { EncoderConfig } from "../entities/base-model.ts";
+import { present } from "../foundation/assert.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
-import { mergeGraph, ngramGraph, ngramPrefix } from "../models/hierarchy.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import type { TypedValues } from "../tensor/tensor.ts";
-import { type BaseWeights, linearForms } from "./base-weights.ts";
-import type { Checkpoint } from "./checkpoints.ts";
-import { parse } from "./config.ts";
+import { mergeGraph, ngramGraph, ngramPrefix, upperPrefix } from "../models/hierarchy.ts";
 import { quantizeGraph } from "../models/quantize.ts";
-import { decodeSafetensors, type SafetensorsFile } from "./safetensors.ts";
+import { pooledGraph } from "../models/training-graph.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Graph, TypedValues } from "../tensor/tensor.ts";
+import { type BaseWeights, linearForms } from "./base-weights.ts";
+import type { Checkpoint, CheckpointTensor } from "./checkpoints.ts";
+import { parse } from "./config.ts";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafetensorsFile,
+  type StoredTensor,
+} from "./safetensors.ts";
 
 export interface HierarchicalBase {
   /** Of the base, with the cut at which the tri-gram part ends. */
   readonly config: EncoderConfig;
-  /** The base's and the tri-gram part's, by the names of the graphs' inputs. */
+  /** The base's and the form's, by the names of the graphs' inputs; the form's stand first. */
   readonly weights: ReadonlyMap<string, TypedValues>;
+  /** Whether the upper layers are the form's own, and not the base's. */
+  readonly ownsUpper: boolean;
 }
 
 /** The file's metadata under `run`. */
@@ -28,6 +38,8 @@ const run = z.object({
   digest: z.string(),
   config: z.object({ shallowLayerCount: z.int().min(1) }),
 });
+
+const scaleSuffix = ".scale";
 
 /** Reads the file, see `readHierarchy`, and prepares its linear layers in all forms. */
 export async function openHierarchy(
@@ -38,30 +50,58 @@ export async function openHierarchy(
   const bytes = await readFile(path).catch((error: unknown) => {
     throw wrapError(error, "NOT_FOUND", `Cannot open hierarchical base "${path}"`);
   });
-  const { config, names, tensor } = readHierarchy(bytes, path, base.checkpoint);
+  const { config, ownsUpper, names, tensor } = readHierarchy(bytes, path, base.checkpoint);
   const all = new Map<string, TypedValues>(base.weights);
   const quantizer = await runtime.load(quantizeGraph());
   for (const name of names) {
+    if (name.endsWith(scaleSuffix)) continue;
     const { shape, values } = tensor(name);
-    all.set(name, values);
-    if (!name.endsWith(".weight") || !/(^|\.)layer\./.test(name)) continue;
-    const stored = { shape: shape.toReversed(), values: transposed(values, shape) };
+    if (!isLinear(name)) {
+      all.set(name, values);
+      continue;
+    }
+    const scales = names.includes(name + scaleSuffix) ? tensor(name + scaleSuffix).values : [];
+    const stored = { shape: shape.toReversed(), values: transposed(values, shape, scales) };
     for (const [form, array] of await linearForms(quantizer, stored))
       all.set(name.replace(/weight$/, form), array);
   }
   await quantizer.release();
-  return { config, weights: all };
+  return { config, weights: all, ownsUpper };
+}
+
+/** The bytes of such a file; `tensors` by the names of the graphs' inputs, `run` is metadata. */
+export async function encodeHierarchy(
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  run: string,
+  runtime: Runtime,
+): Promise<Uint8Array> {
+  const quantizer = await runtime.load(quantizeGraph());
+  const stored = new Map<string, StoredTensor>();
+  for (const [name, { shape, values }] of tensors) {
+    stored.set(name, { shape, values, dtype: "F16" });
+    if (!isLinear(name)) continue;
+    const turned = { shape: shape.toReversed(), values: transposed(values, shape) };
+    const forms = new Map(await linearForms(quantizer, turned));
+    const [bytes, scales] = ["int8.values", "int8.scale"].map((form) =>
+      present(forms.get(form), "a form of every linear layer"),
+    ) as [Int8Array, Float32Array]; // of these types, see `quantizeGraph`
+    stored.set(name, { shape, values: bytes });
+    // Halves times bytes are exact in float32: what is read gives the same bytes again.
+    stored.set(name + scaleSuffix, { shape: shape.slice(1), values: scales, dtype: "F16" });
+  }
+  await quantizer.release();
+  return encodeSafetensors(stored, { metadata: { run } });
 }
 
 /**
- * Reads the bytes of such a file; `path` names them in errors. CORRUPT when tensors are missing or
- * of other shapes than the base's, CONFLICT when it was made for another base.
+ * Reads the bytes of such a file; `path` names them in errors. CORRUPT when tensors are missing, of
+ * other shapes than the base's or unknown, CONFLICT when it was made for another base.
  */
 export function readHierarchy(
   bytes: Uint8Array,
   path: string,
   base: { readonly digest: Digest; readonly config: EncoderConfig },
-): SafetensorsFile & Pick<HierarchicalBase, "config"> {
+): SafetensorsFile & Pick<HierarchicalBase, "config" | "ownsUpper"> {
   const file = decodeSafetensors(bytes);
   const made = parse(run, file.metadata["run"] ?? "", path);
   if (made.digest !== base.digest)
@@ -71,27 +111,55 @@ export function readHierarchy(
         `this one is ${base.digest}`,
     );
   const config = { ...base.config, shallowLayerCount: made.config.shallowLayerCount };
-  for (const graph of [ngramGraph(config, "fp32"), mergeGraph(config)])
-    for (const [name, { shape }] of graph.inputs) {
-      if (!name.startsWith(ngramPrefix)) continue;
-      const found = file.shape(name)?.join(" × ") ?? "none";
-      if (found !== shape.join(" × "))
-        throw new StrataError(
-          "CORRUPT",
-          `Cannot open hierarchical base "${path}": expected "${name}" of ${shape.join(" × ")}, ` +
-            `got ${found}`,
-        );
-    }
-  return { ...file, config };
+  const ownsUpper = file.names.some((name) => name.startsWith(upperPrefix));
+  const fault = (state: string): StrataError =>
+    new StrataError("CORRUPT", `Cannot open hierarchical base "${path}": ${state}`);
+  const expected = expectedShapes(config, ownsUpper);
+  for (const [name, shape] of expected) {
+    const found = file.shape(name)?.join(" × ") ?? "none";
+    if (found !== shape.join(" × "))
+      throw fault(`expected "${name}" of ${shape.join(" × ")}, got ${found}`);
+  }
+  for (const name of file.names) {
+    const shape = expected.get(name.replace(/\.scale$/, ""));
+    if (shape === undefined) throw fault(`no part of it is named "${name}"`);
+    if (name.endsWith(scaleSuffix) && file.shape(name)?.join() !== shape.slice(1).join())
+      throw fault(
+        `expected "${name}" of ${shape.slice(1).join()}, got ${file.shape(name)?.join()}`,
+      );
+  }
+  return { ...file, config, ownsUpper };
 }
 
+function expectedShapes(
+  config: EncoderConfig,
+  ownsUpper: boolean,
+): ReadonlyMap<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  const take = (graph: Graph, prefix: string): void => {
+    for (const [name, { shape }] of graph.inputs)
+      if (name.startsWith(prefix)) shapes.set(name, shape.map(Number));
+  };
+  take(ngramGraph(config, "fp32"), ngramPrefix);
+  take(mergeGraph(config), ngramPrefix);
+  if (ownsUpper) take(pooledGraph({ config, precision: "fp32", source: "states" }), upperPrefix);
+  return shapes;
+}
+
+/** The layers' alone: the gate's is a vector. */
+function isLinear(name: string): boolean {
+  return /(^|\.)layer\..*\.weight$/.test(name);
+}
+
+/** `[rows, columns]` to `[columns, rows]`, times the scale of each column, if there are any. */
 function transposed(
   values: Float32Array,
   [rows = 0, columns = 0]: readonly number[],
+  scales: ArrayLike<number> = [],
 ): Float32Array {
   const result = new Float32Array(values.length);
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++)
-      result[column * rows + row] = values[row * columns + column] ?? 0;
+      result[column * rows + row] = (scales[column] ?? 1) * (values[row * columns + column] ?? 0);
   return result;
 }

@@ -38,7 +38,7 @@ describe("safetensors", () => {
 
   it("writes halves on request, the nearest to each value", () => {
     const values = Float32Array.of(1, -0.1, 65504, 2 ** -24, 1e-9);
-    const bytes = encodeSafetensors(new Map([["a", { shape: [5], values }]]), { dtype: "F16" });
+    const bytes = encodeSafetensors(new Map([["a", { shape: [5], values, dtype: "F16" }]]));
     const file = decodeSafetensors(bytes);
     const nearest = Float32Array.of(1, -0.0999755859375, 65504, 2 ** -24, 0);
     assert.deepEqual(file.tensor("a"), { shape: [5], values: nearest });

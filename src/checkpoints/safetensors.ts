@@ -107,29 +107,31 @@ export function toFloat32(range: TensorRange, bytes: Uint8Array): CheckpointTens
   return { shape, values: dtypes[dtype].toFloat32(new Uint8Array(bytes).buffer) };
 }
 
-export interface SafetensorsOptions {
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** F32 when absent. */
+export interface StoredTensor {
+  readonly shape: readonly number[];
+  /** Bytes are stored as I8. */
+  readonly values: Float32Array | Int8Array;
+  /** Of floats; F32 when absent. */
   readonly dtype?: "F32" | "F16";
 }
 
 /** One file of tensors in the order of their names: equal input gives equal bytes. */
 export function encodeSafetensors(
-  tensors: ReadonlyMap<string, CheckpointTensor>,
-  { metadata = {}, dtype = "F32" }: SafetensorsOptions = {},
+  tensors: ReadonlyMap<string, StoredTensor>,
+  { metadata = {} }: { readonly metadata?: Readonly<Record<string, string>> } = {},
 ): Uint8Array {
   const names = [...tensors.keys()].sort();
   const members: string[] = [];
   const labels = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   if (labels.length > 0) members.push(member("__metadata__", Object.fromEntries(labels)));
   let dataBytes = 0;
-  const parts: (Float32Array | Uint16Array)[] = [];
+  const parts: StoredValues[] = [];
   for (const name of names) {
     const tensor = tensors.get(name);
     assert(tensor !== undefined && name !== "__metadata__", `Tensor cannot be named "${name}"`);
     const count = tensor.shape.reduce((product, size) => product * size, 1);
     assert(count === tensor.values.length, `Tensor "${name}" has not the size of its shape`);
-    const values = dtype === "F32" ? tensor.values : toHalves(tensor.values);
+    const { dtype, values } = storedForm(tensor);
     const end = dataBytes + values.byteLength;
     const range = { dtype, shape: tensor.shape, data_offsets: [dataBytes, end] };
     members.push(member(name, range));
@@ -140,11 +142,17 @@ export function encodeSafetensors(
   return assemble(json, parts, dataBytes);
 }
 
-function assemble(
-  json: Uint8Array,
-  parts: readonly (Float32Array | Uint16Array)[],
-  dataBytes: number,
-): Uint8Array {
+type StoredValues = Float32Array | Uint16Array | Int8Array;
+
+function storedForm({ values, dtype = "F32" }: StoredTensor): {
+  readonly dtype: Dtype;
+  readonly values: StoredValues;
+} {
+  if (values instanceof Int8Array) return { dtype: "I8", values };
+  return { dtype, values: dtype === "F32" ? values : toHalves(values) };
+}
+
+function assemble(json: Uint8Array, parts: readonly StoredValues[], dataBytes: number): Uint8Array {
   const dataStart = prefixBytes + Math.ceil(json.length / 8) * 8;
   const file = new Uint8Array(dataStart + dataBytes);
   new DataView(file.buffer).setBigUint64(0, BigInt(dataStart - prefixBytes), true);

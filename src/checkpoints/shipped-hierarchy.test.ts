@@ -8,13 +8,13 @@ import { systemClock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { type PulledBase, removePulledBase } from "./base-cache.ts";
-import type { CheckpointTensor } from "./checkpoints.ts";
 import { knownBases } from "./known-bases.ts";
 import type { Network } from "./network.ts";
 import { pullBase } from "./pull.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 import { hierarchyPathOf, installHierarchy, shippedHierarchies } from "./shipped-hierarchy.ts";
 import { tinyCheckpoint } from "./tiny-checkpoint.ts";
+import { tinyHierarchy } from "./tiny-hierarchy.ts";
 
 const network: Network = {
   environment: {},
@@ -38,32 +38,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** The tri-gram part of the tiny base, cut above its first layer. */
-function tinyHierarchy(): Map<string, CheckpointTensor> {
-  const shapes: Record<string, number[]> = {
-    "ngram.embeddings.position": [3, 4],
-    "ngram.embeddings.segment": [4],
-    "ngram.gate.weight": [4, 1],
-    "ngram.gate.bias": [1],
-    "ngram.merge.position": [10, 4],
-  };
-  for (const norm of ["embeddings", "layer.0.attention", "layer.0.outer", "merge"])
-    for (const part of ["gain", "bias"]) shapes[`ngram.${norm}.norm.${part}`] = [4];
-  const linears = { query: [4, 4], key: [4, 4], value: [4, 4], attention: [4, 4] };
-  for (const [name, shape] of Object.entries({ ...linears, inner: [4, 6], outer: [6, 4] })) {
-    shapes[`ngram.layer.0.${name}.weight`] = shape;
-    shapes[`ngram.layer.0.${name}.bias`] = shape.slice(1);
-  }
-  const tensors = Object.entries(shapes).map(([name, shape], index) => {
-    const count = shape.reduce((product, size) => product * size, 1);
-    return [name, { shape, values: new Float32Array(count).fill(index / 8) }] as const;
-  });
-  return new Map(tensors);
-}
-
 function fileOf(tensors = tinyHierarchy(), digest: string = base.digest): Uint8Array {
   const run = JSON.stringify({ base: "tiny", digest, config: { shallowLayerCount: 1 } });
-  return encodeSafetensors(tensors, { metadata: { run }, dtype: "F16" });
+  return encodeSafetensors(tensors, { metadata: { run } });
 }
 
 /** Puts the file and a manifest that pins it where the package would have them. */

@@ -92,6 +92,16 @@ describe("a domain's hierarchical form", () => {
       assert.notDeepEqual(made.tensor(name), given.tensor(name), name);
   });
 
+  it("takes the upper layers of a general form that learned its own, and leaves them", async () => {
+    const own = await run({ outFolder: join(folder, "own"), learns: "upper" });
+    const domain = await run({ outFolder: join(folder, "under-own"), fromPath: own.weights });
+    const [given, made] = [await weightsIn(own.weights), await weightsIn(domain.weights)];
+    const upper = made.names.filter((name) => name.startsWith("layer."));
+    assert.equal(upper.length, 2 * (16 + 6), "two layers, and the scales of their linears");
+    for (const name of upper) assert.deepEqual(made.tensor(name), given.tensor(name), name);
+    assert.notDeepEqual(made.tensor("ngram.gate.bias"), given.tensor("ngram.gate.bias"));
+  });
+
   it("starts from no form of another base or cut", async () => {
     const start = { fromPath: general, outFolder: join(folder, "never") };
     await assert.rejects(run({ ...start, name: "other" }), { code: "CONFLICT" });

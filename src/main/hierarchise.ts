@@ -11,7 +11,7 @@ import { loadBaseWeights } from "../checkpoints/base-weights.ts";
 import type { Checkpoint, CheckpointTensor, Tokenizer } from "../checkpoints/checkpoints.ts";
 import { digestOfFile } from "../checkpoints/files.ts";
 import { openCheckpoint } from "../checkpoints/folder.ts";
-import { type HierarchicalBase, openHierarchy } from "../checkpoints/hierarchy.ts";
+import { encodeHierarchy, type HierarchicalBase, openHierarchy } from "../checkpoints/hierarchy.ts";
 import { replaceFile } from "../foundation/replace-file.ts";
 import { decodeSafetensors, encodeSafetensors } from "../checkpoints/safetensors.ts";
 import type {
@@ -127,7 +127,7 @@ async function learnForm(
       onProgress({ step, stepCount, tokenCount, cosine });
     },
   });
-  return finish(outFolder, last, record);
+  return finish({ outFolder, last, record, runtime });
 }
 
 function checkObjective({ objective, fromPath, learns }: HierarchiseOptions): void {
@@ -150,9 +150,10 @@ async function startOf(
   { checkpoint, config }: Pick<HierarchicalBase, "config"> & { readonly checkpoint: Checkpoint },
   { fromPath, learns }: HierarchiseOptions,
   runtime: Runtime,
-): Promise<Pick<DistillationTask, "base" | "weights" | "learns">> {
+): Promise<Pick<DistillationTask, "base" | "weights" | "learns" | "ownsUpper">> {
   const base = await loadBaseWeights(checkpoint, runtime);
-  if (fromPath === undefined) return { base, weights: base, learns: learns ?? "merge" };
+  if (fromPath === undefined)
+    return { base, weights: base, learns: learns ?? "merge", ownsUpper: learns === "upper" };
   const given = await openHierarchy(fromPath, { checkpoint, weights: base }, runtime);
   const [wanted, found] = [config.shallowLayerCount, given.config.shallowLayerCount];
   if (found !== wanted)
@@ -160,7 +161,8 @@ async function startOf(
       "CONFLICT",
       `Cannot start from "${fromPath}": expected ${wanted} layers replaced, got ${found}`,
     );
-  return { base, weights: given.weights, learns: learns ?? "ngrams" };
+  const { weights, ownsUpper } = given;
+  return { base, weights, learns: learns ?? "ngrams", ownsUpper: ownsUpper || learns === "upper" };
 }
 
 /** The same base, cut where tables shall replace its layers. */
@@ -265,18 +267,23 @@ async function writeReport(outFolder: string, report: Report): Promise<void> {
   await replaceFile(join(outFolder, pageFile), hierarchisePage(report));
 }
 
-async function finish(
-  outFolder: string,
-  last: DistillationCheckpoint | undefined,
-  record: Omit<Report, "curve">,
-): Promise<HierarchiseReport> {
+async function finish({
+  outFolder,
+  last,
+  record,
+  runtime,
+}: {
+  readonly outFolder: string;
+  readonly last: DistillationCheckpoint | undefined;
+  readonly record: Omit<Report, "curve">;
+  readonly runtime: Runtime;
+}): Promise<HierarchiseReport> {
   const { values = new Map(), curve = [] } = last ?? {};
   const form = [...tensorsOf(values)].filter(
     ([name]) => isOfForm(name) && !/\.(mean|square)$/.test(name),
   );
   const weights = join(outFolder, weightsFile);
-  const metadata = { run: JSON.stringify(record) };
-  await replaceFile(weights, encodeSafetensors(new Map(form), { metadata, dtype: "F16" }));
+  await replaceFile(weights, await encodeHierarchy(new Map(form), JSON.stringify(record), runtime));
   // A run that was killed after its last checkpoint may have left an older one.
   await writeReport(outFolder, { ...record, curve });
   const { cosine = 0, errors = [], tokenCount = 0, words } = curve.at(-1) ?? {};

@@ -41,9 +41,10 @@ export function distillationStep(config: EncoderConfig, learns: LearnedPart): St
 
 /**
  * Of the same inputs: `errors [states]`, the relative squared error of each supervised state, that
- * between the parts first, and `cosines [batch]` between the mean vectors of both forms.
+ * between the parts first, and `cosines [batch]` between the mean vectors of both forms. State is
+ * all that is the form's own, the upper layers only where they are.
  */
-export function distillationExam(config: EncoderConfig, learns: LearnedPart): StepGraph {
+export function distillationExam(config: EncoderConfig, ownsUpper: boolean): StepGraph {
   const graph = new Graph();
   const { errors, cosines } = comparison(graph, config, { base: "fp32", upper: "fp32" });
   graph.output(
@@ -54,7 +55,7 @@ export function distillationExam(config: EncoderConfig, learns: LearnedPart): St
     ),
   );
   graph.output("cosines", cosines);
-  const isOfForm = isLearned(learns === "upper" ? "upper" : "merge");
+  const isOfForm = isLearned(ownsUpper ? "upper" : "merge");
   const learned = [...graph.inputs.keys()].filter(isOfForm);
   return { graph, learned, state: Object.fromEntries(learned.map((name) => [name, null])) };
 }

@@ -147,6 +147,22 @@ describe("distillation", () => {
     assert.deepEqual(again.curve, domain.curve);
   });
 
+  it("learns upper layers where that is asked for, and comes nearer by it", async () => {
+    const start = await learn(runtime, { options, texts });
+    const [frozen, moved] = [
+      await learn(runtime, { options, texts, start, learns: "merge" }),
+      await learn(runtime, { options, texts, start, learns: "upper" }),
+    ];
+    const top = ({ curve }: typeof start): number => curve.at(-1)?.errors.at(-1) ?? NaN;
+    assert.ok(top(moved) < top(frozen), `${top(moved)} against ${top(frozen)}`);
+    const names = [...moved.values.keys()].filter((name) => !frozen.values.has(name));
+    assert.ok(names.includes("layer.1.query.weight") && names.includes("layer.2.outer.bias"));
+    assert.ok(
+      names.every((name) => /^layer\.[12]\./.test(name)),
+      names.join(),
+    );
+  });
+
   it("learns the merge of a first form alone, and nothing of the base", () => {
     const merge = ["ngram.merge.position", "ngram.merge.norm.gain", "ngram.merge.norm.bias"];
     const { learned } = distillationStep(smallConfig, "merge");

@@ -42,6 +42,8 @@ export interface DistillationTask {
   /** Of the hierarchical form that the run starts from, or of the base. */
   readonly weights: BaseWeights;
   readonly learns: LearnedPart;
+  /** Whether the upper layers are the form's own, learned or given, and not the base's. */
+  readonly ownsUpper: boolean;
   /** Token ids of the texts that it learns from, and of others that judge it. */
   readonly train: readonly Int32Array[];
   readonly heldOut: readonly Int32Array[];
@@ -196,11 +198,11 @@ function textsOf(texts: readonly Int32Array[], batch: Batch): readonly Int32Arra
 
 /** The tri-gram part of a base starts as its shallow layers at the first three positions. */
 function initialValues(
-  { config, weights, learns }: DistillationTask,
+  { config, weights, ownsUpper }: DistillationTask,
   { phases, initialValue }: HierarchyObjective,
 ): ReadonlyMap<string, Value> {
   const lastShallow = `layer.${config.shallowLayerCount - 1}.outer`;
-  const graphs = [distillationExam(config, learns), ...phases.map(({ graph }) => graph)];
+  const graphs = [distillationExam(config, ownsUpper), ...phases.map(({ graph }) => graph)];
   const state = new Map<string, Value>();
   for (const { graph, learned } of graphs)
     for (const name of learned) {
@@ -228,10 +230,10 @@ async function loadJudge(
     backOff,
   }: Required<Pick<DistillationRun, "objective" | "options">> & { readonly backOff: BackOff },
 ): Promise<(values: ReadonlyMap<string, Value>) => Promise<Verdict>> {
-  const { config, heldOut, learns } = task;
+  const { config, heldOut, ownsUpper } = task;
   const shape = { sequencesMax, tokensMax: options.batchTokensMax };
   const batches = sortedBatches(heldOut, shape).map((batch) => textsOf(heldOut, batch));
-  const graph = distillationExam(config, learns);
+  const graph = distillationExam(config, ownsUpper);
   const weights = allWeights(task);
   const program = await loadGraph(runtime, graph, weights);
   const { exam } = objective;

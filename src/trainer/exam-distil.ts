@@ -1,6 +1,7 @@
 /** A whole run on a few short texts, for exams of what it learns and of how it goes on. */
 import assert from "node:assert/strict";
 import { smallConfig, smallWeights } from "../checkpoints/exam-encoder.ts";
+import type { LearnedPart } from "../models/distillation-graph.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { TypedValues } from "../tensor/tensor.ts";
 import {
@@ -16,6 +17,8 @@ export interface ExamRun {
   readonly texts: readonly Int32Array[];
   /** Of another run, whose weights this one starts from. */
   readonly start?: DistillationCheckpoint;
+  /** By default the merge too, and tri-grams alone from another run's weights. */
+  readonly learns?: LearnedPart;
   /** Of this run. */
   readonly from?: DistillationCheckpoint;
   /** The step after whose checkpoint it is stopped. */
@@ -26,6 +29,7 @@ export interface ExamRun {
 /** Runs until the end, or to `stopAt`; the last checkpoint. The first ten texts are held out. */
 export async function learn(runtime: Runtime, exam: ExamRun): Promise<DistillationCheckpoint> {
   const { options, texts, start, from, stopAt, objective } = exam;
+  const { learns = start === undefined ? "merge" : "ngrams" } = exam;
   const base = await smallWeights(runtime);
   const weights = new Map<string, TypedValues>(base);
   for (const [name, { values }] of start?.values ?? []) weights.set(name, values);
@@ -33,7 +37,8 @@ export async function learn(runtime: Runtime, exam: ExamRun): Promise<Distillati
     config: smallConfig,
     base,
     weights,
-    learns: start === undefined ? "merge" : "ngrams",
+    learns,
+    ownsUpper: learns === "upper",
     train: texts.slice(10),
     heldOut: texts.slice(0, 10),
   };
