@@ -112,23 +112,30 @@ export function readHierarchy(
     );
   const config = { ...base.config, shallowLayerCount: made.config.shallowLayerCount };
   const ownsUpper = file.names.some((name) => name.startsWith(upperPrefix));
-  const fault = (state: string): StrataError =>
-    new StrataError("CORRUPT", `Cannot open hierarchical base "${path}": ${state}`);
-  const expected = expectedShapes(config, ownsUpper);
-  for (const [name, shape] of expected) {
-    const found = file.shape(name)?.join(" × ") ?? "none";
-    if (found !== shape.join(" × "))
-      throw fault(`expected "${name}" of ${shape.join(" × ")}, got ${found}`);
-  }
-  for (const name of file.names) {
-    const shape = expected.get(name.replace(/\.scale$/, ""));
-    if (shape === undefined) throw fault(`no part of it is named "${name}"`);
-    if (name.endsWith(scaleSuffix) && file.shape(name)?.join() !== shape.slice(1).join())
-      throw fault(
-        `expected "${name}" of ${shape.slice(1).join()}, got ${file.shape(name)?.join()}`,
-      );
-  }
+  checkShapes(file, expectedShapes(config, ownsUpper), path);
   return { ...file, config, ownsUpper };
+}
+
+/** Every part is there, in its shape, and nothing else but the scales of parts. */
+function checkShapes(
+  { names, shape }: SafetensorsFile,
+  parts: ReadonlyMap<string, readonly number[]>,
+  path: string,
+): void {
+  const expected = new Map(parts);
+  for (const name of names) {
+    const part = expected.get(name.replace(/\.scale$/, ""));
+    if (part !== undefined && name.endsWith(scaleSuffix)) expected.set(name, part.slice(1));
+  }
+  const text = (sizes: readonly number[] | undefined): string => sizes?.join(" × ") ?? "none";
+  for (const name of new Set([...expected.keys(), ...names])) {
+    const [wanted, found] = [expected.get(name), shape(name)].map(text);
+    if (wanted === found) continue;
+    throw new StrataError(
+      "CORRUPT",
+      `Cannot open hierarchical base "${path}": expected "${name}" of ${wanted}, got ${found}`,
+    );
+  }
 }
 
 function expectedShapes(
