@@ -48,6 +48,7 @@ export interface CorpusOptions {
 export async function corpusNgrams({ tokenizer, corpora }: CorpusOptions): Promise<CorpusNgrams> {
   const texts = await readTexts(join(corpora, "general.txt"), tokenizer);
   const counter = count(texts.filter((_, index) => index % heldOutEvery !== 0));
+  counter.addVocabulary(tokenizer.vocabularySize);
   return {
     ngrams: chooseNgrams(counter, generalShares),
     heldOut: texts.filter((_, index) => index % heldOutEvery === 0),

@@ -6,13 +6,13 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openPulledBase } from "../src/checkpoints/base-cache.ts";
-import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
+import { type BaseWeights, loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { Checkpoint } from "../src/checkpoints/checkpoints.ts";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { type HierarchicalBase, openHierarchy } from "../src/checkpoints/hierarchy.ts";
 import { assert, present } from "../src/foundation/assert.ts";
 import { digestOf } from "../src/foundation/digest.ts";
-import { mergeGraph } from "../src/models/hierarchy.ts";
+import { mergeGraph, upperPrefix } from "../src/models/hierarchy.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit } from "../src/trainer/fit.ts";
 import { lookedUpStates } from "../src/trainer/looked-up-states.ts";
@@ -155,7 +155,6 @@ export async function openBench(setting: BenchSetting): Promise<HierarchicalBenc
   const checkpoint = await openCheckpoint(folder);
   const runtime = new OrtRuntime({ threadCount, spinUs: threadCount === 1 ? 0 : 500 });
   const weights = await loadBaseWeights(checkpoint, runtime);
-  const base = new TrainingBase({ checkpoint, weights, precision: "int8", runtime });
   const open = (path: string) => openHierarchy(path, { checkpoint, weights }, runtime);
   const bases = {
     general: await open(weightsPaths.general),
@@ -166,15 +165,21 @@ export async function openBench(setting: BenchSetting): Promise<HierarchicalBenc
       config.shallowLayerCount === checkpoint.config.shallowLayerCount,
       "Adapters of all arms lie in the same layers",
     );
-  for (const name of mergeGraph(bases.general.config).inputs.keys())
+  const upper = [...bases.general.weights.keys()].filter((name) => name.startsWith(upperPrefix));
+  for (const name of [...mergeGraph(bases.general.config).inputs.keys(), ...upper])
     assert(
       isEqual(bases.general.weights.get(name), bases.domain.weights.get(name)),
-      "A domain's rows are merged by the general weights",
+      "A domain's rows are merged and read by the general weights",
     );
+  const trainingBase = (own: BaseWeights): TrainingBase =>
+    new TrainingBase({ checkpoint, weights: own, precision: "int8", runtime });
   const tokenizer = await checkpoint.tokenizer();
   const corpora = present(corporaFolder(), "the corpora were looked for");
   const knowledge = await CorpusKnowledge.open(runtime, { bases, tokenizer, corpora });
-  const parts = { base, runtime, checkpoint, knowledge };
+  const trainingBases = {
+    dense: trainingBase(weights),
+    hierarchical: trainingBase(bases.general.weights),
+  };
   // When it began: the repository may move on while it lasts.
   const commit = commitOf();
   return {
@@ -182,6 +187,8 @@ export async function openBench(setting: BenchSetting): Promise<HierarchicalBenc
     knowledge,
     async run(plan) {
       const started = performance.now();
+      const base = trainingBases[plan.arm === "dense" ? "dense" : "hierarchical"];
+      const parts = { base, runtime, checkpoint, knowledge };
       const scores = await (nerTasks.includes(plan.task) ? runTokens : runTexts)(plan, parts);
       const seconds = Math.round((performance.now() - started) / 1000);
       return { ...plan, weights: weightsOf(plan.arm), ...scores, seconds, commit };
@@ -191,6 +198,7 @@ export async function openBench(setting: BenchSetting): Promise<HierarchicalBenc
 }
 
 interface Parts {
+  /** Of the arm: the hierarchical form may have upper layers of its own. */
   readonly base: TrainingBase;
   readonly runtime: OrtRuntime;
   readonly checkpoint: Checkpoint;

@@ -45,6 +45,14 @@ test("each position counts one n-gram of each kind, with pads at the edges", () 
   assert.deepEqual(entries(counter.unigrams), { "0,5,0": 3, "0,6,0": 2 });
 });
 
+test("a vocabulary adds a uni-gram of every word, and none of the pad", () => {
+  const counter = new NgramCounter();
+  counter.add(Int32Array.of(2));
+  counter.addVocabulary(4);
+  assert.deepEqual(entries(counter.unigrams), { "0,1,0": 1, "0,2,0": 2, "0,3,0": 1 });
+  assert.equal(counter.trigrams.size, 1);
+});
+
 test("the frequency rule takes the longest prefix within the share", () => {
   const counts = mapOf([
     [[0, 1, 2], 5],

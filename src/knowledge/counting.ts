@@ -13,6 +13,12 @@ export class NgramCounter {
   /** (0, middle, 0) of every position. */
   readonly unigrams = new NgramMap();
 
+  /** Counts every word but the pad once, so that a table of all uni-grams answers any look-up. */
+  addVocabulary(size: number): void {
+    for (let word = 1; word < size; word++)
+      this.unigrams.increment(highLane(0, word), lowLane(word, 0));
+  }
+
   /** Counts the n-grams of one sequence. */
   add(ids: Int32Array): void {
     let left = 0;
