@@ -3,11 +3,19 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { digestOf } from "../foundation/digest.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { type BaseWeights, loadBaseWeights } from "./base-weights.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoints.ts";
 import { openCheckpoint } from "./folder.ts";
-import { encodeHierarchy, openHierarchy, readHierarchy } from "./hierarchy.ts";
+import {
+  checkDomain,
+  encodeHierarchy,
+  type HierarchicalBase,
+  openHierarchy,
+  readHierarchy,
+} from "./hierarchy.ts";
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
 import { tinyCheckpoint } from "./tiny-checkpoint.ts";
 import { tinyHierarchy, tinyUpper } from "./tiny-hierarchy.ts";
 
@@ -28,37 +36,56 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-function encoded(tensors: ReadonlyMap<string, CheckpointTensor>): Promise<Uint8Array> {
-  const run = { digest: checkpoint.digest, config: { shallowLayerCount: 1 } };
-  return encodeHierarchy(tensors, JSON.stringify(run), runtime);
+function runOf(from?: string): string {
+  return JSON.stringify({ digest: checkpoint.digest, from, config: { shallowLayerCount: 1 } });
 }
 
-async function opened(tensors: ReadonlyMap<string, CheckpointTensor>) {
+type Tensors = ReadonlyMap<string, CheckpointTensor>;
+
+function encoded(tensors: Tensors, from?: string): Promise<Uint8Array> {
+  return encodeHierarchy(tensors, runOf(from), runtime);
+}
+
+async function opened(tensors: Tensors, from?: string): Promise<HierarchicalBase> {
   const path = join(folder, "form.safetensors");
-  await writeFile(path, await encoded(tensors));
+  await writeFile(path, await encoded(tensors, from));
   return openHierarchy(path, { checkpoint, weights }, runtime);
 }
 
+/** The same parts, every value another one. */
+function varied(tensors: Tensors): Map<string, CheckpointTensor> {
+  let count = 0;
+  return new Map(
+    [...tensors].map(([name, { shape, values }]) => {
+      return [name, { shape, values: values.map(() => Math.sin(7 * ++count)) }] as const;
+    }),
+  );
+}
+
 describe("a hierarchical form's file", () => {
-  it("keeps linear layers as bytes, at most half a step from what they were", async () => {
-    const form = tinyHierarchy();
-    const values = Float32Array.from({ length: 24 }, (_, index) => Math.sin(7 * index));
-    form.set("ngram.layer.0.inner.weight", { shape: [4, 6], values });
-    const { weights: found } = await opened(form);
-    const [floats, bytes] = ["weight", "int8.values"].map((part) =>
-      found.get(`ngram.layer.0.inner.${part}`),
-    );
-    assert.ok(floats instanceof Float32Array && bytes instanceof Int8Array);
+  it("keeps linear layers as bytes with a scale per column, near to what they were", async () => {
+    const name = "ngram.layer.0.inner.weight";
+    const { values } = varied(tinyHierarchy()).get(name) ?? {};
+    assert.ok(values);
+    const file = decodeSafetensors(await encoded(varied(tinyHierarchy())));
+    assert.equal(file.dtype(name), "I8");
+    const [{ values: bytes }, { values: scales }] = [
+      file.tensor(name),
+      file.tensor(`${name}.scale`),
+    ];
+    const { weights: found } = await opened(varied(tinyHierarchy()));
+    const floats = found.get(name);
     for (const [index, value] of values.entries()) {
-      const column = values.filter((_, at) => at % 6 === index % 6);
-      const step = Math.max(...column.map(Math.abs)) / 127;
-      assert.equal(bytes[index], Math.round(value / step), `byte ${index}`);
-      assert.ok(Math.abs((floats[index] ?? NaN) - value) <= 0.501 * step, `value ${index}`);
+      const step = scales[index % 6] ?? NaN;
+      // Half a step by rounding to a byte, and 127 steps of a scale that was rounded to a half.
+      assert.ok(Math.abs((bytes[index] ?? NaN) * step - value) < 0.57 * step, `value ${index}`);
+      assert.equal(floats?.[index], Math.fround(step * (bytes[index] ?? NaN)), `weight ${index}`);
     }
+    assert.equal(file.dtype("ngram.merge.position"), "F16");
   });
 
   it("gives the same bytes when it is written again", async () => {
-    const form = new Map([...tinyHierarchy(), ...tinyUpper()]);
+    const form = varied(new Map([...tinyHierarchy(), ...tinyUpper()]));
     const first = await encoded(form);
     const { weights: found } = await opened(form);
     const again = new Map(
@@ -69,6 +96,14 @@ describe("a hierarchical form's file", () => {
       }),
     );
     assert.deepEqual(await encoded(again), first);
+  });
+
+  it("is read in floats as well", async () => {
+    const form = varied(tinyHierarchy());
+    const path = join(folder, "floats.safetensors");
+    await writeFile(path, encodeSafetensors(form, { metadata: { run: runOf() } }));
+    const { weights: found } = await openHierarchy(path, { checkpoint, weights }, runtime);
+    for (const [name, { values }] of form) assert.deepEqual(found.get(name), values, name);
   });
 
   it("brings upper layers of its own, or leaves the base's", async () => {
@@ -84,13 +119,32 @@ describe("a hierarchical form's file", () => {
       assert.deepEqual(own.weights.get(name), weights.get(name), name);
   });
 
-  it("is refused with a part that no graph reads, or half of the upper layers", async () => {
-    const refusal = (name: string) => ({ code: "CORRUPT", message: new RegExp(name) });
+  it("is refused with a part that no graph reads, or lacking one", async () => {
+    const refusal = (name: string) => ({ code: "CORRUPT", message: new RegExp(`"${name}"`) });
+    const refuse = (tensors: ReadonlyMap<string, StoredTensor>, name: string): void => {
+      const bytes = encodeSafetensors(tensors, { metadata: { run: runOf() } });
+      assert.throws(() => readHierarchy(bytes, "f", checkpoint), refusal(name));
+    };
     const word = { shape: [6, 4], values: new Float32Array(24) };
-    const foreign = await encoded(tinyHierarchy().set("embeddings.word", word));
-    assert.throws(() => readHierarchy(foreign, "f", checkpoint), refusal("embeddings.word"));
+    refuse(tinyHierarchy().set("embeddings.word", word), "embeddings.word");
     const [, ...upper] = tinyUpper();
-    const half = await encoded(new Map([...tinyHierarchy(), ...upper]));
-    assert.throws(() => readHierarchy(half, "f", checkpoint), refusal("layer.1"));
+    refuse(new Map([...tinyHierarchy(), ...upper]), "layer.1.attention.norm.gain");
+    const linear = "ngram.layer.0.query.weight";
+    const bytes = { shape: [4, 4], values: new Int8Array(16) };
+    const scale = { shape: [4], values: new Float32Array(4) };
+    const form = (...parts: readonly [string, StoredTensor][]) =>
+      new Map<string, StoredTensor>([...tinyHierarchy(), ...parts]);
+    refuse(form([linear, bytes]), `${linear}.scale`);
+    refuse(form([`${linear}.scale`, scale]), `${linear}.scale`);
+    refuse(form(["ngram.gate.bias.scale", scale]), "ngram.gate.bias.scale");
+  });
+
+  it("of a domain goes with the general one that it was made from, and no other", async () => {
+    const general = await opened(tinyHierarchy());
+    checkDomain(await opened(tinyHierarchy(), general.digest), general);
+    for (const from of [undefined, digestOf(new Uint8Array())]) {
+      const domain = await opened(varied(tinyHierarchy()), from);
+      assert.throws(() => checkDomain(domain, general), { code: "CONFLICT" });
+    }
   });
 });

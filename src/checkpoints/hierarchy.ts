@@ -1,13 +1,13 @@
 /**
  * The weights that make a base hierarchical, as one safetensors file beside it. What the file does
- * not hold, word embeddings and often the upper layers, is the base's own. Linear layers are int8
- * with a scale per column, as they serve; all else is fp16.
+ * not hold, word embeddings and often the upper layers, is the base's own. Linear layers are
+ * written as int8 with a scale per column, as they serve, and all else as fp16; floats are read too.
  */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
-import type { Digest } from "../foundation/digest.ts";
+import { type Digest, digestOf } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { mergeGraph, ngramGraph, ngramPrefix, upperPrefix } from "../models/hierarchy.ts";
 import { quantizeGraph } from "../models/quantize.ts";
@@ -27,15 +27,19 @@ import {
 export interface HierarchicalBase {
   /** Of the base, with the cut at which the tri-gram part ends. */
   readonly config: EncoderConfig;
-  /** The base's and the form's, by the names of the graphs' inputs; the form's stand first. */
+  /** By the names of the graphs' inputs: the base's, and in their place what is the form's own. */
   readonly weights: ReadonlyMap<string, TypedValues>;
   /** Whether the upper layers are the form's own, and not the base's. */
   readonly ownsUpper: boolean;
+  /** Of the file, and of the form whose weights it started from. */
+  readonly digest: Digest;
+  readonly from: string | undefined;
 }
 
 /** The file's metadata under `run`. */
 const run = z.object({
   digest: z.string(),
+  from: z.string().optional(),
   config: z.object({ shallowLayerCount: z.int().min(1) }),
 });
 
@@ -50,7 +54,7 @@ export async function openHierarchy(
   const bytes = await readFile(path).catch((error: unknown) => {
     throw wrapError(error, "NOT_FOUND", `Cannot open hierarchical base "${path}"`);
   });
-  const { config, ownsUpper, names, tensor } = readHierarchy(bytes, path, base.checkpoint);
+  const { config, ownsUpper, from, names, tensor } = readHierarchy(bytes, path, base.checkpoint);
   const all = new Map<string, TypedValues>(base.weights);
   const quantizer = await runtime.load(quantizeGraph());
   for (const name of names) {
@@ -66,7 +70,17 @@ export async function openHierarchy(
       all.set(name.replace(/weight$/, form), array);
   }
   await quantizer.release();
-  return { config, weights: all, ownsUpper };
+  return { config, weights: all, ownsUpper, digest: digestOf(bytes), from };
+}
+
+/** CONFLICT when the domain's form did not start from the general one, whose merge and upper it shares. */
+export function checkDomain(domain: HierarchicalBase, general: HierarchicalBase): void {
+  if (domain.from === general.digest) return;
+  throw new StrataError(
+    "CONFLICT",
+    `Cannot read a domain's rows by the general form ${general.digest}: ` +
+      `they were made from ${domain.from ?? "the base"}`,
+  );
 }
 
 /** The bytes of such a file; `tensors` by the names of the graphs' inputs, `run` is metadata. */
@@ -101,7 +115,7 @@ export function readHierarchy(
   bytes: Uint8Array,
   path: string,
   base: { readonly digest: Digest; readonly config: EncoderConfig },
-): SafetensorsFile & Pick<HierarchicalBase, "config" | "ownsUpper"> {
+): SafetensorsFile & Pick<HierarchicalBase, "config" | "ownsUpper" | "from"> {
   const file = decodeSafetensors(bytes);
   const made = parse(run, file.metadata["run"] ?? "", path);
   if (made.digest !== base.digest)
@@ -113,20 +127,18 @@ export function readHierarchy(
   const config = { ...base.config, shallowLayerCount: made.config.shallowLayerCount };
   const ownsUpper = file.names.some((name) => name.startsWith(upperPrefix));
   checkShapes(file, expectedShapes(config, ownsUpper), path);
-  return { ...file, config, ownsUpper };
+  return { ...file, config, ownsUpper, from: made.from };
 }
 
-/** Every part is there, in its shape, and nothing else but the scales of parts. */
+/** Every part is there, in its shape, and nothing else but the scales of those in bytes. */
 function checkShapes(
-  { names, shape }: SafetensorsFile,
+  { names, shape, dtype }: SafetensorsFile,
   parts: ReadonlyMap<string, readonly number[]>,
   path: string,
 ): void {
   const expected = new Map(parts);
-  for (const name of names) {
-    const part = expected.get(name.replace(/\.scale$/, ""));
-    if (part !== undefined && name.endsWith(scaleSuffix)) expected.set(name, part.slice(1));
-  }
+  for (const [name, sizes] of parts)
+    if (isLinear(name) && dtype(name) === "I8") expected.set(name + scaleSuffix, sizes.slice(1));
   const text = (sizes: readonly number[] | undefined): string => sizes?.join(" × ") ?? "none";
   for (const name of new Set([...expected.keys(), ...names])) {
     const [wanted, found] = [expected.get(name), shape(name)].map(text);

@@ -14,6 +14,7 @@ export interface SafetensorsFile {
   readonly names: readonly string[];
   /** Undefined when there is no tensor of this name. */
   shape(name: string): readonly number[] | undefined;
+  dtype(name: string): Dtype | undefined;
   /**
    * One tensor as float32; 64-bit numbers are rounded. Aligned F32 is a view of the file's bytes.
    * NOT_FOUND when there is none of this name.
@@ -64,6 +65,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
     metadata,
     names: [...ranges.keys()],
     shape: (name) => ranges.get(name)?.shape,
+    dtype: (name) => ranges.get(name)?.dtype,
     tensor(name) {
       const range = ranges.get(name);
       if (range === undefined)

@@ -103,7 +103,7 @@ interface HierarchiseFlags extends SharedOptions {
   readonly objective: HierarchiseOptions["objective"];
   readonly epochs: number;
   readonly learningRate: number;
-  readonly learn?: "ngrams" | "merge" | "upper";
+  readonly learn?: HierarchiseOptions["learns"];
   readonly threads?: number;
   readonly seed: number;
 }
@@ -112,8 +112,8 @@ function addHierarchise(base: Command, context: CommandContext): void {
   const objective = new Option("--objective <name>", "masked-tokens needs --from");
   const learn = new Option(
     "--learn <part>",
-    "tri-grams alone, their merge too, or the upper layers as well (default: with --from " +
-      "ngrams, as for a domain, else merge)",
+    "tri-grams alone, as a domain does, their merge too, or the upper layers as well (default: " +
+      "merge; ngrams when --from is given)",
   );
   const command = base
     .command("hierarchise")
@@ -136,7 +136,11 @@ function addHierarchise(base: Command, context: CommandContext): void {
       const output = outputOf(context, flags);
       const report = await hierarchiseWithProgress({ name, ...flags }, context, output);
       await output.result(report, () => {
-        output.line(`${report.weights} is ready: cosine ${report.cosine.toFixed(4)} to ${name}`);
+        const { weights, cosine, lookedUpCosine } = report;
+        output.line(
+          `${weights} is ready: cosine ${cosine.toFixed(4)} to ${name} where every tri-gram is ` +
+            `computed, ${lookedUpCosine.toFixed(4)} as a table finds them`,
+        );
         output.line(`The curves are in ${report.report}`);
       });
     });

@@ -76,7 +76,7 @@ export interface HierarchiseOptions extends LocalOptions {
   readonly textPath: string;
   readonly outFolder: string;
   readonly shallowLayerCount: number;
-  /** Path of a form's weights to start from, whose merge stays; the base's own by default. */
+  /** Path of a form's weights to start from; the base's own by default. */
   readonly fromPath: string | undefined;
   /**
    * What learns: the tri-gram part, the merge of its slots too, or the upper layers as well. Those
@@ -104,7 +104,9 @@ export interface HierarchiseReport {
   /** Paths of the weights and of the page with the curves. */
   readonly weights: string;
   readonly report: string;
+  /** Of held-out texts to the base, with every tri-gram computed, and as a table finds them. */
   readonly cosine: number;
+  readonly lookedUpCosine: number;
   /** Relative squared errors of the states on held-out texts, lowest layer first. */
   readonly errors: readonly number[];
   /** Of held-out masked words, where they are learned: nats, and the share told rightly. */

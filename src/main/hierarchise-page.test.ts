@@ -10,7 +10,7 @@ function reportOf(count: number, layerCount = 4) {
     loss: index === 0 ? null : 1 / index,
     errors: Array.from({ length: layerCount - 1 }, (__, layer) => (layer + 1) / (index + 1)),
     cosine: 1 - 0.5 / (index + 1),
-    lookedUp: { errors: [], cosine: 0.5 },
+    lookedUp: { errors: Array.from({ length: layerCount - 1 }, () => 0.25), cosine: 0.5 },
     words: { loss: 3 - index / count, accuracy: 0.5 },
   }));
   return {
@@ -34,8 +34,9 @@ describe("hierarchisePage", () => {
     const titles = [
       "Relative error by state",
       "Loss",
+      "Relative error by state, looked up",
       "Cosine",
-      "Looked up: cosine",
+      "Cosine, looked up",
       "Words: loss",
       "Words: accuracy",
     ];
@@ -47,6 +48,8 @@ describe("hierarchisePage", () => {
     const errors = figures.get("Relative error by state") ?? "";
     assert.equal(errors.match(/class="curve"/g)?.length, 3);
     assert.ok(errors.includes("error after layer 4: 3.00 at 0 million tokens"));
+    const found = figures.get("Relative error by state, looked up") ?? "";
+    assert.ok(found.includes("error after layer 4, looked up: 0.250 at 0 million tokens"));
   });
 
   it("tells the last point and all settings, as text", () => {

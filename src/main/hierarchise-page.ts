@@ -19,7 +19,8 @@ export function hierarchisePage({ curve, ...record }: Report): string {
   const { layerCount, shallowLayerCount } = record.config;
   const upper = Array.from({ length: layerCount - shallowLayerCount }, (_, index) => index + 1);
   const states = [0, ...upper].map((index) => `error after layer ${shallowLayerCount + index}`);
-  const points = thinned(curve, pointsMax).map((point) => valuesOf(point, states));
+  const found = states.map((name) => `${name}, looked up`);
+  const points = thinned(curve, pointsMax).map((point) => valuesOf(point, [states, found]));
   const last = points.at(-1) ?? new Map<string, number>();
   const figureOf = (title: string, names: readonly string[]): Chart => ({
     title,
@@ -33,9 +34,9 @@ export function hierarchisePage({ curve, ...record }: Report): string {
       }),
     })),
   });
-  const legend = thinned(states, linesMax);
+  const [legend, foundLegend] = [states, found].map((names) => thinned(names, linesMax));
   const others = [...last.keys()].filter(
-    (name) => !states.includes(name) && !["step", "token count"].includes(name),
+    (name) => ![...states, ...found, "step", "token count"].includes(name),
   );
   return pageOf({
     title: `${record.base}: the hierarchical form`,
@@ -43,10 +44,13 @@ export function hierarchisePage({ curve, ...record }: Report): string {
       `Tables replace ${shallowLayerCount} of ${layerCount} layers; the state above them and ` +
         "each state after it are to be the base's. Judged on texts that were held out.",
     ],
-    legend,
-    note: "Error: the squared difference to the base's state, over the energy of that state.",
+    legend: legend ?? [],
+    note:
+      "Error: the squared difference to the base's state, over the energy of that state. Looked " +
+      "up: where tri-grams are seen as a table finds them, with the back-off that serves.",
     figures: [
-      figureOf("Relative error by state", legend),
+      figureOf("Relative error by state", legend ?? []),
+      figureOf("Relative error by state, looked up", foundLegend ?? []),
       ...others.map((name) =>
         figureOf(
           name.replace(/^./, (first) => first.toUpperCase()),
@@ -63,13 +67,16 @@ export function hierarchisePage({ curve, ...record }: Report): string {
 
 /** The numbers of a point by their names; there is no loss at the start. */
 function valuesOf(
-  { errors, ...rest }: DistillationPoint,
-  states: readonly string[],
+  { errors, lookedUp, cosine, ...rest }: DistillationPoint,
+  [states = [], found = []]: readonly (readonly string[])[],
 ): ReadonlyMap<string, number> {
-  const numbers = leavesOf(rest).flatMap(([name, value]) =>
+  const cosines = { cosine, "cosine, looked up": lookedUp.cosine };
+  const numbers = leavesOf({ ...rest, ...cosines }).flatMap(([name, value]) =>
     typeof value === "number" ? [[name, value] as const] : [],
   );
-  return new Map([...numbers, ...states.map((name, index) => [name, errors[index] ?? 0] as const)]);
+  const named = (names: readonly string[], values: readonly number[]) =>
+    names.map((name, index) => [name, values[index] ?? 0] as const);
+  return new Map([...numbers, ...named(states, errors), ...named(found, lookedUp.errors)]);
 }
 
 /** At most `countMax`, evenly spread, with the first and the last. */

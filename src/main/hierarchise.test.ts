@@ -111,11 +111,12 @@ describe("a domain's hierarchical form", () => {
     });
   });
 
-  it("learns masked tokens only from weights that are given", async () => {
-    await assert.rejects(run({ objective: "masked-tokens" }), {
-      code: "INVALID_ARGUMENT",
-      field: "from",
-    });
+  it("refuses to learn what the start or the objective leaves no way to learn", async () => {
+    const refusal = (field: string) => ({ code: "INVALID_ARGUMENT", field });
+    const masked = { objective: "masked-tokens" } as const;
+    await assert.rejects(run(masked), refusal("from"));
+    await assert.rejects(run({ ...masked, fromPath: general, learns: "merge" }), refusal("learn"));
+    await assert.rejects(run({ learns: "ngrams" }), refusal("from"));
   });
 });
 

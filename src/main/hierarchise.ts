@@ -51,6 +51,8 @@ const checkpointStepCount = 100;
 const shares = { unigrams: 1, bigrams: 0.8, trigrams: 0.25 };
 /** The others are computed, as they are for a table's rows. */
 const lookedUpShare = 0.75;
+/** Upper layers start as the base's, which are near to what is wanted. */
+const upperRateFactor = 0.25;
 
 /** Of a step; a checkpoint of another one would not go on with the same bits. */
 const arithmetic = "float32 tri-grams, int8 frozen layers";
@@ -94,6 +96,7 @@ async function learnForm(
     stepCount,
     shares,
     lookedUpShare,
+    upperRateFactor,
     seed,
     checkpointStepCount,
   };
@@ -136,6 +139,12 @@ function checkObjective({ objective, fromPath, learns }: HierarchiseOptions): vo
       "INVALID_ARGUMENT",
       `Cannot learn "${learns}" from masked tokens: only distillation does`,
       { field: "learn" },
+    );
+  if (learns === "ngrams" && fromPath === undefined)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      "Cannot learn tri-grams alone: expected a form's weights that merge them, got none",
+      { field: "from" },
     );
   if (objective === "masked-tokens" && fromPath === undefined)
     throw new StrataError(
@@ -202,7 +211,7 @@ async function readTexts(
         `got ${texts.length}`,
       { field: "text" },
     );
-  // The same for every seed: a form that goes on is judged on texts that it never saw.
+  // The same for every seed: a form that goes on with a text is judged on lines it never saw.
   const order = [...permutation(texts.length, new SeededRandom(0))];
   const shuffled = order.flatMap((index) => texts[index] ?? []);
   return { train: shuffled.slice(heldOutCount), heldOut: shuffled.slice(0, heldOutCount) };
@@ -286,7 +295,8 @@ async function finish({
   await replaceFile(weights, await encodeHierarchy(new Map(form), JSON.stringify(record), runtime));
   // A run that was killed after its last checkpoint may have left an older one.
   await writeReport(outFolder, { ...record, curve });
-  const { cosine = 0, errors = [], tokenCount = 0, words } = curve.at(-1) ?? {};
+  const { cosine = 0, errors = [], lookedUp, tokenCount = 0, words } = curve.at(-1) ?? {};
   const report = join(outFolder, pageFile);
-  return { weights, report, cosine, errors, tokenCount, ...(words && { words }) };
+  const lookedUpCosine = lookedUp?.cosine ?? 0;
+  return { weights, report, cosine, lookedUpCosine, errors, tokenCount, ...(words && { words }) };
 }

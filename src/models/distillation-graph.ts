@@ -19,15 +19,17 @@ import {
 } from "./hierarchy.ts";
 import { learningStep, type StepGraph } from "./learning.ts";
 
-/** The upper layers start as the base's, which are near to what is wanted. */
-const upperRateFactor = 0.25;
-
 /**
  * Inputs: `ids [batch, sequence]`, `lengths [batch]`, `ngrams [ngrams, 3]`, the batch's distinct
  * tri-grams, and `indices [batch, sequence, 3]`, rows of their slots (-1: none). The loss is
- * the mean of the relative errors of all supervised states.
+ * the mean of the relative errors of all supervised states. Upper layers that learn do so at
+ * `upperRateFactor` of the rate.
  */
-export function distillationStep(config: EncoderConfig, learns: LearnedPart): StepGraph {
+export function distillationStep(
+  config: EncoderConfig,
+  learns: LearnedPart,
+  upperRateFactor = 1,
+): StepGraph {
   const graph = new Graph();
   const upper = learns === "upper" ? "fp32" : "int8";
   const { errors } = comparison(graph, config, { base: "int8", upper });
@@ -64,9 +66,7 @@ export function distillationExam(config: EncoderConfig, ownsUpper: boolean): Ste
  * What learns of a hierarchical form, each with those before it. Tables of several domains are
  * merged by one graph and read by one upper part: a domain learns tri-grams alone.
  */
-export const learnedParts = ["ngrams", "merge", "upper"] as const;
-
-export type LearnedPart = (typeof learnedParts)[number];
+export type LearnedPart = "ngrams" | "merge" | "upper";
 
 /** What is learned of the hierarchical form whose weights the graph has declared. */
 export function learnedInputs(

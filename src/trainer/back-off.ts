@@ -7,10 +7,10 @@ import { chooseNgrams, NgramCounter, type Shares } from "../knowledge/counting.t
 import { type NgramMap, numberNgrams } from "../knowledge/ngram-map.ts";
 import { NgramSearch } from "../knowledge/ngram-search.ts";
 
-/** By position: 0, or the sum of what is hidden. */
-export type HiddenNeighbours = Uint8Array;
+/** By text: by position 0, or the sum of what is hidden; undefined where nothing is. */
+export type Hidden = readonly (Uint8Array | undefined)[];
 
-export const hidden = { left: 1, right: 2 } as const;
+export const hides = { left: 1, right: 2 } as const;
 
 export class BackOff {
   readonly #ngrams: Int32Array;
@@ -24,7 +24,7 @@ export class BackOff {
     this.#map = numberNgrams(this.#ngrams);
   }
 
-  hiddenIn(text: Int32Array): HiddenNeighbours {
+  hiddenIn(text: Int32Array): Uint8Array {
     const { length } = text;
     const search = new NgramSearch({
       maps: [this.#map],
@@ -37,7 +37,7 @@ export class BackOff {
       const at = 3 * (search.rows[place] ?? 0) - 3;
       const isHidden = (offset: number): boolean =>
         (text[place + offset] ?? 0) !== 0 && (this.#ngrams[at + 1 + offset] ?? 0) === 0;
-      return (isHidden(-1) ? hidden.left : 0) + (isHidden(1) ? hidden.right : 0);
+      return (isHidden(-1) ? hides.left : 0) + (isHidden(1) ? hides.right : 0);
     });
   }
 }

@@ -27,6 +27,7 @@ const options: DistillationOptions = {
   stepCount: 40,
   shares: { unigrams: 1, bigrams: 0.5, trigrams: 0.3 },
   lookedUpShare: 0.7,
+  upperRateFactor: 0.5,
   seed: 3,
   checkpointStepCount: 20,
 };

@@ -17,7 +17,7 @@ import {
 import { ngramPrefix } from "../models/hierarchy.ts";
 import type { StepGraph } from "../models/learning.ts";
 import type { Program, Runtime, Value } from "../runtime/runtime.ts";
-import { BackOff, type HiddenNeighbours } from "./back-off.ts";
+import { BackOff, type Hidden } from "./back-off.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
 import { type LearningPhase, loadGraph, PhasedLearner, writeState } from "./phased-learner.ts";
 import { type Batch, type Feed, shuffledBatches, sortedBatches } from "./sequences.ts";
@@ -31,6 +31,8 @@ export interface DistillationOptions {
   readonly shares: Shares;
   /** Of the texts of a batch: those whose tri-grams are seen as that table finds them. */
   readonly lookedUpShare: number;
+  /** Of the upper layers, where they learn: of the learning rate. */
+  readonly upperRateFactor: number;
   readonly seed: number;
   /** Steps between two looks at the held-out texts, each followed by a checkpoint. */
   readonly checkpointStepCount: number;
@@ -49,14 +51,14 @@ export interface DistillationTask {
   readonly heldOut: readonly Int32Array[];
 }
 
-/** By text; nothing is hidden where a text has none. */
-export type Hidden = readonly (HiddenNeighbours | undefined)[];
-
 /** What the loop asks of a way to learn; distillation is here. */
 export interface HierarchyObjective {
   readonly phases: readonly LearningPhase[];
-  /** Of the texts of a step, and what is hidden in them, for its phase's graph. */
-  feeds(texts: readonly Int32Array[], hidden: Hidden, random: Random): Feed;
+  /** Of the texts of a step, for its phase's graph; `hidden` is what a table would not tell. */
+  feeds(
+    texts: readonly Int32Array[],
+    drawn: { readonly hidden: Hidden; readonly random: Random },
+  ): Feed;
   /** Where a learned value starts that is not of the hierarchical form. */
   initialValue?(this: void, name: string, shape: readonly number[]): Float32Array;
   readonly exam?: {
@@ -145,7 +147,7 @@ export async function distil(
     const hidden = texts.map((text) =>
       random.uniform() < options.lookedUpShare ? backOff.hiddenIn(text) : undefined,
     );
-    const feeds = objective.feeds(texts, hidden, random);
+    const feeds = objective.feeds(texts, { hidden, random });
     losses.push(await learner.step(number, feeds));
     for (const { length } of texts) tokenCount += length;
     if (number % options.checkpointStepCount !== 0 && number !== options.stepCount) continue;
@@ -155,8 +157,11 @@ export async function distil(
 }
 
 function distillation(task: DistillationTask, options: DistillationOptions): HierarchyObjective {
-  const graph = distillationStep(task.config, task.learns);
-  return { phases: [{ graph, stepCount: options.stepCount }], feeds: ngramFeeds };
+  const graph = distillationStep(task.config, task.learns, options.upperRateFactor);
+  return {
+    phases: [{ graph, stepCount: options.stepCount }],
+    feeds: (texts, { hidden }) => ngramFeeds(texts, hidden),
+  };
 }
 
 /** The form's by the names of its graphs, and the base's layers, which it is compared with. */
@@ -196,7 +201,10 @@ function textsOf(texts: readonly Int32Array[], batch: Batch): readonly Int32Arra
   return batch.map((index) => present(texts[index], "a batch indexes the texts"));
 }
 
-/** The tri-gram part of a base starts as its shallow layers at the first three positions. */
+/**
+ * The tri-gram part of a base starts as its shallow layers at the first three positions, upper
+ * layers as the base's or the given form's.
+ */
 function initialValues(
   { config, weights, ownsUpper }: DistillationTask,
   { phases, initialValue }: HierarchyObjective,

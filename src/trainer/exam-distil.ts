@@ -33,6 +33,7 @@ export async function learn(runtime: Runtime, exam: ExamRun): Promise<Distillati
   const base = await smallWeights(runtime);
   const weights = new Map<string, TypedValues>(base);
   for (const [name, { values }] of start?.values ?? []) weights.set(name, values);
+  assert.ok(learns !== "ngrams" || !start?.values.has("layer.1.query.bias"), "int8 is the base's");
   const task: DistillationTask = {
     config: smallConfig,
     base,

@@ -65,6 +65,7 @@ describe("learning masked tokens", () => {
     stepCount: 200,
     shares: { unigrams: 1, bigrams: 1, trigrams: 1 },
     lookedUpShare: 0,
+    upperRateFactor: 0.5,
     seed: 3,
     checkpointStepCount: 40,
   };

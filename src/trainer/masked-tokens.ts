@@ -20,7 +20,6 @@ import type {
   HierarchyObjective,
   WordScore,
 } from "./distil.ts";
-import type { HiddenNeighbours } from "./back-off.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
 import type { Feed } from "./sequences.ts";
 
@@ -67,7 +66,8 @@ export function maskedTokens(
         stepCount: stepCount - headStepCount,
       },
     ],
-    feeds: (texts, hidden, drawn) => maskedFeeds(texts, { special, random: drawn, hidden }),
+    // Every tri-gram is computed: what a table lacks would tell which words are masked.
+    feeds: (texts, { random }) => maskedFeeds(texts, { special, random }),
     initialValue(name, shape) {
       const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
       if (name === `${wordHeadPrefix}bias`) return wordChances(train, special, values);
@@ -119,15 +119,10 @@ async function judge(
 interface MaskOptions {
   readonly special: SpecialTokens;
   readonly random: Random;
-  /** By text; nothing is hidden when absent. */
-  readonly hidden?: readonly (HiddenNeighbours | undefined)[];
 }
 
 /** What `maskedTokensStep` reads of a batch; one token at least is masked. */
-export function maskedFeeds(
-  texts: readonly Int32Array[],
-  { special, random, hidden }: MaskOptions,
-): Feed {
+export function maskedFeeds(texts: readonly Int32Array[], { special, random }: MaskOptions): Feed {
   const { maskId, ids: specialIds, vocabularySize } = special;
   const sequence = texts.reduce((longest, { length }) => Math.max(longest, length), 1);
   const seen = texts.map((text) => text.slice());
@@ -149,7 +144,7 @@ export function maskedFeeds(
     else if (draw < hiddenShare + randomShare) text[place] = 1 + random.integer(vocabularySize - 1);
     return row * sequence + place;
   });
-  const { lengths, ngrams, indices } = ngramFeeds(seen, hidden);
+  const { lengths, ngrams, indices } = ngramFeeds(seen);
   const shape = [rows.length];
   return {
     lengths: present(lengths, "a feed of every batch"),

@@ -1,17 +1,17 @@
 /** Batches of texts in the form that a hierarchical base's graphs read. */
 import { ngramSize } from "../models/hierarchy.ts";
 import type { Value } from "../runtime/runtime.ts";
-import { hidden, type HiddenNeighbours } from "./back-off.ts";
+import { type Hidden, hides } from "./back-off.ts";
 
 const [left, middle, right] = [0, 1, 2] as const;
 
 /**
  * `ids`, `lengths`, the distinct tri-grams as `ngrams` and each token's rows of their slots as
- * `indices`. Neighbours that are hidden, by sequence, are pads in a token's own tri-gram.
+ * `indices`. Neighbours that are hidden are pads in a token's own tri-gram.
  */
 export function ngramFeeds(
   sequences: readonly Int32Array[],
-  hiddenBySequence: readonly (HiddenNeighbours | undefined)[] = [],
+  hidden: Hidden = [],
 ): Record<string, Value> {
   const count = sequences.length;
   const sequence = sequences.reduce((longest, { length }) => Math.max(longest, length), 1);
@@ -31,11 +31,11 @@ export function ngramFeeds(
     const start = row * sequence;
     ids.set(tokens, start);
     const last = tokens.length - 1;
-    const pattern = hiddenBySequence[row];
+    const pattern = hidden[row];
     for (const [place, token] of tokens.entries()) {
-      const hides = pattern?.[place] ?? 0;
-      const before = hides & hidden.left ? 0 : (tokens[place - 1] ?? 0);
-      const after = hides & hidden.right ? 0 : (tokens[place + 1] ?? 0);
+      const without = pattern?.[place] ?? 0;
+      const before = without & hides.left ? 0 : (tokens[place - 1] ?? 0);
+      const after = without & hides.right ? 0 : (tokens[place + 1] ?? 0);
       const slots = numberOf([before, token, after]) * ngramSize;
       const at = (start + place) * ngramSize;
       indices[at] = slots + middle;
