@@ -9,7 +9,13 @@ import { after, before, test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { systemIds } from "../foundation/random.ts";
-import type { Finding, LocalCommands, PullReport, ServeOptions } from "./local-commands.ts";
+import type {
+  Finding,
+  HierarchiseOptions,
+  LocalCommands,
+  PullReport,
+  ServeOptions,
+} from "./local-commands.ts";
 import { createProgram, runProgram } from "./program.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -261,4 +267,36 @@ test("pull says what became of the hierarchical form, list shows where it is", a
   assert.deepEqual([first?.[column], second?.slice(column, column + 7)], [" ", "present"]);
   const json = await run(["base", "list", "--json"], { commands: { listBases } });
   assert.deepEqual(JSON.parse(json.output), [dense, both]);
+});
+
+test("hierarchise hands on what learns and from where, and tells both nearnesses", async () => {
+  const asked: HierarchiseOptions[] = [];
+  const hierarchiseBase: LocalCommands["hierarchiseBase"] = (options) => {
+    asked.push(options);
+    return Promise.resolve({
+      ...{ weights: "o/w", report: "o/r", errors: [0.1], tokenCount: 9 },
+      ...{ cosine: 0.96, lookedUpCosine: 0.94 },
+    });
+  };
+  const words = ["base", "hierarchise", "b", "--text", "t", "--out", "o"];
+  const told = await run([...words, "--from", "w", "--learn", "upper"], {
+    commands: { hierarchiseBase },
+  });
+  assert.match(told.output, /cosine 0\.9600 to b .* 0\.9400 as a table finds them\nThe curves/);
+  await run(words, { commands: { hierarchiseBase } });
+  assert.deepEqual(
+    asked.map(({ fromPath, learns, textPath, outFolder }) => [
+      fromPath,
+      learns,
+      textPath,
+      outFolder,
+    ]),
+    [
+      ["w", "upper", "t", "o"],
+      [undefined, undefined, "t", "o"],
+    ],
+  );
+  const wrong = await run([...words, "--learn", "all"], { commands: { hierarchiseBase } });
+  assert.notEqual(wrong.status, 0);
+  assert.match(wrong.errors, /ngrams, merge, upper/);
 });
