@@ -1,7 +1,7 @@
 /**
  * The weights that make a base hierarchical, as one safetensors file beside it. What the file does
  * not hold, word embeddings and often the upper layers, is the base's own. Linear layers are
- * written as int8 with a scale per column, as they serve, and all else as fp16; floats are read too.
+ * written as int8 with a scale per column, as they serve, and all else as fp16; floats can be read.
  */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
@@ -73,7 +73,7 @@ export async function openHierarchy(
   return { config, weights: all, ownsUpper, digest: digestOf(bytes), from };
 }
 
-/** CONFLICT when the domain's form did not start from the general one, whose merge and upper it shares. */
+/** CONFLICT when the domain's form did not start from the general one, which reads its rows. */
 export function checkDomain(domain: HierarchicalBase, general: HierarchicalBase): void {
   if (domain.from === general.digest) return;
   throw new StrataError(
