@@ -34,7 +34,7 @@ export function hierarchisePage({ curve, ...record }: Report): string {
       }),
     })),
   });
-  const [legend, foundLegend] = [states, found].map((names) => thinned(names, linesMax));
+  const legend = thinned(states, linesMax);
   const others = [...last.keys()].filter(
     (name) => ![...states, ...found, "step", "token count"].includes(name),
   );
@@ -44,13 +44,13 @@ export function hierarchisePage({ curve, ...record }: Report): string {
       `Tables replace ${shallowLayerCount} of ${layerCount} layers; the state above them and ` +
         "each state after it are to be the base's. Judged on texts that were held out.",
     ],
-    legend: legend ?? [],
+    legend,
     note:
       "Error: the squared difference to the base's state, over the energy of that state. Looked " +
       "up: where tri-grams are seen as a table finds them, with the back-off that serves.",
     figures: [
-      figureOf("Relative error by state", legend ?? []),
-      figureOf("Relative error by state, looked up", foundLegend ?? []),
+      figureOf("Relative error by state", legend),
+      figureOf("Relative error by state, looked up", thinned(found, linesMax)),
       ...others.map((name) =>
         figureOf(
           name.replace(/^./, (first) => first.toUpperCase()),
