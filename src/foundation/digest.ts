@@ -1,10 +1,21 @@
 /** Names of bytes: SHA-256 in lower-case hexadecimal, prefixed by the algorithm. */
 import { createHash } from "node:crypto";
+import { limits } from "./limits.ts";
 
 export type Digest = `sha256:${string}`;
 
 export function digestOf(bytes: Uint8Array | string): Digest {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+/** Digest of bytes that may be many: between pieces of them, others get their turn. */
+export async function digestInPieces(bytes: Uint8Array): Promise<Digest> {
+  const stream = new DigestStream();
+  for (let start = 0; start < bytes.length; start += limits.blobPieceBytesMax) {
+    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+    stream.update(bytes.subarray(start, start + limits.blobPieceBytesMax));
+  }
+  return stream.finish();
 }
 
 /** Digest of bytes that arrive in pieces. */

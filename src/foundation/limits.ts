@@ -52,6 +52,7 @@ export const limits = {
   fileCheckCountMax: 2,
   // Storage
   blobWriteCountMax: 16,
+  blobPieceBytesMax: 256 * 1024,
   derivedBlobsInFlightMax: 8,
   // Lookup tables
   ngramBatchCountMax: 1_024,

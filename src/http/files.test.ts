@@ -21,6 +21,7 @@ function slowBlobs(blobs: Blobs): { readonly blobs: Blobs; readonly seen: { coun
     get,
     put: (bytes) => blobs.put(bytes),
     putStream: (chunks, bytesMax) => blobs.putStream(chunks, bytesMax),
+    stream: (digest) => blobs.stream(digest),
     has: (digest) => blobs.has(digest),
     list: () => blobs.list(),
     remove: (digest) => blobs.remove(digest),

@@ -21,6 +21,7 @@ function smallBlobs(): Blobs {
     put: (bytes) => blobs.put(bytes),
     putStream: (chunks) => blobs.putStream(chunks, 10),
     get: (digest) => blobs.get(digest),
+    stream: (digest) => blobs.stream(digest),
     has: (digest) => blobs.has(digest),
     list: () => blobs.list(),
     remove: (digest) => blobs.remove(digest),

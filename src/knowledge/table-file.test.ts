@@ -105,7 +105,7 @@ describe("a table's file", () => {
         },
       );
       disk.restart(new SeededRandom(after));
-      const bytes = await disk.read("/tables/a");
+      const bytes = disk.contentOf("/tables/a");
       assert.ok(bytes !== undefined, `operation ${after}`);
       await writeFile(path, bytes);
       const { size } = (await readTable(path)).table.map;

@@ -1,15 +1,27 @@
 /** What every driver refuses, with the same words. */
-import { type Digest, digestOf } from "../foundation/digest.ts";
+import { type Digest, DigestStream } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 
-/** The bytes that were found under a digest: NOT_FOUND, or CORRUPT when they are others. */
-export function checkBlob(digest: Digest, bytes: Uint8Array | undefined): Uint8Array {
-  if (bytes === undefined)
-    throw new StrataError("NOT_FOUND", `Cannot read blob "${digest}": there is none`);
-  const found = digestOf(bytes);
+export function blobMissing(digest: Digest): StrataError {
+  return new StrataError("NOT_FOUND", `Cannot read blob "${digest}": there is none`);
+}
+
+/** The pieces; CORRUPT in place of the last one when they do not have the digest. */
+export async function* checkedPieces(
+  digest: Digest,
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  const stream = new DigestStream();
+  let last: Uint8Array | undefined;
+  for await (const piece of pieces) {
+    if (last !== undefined) yield last;
+    stream.update(piece);
+    last = piece;
+  }
+  const found = stream.finish();
   if (found !== digest)
     throw new StrataError("CORRUPT", `Cannot read blob "${digest}": its bytes have "${found}"`);
-  return bytes;
+  if (last !== undefined) yield last;
 }
 
 /** The chunks, up to `bytesMax`: then TOO_LARGE. A foreign error of the source is UNAVAILABLE. */

@@ -84,6 +84,25 @@ function examineBlobs(examine: Examine): void {
     for (const text of texts)
       assert.equal(Buffer.from(await blobs.get(digestOf(text))).toString(), text);
   });
+  examine("blobs are read in bounded pieces", async ({ blobs }) => {
+    const { blobPieceBytesMax } = limits;
+    for (const length of [0, 1, blobPieceBytesMax, 3 * blobPieceBytesMax + 7]) {
+      const bytes = Uint8Array.from({ length }, (_, index) => (index * 31) % 251);
+      const digest = await blobs.put(bytes);
+      assert.equal(digest, digestOf(bytes));
+      const pieces: Uint8Array[] = [];
+      for await (const piece of blobs.stream(digest)) pieces.push(piece);
+      assert.ok(Buffer.concat(pieces).equals(bytes), `${length} bytes`);
+      assert.ok(Buffer.from(await blobs.get(digest)).equals(bytes), `${length} bytes`);
+      assert.ok(pieces.every((piece) => piece.length > 0 && piece.length <= blobPieceBytesMax));
+    }
+    const started: unknown[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const piece of blobs.stream(digestOf("absent"))) started.push(piece);
+    };
+    await assert.rejects(reading(), { code: "NOT_FOUND" });
+    assert.deepEqual(started, []);
+  });
   examine("streams are stored up to their limit", async ({ blobs }) => {
     const stored = await blobs.putStream(chunked(["ab", "", "c"]), 3);
     assert.deepEqual(stored, { digest: digestOf("abc"), bytes: 3 });

@@ -4,7 +4,7 @@
  */
 import { basename, dirname } from "node:path";
 import type { Random } from "../foundation/random.ts";
-import type { FileOperations, FileWriter } from "./files/file-operations.ts";
+import type { FileOperations, FileReader, FileWriter } from "./files/file-operations.ts";
 import type { Blobs, Catalog, Store } from "./storage.ts";
 
 /** What happens at an operation: `fail` lets it alone fail, `cut` it and all that follow. */
@@ -69,6 +69,11 @@ export class SimulatedDisk implements FileOperations {
     this.arm(undefined);
   }
 
+  /** What a reader would see; no operation, so no fault strikes. */
+  contentOf(path: string): Uint8Array | undefined {
+    return this.#folder(dirname(path)).names.get(basename(path))?.content;
+  }
+
   async makeFolder(path: string): Promise<void> {
     this.#step();
     for (let at = path; !this.#folders.has(at); at = dirname(at))
@@ -97,9 +102,22 @@ export class SimulatedDisk implements FileOperations {
     };
   }
 
-  async read(path: string): Promise<Uint8Array | undefined> {
+  async open(path: string): Promise<FileReader | undefined> {
     this.#step();
-    return this.#folder(dirname(path)).names.get(basename(path))?.content;
+    const file = this.#folder(dirname(path)).names.get(basename(path));
+    if (file === undefined) return undefined;
+    let offset = 0;
+    return {
+      bytes: file.content.length,
+      read: async (buffer) => {
+        this.#step();
+        const part = file.content.subarray(offset, offset + buffer.length);
+        buffer.set(part);
+        offset += part.length;
+        return part.length;
+      },
+      close: async () => this.#step(),
+    };
   }
 
   async exists(path: string): Promise<boolean> {

@@ -28,6 +28,11 @@ export interface Blobs {
   ): Promise<{ digest: Digest; bytes: number }>;
   /** The bytes, checked against the digest: NOT_FOUND when absent, CORRUPT when they differ. */
   get(digest: Digest): Promise<Uint8Array>;
+  /**
+   * The same bytes in pieces of at most `blobPieceBytesMax`, for what may be large. NOT_FOUND comes
+   * before the first piece, CORRUPT in place of the last: who has all pieces has the right ones.
+   */
+  stream(digest: Digest): AsyncIterable<Uint8Array>;
   has(digest: Digest): Promise<boolean>;
   list(): AsyncIterable<Digest>;
   /** Removing what is absent is no error. */

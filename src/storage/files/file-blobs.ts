@@ -4,14 +4,14 @@
  * crash leaves in `incoming/` is removed when the folder is opened. The folder has one owner.
  */
 import { join } from "node:path";
-import { type Digest, digestOf, DigestStream } from "../../foundation/digest.ts";
+import { type Digest, digestInPieces, DigestStream } from "../../foundation/digest.ts";
 import { wrapError } from "../../foundation/errors.ts";
 import { Gate } from "../../foundation/gate.ts";
 import { limits } from "../../foundation/limits.ts";
-import { checkBlob, checkedStream } from "../checks.ts";
+import { blobMissing, checkedPieces, checkedStream } from "../checks.ts";
 import type { Blobs } from "../storage.ts";
 import { SharedRuns } from "./concurrency.ts";
-import type { FileOperations, FileWriter } from "./file-operations.ts";
+import type { FileOperations, FileReader, FileWriter } from "./file-operations.ts";
 
 const folderNames = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
@@ -44,7 +44,7 @@ class FileBlobs implements Blobs {
   }
 
   async put(bytes: Uint8Array): Promise<Digest> {
-    const digest = digestOf(bytes);
+    const digest = await digestInPieces(bytes);
     await guard(`store blob "${digest}"`, async () => {
       await this.#gate.run(async () => {
         if (await this.#files.exists(this.#path(digest))) return;
@@ -80,8 +80,15 @@ class FileBlobs implements Blobs {
   }
 
   async get(digest: Digest): Promise<Uint8Array> {
-    const bytes = await guard(`read blob "${digest}"`, () => this.#files.read(this.#path(digest)));
-    return checkBlob(digest, bytes);
+    const file = await this.#open(digest);
+    const whole = Buffer.allocUnsafeSlow(file.bytes);
+    let bytes = 0;
+    for await (const piece of checkedPieces(digest, piecesOf(file, whole))) bytes += piece.length;
+    return whole.subarray(0, bytes);
+  }
+
+  async *stream(digest: Digest): AsyncIterable<Uint8Array> {
+    yield* checkedPieces(digest, piecesOf(await this.#open(digest)));
   }
 
   has(digest: Digest): Promise<boolean> {
@@ -98,6 +105,12 @@ class FileBlobs implements Blobs {
 
   async remove(digest: Digest): Promise<void> {
     await guard(`remove blob "${digest}"`, () => this.#files.remove(this.#path(digest)));
+  }
+
+  async #open(digest: Digest): Promise<FileReader> {
+    const file = await guard(`read blob "${digest}"`, () => this.#files.open(this.#path(digest)));
+    if (file === undefined) throw blobMissing(digest);
+    return file;
   }
 
   /** Writes a file under a passing name, then gives it the name that `fill` returns. */
@@ -129,6 +142,22 @@ class FileBlobs implements Blobs {
 
   #path(digest: Digest): string {
     return join(this.#parent(digest), digest.slice("sha256:".length));
+  }
+}
+
+/** The file's pieces, in buffers of their own or as parts of `whole`; closes it in the end. */
+async function* piecesOf(file: FileReader, whole?: Uint8Array): AsyncIterable<Uint8Array> {
+  try {
+    for (let position = 0; position < file.bytes;) {
+      const length = Math.min(limits.blobPieceBytesMax, file.bytes - position);
+      const buffer = whole?.subarray(position, position + length) ?? Buffer.allocUnsafeSlow(length);
+      const bytes = await guard("read a blob", () => file.read(buffer));
+      if (bytes === 0) return;
+      position += bytes;
+      yield buffer.subarray(0, bytes);
+    }
+  } finally {
+    await guard("close a blob", () => file.close());
   }
 }
 

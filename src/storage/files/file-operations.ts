@@ -3,7 +3,7 @@
  * tests a disk that fails or forgets (`faults.ts`). Only what was synced survives a power cut: a
  * file's content by `FileWriter.sync`, its name by `syncFolder` of the folder that holds it.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 
 export interface FileOperations {
   /** Makes the folder and those above it, for their owner alone; one that exists is no error. */
@@ -13,13 +13,21 @@ export interface FileOperations {
   /** Makes an empty file, or empties the one that is there. */
   create(path: string): Promise<FileWriter>;
   /** Undefined when there is no such file. */
-  read(path: string): Promise<Uint8Array | undefined>;
+  open(path: string): Promise<FileReader | undefined>;
   exists(path: string): Promise<boolean>;
   /** Replaces what has the new name. */
   rename(from: string, to: string): Promise<void>;
   /** Removing what is absent is no error. */
   remove(path: string): Promise<void>;
   syncFolder(path: string): Promise<void>;
+}
+
+export interface FileReader {
+  /** Length of the file when it was opened. */
+  readonly bytes: number;
+  /** Fills the buffer from where the last reading ended; returns how much, 0 at the end. */
+  read(buffer: Uint8Array): Promise<number>;
+  close(): Promise<void>;
 }
 
 export interface FileWriter {
@@ -45,11 +53,21 @@ export const nodeFiles: FileOperations = {
       close: () => file.close(),
     };
   },
-  async read(path) {
-    try {
-      return await readFile(path);
-    } catch (error) {
+  async open(path) {
+    const file = await open(path, "r").catch((error: unknown) => {
       if (isAbsent(error)) return undefined;
+      throw error;
+    });
+    if (file === undefined) return undefined;
+    try {
+      const { size: bytes } = await file.stat();
+      return {
+        bytes,
+        read: async (buffer) => (await file.read(buffer)).bytesRead,
+        close: () => file.close(),
+      };
+    } catch (error) {
+      await file.close();
       throw error;
     }
   },

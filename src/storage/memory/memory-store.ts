@@ -6,8 +6,9 @@ import type { BaseModel } from "../../entities/base-model.ts";
 import type { Job, JobEvent } from "../../entities/job.ts";
 import type { TrainingFile } from "../../entities/training-file.ts";
 import type { Version, VirtualModel } from "../../entities/virtual-model.ts";
-import { type Digest, digestOf } from "../../foundation/digest.ts";
-import { checkBlob, checkedStream, pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
+import { type Digest, digestInPieces } from "../../foundation/digest.ts";
+import { limits } from "../../foundation/limits.ts";
+import { blobMissing, checkedStream, pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
 import type {
   Blobs,
   Catalog,
@@ -26,7 +27,7 @@ class MemoryBlobs implements Blobs {
   readonly #blobs = new Map<Digest, Uint8Array>();
 
   async put(bytes: Uint8Array): Promise<Digest> {
-    const digest = digestOf(bytes);
+    const digest = await digestInPieces(bytes);
     if (!this.#blobs.has(digest)) this.#blobs.set(digest, bytes.slice());
     return digest;
   }
@@ -45,7 +46,15 @@ class MemoryBlobs implements Blobs {
   }
 
   async get(digest: Digest): Promise<Uint8Array> {
-    return checkBlob(digest, this.#blobs.get(digest)?.slice());
+    const bytes = this.#blobs.get(digest);
+    if (bytes === undefined) throw blobMissing(digest);
+    return bytes.slice();
+  }
+
+  async *stream(digest: Digest): AsyncIterable<Uint8Array> {
+    const bytes = await this.get(digest);
+    for (let start = 0; start < bytes.length; start += limits.blobPieceBytesMax)
+      yield bytes.subarray(start, start + limits.blobPieceBytesMax);
   }
 
   async has(digest: Digest): Promise<boolean> {

@@ -1,0 +1,61 @@
+/** Stores that earlier versions have written go on. */
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { Store } from "../storage.ts";
+import { openFileStore } from "./file-store.ts";
+
+type Rows = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
+
+const fixture = "test/fixtures/store-schema-1";
+const written: unknown = JSON.parse(readFileSync(`${fixture}.json`, "utf8"));
+const { rows } = written as { readonly rows: Rows }; // the fixture's own form
+const folders: string[] = [];
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+/** A copy of the store as it was released. */
+function copyOfFixture(): string {
+  const folder = mkdtempSync(join(tmpdir(), "strata-migration-"));
+  folders.push(folder);
+  cpSync(fixture, folder, { recursive: true });
+  return folder;
+}
+
+/** The rows have the fields that were written; later schemas may add some. */
+function checkRows(found: readonly object[], table: string): void {
+  const expected = rows[table] ?? [];
+  assert.equal(found.length, expected.length, table);
+  for (const [index, row] of expected.entries()) {
+    const fields = Object.entries(found[index] ?? {});
+    const known = fields.filter(([name]) => Object.hasOwn(row, name));
+    assert.deepEqual(Object.fromEntries(known), row, table);
+  }
+}
+
+async function checkStore({ blobs, catalog }: Store): Promise<void> {
+  const all = { limit: 100 };
+  const [bases, models, jobs, files] = await Promise.all(
+    [catalog.bases, catalog.models, catalog.jobs, catalog.files].map((table) => table.list(all)),
+  );
+  assert.ok(bases && models && jobs && files);
+  for (const [table, found] of Object.entries({ bases, models, jobs, files }))
+    checkRows(found, table);
+  const versions = await Promise.all(models.map(({ id }) => catalog.versions.list(id)));
+  checkRows(versions.flat(), "versions");
+  const events = await Promise.all(jobs.map(({ id }) => catalog.events.list(id, all)));
+  checkRows(events.flat(), "events");
+  for (const digest of await catalog.versions.namedBlobs()) await blobs.get(digest);
+}
+
+test("a store of schema 1 opens with all that it held", async () => {
+  const folder = copyOfFixture();
+  for (let opening = 0; opening < 2; opening++) {
+    const store = await openFileStore(folder);
+    await checkStore(store);
+    await store.close();
+  }
+});
