@@ -231,8 +231,9 @@ describe("inputs past a limit", () => {
 
   it("are cut to the model's tokens, or refused when the caller wants that", async () => {
     const long = textOf(100);
-    const { tokenCount } = await stack.processor.embed("base", ["w1", long]);
+    const { tokenCount, isTruncated } = await stack.processor.embed("base", ["w1", long]);
     assert.equal(tokenCount, 3 + 32);
+    assert.deepEqual(isTruncated, [false, true]);
     const refusal = stack.processor.embed("base", ["w1", long], { truncate: false });
     await assert.rejects(refusal, { code: "CONTEXT_LENGTH", field: "input[1]" });
   });

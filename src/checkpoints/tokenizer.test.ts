@@ -52,6 +52,14 @@ describe("a tokenizer of vocab.txt", () => {
     assert.deepEqual(isTruncated, [false, true, false]);
   });
 
+  it("says for every length of the last word's pieces whether it was cut", async () => {
+    // A word of two pieces may be cut within itself.
+    const texts = ["the lamps", "lamp lamps", "the the lamps", "the lamp the", "中中中"];
+    const { ids, isTruncated } = await small(5).encode(texts);
+    assert.deepEqual(isTruncated, [false, false, true, false, false]);
+    assert.deepEqual(ids[2], Int32Array.of(2, 5, 5, 6, 3));
+  });
+
   it("answers nothing for no texts", async () => {
     assert.deepEqual(await small().encode([]), { ids: [], isTruncated: [] });
   });
@@ -75,6 +83,47 @@ describe("a tokenizer of tokenizer.json", () => {
   it("refuses what is none", () => {
     for (const json of ["", "{}", "[1]", '{"model":{"type":"BPE"}}'])
       assert.throws(() => tokenizerOfJson(json, 8), { code: "INVALID_ARGUMENT" }, json);
+  });
+});
+
+describe("a tokenizer.json with truncation and padding of its own", () => {
+  const json = JSON.stringify({
+    version: "1.0",
+    truncation: { direction: "Left", max_length: 3, strategy: "LongestFirst", stride: 1 },
+    padding: {
+      strategy: { Fixed: 8 },
+      direction: "Left",
+      pad_to_multiple_of: null,
+      pad_id: 0,
+      pad_type_id: 0,
+      pad_token: "[PAD]",
+    },
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: "Whitespace" },
+    post_processor: { type: "BertProcessing", sep: ["[SEP]", 3], cls: ["[CLS]", 2] },
+    decoder: null,
+    model: {
+      type: "WordPiece",
+      unk_token: "[UNK]",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+    },
+  });
+
+  it("cuts at the model's tokens and at the end, and pads nothing", async () => {
+    const texts = ["the", "the lamps !", "the lamps ! Cat"];
+    const { ids, isTruncated } = await tokenizerOfJson(json, 6).encode(texts);
+    assert.deepEqual(
+      ids.map((row) => [...row]),
+      [
+        [2, 5, 3],
+        [2, 5, 6, 7, 8, 3],
+        [2, 5, 6, 7, 8, 3],
+      ],
+    );
+    assert.deepEqual(isTruncated, [false, false, true]);
   });
 });
 

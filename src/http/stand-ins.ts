@@ -101,6 +101,7 @@ class StandInProcessor implements Processor {
       version: Number(version ?? model.servedVersion ?? 0),
       labels,
       probabilities: texts.map((text) => probabilities(text, labels.length)),
+      isTruncated: texts.map(isLong),
       tokenCount: wordCount(texts),
       timings,
     };
@@ -117,7 +118,8 @@ class StandInProcessor implements Processor {
     const texts = inputs.map((input) => (typeof input === "string" ? input : input.join(" ")));
     await admit(texts, options);
     const embeddings = texts.map((text) => vector(text));
-    return { model: name, embeddings, tokenCount: wordCount(texts), timings };
+    const isTruncated = texts.map(isLong);
+    return { model: name, embeddings, isTruncated, tokenCount: wordCount(texts), timings };
   }
 
   async close(): Promise<void> {}
@@ -157,6 +159,10 @@ function vector(text: string): Float32Array {
 
 function wordCount(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + text.split(/\s+/).length, 0);
+}
+
+function isLong(text: string): boolean {
+  return wordCount([text]) > standInBase.tokensMax;
 }
 
 function missing(name: string): StrataError {

@@ -4,6 +4,7 @@ import type { Digest } from "../foundation/digest.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import type { Encoded } from "../checkpoints/checkpoints.ts";
 import type { AdapterPool, Resident } from "./adapter-pool.ts";
 import type { SequenceAnswer } from "./engine.ts";
 import type { ModelDirectory, Resolved } from "./model-directory.ts";
@@ -31,6 +32,7 @@ interface Prepared {
   readonly base: OpenBase;
   readonly flow: string;
   readonly ids: readonly Int32Array[];
+  readonly isTruncated: readonly boolean[];
   readonly tokenizeMs: number;
   readonly options: RequestOptions;
   readonly version?: {
@@ -67,6 +69,7 @@ export class BatchingProcessor implements Processor {
       version: resolved.version.number,
       labels: resolved.model.labels,
       probabilities: answers.map(({ probabilities }) => probabilities),
+      isTruncated: prepared.isTruncated,
       tokenCount: tokenCountOf(prepared.ids),
       timings,
     };
@@ -83,6 +86,7 @@ export class BatchingProcessor implements Processor {
     return {
       model: resolved.kind === "base" ? resolved.base : resolved.model.id,
       embeddings: answers.map(({ embedding }) => embedding),
+      isTruncated: prepared.isTruncated,
       tokenCount: tokenCountOf(prepared.ids),
       timings,
     };
@@ -107,11 +111,11 @@ export class BatchingProcessor implements Processor {
     checkCount(inputs.length);
     base.engine.admit(inputs.length);
     const startMs = this.#options.clock.monotonic();
-    const ids = await idsOf(base, inputs, options);
+    const { ids, isTruncated } = await encodedOf(base, inputs, options);
     const tokenizeMs = this.#options.clock.monotonic() - startMs;
     if (tokenCountOf(ids) > limits.requestTokensMax)
       throw tooMuch("input", limits.requestTokensMax, `${tokenCountOf(ids)} tokens`);
-    const common = { base, ids, tokenizeMs, options };
+    const common = { base, ids, isTruncated, tokenizeMs, options };
     if (resolved.kind === "base") return { ...common, flow: resolved.base };
     const { blob, rank, pooling } = resolved.version;
     const labelCount = resolved.model.labels.length;
@@ -161,19 +165,20 @@ function tokenCountOf(ids: readonly Int32Array[]): number {
   return ids.reduce((sum, { length }) => sum + length, 0);
 }
 
-async function idsOf(
+async function encodedOf(
   base: OpenBase,
   inputs: EmbedInputs,
   options: RequestOptions,
-): Promise<readonly Int32Array[]> {
+): Promise<Encoded> {
   if (inputs.every((input) => typeof input === "string")) {
     checkCharacters(inputs);
-    const { ids, isTruncated } = await base.tokenizer.encode(inputs);
-    const cut = options.truncate === false ? isTruncated.indexOf(true) : -1;
+    const encoded = await base.tokenizer.encode(inputs);
+    const cut = options.truncate === false ? encoded.isTruncated.indexOf(true) : -1;
     if (cut >= 0) throw tooLong(`input[${cut}]`, base.checkpoint.tokensMax, "more");
-    return ids;
+    return encoded;
   }
-  return inputs.map((input, index) => checkedIds(base, input, `input[${index}]`));
+  const ids = inputs.map((input, index) => checkedIds(base, input, `input[${index}]`));
+  return { ids, isTruncated: ids.map(() => false) };
 }
 
 function checkedIds(base: OpenBase, input: string | readonly number[], field: string): Int32Array {

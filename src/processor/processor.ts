@@ -39,6 +39,9 @@ export interface ClassifyAnswer {
   readonly labels: readonly string[];
   /** One row per text: a probability per label, which add up to 1. */
   readonly probabilities: readonly Float32Array[];
+  /** Whether each text was cut to the model's tokens. */
+  readonly isTruncated: readonly boolean[];
+  /** Tokens that were run, special ones included. */
   readonly tokenCount: number;
   readonly timings: RequestTimings;
 }
@@ -46,6 +49,8 @@ export interface ClassifyAnswer {
 export interface EmbedAnswer {
   readonly model: string;
   readonly embeddings: readonly Float32Array[];
+  /** Whether each text was cut to the model's tokens; never for token ids. */
+  readonly isTruncated: readonly boolean[];
   readonly tokenCount: number;
   readonly timings: RequestTimings;
 }
