@@ -10,6 +10,7 @@ import {
   openStack,
   publishRandom,
   type Stack,
+  modelNamed,
 } from "./engine-stack.ts";
 import { smallWords, writeSmallCheckpoint } from "./small-checkpoint.ts";
 
@@ -61,11 +62,11 @@ describe("which version answers", () => {
     await publishRandom(stack, model, false);
     assert.equal(await versionOf("moving"), 1);
     assert.equal(await versionOf("moving@2"), 2);
-    await stack.creator.serve("moving", 2);
+    await stack.creator.serve(await modelNamed(stack, "moving"), 2);
     assert.equal(await versionOf("moving"), 2);
     await publishRandom(stack, model, true);
     assert.equal(await versionOf("moving"), 3);
-    await stack.creator.serve("moving", 1);
+    await stack.creator.serve(await modelNamed(stack, "moving"), 1);
     assert.equal(await versionOf("moving"), 1);
     await assert.rejects(versionOf("moving@4"), isError("NOT_FOUND"));
   });
@@ -86,7 +87,7 @@ describe("which version answers", () => {
     await createRandomModel(stack, { id: "gone", rank: 4, labelCount: 2 });
     assert.equal(await versionOf("gone"), 1);
     assert.equal(await versionOf("gone@1"), 1);
-    await stack.creator.delete("gone");
+    await stack.creator.delete(await modelNamed(stack, "gone"));
     for (const name of ["gone", "gone@1"])
       await assert.rejects(versionOf(name), isError("NOT_FOUND"));
   });
@@ -100,7 +101,7 @@ describe("which version answers", () => {
         return stack.processor.classify(id, ["w1 w2"]);
       });
       const answers = Promise.allSettled(asked);
-      await stack.creator.delete(id);
+      await stack.creator.delete(await modelNamed(stack, id));
       for (const answer of await answers)
         if (answer.status === "rejected")
           assert.ok(isError("NOT_FOUND")(answer.reason), String(answer.reason));

@@ -6,9 +6,10 @@ import { decodeSafetensors } from "../src/checkpoints/safetensors.ts";
 import type { Creator, WeightTensor } from "../src/creator/creator.ts";
 import { createCreator } from "../src/creator/store-creator.ts";
 import type { Precision } from "../src/entities/base-model.ts";
-import type { Version } from "../src/entities/virtual-model.ts";
+import type { Version, VirtualModel } from "../src/entities/virtual-model.ts";
+import { present } from "../src/foundation/assert.ts";
 import { systemClock } from "../src/foundation/clock.ts";
-import { SeededRandom } from "../src/foundation/random.ts";
+import { SeededRandom, systemIds } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
 import { adapterTensors } from "../src/models/adapter.ts";
 import { headTensors } from "../src/models/head.ts";
@@ -45,7 +46,8 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const { folder, precision, poolBytes = 64 * 1024 * 1024 } = options;
   const [store, clock] = [createMemoryStore(), systemClock];
   const directory = new ModelDirectory(store.catalog);
-  const creator = createCreator({ store, clock, onChange: (model) => directory.forget(model) });
+  const onChange = (model: string): void => directory.forget(model);
+  const creator = createCreator({ store, clock, ids: systemIds, onChange });
   const pool = new AdapterPool({
     bytes: poolBytes,
     metrics: silentTelemetry.metrics,
@@ -100,14 +102,21 @@ export async function createRandomModel(stack: Stack, model: RandomModel): Promi
   return publishRandom(stack, model, true);
 }
 
-export function publishRandom(
+/** The model of this name, which is there. */
+export async function modelNamed({ store }: Stack, id: string): Promise<VirtualModel> {
+  return present(await store.catalog.models.get(id), `there is a model "${id}"`);
+}
+
+export async function publishRandom(
   stack: Stack,
   model: RandomModel,
   isServed: boolean,
 ): Promise<Version> {
   const { rank } = model;
-  return stack.creator.publish(model.id, {
+  const labels = Array.from({ length: model.labelCount }, (_, index) => `label ${index}`);
+  return stack.creator.publish(await modelNamed(stack, model.id), {
     kind: "trained",
+    labels,
     tensors: randomTensors(stack.checkpoint, model),
     rank,
     pooling: rank % 3 === 1 ? "cls" : "mean",

@@ -55,7 +55,9 @@ before(async () => {
   const headers = { "content-type": "application/json" };
   const body = JSON.stringify({ model: "tiny", training_file: file });
   const job = await idOf(post("/v1/fine_tuning/jobs", { headers, body }));
-  await services.creator.derive({ source: "spam", ids: spares, noise: 0.1, seed: 1 });
+  const source = await services.store.catalog.models.get("spam");
+  assert.ok(source);
+  await services.creator.derive({ source, ids: spares, noise: 0.1, seed: 1 });
   known = ["tiny", "spam", "spam@1", file, job];
   operations = await operationsOf(http.openapi() as Document); // It is one, by its name.
 });

@@ -47,7 +47,7 @@ async function check(store: Store, acknowledged: ReadonlySet<string>): Promise<v
   for (const model of rows) {
     // A model that was created but has no version yet is a whole thing of its own.
     if (model.servedVersion === undefined && !acknowledged.has(model.id)) continue;
-    const version = await versions.get(model.id, model.servedVersion ?? 0);
+    const version = await versions.get(model.incarnation, model.servedVersion ?? 0);
     assert.ok(version, `"${model.id}" is half visible`);
     const bytes = await store.blobs.get(version.blob);
     assert.equal(bytes.length, version.blobBytes);

@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Job, JobEvent, JobSpecification } from "../src/entities/job.ts";
 import type { JobTrainer } from "../src/trainer/job-trainer.ts";
 import type { TrainingBase } from "../src/trainer/training-base.ts";
-import { openStack, type Stack } from "./engine-stack.ts";
+import { modelNamed, openStack, type Stack } from "./engine-stack.ts";
 import { writeSmallCheckpoint } from "./small-checkpoint.ts";
 import {
   asJsonLines,
@@ -55,7 +55,7 @@ async function eventsOf(job: Job): Promise<readonly JobEvent[]> {
 async function modelOf(id: string | undefined) {
   const model = await stack.store.catalog.models.get(id ?? "");
   assert.ok(model !== undefined, `no model "${id}"`);
-  return { model, versions: await stack.store.catalog.versions.list(model.id) };
+  return { model, versions: await stack.store.catalog.versions.list(model.incarnation) };
 }
 
 /** Resolves with the job's next event whose message matches. */
@@ -189,12 +189,20 @@ describe("a job", () => {
       );
     });
 
-  it("fails with the reason for labels that the model does not have", async () => {
-    await stack.creator.create({ id: "strict", base: "base", labels: ["high", "low"] });
-    const done = await trainer.finished((await submit(hardLines(40), { model: "strict" })).id);
-    assert.equal(done.status, "failed");
-    assert.match(done.error?.message ?? "", /label "(same|other)" is not one of the model's/);
-    assert.deepEqual((await modelOf("strict")).versions, []);
+  it("adds labels that the model does not have behind those that it has", async () => {
+    await stack.creator.create({ id: "growing", base: "base", labels: ["low", "high"] });
+    const first = await trainer.finished((await submit(easyLines(60), { model: "growing" })).id);
+    assert.equal(first.status, "succeeded");
+    assert.deepEqual((await modelOf("growing")).versions[0]?.labels, ["low", "high"]);
+    const more = [...easyLines(60), ...hardLines(200)];
+    const job = await submit(more, { model: "growing", hyperparameters: wellTrained });
+    assert.equal((await trainer.finished(job.id)).status, "succeeded");
+    const { versions, model } = await modelOf("growing");
+    assert.deepEqual(versions.at(-1)?.labels, ["low", "high", "other", "same"]);
+    assert.equal(model.servedVersion, versions.at(-1)?.number);
+    const answer = await stack.processor.classify("growing", ["w1"]);
+    assert.deepEqual(answer.labels, ["low", "high", "other", "same"]);
+    assert.deepEqual((await stack.processor.classify("growing@1", ["w1"])).labels, ["low", "high"]);
   });
 
   it("is refused at once when it could never run", async () => {
@@ -291,13 +299,35 @@ describe("the trainer", () => {
     assert.deepEqual(kinds, ["instant", "trained"]);
   });
 
+  it("never trains a later model of the name that its own had", async () => {
+    await stack.creator.create({ id: "twice", base: "base", labels: ["high", "low"] });
+    const endless = { epochCount: 200, learningRate: 1e-7 };
+    const running = await submit(easyLines(400), { model: "twice", hyperparameters: endless });
+    const queued = await submit(easyLines(40), { model: "twice" });
+    await nextEvent(running, /^Step /);
+    await stack.creator.delete(await modelNamed(stack, "twice"));
+    const file = await storeFile(stack, asJsonLines(hardLines(60)));
+    const labels = ["other", "same"];
+    const later = await stack.creator.create({ id: "twice", base: "base", labels }, () =>
+      trainer.fitInstant({ base: "base", trainingFile: file, labels }),
+    );
+    for (const { id } of [running, queued]) {
+      const done = await trainer.finished(id);
+      assert.equal(done.status, "failed");
+      assert.match(done.error?.message ?? "", /it has been deleted/);
+    }
+    const { model, versions } = await modelOf("twice");
+    assert.deepEqual(model, later);
+    assert.equal(versions.length, 1);
+  });
+
   it("does not bring back a model that was deleted while its job waited", async () => {
     const slow = { epochCount: 40, learningRate: 1e-7, batchSize: 4 };
     const job = await submit(easyLines(400), { hyperparameters: slow });
     await nextEvent(job, /^Step /);
     await trainer.close();
     const { model = "none" } = (await stack.store.catalog.jobs.get(job.id)) ?? {};
-    await stack.creator.delete(model);
+    await stack.creator.delete(await modelNamed(stack, model));
     trainer = openTrainer(stack, base);
     await trainer.start();
     const done = await trainer.finished(job.id);

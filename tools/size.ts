@@ -11,27 +11,31 @@ interface Budget {
   readonly linesMax: number;
 }
 
+/**
+ * What faces the world (files of users, bases of strangers, sockets, disks) was given room when
+ * every fault found in it was mended with its whole kind.
+ */
 const budgets: readonly Budget[] = [
   { folders: ["foundation"], linesMax: 600 },
   { folders: ["entities"], linesMax: 400 },
   { folders: ["contract"], linesMax: 1_200 },
   { folders: ["tensor", "runtime"], linesMax: 3_000 },
-  { folders: ["models"], linesMax: 1_100 },
-  { folders: ["scheduling"], linesMax: 300 },
-  { folders: ["datasets"], linesMax: 850 },
-  { folders: ["storage"], linesMax: 1_600 },
-  { folders: ["checkpoints"], linesMax: 2_800 },
+  { folders: ["models"], linesMax: 1_150 },
+  { folders: ["scheduling"], linesMax: 350 },
+  { folders: ["datasets"], linesMax: 1_400 },
+  { folders: ["storage"], linesMax: 2_200 },
+  { folders: ["checkpoints"], linesMax: 3_300 },
   { folders: ["knowledge"], linesMax: 1_200 },
-  { folders: ["placement"], linesMax: 2_800 },
-  { folders: ["planning"], linesMax: 1_750 },
-  { folders: ["creator"], linesMax: 700 },
-  { folders: ["trainer"], linesMax: 2_650 },
+  { folders: ["placement"], linesMax: 2_900 },
+  { folders: ["planning"], linesMax: 1_850 },
+  { folders: ["creator"], linesMax: 800 },
+  { folders: ["trainer"], linesMax: 3_300 },
   { folders: ["processor"], linesMax: 1_200 },
-  { folders: ["http"], linesMax: 1_800 },
+  { folders: ["http"], linesMax: 2_400 },
   { folders: ["client"], linesMax: 500 },
-  { folders: ["cli"], linesMax: 1_950 },
+  { folders: ["cli"], linesMax: 2_200 },
   { folders: ["web"], linesMax: 600 },
-  { folders: ["main"], linesMax: 2_550 },
+  { folders: ["main"], linesMax: 2_900 },
 ];
 
 function main(): void {

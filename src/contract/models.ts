@@ -52,6 +52,10 @@ const versionSchema = z
     pooling: z.enum(["cls", "mean"]),
     precision: z.enum(["fp32", "int8"]),
     metrics: z.record(z.string(), z.number()),
+    verdict: z
+      .string()
+      .nullable()
+      .openapi({ description: "Why it was served when it was published, or why not" }),
     job: z.string().nullable(),
     created_at: unixSecondsSchema,
   })

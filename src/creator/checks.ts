@@ -1,8 +1,10 @@
 /** What the creator refuses: faults of a specification, and weights that are no numbers. */
-import { labelFault, nameFault } from "../entities/virtual-model.ts";
+import type { EncoderConfig } from "../entities/base-model.ts";
+import { labelFault, type ModelIdentity, nameFault } from "../entities/virtual-model.ts";
 import { assert } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { versionTensors } from "../models/version-tensors.ts";
 import type { DeriveOptions, ModelSpecification, VersionWeights } from "./creator.ts";
 
 /** `ft:<base>:strata:<suffix>:<id>`, as jobs name what they make; the suffix may be empty. */
@@ -47,10 +49,21 @@ export function checkDerivation({ ids, noise, seed }: DeriveOptions): void {
     refuse("derive", "seed", `expected an integer of 0 to 4294967295, got ${seed}`);
 }
 
-/** INVALID_ARGUMENT when a number is not finite, as after a training that went astray. */
-export function checkWeights(model: string, weights: VersionWeights): void {
-  assert(weights.tensors.size > 0, "A version has weights");
-  assert(weights.rank >= 0 && weights.rank <= limits.adapterRankMax, "The rank is in its limits");
+/**
+ * INVALID_ARGUMENT when a number is not finite, as after a training that went astray. Tensors that
+ * do not fit the base, the rank and the labels are our bug.
+ */
+export function checkWeights(
+  { id: model }: ModelIdentity,
+  weights: VersionWeights,
+  config: EncoderConfig,
+): void {
+  const { rank, labels, tensors } = weights;
+  assert(rank >= 0 && rank <= limits.adapterRankMax, "The rank is in its limits");
+  const wanted = versionTensors(config, { rank, labelCount: labels.length });
+  assert(tensors.size === wanted.length, "There are no other tensors");
+  for (const { name, shape } of wanted)
+    assert(String(tensors.get(name)?.shape) === String(shape), `"${name}" is [${shape.join()}]`);
   for (const [name, { values }] of weights.tensors) {
     const position = values.findIndex((value) => !Number.isFinite(value));
     if (position === -1) continue;

@@ -3,7 +3,13 @@
  * the only writer of models and versions.
  */
 import type { Precision, Pooling } from "../entities/base-model.ts";
-import type { Version, VersionKind, VirtualModel } from "../entities/virtual-model.ts";
+import type {
+  Incarnation,
+  ModelIdentity,
+  Version,
+  VersionKind,
+  VirtualModel,
+} from "../entities/virtual-model.ts";
 
 export interface Creator {
   /**
@@ -17,10 +23,11 @@ export interface Creator {
     fit?: () => Promise<VersionWeights>,
   ): Promise<VirtualModel>;
   /**
-   * Stores weights as the next version; serves it at once when `isServed`. NOT_FOUND when there is
-   * no such model, INVALID_ARGUMENT when a weight is not finite.
+   * Stores weights as the next version; serves it at once when `isServed`. NOT_FOUND when the model
+   * is gone, though another one may have its name; INVALID_ARGUMENT when a weight is not finite;
+   * CONFLICT when it replaces a version that is not the served one any more.
    */
-  publish(model: string, weights: VersionWeights): Promise<Version>;
+  publish(model: ModelIdentity, weights: VersionWeights): Promise<Version>;
   /**
    * Creates models from another one's served version with seeded noise added to its weights: all
    * of them or none. NOT_FOUND without the source, CONFLICT when it serves no version yet,
@@ -28,9 +35,11 @@ export interface Creator {
    */
   derive(options: DeriveOptions): Promise<readonly VirtualModel[]>;
   /** Moves the alias to another version of the model; NOT_FOUND without model or version. */
-  serve(model: string, version: number): Promise<VirtualModel>;
+  serve(model: ModelIdentity, version: number): Promise<VirtualModel>;
+  /** Deletes a version; NOT_FOUND without model or version, CONFLICT for the served one. */
+  deleteVersion(model: ModelIdentity, version: number): Promise<void>;
   /** Deletes the model, its versions, and blobs that nothing else names. NOT_FOUND if absent. */
-  delete(model: string): Promise<void>;
+  delete(model: ModelIdentity): Promise<void>;
 }
 
 export interface ModelSpecification {
@@ -38,18 +47,28 @@ export interface ModelSpecification {
   readonly base: string;
   /** At least two, distinct. */
   readonly labels: readonly string[];
+  /** Drawn when it is left out. */
+  readonly incarnation?: Incarnation;
 }
 
 /** The learned parts of a version, by tensor name; see `models/adapter.ts` and `models/head.ts`. */
 export interface VersionWeights {
   readonly kind: VersionKind;
+  /** In the order of the head's outputs. */
+  readonly labels: readonly string[];
   readonly tensors: ReadonlyMap<string, WeightTensor>;
   readonly rank: number;
   readonly pooling: Pooling;
   readonly precision: Precision;
   readonly metrics: Readonly<Record<string, number>>;
+  /** What was learned from and what was held out, as `trainer/` writes it. */
+  readonly evidence?: Uint8Array;
+  /** Why it is served or not, in a sentence. */
+  readonly verdict?: string;
   readonly job?: string;
   readonly isServed: boolean;
+  /** The version that it was compared with; undefined when there was none. */
+  readonly replaces?: number | undefined;
 }
 
 export interface WeightTensor {
@@ -58,7 +77,7 @@ export interface WeightTensor {
 }
 
 export interface DeriveOptions {
-  readonly source: string;
+  readonly source: ModelIdentity;
   readonly ids: readonly string[];
   /** Standard deviation of the noise, relative to the root mean square of each tensor. */
   readonly noise: number;

@@ -5,65 +5,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { decodeSafetensors } from "../checkpoints/safetensors.ts";
-import type { BaseModel } from "../entities/base-model.ts";
 import { systemClock } from "../foundation/clock.ts";
-import { type Digest, digestOf } from "../foundation/digest.ts";
+import type { Digest } from "../foundation/digest.ts";
+import { systemIds } from "../foundation/random.ts";
 import { FailingStore } from "../storage/faults.ts";
 import { openFileStore } from "../storage/files/file-store.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store } from "../storage/storage.ts";
 import type { Creator, VersionWeights } from "./creator.ts";
+import { firstVersion, named, prepared, weightsOf } from "./exam-model.ts";
 import { createCreator } from "./store-creator.ts";
 
 const folders: string[] = [];
 after(() => {
   for (const folder of folders) rmSync(folder, { recursive: true });
 });
-
-const base: BaseModel = {
-  id: "base",
-  config: {
-    family: "bert",
-    layerCount: 6,
-    shallowLayerCount: 3,
-    hiddenSize: 4,
-    headCount: 2,
-    intermediateSize: 8,
-    vocabularySize: 10,
-    positionCount: 16,
-    segmentCount: 2,
-    layerNormEpsilon: 1e-12,
-  },
-  pooling: "mean",
-  tokensMax: 16,
-  digest: digestOf("base"),
-  source: "dir:base",
-  createdAt: 0,
-};
-
-/** A head of ramps, which differ by `start`. */
-function weightsOf(start: number, isServed = true, size = 8): VersionWeights {
-  const values = Float32Array.from({ length: size }, (_, index) => start + index);
-  return {
-    kind: "trained",
-    tensors: new Map([
-      ["head.weight", { shape: [2, size / 2], values }],
-      ["head.bias", { shape: [2], values: new Float32Array(2) }],
-    ]),
-    rank: 0,
-    pooling: "mean",
-    precision: "fp32",
-    metrics: { devAccuracy: 0.5 },
-    isServed,
-  };
-}
-
-async function prepared(store: Store): Promise<Creator> {
-  await store.catalog.bases.insert(base);
-  const creator = createCreator({ store, clock: systemClock });
-  await creator.create({ id: "a", base: "base", labels: ["x", "y"] });
-  return creator;
-}
 
 async function blobsOf(store: Store): Promise<ReadonlySet<Digest>> {
   const digests = new Set<Digest>();
@@ -76,12 +32,13 @@ async function checkWhole(store: Store): Promise<ReadonlySet<Digest>> {
   const named = new Set<Digest>();
   const { models, versions } = store.catalog;
   for (const model of await models.list({ limit: 10_000 })) {
-    const list = await versions.list(model.id);
+    const list = await versions.list(model.incarnation);
     const { servedVersion } = model;
     if (servedVersion !== undefined) assert.ok(list.some(({ number }) => number === servedVersion));
-    for (const { blob, blobBytes } of list) {
+    for (const { blob, blobBytes, evidence } of list) {
       assert.equal((await store.blobs.get(blob)).length, blobBytes);
       named.add(blob);
+      if (evidence !== undefined) named.add(evidence);
     }
   }
   return named;
@@ -110,41 +67,41 @@ type Examine = (title: string, work: (store: Store, creator: Creator) => Promise
 
 function examineLife(examine: Examine): void {
   examine("versions are numbered, served and rolled back", async (store, creator) => {
-    const first = await creator.publish("a", weightsOf(1));
-    const second = await creator.publish("a", weightsOf(2, false));
+    const first = await creator.publish(named("a"), weightsOf(1));
+    const second = await creator.publish(named("a"), weightsOf(2, false));
     assert.deepEqual([first.number, second.number], [1, 2]);
-    assert.deepEqual(await store.catalog.versions.list("a"), [first, second]);
+    assert.deepEqual(await store.catalog.versions.list("vplm-a"), [first, second]);
     assert.equal((await store.catalog.models.get("a"))?.servedVersion, 1);
-    assert.equal((await creator.serve("a", 2)).servedVersion, 2);
+    assert.equal((await creator.serve(named("a"), 2)).servedVersion, 2);
     assert.equal((await store.catalog.models.get("a"))?.servedVersion, 2);
     const file = decodeSafetensors(await store.blobs.get(second.blob));
     assert.deepEqual([...file.tensor("head.weight").values], [2, 3, 4, 5, 6, 7, 8, 9]);
-    await assert.rejects(creator.serve("a", 3), { code: "NOT_FOUND" });
-    await assert.rejects(creator.serve("b", 1), { code: "NOT_FOUND" });
-    await assert.rejects(creator.publish("b", weightsOf(1)), { code: "NOT_FOUND" });
+    await assert.rejects(creator.serve(named("a"), 3), { code: "NOT_FOUND" });
+    await assert.rejects(creator.serve(named("b"), 1), { code: "NOT_FOUND" });
+    await assert.rejects(creator.publish(named("b"), weightsOf(1)), { code: "NOT_FOUND" });
   });
   examine("weights and metrics that are not finite are refused", async (_, creator) => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const message = new RegExp(`"head.weight" holds ${value} at position 0`);
-      const publishing = creator.publish("a", weightsOf(value));
+      const publishing = creator.publish(named("a"), weightsOf(value));
       await assert.rejects(publishing, { code: "INVALID_ARGUMENT", message });
     }
   });
   examine("a blob goes with the last version that names it", async (store, creator) => {
-    await creator.create({ id: "b", base: "base", labels: ["x", "y"] });
-    const shared = await creator.publish("a", weightsOf(1));
-    await creator.publish("a", weightsOf(2));
-    assert.equal((await creator.publish("b", weightsOf(1))).blob, shared.blob);
-    await creator.delete("a");
+    await creator.create({ ...named("b"), base: "base", labels: ["x", "y"] });
+    const shared = await creator.publish(named("a"), weightsOf(1));
+    await creator.publish(named("a"), weightsOf(2));
+    assert.equal((await creator.publish(named("b"), weightsOf(1))).blob, shared.blob);
+    await creator.delete(named("a"));
     assert.deepEqual(await blobsOf(store), new Set([shared.blob]));
-    await creator.delete("b");
+    await creator.delete(named("b"));
     assert.equal((await blobsOf(store)).size, 0);
-    await assert.rejects(creator.delete("a"), { code: "NOT_FOUND" });
+    await assert.rejects(creator.delete(named("a")), { code: "NOT_FOUND" });
   });
 }
 
 function examineFirstVersion(examine: Examine): void {
-  const wanted = { id: "f", base: "base", labels: ["x", "y"] };
+  const wanted = { ...named("f"), base: "base", labels: ["x", "y"] };
   examine(
     "a model with a first version is there with it, or not at all",
     async (store, creator) => {
@@ -155,8 +112,8 @@ function examineFirstVersion(examine: Examine): void {
       });
       assert.equal(model.servedVersion, 1);
       assert.deepEqual(await models.get("f"), model);
-      assert.equal((await versions.list("f")).length, 1);
-      await creator.delete("f");
+      assert.equal((await versions.list("vplm-f")).length, 1);
+      await creator.delete(named("f"));
       const failing = creator.create(wanted, () => Promise.reject(new Error("no fit")));
       await assert.rejects(failing, /no fit/);
       await assert.rejects(
@@ -179,16 +136,17 @@ function examineFirstVersion(examine: Examine): void {
 
 function examineDerive(examine: Examine): void {
   examine("derived models differ from each other, and repeat by seed", async (store, creator) => {
-    const source = await creator.publish("a", weightsOf(1, true, 4_000));
+    await creator.create({ ...named("w"), base: "wide2000", labels: ["x", "y"] });
+    const source = await creator.publish(named("w"), weightsOf(1, true, 4_000));
     const ids = Array.from({ length: 50 }, (_, index) => `d${index}`);
-    const models = await creator.derive({ source: "a", ids, noise: 0.01, seed: 7 });
+    const models = await creator.derive({ source: named("w"), ids, noise: 0.01, seed: 7 });
     assert.deepEqual(
       models.map((model) => model.id),
       ids,
     );
     const blobs = new Set<Digest>();
     for (const id of ids) {
-      const version = await store.catalog.versions.get(id, 1);
+      const version = await firstVersion(store, id);
       assert.ok(version);
       blobs.add(version.blob);
       assert.deepEqual(version.metrics, {});
@@ -196,16 +154,17 @@ function examineDerive(examine: Examine): void {
     }
     assert.equal(blobs.size, 50);
     assert.ok(!blobs.has(source.blob));
-    await creator.derive({ source: "a", ids: ["again"], noise: 0.01, seed: 7 });
+    await creator.derive({ source: named("w"), ids: ["again"], noise: 0.01, seed: 7 });
     const [original, again] = await Promise.all(
-      ["d0", "again"].map((id) => store.catalog.versions.get(id, 1)),
+      ["d0", "again"].map((id) => firstVersion(store, id)),
     );
     assert.equal(again?.blob, original?.blob);
   });
   examine("the noise is relative to each tensor's root mean square", async (store, creator) => {
-    const source = await creator.publish("a", weightsOf(0, true, 4_000));
-    await creator.derive({ source: "a", ids: ["d"], noise: 0.1, seed: 1 });
-    const version = await store.catalog.versions.get("d", 1);
+    await creator.create({ ...named("w"), base: "wide2000", labels: ["x", "y"] });
+    const source = await creator.publish(named("w"), weightsOf(0, true, 4_000));
+    await creator.derive({ source: named("w"), ids: ["d"], noise: 0.1, seed: 1 });
+    const version = await firstVersion(store, "d");
     const noisy = decodeSafetensors(await store.blobs.get(version?.blob ?? source.blob));
     let squares = 0;
     noisy.tensor("head.weight").values.forEach((value, index) => (squares += (value - index) ** 2));
@@ -216,11 +175,11 @@ function examineDerive(examine: Examine): void {
     assert.deepEqual([...noisy.tensor("head.bias").values], [0, 0]);
   });
   examine("derivation ends with its signal, and makes nothing", async (store, creator) => {
-    await creator.publish("a", weightsOf(1));
+    await creator.publish(named("a"), weightsOf(1));
     const before = await blobsOf(store);
     const ids = Array.from({ length: 500 }, (_, index) => `d${index}`);
     const controller = new AbortController();
-    const wanted = { source: "a", ids, noise: 0.1, seed: 1, signal: controller.signal };
+    const wanted = { source: named("a"), ids, noise: 0.1, seed: 1, signal: controller.signal };
     const deriving = creator.derive(wanted);
     for (let step = 0; step < 100; step++) await Promise.resolve();
     controller.abort(new Error("enough"));
@@ -229,11 +188,11 @@ function examineDerive(examine: Examine): void {
     assert.equal(await store.catalog.models.count(), 1);
   });
   examine("what cannot be derived is refused before anything is made", async (store, creator) => {
-    const wanted = { source: "a", ids: ["d"], noise: 0.1, seed: 1 };
+    const wanted = { source: named("a"), ids: ["d"], noise: 0.1, seed: 1 };
     await assert.rejects(creator.derive(wanted), { code: "CONFLICT" });
-    await creator.publish("a", weightsOf(1));
+    await creator.publish(named("a"), weightsOf(1));
     const cases = [
-      [{ source: "nobody" }, "NOT_FOUND", undefined],
+      [{ source: named("nobody") }, "NOT_FOUND", "model"],
       [{ ids: ["d", "a"] }, "ALREADY_EXISTS", "ids[1]"],
       [{ ids: ["base"] }, "ALREADY_EXISTS", "ids[0]"],
       [{ ids: [] }, "INVALID_ARGUMENT", "ids"],
@@ -254,7 +213,7 @@ function examineRaces(examine: Examine): void {
   examine("versions published at once are numbered without a gap", async (_, creator) => {
     const starts = Array.from({ length: 20 }, (_unused, index) => index);
     const versions = await Promise.all(
-      starts.map((start) => creator.publish("a", weightsOf(start))),
+      starts.map((start) => creator.publish(named("a"), weightsOf(start))),
     );
     const numbers = versions.map(({ number }) => number);
     assert.deepEqual(
@@ -265,25 +224,27 @@ function examineRaces(examine: Examine): void {
   examine("deleting never takes a blob that is being published", async (store, creator) => {
     for (let lead = -30; lead <= 30; lead++) {
       const id = `b${lead}`;
-      await creator.create({ id, base: "base", labels: ["x", "y"] });
-      const { blob } = await creator.publish(id, weightsOf(lead));
+      await creator.create({ ...named(id), base: "base", labels: ["x", "y"] });
+      const { blob } = await creator.publish(named(id), weightsOf(lead));
       const isDeletionFirst = lead > 0;
-      const deletion = isDeletionFirst ? creator.delete(id) : undefined;
-      const publication = isDeletionFirst ? undefined : creator.publish("a", weightsOf(lead));
+      const deletion = isDeletionFirst ? creator.delete(named(id)) : undefined;
+      const publication = isDeletionFirst
+        ? undefined
+        : creator.publish(named("a"), weightsOf(lead));
       // Who comes first is some steps ahead.
       for (let step = 0; step < Math.abs(lead); step++) await Promise.resolve();
       await Promise.all([
-        deletion ?? creator.delete(id),
-        publication ?? creator.publish("a", weightsOf(lead)),
+        deletion ?? creator.delete(named(id)),
+        publication ?? creator.publish(named("a"), weightsOf(lead)),
       ]);
       assert.ok(await store.blobs.has(blob), `lead of ${lead} steps`);
     }
   });
   examine("deleting during a publication leaves no blob behind", async (store, creator) => {
     for (let round = 0; round < 10; round++) {
-      await creator.create({ id: "c", base: "base", labels: ["x", "y"] });
-      const publishing = creator.publish("c", weightsOf(round)).catch(() => {});
-      await Promise.all([publishing, creator.delete("c")]);
+      await creator.create({ ...named("c"), base: "base", labels: ["x", "y"] });
+      const publishing = creator.publish(named("c"), weightsOf(round)).catch(() => {});
+      await Promise.all([publishing, creator.delete(named("c"))]);
       assert.equal((await blobsOf(store)).size, 0, `round ${round}`);
     }
   });
@@ -330,17 +291,20 @@ test("whichever store operation fails, everything named is whole", async () => {
   for (let failAt = 0; ; failAt++) {
     const inner = createMemoryStore();
     const setup = await prepared(inner);
-    await setup.publish("a", weightsOf(1));
+    await setup.publish(named("a"), weightsOf(1));
     const store = new FailingStore(inner, failAt);
-    const creator = createCreator({ store, clock: systemClock });
+    const creator = createCreator({ store, clock: systemClock, ids: systemIds });
     const steps = [
-      () => creator.create({ id: "b", base: "base", labels: ["x", "y"] }),
-      () => creator.create({ id: "f", base: "base", labels: ["x", "y"] }, async () => weightsOf(3)),
-      () => creator.publish("b", weightsOf(1)),
-      () => creator.publish("a", weightsOf(2)),
-      () => creator.derive({ source: "a", ids: ["d", "e"], noise: 0.1, seed: 1 }),
-      () => creator.serve("a", 1),
-      () => creator.delete("a"),
+      () => creator.create({ ...named("b"), base: "base", labels: ["x", "y"] }),
+      () =>
+        creator.create({ ...named("f"), base: "base", labels: ["x", "y"] }, async () =>
+          weightsOf(3),
+        ),
+      () => creator.publish(named("b"), weightsOf(1)),
+      () => creator.publish(named("a"), weightsOf(2)),
+      () => creator.derive({ source: named("a"), ids: ["d", "e"], noise: 0.1, seed: 1 }),
+      () => creator.serve(named("a"), 1),
+      () => creator.delete(named("a")),
     ];
     let failureCount = 0;
     for (const step of steps) await step().catch(() => (failureCount += 1));
@@ -359,10 +323,11 @@ test("200 models of 150 KB are derived in seconds, durably", async () => {
   folders.push(folder);
   const store = await openFileStore(folder);
   const creator = await prepared(store);
-  await creator.publish("a", weightsOf(1, true, 37_500));
+  await creator.create({ ...named("w"), base: "wide18750", labels: ["x", "y"] });
+  await creator.publish(named("w"), weightsOf(1, true, 37_500));
   const ids = Array.from({ length: 200 }, (_, index) => `d${index}`);
   const start = performance.now();
-  await creator.derive({ source: "a", ids, noise: 0.02, seed: 1 });
+  await creator.derive({ source: named("w"), ids, noise: 0.02, seed: 1 });
   const seconds = (performance.now() - start) / 1_000;
   assert.equal((await blobsOf(store)).size, 201);
   await store.close();

@@ -3,13 +3,13 @@
  * it is stored until a version names it. So no deletion takes a blob that a version names.
  */
 import { decodeSafetensors, encodeSafetensors } from "../checkpoints/safetensors.ts";
-import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import type { ModelIdentity, Version, VirtualModel } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { SeededRandom } from "../foundation/random.ts";
+import { type Ids, SeededRandom } from "../foundation/random.ts";
 import type { Store } from "../storage/storage.ts";
 import { BlobHolds } from "./blob-holds.ts";
 import { checkDerivation, checkSpecification, checkWeights } from "./checks.ts";
@@ -26,6 +26,7 @@ import { Turns } from "./turns.ts";
 export interface CreatorParts {
   readonly store: Store;
   readonly clock: Clock;
+  readonly ids: Ids;
   /** Called when a model answers differently than before, or no more. */
   readonly onChange?: (model: string) => void;
 }
@@ -38,13 +39,16 @@ export function createCreator(parts: CreatorParts): Creator {
 class StoreCreator implements Creator {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #ids: Ids;
   readonly #holds: BlobHolds;
+  /** By incarnation. */
   readonly #turns = new Turns();
   readonly #onChange: (model: string) => void;
 
-  constructor({ store, clock, onChange = () => {} }: CreatorParts) {
+  constructor({ store, clock, ids, onChange = () => {} }: CreatorParts) {
     this.#store = store;
     this.#clock = clock;
+    this.#ids = ids;
     this.#onChange = onChange;
     this.#holds = new BlobHolds(store);
   }
@@ -65,33 +69,40 @@ class StoreCreator implements Creator {
       );
     const model: VirtualModel = {
       id,
+      incarnation: specification.incarnation ?? this.#ids.next("vplm-"),
       base,
       task: "text-classification",
       labels: [...labels],
       servedVersion: undefined,
+      versionCount: 0,
       createdAt: this.#clock.now(),
     };
     if (fit === undefined) {
       await models.insert(model);
       return model;
     }
-    const served = { ...model, servedVersion: 1 };
-    await this.#keep(await fit(), { model: id, number: 1 }, (version) =>
+    const weights = await fit();
+    const served = { ...model, labels: weights.labels, servedVersion: 1, versionCount: 1 };
+    await this.#keep(model, { weights, number: 1 }, (version) =>
       this.#store.catalog.versions.insertWithModels([{ model: served, version }]),
     );
     return served;
   }
 
-  publish(model: string, weights: VersionWeights): Promise<Version> {
-    return this.#turns.run(model, async () => {
-      await this.#existing(model);
-      const { versions } = this.#store.catalog;
-      const number = ((await versions.list(model)).at(-1)?.number ?? 0) + 1;
-      const { isServed } = weights;
-      const version = await this.#keep(weights, { model, number }, (row) =>
-        versions.insert(row, { isServed }),
+  publish(identity: ModelIdentity, weights: VersionWeights): Promise<Version> {
+    return this.#turns.run(identity.incarnation, async () => {
+      const model = await this.#existing(identity);
+      const { isServed, replaces } = weights;
+      if (isServed && replaces !== undefined && replaces !== model.servedVersion)
+        throw new StrataError(
+          "CONFLICT",
+          `Cannot replace version ${replaces} of "${model.id}": it is not served any more`,
+        );
+      const number = model.versionCount + 1;
+      const version = await this.#keep(model, { weights, number }, (row) =>
+        this.#store.catalog.versions.insert(row, { isServed }),
       );
-      this.#onChange(model);
+      this.#onChange(model.id);
       return version;
     });
   }
@@ -105,13 +116,18 @@ class StoreCreator implements Creator {
     try {
       const blobBytes = await this.#putNoisy(tensors, options, held);
       if (new Set([...held, version.blob]).size <= held.length) throw unchanged(options.noise);
+      // What the source has seen, its copies have seen; it may be deleted at any moment.
+      if (version.evidence !== undefined)
+        held.push(await this.#holds.put(await this.#store.blobs.get(version.evidence)));
       const createdAt = this.#clock.now();
-      const first = { number: 1, kind: "derived", metrics: {}, job: undefined } as const;
+      const first = { number: 1, kind: "derived", metrics: {} } as const;
+      const fresh = { ...first, verdict: undefined, job: undefined, createdAt };
       const rows = options.ids.map((id, index) => {
         const blob = present(held[index], "Each model has its blob");
+        const incarnation = this.#ids.next("vplm-");
         return {
-          model: { ...model, id, servedVersion: 1, createdAt },
-          version: { ...version, ...first, model: id, blob, blobBytes, createdAt },
+          model: { ...model, id, incarnation, servedVersion: 1, versionCount: 1, createdAt },
+          version: { ...version, ...fresh, model: incarnation, blob, blobBytes },
         };
       });
       await this.#store.catalog.versions.insertWithModels(rows);
@@ -121,48 +137,76 @@ class StoreCreator implements Creator {
     }
   }
 
-  serve(model: string, version: number): Promise<VirtualModel> {
-    return this.#turns.run(model, async () => {
-      const current = await this.#existing(model);
-      if ((await this.#store.catalog.versions.get(model, version)) === undefined)
-        throw new StrataError(
-          "NOT_FOUND",
-          `Cannot serve version ${version} of "${model}": there is none of this number`,
-        );
-      const moved = { ...current, servedVersion: version };
+  serve(identity: ModelIdentity, number: number): Promise<VirtualModel> {
+    return this.#turns.run(identity.incarnation, async () => {
+      const model = await this.#existing(identity);
+      const version = await this.#store.catalog.versions.get(model.incarnation, number);
+      if (version === undefined) throw unknownVersion("serve", { model, number });
+      const moved = { ...model, servedVersion: number, labels: version.labels };
       await this.#store.catalog.models.update(moved);
-      this.#onChange(model);
+      this.#onChange(model.id);
       return moved;
     });
   }
 
-  delete(model: string): Promise<void> {
-    return this.#turns.run(model, async () => {
-      const versions = await this.#store.catalog.versions.list(model);
-      if (!(await this.#store.catalog.models.delete(model))) throw unknownModel(model);
-      this.#onChange(model);
-      // The model is gone, whether its blobs can be removed now or not.
-      for (const { blob } of versions) await this.#holds.removeUnused(blob).catch(() => {});
+  deleteVersion(identity: ModelIdentity, number: number): Promise<void> {
+    return this.#turns.run(identity.incarnation, async () => {
+      const model = await this.#existing(identity);
+      const { versions } = this.#store.catalog;
+      if (number === model.servedVersion)
+        throw new StrataError(
+          "CONFLICT",
+          `Cannot delete version ${number} of "${model.id}": it is served; serve another one first`,
+        );
+      const version = await versions.get(model.incarnation, number);
+      if (version === undefined) throw unknownVersion("delete", { model, number });
+      await versions.delete(model.incarnation, number);
+      this.#onChange(model.id);
+      await this.#removeUnused([version]);
+    });
+  }
+
+  delete(identity: ModelIdentity): Promise<void> {
+    return this.#turns.run(identity.incarnation, async () => {
+      const { id, incarnation } = await this.#existing(identity);
+      const versions = await this.#store.catalog.versions.list(incarnation);
+      await this.#store.catalog.models.delete(id);
+      this.#onChange(id);
+      await this.#removeUnused(versions);
     });
   }
 
   /** Stores the weights, and their row by `insert`; no blob stays when that fails. */
   async #keep(
-    weights: VersionWeights,
-    place: Pick<Version, "model" | "number">,
+    model: VirtualModel,
+    { weights, number }: { readonly weights: VersionWeights; readonly number: number },
     insert: (version: Version) => Promise<void>,
   ): Promise<Version> {
-    checkWeights(place.model, weights);
-    const { tensors, isServed: _, job, ...facts } = weights;
+    const base = await this.#store.catalog.bases.get(model.base);
+    checkWeights(model, weights, present(base, "A model's base stays").config);
+    const { tensors, isServed: _, replaces: _replaced, evidence, verdict, job, ...facts } = weights;
     const bytes = encodeSafetensors(tensors);
-    const blob = await this.#holds.put(bytes);
+    const held: Digest[] = [];
     try {
-      const content = { blob, blobBytes: bytes.length, createdAt: this.#clock.now() };
-      const version = { ...facts, ...place, ...content, job };
+      const blob = await this.#holds.put(bytes);
+      held.push(blob);
+      if (evidence !== undefined) held.push(await this.#holds.put(evidence));
+      const version = {
+        ...facts,
+        model: model.incarnation,
+        number,
+        blob,
+        blobBytes: bytes.length,
+        shapes: Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape])),
+        evidence: held[1],
+        verdict,
+        job,
+        createdAt: this.#clock.now(),
+      };
       await insert(version);
       return version;
     } finally {
-      await this.#letGo([blob]);
+      await this.#letGo(held);
     }
   }
 
@@ -204,19 +248,26 @@ class StoreCreator implements Creator {
     return new Map(file.names.map((name) => [name, file.tensor(name)]));
   }
 
-  async #served(id: string): Promise<{ model: VirtualModel; version: Version }> {
-    const model = await this.#existing(id);
-    const number = model.servedVersion;
+  async #served(identity: ModelIdentity): Promise<{ model: VirtualModel; version: Version }> {
+    const model = await this.#existing(identity);
+    const { id, incarnation, servedVersion: number } = model;
     if (number === undefined)
       throw new StrataError("CONFLICT", `Cannot derive from "${id}": it has no version yet`);
-    const version = await this.#store.catalog.versions.get(id, number);
+    const version = await this.#store.catalog.versions.get(incarnation, number);
     return { model, version: present(version, "The served version exists") };
   }
 
-  async #existing(id: string): Promise<VirtualModel> {
+  async #existing({ id, incarnation }: ModelIdentity): Promise<VirtualModel> {
     const model = await this.#store.catalog.models.get(id);
-    if (model === undefined) throw unknownModel(id);
+    if (model?.incarnation !== incarnation) throw unknownModel(id, model !== undefined);
     return model;
+  }
+
+  /** The rows are gone, whether their blobs can be removed now or not. */
+  async #removeUnused(versions: readonly Version[]): Promise<void> {
+    for (const { blob, evidence } of versions)
+      for (const digest of [blob, ...(evidence === undefined ? [] : [evidence])])
+        await this.#holds.removeUnused(digest).catch(() => {});
   }
 
   async #checkFree(id: string, field: string): Promise<void> {
@@ -233,8 +284,20 @@ class StoreCreator implements Creator {
   }
 }
 
-function unknownModel(id: string): StrataError {
-  return new StrataError("NOT_FOUND", `Cannot find model "${id}": there is none of this name`);
+function unknownModel(id: string, hasNamesake: boolean): StrataError {
+  const state = hasNamesake
+    ? "it has been deleted, and a later model has its name"
+    : "there is none of this name";
+  return new StrataError("NOT_FOUND", `Cannot find model "${id}": ${state}`, { field: "model" });
+}
+
+function unknownVersion(
+  action: string,
+  { model, number }: { readonly model: ModelIdentity; readonly number: number },
+): StrataError {
+  const state = "there is none of this number";
+  const message = `Cannot ${action} version ${number} of "${model.id}": ${state}`;
+  return new StrataError("NOT_FOUND", message, { field: "version" });
 }
 
 function unchanged(noise: number): StrataError {

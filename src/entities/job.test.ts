@@ -7,6 +7,7 @@ const job: Job = {
   id: "ftjob-1",
   requestedModel: "base",
   model: undefined,
+  incarnation: "vplm-1",
   suffix: undefined,
   trainingFile: "file-1",
   validationFile: undefined,

@@ -1,5 +1,6 @@
 /** A job: training that was asked for. Its status only moves along `transitions`. */
 import { assert } from "../foundation/assert.ts";
+import type { Incarnation, ModelIdentity } from "./virtual-model.ts";
 
 export type JobStatus =
   | "validating_files"
@@ -22,8 +23,10 @@ export interface Job {
   readonly id: `ftjob-${string}`;
   /** What the request named: a base model, or a vPLM to train further. */
   readonly requestedModel: string;
-  /** The vPLM that the job trains; created when the job starts, if the request named a base. */
+  /** The vPLM that the job trains; undefined until it is created, if the request named a base. */
   readonly model: string | undefined;
+  /** Of that vPLM, also before it is created: another one of its name is none of this job's. */
+  readonly incarnation: Incarnation;
   readonly suffix: string | undefined;
   readonly trainingFile: string;
   readonly validationFile: string | undefined;
@@ -73,13 +76,24 @@ export interface JobSpecification {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** What a job is given when it is submitted. */
+export interface JobBeginning {
+  readonly id: Job["id"];
+  /** The vPLM to train; without a name when it is yet to be created. */
+  readonly target: Partial<ModelIdentity> & Pick<ModelIdentity, "incarnation">;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
 /** A job as it begins. */
-export function queuedJob(id: Job["id"], specification: JobSpecification, createdAt: number): Job {
+export function queuedJob(specification: JobSpecification, beginning: JobBeginning): Job {
   const { model, trainingFile, validationFile, suffix } = specification;
+  const { id, target, createdAt } = beginning;
   return {
     id,
     requestedModel: model,
-    model: undefined,
+    model: target.id,
+    incarnation: target.incarnation,
     suffix,
     trainingFile,
     validationFile,

@@ -1,6 +1,7 @@
 /**
  * A vPLM: a tenant's virtual model, which is a base, an adapter and a head. Its versions are
- * immutable and numbered from 1; `servedVersion` is the one alias and may move.
+ * immutable and numbered from 1; `servedVersion` is the one alias and may move. A name may be used
+ * again after a deletion; what must not confuse the two models holds on to the incarnation.
  */
 import type { Digest } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
@@ -9,14 +10,23 @@ import type { Pooling, Precision } from "./base-model.ts";
 export interface VirtualModel {
   /** `ft:<base>:strata:<suffix>:<id>` when a job made it, else the name that the user chose. */
   readonly id: string;
+  readonly incarnation: Incarnation;
   readonly base: string;
   readonly task: "text-classification";
-  /** In the order of the head's outputs. */
+  /** Those of the version that answers; until there is one, those of the specification. */
   readonly labels: readonly string[];
   /** The version that answers; undefined until the first one exists. */
   readonly servedVersion: number | undefined;
+  /** The highest number that a version has had; a deleted version's number is not given again. */
+  readonly versionCount: number;
   readonly createdAt: number;
 }
+
+/** Identity of a model: drawn when it is created, never given again. */
+export type Incarnation = `vplm-${string}`;
+
+/** A model by its name, and by what tells it from others that had the name. */
+export type ModelIdentity = Pick<VirtualModel, "id" | "incarnation">;
 
 /**
  * `instant`: closed-form head on the base's features. `trained`: adapter and head from a job.
@@ -25,12 +35,16 @@ export interface VirtualModel {
 export type VersionKind = "instant" | "trained" | "derived";
 
 export interface Version {
-  readonly model: string;
+  readonly model: Incarnation;
   readonly number: number;
   readonly kind: VersionKind;
+  /** In the order of the head's outputs; a later version may have more. */
+  readonly labels: readonly string[];
   /** Names the safetensors blob with adapter and head. */
   readonly blob: Digest;
   readonly blobBytes: number;
+  /** Of the tensors in the blob; undefined for a version from before they were recorded. */
+  readonly shapes: TensorShapes | undefined;
   /** Size of the adapter's bottleneck; 0 when there is a head only. */
   readonly rank: number;
   /** The pooling that the head was fitted on. */
@@ -39,9 +53,16 @@ export interface Version {
   readonly precision: Precision;
   /** For example `devAccuracy` in [0, 1]. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Names the blob that tells what was learned from and what was held out. */
+  readonly evidence: Digest | undefined;
+  /** Why it was served when it was published, or why not, in a sentence. */
+  readonly verdict: string | undefined;
   readonly job: string | undefined;
   readonly createdAt: number;
 }
+
+/** Shapes by tensor name. */
+export type TensorShapes = Readonly<Record<string, readonly number[]>>;
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 

@@ -35,7 +35,7 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
         throw new StrataError("FORBIDDEN", `Cannot delete "${params.id}": it is a base model`, {
           field: "model",
         });
-      await creator.delete((await requireModel(store, params.id)).id);
+      await creator.delete(await requireModel(store, params.id));
       return { id: params.id, object: "model", deleted: true };
     },
     createModel: async ({ body: { id, base, labels, training_file: file }, request }) =>
@@ -51,18 +51,18 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
       const { count = 0, noise, seed } = body;
       const names = body.ids ?? Array.from({ length: count }, () => ids.next("derived-"));
       const models = await withinDeadline(deadlineOf(request), (signal) =>
-        creator.derive({ source: source.id, ids: names, noise, seed, signal }),
+        creator.derive({ source, ids: names, noise, seed, signal }),
       );
       return pageOf(models, models.length, vplmObject);
     },
     listVersions: async ({ params }) => {
       const model = await requireModel(store, params.id);
-      const versions = await store.catalog.versions.list(model.id);
-      return pageOf(versions, versions.length, (row) => versionObject(row, model.servedVersion));
+      const versions = await store.catalog.versions.list(model.incarnation);
+      return pageOf(versions, versions.length, (row) => versionObject(row, model));
     },
     serveVersion: async ({ params, body }) => {
       const model = await requireModel(store, params.id);
-      return vplmObject(await creator.serve(model.id, body.version));
+      return vplmObject(await creator.serve(model, body.version));
     },
   };
 }
@@ -162,19 +162,20 @@ function vplmObject(model: VirtualModel): Model {
   };
 }
 
-function versionObject(version: Version, servedVersion: number | undefined): ModelVersion {
+function versionObject(version: Version, model: VirtualModel): ModelVersion {
   return {
     object: "model.version",
-    model: version.model,
+    model: model.id,
     version: version.number,
     kind: version.kind,
-    is_served: version.number === servedVersion,
+    is_served: version.number === model.servedVersion,
     digest: version.blob,
     bytes: version.blobBytes,
     rank: version.rank,
     pooling: version.pooling,
     precision: version.precision,
     metrics: { ...version.metrics },
+    verdict: version.verdict ?? null,
     job: version.job ?? null,
     created_at: unixSeconds(version.createdAt),
   };

@@ -49,10 +49,10 @@ export const stuckText = "stuck";
 /** Services with one base, `tiny`, and one vPLM, `spam`. */
 export async function standInServices(clock: Clock): Promise<Services> {
   const store = createMemoryStore();
-  const creator = createCreator({ store, clock });
+  const creator = createCreator({ store, clock, ids: systemIds });
   await store.catalog.bases.insert(standInBase);
-  await creator.create({ id: "spam", base: "tiny", labels: ["ham", "spam"] });
-  await creator.publish("spam", weightsOf("instant"));
+  const spam = await creator.create({ id: "spam", base: "tiny", labels: ["ham", "spam"] });
+  await creator.publish(spam, weightsOf("instant"));
   return {
     store,
     creator,
@@ -71,7 +71,11 @@ function weightsOf(kind: "instant" | "trained"): VersionWeights {
   const values = Float32Array.from({ length: 16 }, (_, index) => index / 16);
   return {
     kind,
-    tensors: new Map([["head.weight", { shape: [2, 8], values }]]),
+    labels: ["ham", "spam"],
+    tensors: new Map([
+      ["head.weight", { shape: [2, 8], values }],
+      ["head.bias", { shape: [2], values: new Float32Array(2) }],
+    ]),
     rank: 0,
     pooling: "mean",
     precision: "fp32",
@@ -187,9 +191,12 @@ class StandInTrainer implements Trainer {
   async submit(specification: JobSpecification): Promise<Job> {
     const { store, clock, ids } = this.#parts;
     await checkJob(store, specification);
-    const isBase = (await store.catalog.bases.get(specification.model)) !== undefined;
-    const queued = queuedJob(ids.next("ftjob-"), specification, clock.now());
-    const job: Job = { ...queued, model: isBase ? undefined : specification.model };
+    const known = await store.catalog.models.get(specification.model);
+    const job = queuedJob(specification, {
+      id: ids.next("ftjob-"),
+      target: known ?? { incarnation: ids.next("vplm-") },
+      createdAt: clock.now(),
+    });
     await store.catalog.jobs.insert(job);
     await this.#tell(job, "The job is queued");
     clock.schedule(100, () => void this.#finish(job.id));
@@ -225,12 +232,12 @@ class StandInTrainer implements Trainer {
     const { store, creator, clock } = this.#parts;
     const job = await store.catalog.jobs.get(id);
     if (job?.status !== "queued") return;
-    if (job.model !== undefined && (await store.catalog.models.get(job.model)) === undefined)
-      return;
-    const model = job.model ?? `ft:${job.requestedModel}:strata:${job.suffix ?? ""}:${id.slice(6)}`;
+    const { incarnation, requestedModel: base } = job;
+    const model = job.model ?? `ft:${base}:strata:${job.suffix ?? ""}:${id.slice(6)}`;
     if (job.model === undefined)
-      await creator.create({ id: model, base: job.requestedModel, labels: ["ham", "spam"] });
-    await creator.publish(model, weightsOf("trained"));
+      await creator.create({ id: model, incarnation, base, labels: ["ham", "spam"] });
+    else if ((await store.catalog.models.get(model))?.incarnation !== incarnation) return;
+    await creator.publish({ id: model, incarnation }, weightsOf("trained"));
     const end = { model, trainedTokens: 64, finishedAt: clock.now() };
     await store.catalog.jobs.update(advance(advance(job, "running"), "succeeded", end));
     await this.#tell(job, "The job has succeeded");

@@ -70,7 +70,12 @@ async function openOn(store: Store, options: ServerOptions): Promise<Server> {
   if (sweptCount > 0) telemetry.log.info("Removed blobs that nothing names", { sweptCount });
   const engines = await openEngines(store, options);
   const directory = new ModelDirectory(store.catalog);
-  const creator = createCreator({ store, clock, onChange: (model) => directory.forget(model) });
+  const creator = createCreator({
+    store,
+    clock,
+    ids,
+    onChange: (model) => directory.forget(model),
+  });
   const processor = new BatchingProcessor({ ...engines, directory, clock });
   const parts = { store, creator, clock, ids, telemetry };
   const trainer = new JobTrainer({

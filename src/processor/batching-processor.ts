@@ -67,7 +67,7 @@ export class BatchingProcessor implements Processor {
     return {
       model: resolved.model.id,
       version: resolved.version.number,
-      labels: resolved.model.labels,
+      labels: resolved.version.labels,
       probabilities: answers.map(({ probabilities }) => probabilities),
       isTruncated: prepared.isTruncated,
       tokenCount: tokenCountOf(prepared.ids),
@@ -118,7 +118,7 @@ export class BatchingProcessor implements Processor {
     const common = { base, ids, isTruncated, tokenizeMs, options };
     if (resolved.kind === "base") return { ...common, flow: resolved.base };
     const { blob, rank, pooling } = resolved.version;
-    const labelCount = resolved.model.labels.length;
+    const labelCount = resolved.version.labels.length;
     return { ...common, flow: resolved.model.id, version: { blob, rank, pooling, labelCount } };
   }
 

@@ -9,18 +9,24 @@ import { ModelDirectory } from "./model-directory.ts";
 
 const model: VirtualModel = {
   id: "mail",
+  incarnation: "vplm-mail",
   base: "small",
   task: "text-classification",
   labels: ["ham", "spam"],
   servedVersion: undefined,
+  versionCount: 0,
   createdAt: 0,
 };
 
 function versionOf(number: number): Version {
   return {
-    model: "mail",
+    model: "vplm-mail",
     number,
     kind: "instant",
+    labels: ["ham", "spam"],
+    shapes: undefined,
+    evidence: undefined,
+    verdict: undefined,
     blob: digestOf(`${number}`),
     blobBytes: 1,
     rank: 0,

@@ -53,7 +53,7 @@ export class ModelDirectory {
       throw new StrataError("CONFLICT", `Cannot call "${name}": it has no version yet`, {
         field: "model",
       });
-    const version = await this.#catalog.versions.get(id, wanted);
+    const version = await this.#catalog.versions.get(model.incarnation, wanted);
     if (version === undefined) throw unknownModel(name);
     return { kind: "version", base: model.base, model, version };
   }

@@ -13,22 +13,27 @@ import { sweepBlobs } from "./sweep.ts";
 /** A vPLM with every field set. */
 export function exampleModel(id: string): VirtualModel {
   const labels = ["spam", 'h"äm', "\u2028"];
-  const rest = { task: "text-classification", servedVersion: undefined, createdAt: 1 } as const;
-  return { id, base: "base", labels, ...rest };
+  const rest = { servedVersion: undefined, versionCount: 0, createdAt: 1 };
+  const incarnation = `vplm-${id}` as const;
+  return { id, incarnation, base: "base", task: "text-classification", labels, ...rest };
 }
 
-/** A version with every field set. */
+/** A version of `exampleModel(model)` with every field set. */
 export function exampleVersion(model: string, number: number): Version {
   return {
-    model,
+    model: `vplm-${model}`,
     number,
     kind: "trained",
+    labels: exampleModel(model).labels,
     blob: digestOf(`${model}@${number}`),
     blobBytes: 150_000,
+    shapes: { "head.bias": [3], "head.weight": [3, 384] },
     rank: 16,
     pooling: "mean",
     precision: "int8",
     metrics: { devAccuracy: 0.1 + 0.2, loss: 1e-9 },
+    evidence: digestOf(`evidence of ${model}@${number}`),
+    verdict: "It is better.",
     job: "ftjob-1",
     createdAt: 1_763_000_000_123,
   };
@@ -161,13 +166,20 @@ function examineVersions(examine: Examine): void {
     await versions.insert(exampleVersion("a", 2), { isServed: true });
     await versions.insert(exampleVersion("a", 1), { isServed: false });
     assert.equal((await models.get("a"))?.servedVersion, 2);
-    assert.deepEqual(await versions.get("a", 1), exampleVersion("a", 1));
-    assert.equal(await versions.get("a", 3), undefined);
-    const list = await versions.list("a");
+    assert.deepEqual(await versions.get("vplm-a", 1), exampleVersion("a", 1));
+    assert.equal(await versions.get("vplm-a", 3), undefined);
+    const list = await versions.list("vplm-a");
     assert.deepEqual(list, [exampleVersion("a", 1), exampleVersion("a", 2)]);
     const taken = versions.insert(exampleVersion("a", 1), { isServed: true });
     await assert.rejects(taken, { code: "ALREADY_EXISTS" });
     assert.equal((await models.get("a"))?.servedVersion, 2);
+    const grown = { ...exampleVersion("a", 7), labels: ["more"] };
+    await versions.insert(grown, { isServed: true });
+    const model = { ...exampleModel("a"), servedVersion: 7, versionCount: 7, labels: ["more"] };
+    assert.deepEqual(await models.get("a"), model);
+    assert.equal(await versions.delete("vplm-a", 1), true);
+    assert.equal(await versions.delete("vplm-a", 1), false);
+    assert.equal((await models.get("a"))?.versionCount, 7);
     const orphan = versions.insert(exampleVersion("b", 1), { isServed: true });
     await assert.rejects(orphan, { code: "NOT_FOUND" });
   });
@@ -177,8 +189,10 @@ function examineVersions(examine: Examine): void {
     await versions.insert(exampleVersion("a", 1), { isServed: true });
     await models.delete("a");
     await models.insert(exampleModel("a"));
-    assert.deepEqual(await versions.list("a"), []);
-    assert.equal(await versions.countBlobUses(exampleVersion("a", 1).blob), 0);
+    assert.deepEqual(await versions.list("vplm-a"), []);
+    const { blob, evidence } = exampleVersion("a", 1);
+    for (const digest of [blob, evidence ?? blob])
+      assert.equal(await versions.countBlobUses(digest), 0);
   });
   examine("uses of a blob are counted over models and files", async ({ catalog }) => {
     const { blob } = exampleVersion("a", 1);
@@ -187,7 +201,9 @@ function examineVersions(examine: Examine): void {
       await catalog.versions.insert({ ...exampleVersion(id, 1), blob }, { isServed: false });
     }
     await catalog.files.insert({ ...exampleFile("f"), blob });
-    assert.equal(await catalog.versions.countBlobUses(blob), 3);
+    const witness = { ...exampleVersion("a", 2), evidence: blob };
+    await catalog.versions.insert(witness, { isServed: false });
+    assert.equal(await catalog.versions.countBlobUses(blob), 4);
     assert.equal(await catalog.versions.countBlobUses(digestOf("other")), 0);
   });
   examine("a sweep removes the blobs that nothing names, and no other", async (store) => {
@@ -197,7 +213,7 @@ function examineVersions(examine: Examine): void {
     );
     assert.ok(ofVersion !== undefined && ofFile !== undefined && ofNothing !== undefined);
     await catalog.models.insert(exampleModel("a"));
-    const version = { ...exampleVersion("a", 1), blob: ofVersion };
+    const version = { ...exampleVersion("a", 1), blob: ofVersion, evidence: undefined };
     await catalog.versions.insert(version, { isServed: false });
     await catalog.files.insert({ ...exampleFile("f"), blob: ofFile });
     assert.equal(await sweepBlobs(store), 1);
@@ -219,9 +235,9 @@ function examineManyModels(examine: Examine): void {
     const rows = Array.from({ length: 1_000 }, (_, index) => rowOf(`m${index}`));
     await versions.insertWithModels(rows);
     assert.equal(await models.count(), 1_000);
-    const last = { ...exampleModel("m999"), servedVersion: 1 };
+    const last = { ...exampleModel("m999"), servedVersion: 1, versionCount: 1 };
     assert.deepEqual(await models.list({ limit: 1, descending: true }), [last]);
-    assert.deepEqual(await versions.list("m999"), [exampleVersion("m999", 1)]);
+    assert.deepEqual(await versions.list("vplm-m999"), [exampleVersion("m999", 1)]);
     const more = [...Array.from({ length: 999 }, (_, index) => rowOf(`n${index}`)), rowOf("m5")];
     await assert.rejects(versions.insertWithModels(more), { code: "ALREADY_EXISTS" });
     const twice = [rowOf("n1"), rowOf("n1")];
@@ -279,6 +295,7 @@ function exampleJob(id: string): Job {
     id: `ftjob-${id}`,
     requestedModel: "base",
     model: undefined,
+    incarnation: "vplm-1",
     suffix: "spam",
     trainingFile: "file-1",
     validationFile: undefined,

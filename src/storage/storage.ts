@@ -7,7 +7,7 @@ import type { Digest } from "../foundation/digest.ts";
 import type { BaseModel } from "../entities/base-model.ts";
 import type { Job, JobEvent } from "../entities/job.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
-import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import type { Incarnation, Version, VirtualModel } from "../entities/virtual-model.ts";
 
 export interface Store {
   readonly blobs: Blobs;
@@ -71,8 +71,9 @@ export interface Table<Row extends { readonly id: string }> {
 
 export interface VersionTable {
   /**
-   * Adds the version and, if `isServed`, moves the model's alias to it, in one transaction.
-   * NOT_FOUND when the model is gone, ALREADY_EXISTS when the number is taken.
+   * Adds the version, counts it in its model and, if `isServed`, moves the model's alias and labels
+   * to it, in one transaction. NOT_FOUND when the model is gone, ALREADY_EXISTS when the number is
+   * taken.
    */
   insert(version: Version, options: { readonly isServed: boolean }): Promise<void>;
   /**
@@ -82,10 +83,15 @@ export interface VersionTable {
   insertWithModels(
     rows: readonly { readonly model: VirtualModel; readonly version: Version }[],
   ): Promise<void>;
-  get(model: string, number: number): Promise<Version | undefined>;
+  get(model: Incarnation, number: number): Promise<Version | undefined>;
   /** All versions of a model, by number. They vanish with their model. */
-  list(model: string): Promise<readonly Version[]>;
-  /** How many versions, of any model, and files name this blob; at 0 it may be removed. */
+  list(model: Incarnation): Promise<readonly Version[]>;
+  /** True when there was such a version. */
+  delete(model: Incarnation, number: number): Promise<boolean>;
+  /**
+   * How many versions, of any model, and files name this blob, as weights, evidence or content; at
+   * 0 it may be removed.
+   */
   countBlobUses(blob: Digest): Promise<number>;
   /** All blobs that a version or a file names. */
   namedBlobs(): Promise<ReadonlySet<Digest>>;

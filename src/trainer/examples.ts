@@ -29,7 +29,7 @@ export interface ExampleOptions {
   readonly trainingFile: string;
   readonly validationFile: string | undefined;
   readonly tokenizer: Tokenizer;
-  /** Labels of an existing model; those of the data when undefined. */
+  /** Labels of an existing model, which stay in front; the data may bring more. */
   readonly labels: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -44,7 +44,7 @@ export async function loadExamples(
     readFile(store, { id, field, signal });
   const dataset = await read(trainingFile, "training_file");
   checkTrainable(dataset);
-  const labels = options.labels ?? dataset.labels;
+  const labels = grown(options.labels ?? [], dataset.labels);
   const validation =
     validationFile === undefined ? undefined : await read(validationFile, "validation_file");
   const [train, dev] =
@@ -60,6 +60,18 @@ export async function loadExamples(
       ...(validation === undefined ? [] : complaintsOf(validation, "validation_file")),
     ],
   };
+}
+
+/** The model's labels keep their places, so that a version says the same of them as before. */
+function grown(known: readonly string[], found: readonly string[]): readonly string[] {
+  const labels = [...new Set([...known, ...found])];
+  if (labels.length <= limits.labelCountMax) return labels;
+  throw new StrataError(
+    "INVALID_ARGUMENT",
+    `Cannot train: the model's ${known.length} labels and the file's make ${labels.length}, ` +
+      `the limit is ${limits.labelCountMax}`,
+    { field: "training_file" },
+  );
 }
 
 function complaintsOf({ faults, faultCount }: Dataset, field: string): readonly string[] {

@@ -58,6 +58,7 @@ export async function fitInstantHead(
 /** The head as a version of a model, to be served at once. */
 export function instantWeights(
   { head, devAccuracy }: InstantHead,
+  labels: readonly string[],
   { checkpoint, precision }: Pick<TrainingBase, "checkpoint" | "precision">,
 ): VersionWeights {
   const { config, pooling } = checkpoint;
@@ -69,7 +70,8 @@ export function instantWeights(
   for (const { name, shape } of headTensors(config, head.bias.length))
     tensors.set(name, { shape, values: present(values[name], "a part of the head") });
   const metrics = { devAccuracy };
-  return { kind: "instant", tensors, rank: 0, pooling, precision, metrics, isServed: true };
+  const facts = { labels, rank: 0, pooling, precision, metrics };
+  return { kind: "instant", tensors, ...facts, isServed: true };
 }
 
 /** As many sequences as `tokenCountMax` allows, chosen by chance, always the same ones. */

@@ -1,5 +1,6 @@
 /** Whether a job can be run at all, told when it is submitted. */
 import type { Hyperparameters } from "../entities/job.ts";
+import type { VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
@@ -15,16 +16,24 @@ const ranges: Readonly<Record<keyof Hyperparameters, readonly [number, number]>>
 
 const suffixPattern = /^[A-Za-z0-9_.-]*$/;
 
-/** NOT_FOUND for an unknown model or file, INVALID_ARGUMENT for a value outside its limit. */
-export async function checkJob(store: Store, specification: JobSpecification): Promise<void> {
+/**
+ * The vPLM that the job names, or undefined when it names a base. NOT_FOUND for an unknown model or
+ * file, INVALID_ARGUMENT for a value outside its limit.
+ */
+export async function checkJob(
+  store: Store,
+  specification: JobSpecification,
+): Promise<VirtualModel | undefined> {
   const { model, trainingFile, validationFile, suffix, hyperparameters = {} } = specification;
   const { bases, models } = store.catalog;
-  if ((await bases.get(model)) === undefined && (await models.get(model)) === undefined)
+  const found = await models.get(model);
+  if (found === undefined && (await bases.get(model)) === undefined)
     throw new StrataError("NOT_FOUND", `The model "${model}" does not exist`, { field: "model" });
   await trainingFileOf(store, trainingFile, "training_file");
   if (validationFile !== undefined) await trainingFileOf(store, validationFile, "validation_file");
   checkSuffix(suffix);
   checkHyperparameters(hyperparameters);
+  return found;
 }
 
 function checkSuffix(suffix: string | undefined): void {

@@ -1,9 +1,11 @@
 /**
  * The `Trainer` of a server: one loop that runs queued jobs in order. The catalog holds every
  * job's status; in memory are only the order of the queue and the job that runs. What a job does
- * may be repeated after a crash: its model's name follows from its id, and a version that it has
- * published ends it.
+ * may be repeated after a crash: its model's name and incarnation are known before the model is
+ * made, and a version that it has published ends it. A job is bound to an incarnation: when that is
+ * deleted the job fails, whatever has the name by then.
  */
+import { AssertionError } from "node:assert";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
 import {
   advance,
@@ -14,6 +16,7 @@ import {
   queuedJob,
 } from "../entities/job.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
+import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
@@ -38,8 +41,13 @@ export interface JobTrainerOptions {
   openBase(id: string): Promise<TrainingBase>;
 }
 
+/** After a status could not be written: a disk that is full takes a while to be emptied. */
+const rewriteDelayMs = 2_000;
+
 /** The reason with which a running job is aborted when the server stops. */
 const closing = new StrataError("CANCELLED", "The server is stopping");
+/** And when its caller cancels it. */
+const cancelled = new StrataError("CANCELLED", "The job was cancelled");
 
 export class JobTrainer implements Trainer {
   readonly #options: JobTrainerOptions;
@@ -48,6 +56,8 @@ export class JobTrainer implements Trainer {
   #running: { readonly job: string; readonly abort: AbortController } | undefined;
   #loop: Promise<void> = Promise.resolve();
   #isOpen = false;
+  /** Ends the pause before what could not be written is tried again. */
+  #wakeWriter: () => void = () => {};
 
   constructor(options: JobTrainerOptions) {
     this.#options = options;
@@ -63,8 +73,12 @@ export class JobTrainer implements Trainer {
           `${limits.queuedJobCountMax}`,
         { retryAfterMs: 60_000 },
       );
-    await checkJob(store, specification);
-    const job = queuedJob(ids.next("ftjob-"), specification, clock.now());
+    const known = await checkJob(store, specification);
+    const job = queuedJob(specification, {
+      id: ids.next("ftjob-"),
+      target: known ?? { incarnation: ids.next("vplm-") },
+      createdAt: clock.now(),
+    });
     await store.catalog.jobs.insert(job);
     this.#log.say(job.id, `Created fine-tuning job: ${job.id}`);
     this.#queue.push(job.id);
@@ -79,7 +93,7 @@ export class JobTrainer implements Trainer {
     const { pooling } = base.checkpoint;
     const labelCount = labels.length;
     const instant = await fitInstantHead(base, { ...examples, labelCount, pooling }, signal);
-    return instantWeights(instant, base);
+    return instantWeights(instant, labels, base);
   }
 
   async cancel(id: string): Promise<Job> {
@@ -88,7 +102,7 @@ export class JobTrainer implements Trainer {
       throw new StrataError("CONFLICT", `Cannot cancel job "${id}": it has ${job.status}`);
     this.#queue = this.#queue.filter((queued) => queued !== id);
     if (this.#running?.job === id) {
-      this.#running.abort.abort(new StrataError("CANCELLED", "The job was cancelled"));
+      this.#running.abort.abort(cancelled);
       return this.finished(id);
     }
     return this.#finish(job, "cancelled", {});
@@ -121,7 +135,7 @@ export class JobTrainer implements Trainer {
       const page = await jobs.list({ limit: 1000, ...(after === undefined ? {} : { after }) });
       for (const job of page) {
         if (isFinished(job.status)) continue;
-        if (job.status === "running") await jobs.update(advance(job, "queued"));
+        await this.#requeue(job);
         this.#queue.push(job.id);
       }
       after = page.at(-1)?.id;
@@ -134,8 +148,14 @@ export class JobTrainer implements Trainer {
   async close(): Promise<void> {
     this.#isOpen = false;
     this.#running?.abort.abort(closing);
+    this.#wakeWriter();
     await this.#loop;
     await this.#log.flush();
+  }
+
+  async #requeue(job: Job): Promise<void> {
+    if (job.status === "queued") return;
+    await this.#options.store.catalog.jobs.update(advance(job, "queued"));
   }
 
   #wake(): void {
@@ -150,74 +170,129 @@ export class JobTrainer implements Trainer {
       const abort = new AbortController();
       this.#running = { job: id, abort };
       try {
-        await this.#run(await this.#job(id), abort.signal);
-      } catch (error) {
-        this.#options.telemetry.log.error("A job could not be brought to an end", {
-          job: id,
-          error,
-        });
+        await this.#run(id, abort);
       } finally {
         this.#running = undefined;
       }
     }
   }
 
-  async #run(queued: Job, signal: AbortSignal): Promise<void> {
-    if (isFinished(queued.status)) return;
+  async #run(id: string, abort: AbortController): Promise<void> {
     const { jobs } = this.#options.store.catalog;
-    let job = advance(queued, "running");
-    await jobs.update(job);
+    const { signal } = abort;
+    let job: Job | undefined;
     try {
+      const queued = await this.#job(id);
+      if (isFinished(queued.status)) return;
+      // What failed once may have been written all the same.
+      job = queued.status === "running" ? queued : advance(queued, "running");
+      await jobs.update(job);
       const { model, trainedTokenCount } = await this.#train(job, {
-        signal,
-        named: async (id) => {
-          job = { ...job, model: id };
+        abort,
+        named: async (name) => {
+          job = { ...present(job, "the job was read"), model: name };
           await jobs.update(job);
         },
       });
-      await this.#finish(job, "succeeded", { model, trainedTokens: trainedTokenCount });
+      const end = { model, trainedTokens: trainedTokenCount };
+      const trained = job;
+      await this.#untilWritten(id, () => this.#finish(trained, "succeeded", end));
     } catch (error) {
-      if (signal.reason === closing) await jobs.update(advance(job, "queued"));
-      else if (signal.aborted) await this.#finish(job, "cancelled", {});
-      else await this.#fail(job, error);
+      await this.#untilWritten(id, () => this.#end(id, { error, signal }));
+    }
+  }
+
+  /** How a run ended that did not succeed: by the server's stop, by its caller, or by a fault. */
+  async #end(
+    id: string,
+    { error, signal }: { readonly error: unknown; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const job = await this.#job(id);
+    if (isFinished(job.status)) return;
+    const reason: unknown = signal.reason;
+    if (reason === closing) await this.#requeue(job);
+    else if (reason === cancelled) await this.#finish(job, "cancelled", {});
+    else await this.#fail(job, signal.aborted ? reason : error);
+  }
+
+  /**
+   * Repeats what brings a job to its end until the store takes it: a job that has ended must not
+   * look as if it ran. When the server stops before, the next start runs the job again.
+   */
+  async #untilWritten(id: string, write: () => Promise<unknown>): Promise<void> {
+    const { telemetry, clock } = this.#options;
+    for (;;) {
+      try {
+        await write();
+        return;
+      } catch (error) {
+        telemetry.log.error("The end of a job could not be stored", { job: id, error });
+        if (!this.#isOpen || error instanceof AssertionError) return;
+        await new Promise<void>((resolve) => {
+          this.#wakeWriter = resolve;
+          clock.schedule(rewriteDelayMs, resolve);
+        });
+      }
     }
   }
 
   async #train(
     job: Job,
-    run: { readonly signal: AbortSignal; named(model: string): Promise<void> },
+    run: { readonly abort: AbortController; named(model: string): Promise<void> },
   ): Promise<{ readonly model: string; readonly trainedTokenCount: number }> {
     const { store, creator } = this.#options;
-    const existing = await store.catalog.models.get(job.model ?? job.requestedModel);
-    if (existing === undefined && job.model !== undefined)
-      throw new StrataError("NOT_FOUND", `Cannot train "${job.model}": it has been deleted`);
-    const versions = existing === undefined ? [] : await store.catalog.versions.list(existing.id);
+    const existing = await this.#target(job);
+    const versions =
+      existing === undefined ? [] : await store.catalog.versions.list(existing.incarnation);
     // The run before a crash had come to its end.
     if (existing !== undefined && versions.some(({ job: maker }) => maker === job.id))
       return { model: existing.id, trainedTokenCount: 0 };
+    const { signal } = run.abort;
     const base = await this.#options.openBase(existing?.base ?? job.requestedModel);
     const examples = await this.#load(base, {
       ...job,
       labels: existing?.labels,
-      signal: run.signal,
+      signal,
     });
-    const say = (message: string, values?: Readonly<Record<string, number>>): void =>
+    const say = (message: string, values?: Readonly<Record<string, number>>): void => {
       this.#log.say(job.id, message, values);
+      if (values?.["step"] !== undefined) void this.#stopIfDeleted(job.id, run.abort);
+    };
     for (const complaint of examples.complaints) say(complaint);
     const model = existing ?? (await this.#modelOf(job, examples.labels));
     await run.named(model.id);
-    const { signal } = run;
     const options = { base, store, creator, model, job, signal, say };
     const { trainedTokenCount } = await trainModel(examples, options);
     return { model: model.id, trainedTokenCount };
   }
 
-  /** The vPLM of a job that named a base: its id follows from the job's. */
-  async #modelOf(job: Job, labels: readonly string[]): Promise<VirtualModel> {
-    const { store, creator } = this.#options;
-    const id = `ft:${job.requestedModel}:strata:${job.suffix ?? ""}:${job.id.slice(-8)}`;
-    const known = await store.catalog.models.get(id);
-    return known ?? creator.create({ id, base: job.requestedModel, labels });
+  /**
+   * The vPLM that the job is bound to; undefined while it is yet to be created. NOT_FOUND when it
+   * has been deleted.
+   */
+  async #target({ model, incarnation, ...job }: Job): Promise<VirtualModel | undefined> {
+    const found = await this.#options.store.catalog.models.get(model ?? nameOf(job));
+    if (found?.incarnation === incarnation) return found;
+    // The creator refuses a name that another model has taken.
+    if (model === undefined) return undefined;
+    const later = found === undefined ? "" : "; a later model has its name";
+    throw new StrataError("NOT_FOUND", `Cannot train "${model}": it has been deleted${later}`);
+  }
+
+  /** A run whose model is gone has nothing to train for. */
+  async #stopIfDeleted(id: string, abort: AbortController): Promise<void> {
+    try {
+      await this.#target(await this.#job(id));
+    } catch (error) {
+      const isGone = error instanceof StrataError && error.code === "NOT_FOUND";
+      if (isGone && !abort.signal.aborted) abort.abort(error);
+    }
+  }
+
+  /** The vPLM of a job that named a base. */
+  #modelOf(job: Job, labels: readonly string[]): Promise<VirtualModel> {
+    const { incarnation, requestedModel: base } = job;
+    return this.#options.creator.create({ id: nameOf(job), incarnation, base, labels });
   }
 
   #load(
@@ -265,12 +340,12 @@ export class JobTrainer implements Trainer {
    * OpenAI names no model for a job that has not succeeded. A model that the job made is deleted
    * again if it has no version, and named if it has one.
    */
-  async #settleModel({ id, model, requestedModel }: Job): Promise<void> {
+  async #settleModel({ id, model, requestedModel, incarnation }: Job): Promise<void> {
     if (model === undefined || model === requestedModel) return;
     const { store, creator } = this.#options;
     const left = await store.catalog.models.get(model);
-    if (left === undefined) return;
-    if (left.servedVersion === undefined) await creator.delete(model);
+    if (left?.incarnation !== incarnation) return;
+    if (left.servedVersion === undefined) await creator.delete(left);
     else this.#log.say(id, `Version ${left.servedVersion} of "${model}" stays and can be called`);
   }
 
@@ -279,4 +354,9 @@ export class JobTrainer implements Trainer {
     if (job === undefined) throw new StrataError("NOT_FOUND", `The job "${id}" does not exist`);
     return job;
   }
+}
+
+/** What a job's own vPLM is called. */
+function nameOf({ id, requestedModel, suffix }: Pick<Job, "id" | "requestedModel" | "suffix">) {
+  return `ft:${requestedModel}:strata:${suffix ?? ""}:${id.slice(-8)}`;
 }

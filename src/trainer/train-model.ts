@@ -50,10 +50,11 @@ export async function trainModel(
   const train = await withStates(base, examples.train, signal);
   const dev = await withStates(base, examples.dev, signal);
   const { pooling } = base.checkpoint;
-  const labelCount = model.labels.length;
+  const { labels } = examples;
+  const labelCount = labels.length;
   const instant = await fitInstantHead(base, { train, dev, labelCount, pooling }, signal);
   const task = { train, dev, labelCount, pooling };
-  const baseline = await baselineAccuracy(options, { task, instant });
+  const baseline = await baselineAccuracy(options, { task, instant, labels });
   say(`Training on ${train.ids.length} examples, ${dev.ids.length} held out`, {
     baseline_dev_accuracy: baseline,
   });
@@ -70,8 +71,9 @@ export async function trainModel(
   const tensors = new Map<string, WeightTensor>();
   for (const [name, { shape, values }] of fitted.tensors)
     tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
-  const version = await creator.publish(model.id, {
+  const version = await creator.publish(model, {
     kind: "trained",
+    labels,
     tensors,
     rank: chosen.rank,
     pooling,
@@ -92,15 +94,23 @@ export async function trainModel(
 /** Dev accuracy of what is served now; a model without a version gets the instant one first. */
 async function baselineAccuracy(
   options: TrainModelOptions,
-  { task, instant }: { readonly task: FitTask; readonly instant: InstantHead },
+  {
+    task,
+    instant,
+    labels,
+  }: {
+    readonly task: FitTask;
+    readonly instant: InstantHead;
+    readonly labels: readonly string[];
+  },
 ): Promise<number> {
   const { creator, model, store, base, say } = options;
   const served =
     model.servedVersion === undefined
       ? undefined
-      : await store.catalog.versions.get(model.id, model.servedVersion);
+      : await store.catalog.versions.get(model.incarnation, model.servedVersion);
   if (served === undefined) {
-    const version = await creator.publish(model.id, instantWeights(instant, base));
+    const version = await creator.publish(model, instantWeights(instant, labels, base));
     say(
       `Version ${version.number}: instant head, dev accuracy ${percent(instant.devAccuracy)}: ` +
         `"${model.id}" can be called now`,
@@ -113,9 +123,10 @@ async function baselineAccuracy(
   const rank = Math.max(1, served.rank);
   const wanted = [...adapterTensors(config, rank), ...headTensors(config, task.labelCount)];
   const tensors = wanted.map(({ name, shape }) => {
-    const values = file.names.includes(name)
-      ? file.tensor(name).values.slice()
-      : new Float32Array(shape.reduce((a, b) => a * b, 1));
+    // A label that the served version does not know is one that it never answers.
+    const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    if (name === "head.bias") values.fill(-1e9);
+    if (file.names.includes(name)) values.set(file.tensor(name).values);
     return [name, { type: "float32", shape, values }] as const;
   });
   return evaluate(base, task, { method: "adapter", tensors: new Map(tensors) });

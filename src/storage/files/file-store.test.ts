@@ -33,9 +33,9 @@ describe("the file driver on the disk", () => {
     const again = await openFileStore(folder);
     assert.equal(Buffer.from(await again.blobs.get(digest)).toString(), "kept");
     assert.deepEqual(await again.catalog.models.list({ limit: 10 }), [
-      { ...exampleModel("a"), servedVersion: 1 },
+      { ...exampleModel("a"), servedVersion: 1, versionCount: 1 },
     ]);
-    assert.deepEqual(await again.catalog.versions.get("a", 1), exampleVersion("a", 1));
+    assert.deepEqual(await again.catalog.versions.get("vplm-a", 1), exampleVersion("a", 1));
     await again.close();
   });
 
@@ -114,7 +114,7 @@ describe("the file driver on the disk", () => {
     const sqlite = openSqlite(join(folder, "catalog.sqlite"));
     sqlite.pragma("user_version = 1000");
     sqlite.close();
-    const message = /it has schema 1000, this program knows 1; use a later Strata/;
+    const message = /it has schema 1000, this program knows 2; use a later Strata/;
     await assert.rejects(openFileStore(folder), { code: "UNSUPPORTED", message });
     // The failed opening holds no lock.
     await assert.rejects(openFileStore(folder), { code: "UNSUPPORTED" });

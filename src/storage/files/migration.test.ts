@@ -44,8 +44,20 @@ async function checkStore({ blobs, catalog }: Store): Promise<void> {
   assert.ok(bases && models && jobs && files);
   for (const [table, found] of Object.entries({ bases, models, jobs, files }))
     checkRows(found, table);
-  const versions = await Promise.all(models.map(({ id }) => catalog.versions.list(id)));
+  const versions = await Promise.all(
+    (await catalog.models.list(all)).map(async (model) => {
+      const list = await catalog.versions.list(model.incarnation);
+      assert.equal(model.versionCount, list.length);
+      for (const version of list) assert.deepEqual(version.labels, model.labels);
+      // Schema 1 knew a model by its name alone.
+      return list.map((version) => ({ ...version, model: model.id }));
+    }),
+  );
   checkRows(versions.flat(), "versions");
+  const incarnations = (await catalog.models.list(all)).map(({ incarnation }) => incarnation);
+  assert.deepEqual(incarnations, ["vplm-1", "vplm-2"]);
+  const [job] = await catalog.jobs.list(all);
+  assert.equal(job?.incarnation, (await catalog.models.get("tickets"))?.incarnation);
   const events = await Promise.all(jobs.map(({ id }) => catalog.events.list(id, all)));
   checkRows(events.flat(), "events");
   for (const digest of await catalog.versions.namedBlobs()) await blobs.get(digest);

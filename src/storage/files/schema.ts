@@ -12,13 +12,18 @@ interface IdColumns {
 }
 
 interface ModelColumns extends IdColumns {
+  readonly incarnation: string;
+  /** A JSON text. */
+  readonly labels: unknown;
   readonly servedVersion: number | undefined;
+  readonly versionCount: number;
 }
 
 interface VersionColumns {
   readonly model: string;
   readonly number: number;
   readonly blob: string;
+  readonly evidence: string | undefined;
 }
 
 interface EventColumns extends IdColumns {
@@ -70,6 +75,37 @@ const migrations: readonly (readonly string[])[] = [
       "bytes" BIGINT NOT NULL, "blob" TEXT NOT NULL, "faultSummary" TEXT,
       "createdAt" BIGINT NOT NULL)`,
     `CREATE INDEX "filesByBlob" ON "files" ("blob")`,
+  ],
+  // Models get incarnations, to which versions and jobs hold on; versions get their own labels.
+  [
+    `ALTER TABLE "models" ADD COLUMN "incarnation" TEXT NOT NULL DEFAULT ''`,
+    `ALTER TABLE "models" ADD COLUMN "versionCount" INTEGER NOT NULL DEFAULT 0`,
+    `UPDATE "models" SET "incarnation" = 'vplm-' || "sequence", "versionCount" = COALESCE(
+      (SELECT MAX("number") FROM "versions" WHERE "versions"."model" = "models"."id"), 0)`,
+    `CREATE UNIQUE INDEX "modelsByIncarnation" ON "models" ("incarnation")`,
+    `CREATE TABLE "versions2" (
+      "model" TEXT NOT NULL REFERENCES "models" ("incarnation") ON DELETE CASCADE,
+      "number" INTEGER NOT NULL, "kind" TEXT NOT NULL, "labels" TEXT NOT NULL,
+      "blob" TEXT NOT NULL, "blobBytes" BIGINT NOT NULL, "shapes" TEXT, "rank" INTEGER NOT NULL,
+      "pooling" TEXT NOT NULL, "precision" TEXT NOT NULL, "metrics" TEXT NOT NULL,
+      "evidence" TEXT, "verdict" TEXT, "job" TEXT, "createdAt" BIGINT NOT NULL,
+      PRIMARY KEY ("model", "number"))`,
+    `INSERT INTO "versions2" SELECT "models"."incarnation", "number", "kind", "labels", "blob",
+      "blobBytes", NULL, "rank", "pooling", "precision", "metrics", NULL, NULL, "job",
+      "versions"."createdAt" FROM "versions" JOIN "models" ON "models"."id" = "versions"."model"`,
+    `DROP TABLE "versions"`,
+    `ALTER TABLE "versions2" RENAME TO "versions"`,
+    `CREATE INDEX "versionsByBlob" ON "versions" ("blob")`,
+    `CREATE INDEX "versionsByEvidence" ON "versions" ("evidence")`,
+    `ALTER TABLE "jobs" ADD COLUMN "incarnation" TEXT NOT NULL DEFAULT ''`,
+    `UPDATE "jobs" SET "model" = "requestedModel"
+      WHERE "model" IS NULL AND "requestedModel" NOT IN (SELECT "id" FROM "bases")`,
+    // A model that is younger than a job that asked for it is a later one of the name.
+    `UPDATE "jobs" SET "incarnation" = COALESCE(
+      (SELECT "models"."incarnation" FROM "models" WHERE "models"."id" = "jobs"."model"
+        AND ("jobs"."model" <> "jobs"."requestedModel"
+          OR "models"."createdAt" <= "jobs"."createdAt")),
+      'vplm-' || substr("jobs"."id", 7))`,
   ],
 ];
 

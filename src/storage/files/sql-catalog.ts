@@ -6,7 +6,7 @@ import type { Kysely, Transaction } from "kysely";
 import type { BaseModel } from "../../entities/base-model.ts";
 import type { Job, JobEvent } from "../../entities/job.ts";
 import type { TrainingFile } from "../../entities/training-file.ts";
-import type { Version, VirtualModel } from "../../entities/virtual-model.ts";
+import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
 import type { Digest } from "../../foundation/digest.ts";
 import { wrapError } from "../../foundation/errors.ts";
 import { pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
@@ -16,6 +16,7 @@ import type { CatalogTables } from "./schema.ts";
 import { sqliteCode } from "./sqlite.ts";
 
 type Database = Kysely<CatalogTables>;
+const versionJsonColumns = ["labels", "shapes", "metrics"];
 /** Rows per statement: SQLite takes at most 32,766 values in one. */
 const insertRowCountMax = 500;
 
@@ -122,9 +123,10 @@ class SqlVersions implements VersionTable {
           if (isOrphan(error)) throw rowMissing("models", model);
           throw isTaken(error) ? rowTaken("versions", `${model}@${number}`) : error;
         }
-        if (!options.isServed) return;
-        const update = transaction.updateTable("models").set({ servedVersion: number });
-        await update.where("id", "=", model).execute();
+        const labels = JSON.stringify(version.labels);
+        const served = options.isServed ? { servedVersion: number, labels } : {};
+        const update = transaction.updateTable("models").set({ versionCount: number, ...served });
+        await update.where("incarnation", "=", model).execute();
       }),
     );
   }
@@ -140,35 +142,47 @@ class SqlVersions implements VersionTable {
     );
   }
 
-  async get(model: string, number: number): Promise<Version | undefined> {
+  async get(model: Incarnation, number: number): Promise<Version | undefined> {
     const select = this.#database.selectFrom("versions").selectAll();
     const record = await guard("read versions", () =>
       select.where("model", "=", model).where("number", "=", number).executeTakeFirst(),
     );
-    return record && fromRecord(record, ["metrics"]);
+    return record && fromRecord(record, versionJsonColumns);
   }
 
-  async list(model: string): Promise<readonly Version[]> {
+  async list(model: Incarnation): Promise<readonly Version[]> {
     const select = this.#database.selectFrom("versions").selectAll().where("model", "=", model);
     const records = await guard("list versions", () => select.orderBy("number").execute());
-    return records.map((record) => fromRecord<Version>(record, ["metrics"]));
+    return records.map((record) => fromRecord<Version>(record, versionJsonColumns));
+  }
+
+  async delete(model: Incarnation, number: number): Promise<boolean> {
+    const remove = this.#database.deleteFrom("versions").where("model", "=", model);
+    const result = await guard("delete from versions", () =>
+      remove.where("number", "=", number).executeTakeFirst(),
+    );
+    return result.numDeletedRows > 0n;
   }
 
   async countBlobUses(blob: Digest): Promise<number> {
-    let total = 0;
-    for (const table of ["versions", "files"] as const) {
-      const select = this.#database
-        .selectFrom(table)
-        .select(({ fn }) => fn.countAll<number>().as("count"))
-        .where("blob", "=", blob);
-      total += (await guard(`count ${table}`, () => select.executeTakeFirstOrThrow())).count;
-    }
-    return total;
+    const database = this.#database;
+    const weights = database.selectFrom("versions").select("blob").where("blob", "=", blob);
+    const evidence = database.selectFrom("versions").select("blob").where("evidence", "=", blob);
+    const files = database.selectFrom("files").select("blob").where("blob", "=", blob);
+    const uses = weights.unionAll(evidence).unionAll(files).as("uses");
+    const select = database.selectFrom(uses).select(({ fn }) => fn.countAll<number>().as("count"));
+    return (await guard("count uses of a blob", () => select.executeTakeFirstOrThrow())).count;
   }
 
   async namedBlobs(): Promise<ReadonlySet<Digest>> {
-    const files = this.#database.selectFrom("files").select("blob");
-    const select = this.#database.selectFrom("versions").select("blob").union(files);
+    const database = this.#database;
+    const evidence = database
+      .selectFrom("versions")
+      .select("evidence as blob")
+      .where("evidence", "is not", null)
+      .$narrowType<{ blob: string }>();
+    const files = database.selectFrom("files").select("blob");
+    const select = database.selectFrom("versions").select("blob").union(files).union(evidence);
     const rows = await guard("list named blobs", () => select.execute());
     return new Set(rows.map(({ blob }) => blob as Digest)); // The column holds nothing else.
   }
@@ -213,7 +227,11 @@ type Chunk = readonly { readonly model: VirtualModel; readonly version: Version 
 
 async function insertChunk(transaction: Transaction<CatalogTables>, chunk: Chunk): Promise<void> {
   const models = chunk.map(({ model, version }) =>
-    toRecord({ ...model, servedVersion: version.number }),
+    toRecord({
+      ...model,
+      servedVersion: version.number,
+      versionCount: version.number,
+    }),
   );
   const versions = chunk.map(({ version }) => toRecord(version));
   try {

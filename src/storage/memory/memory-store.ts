@@ -5,7 +5,7 @@
 import type { BaseModel } from "../../entities/base-model.ts";
 import type { Job, JobEvent } from "../../entities/job.ts";
 import type { TrainingFile } from "../../entities/training-file.ts";
-import type { Version, VirtualModel } from "../../entities/virtual-model.ts";
+import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
 import { type Digest, digestInPieces } from "../../foundation/digest.ts";
 import { limits } from "../../foundation/limits.ts";
 import { blobMissing, checkedStream, pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
@@ -71,10 +71,12 @@ class MemoryBlobs implements Blobs {
 }
 
 function memoryCatalog(): Catalog {
-  const versions = new Map<string, Version[]>();
-  const models = new MemoryTable<VirtualModel>("models", (id) => versions.delete(id));
+  const versions = new Map<Incarnation, Version[]>();
+  const models = new MemoryTable<VirtualModel>("models", ({ incarnation }) =>
+    versions.delete(incarnation),
+  );
   const events = new MemoryTable<JobEvent>("events");
-  const jobs = new MemoryTable<Job>("jobs", (id) => {
+  const jobs = new MemoryTable<Job>("jobs", ({ id }) => {
     for (const event of events.rows()) if (event.job === id) events.remove(event.id);
   });
   const files = new MemoryTable<TrainingFile>("files");
@@ -91,10 +93,10 @@ function memoryCatalog(): Catalog {
 /** A map keeps the order of insertion, which is the order of creation. */
 class MemoryTable<Row extends { readonly id: string }> implements Table<Row> {
   readonly #name: string;
-  readonly #removed: (id: string) => void;
+  readonly #removed: (row: Row) => void;
   readonly #rows = new Map<string, Row>();
 
-  constructor(name: string, removed: (id: string) => void = () => {}) {
+  constructor(name: string, removed: (row: Row) => void = () => {}) {
     this.#name = name;
     this.#removed = removed;
   }
@@ -138,7 +140,8 @@ class MemoryTable<Row extends { readonly id: string }> implements Table<Row> {
   }
 
   remove(id: string): boolean {
-    this.#removed(id);
+    const row = this.#rows.get(id);
+    if (row !== undefined) this.#removed(row);
     return this.#rows.delete(id);
   }
 
@@ -153,12 +156,12 @@ class MemoryTable<Row extends { readonly id: string }> implements Table<Row> {
 }
 
 class MemoryVersions implements VersionTable {
-  readonly #versions: Map<string, Version[]>;
+  readonly #versions: Map<Incarnation, Version[]>;
   readonly #models: MemoryTable<VirtualModel>;
   readonly #files: MemoryTable<TrainingFile>;
 
   constructor(
-    versions: Map<string, Version[]>,
+    versions: Map<Incarnation, Version[]>,
     models: MemoryTable<VirtualModel>,
     files: MemoryTable<TrainingFile>,
   ) {
@@ -168,7 +171,7 @@ class MemoryVersions implements VersionTable {
   }
 
   async insert(version: Version, options: { readonly isServed: boolean }): Promise<void> {
-    const model = this.#models.rows().find(({ id }) => id === version.model);
+    const model = this.#models.rows().find(({ incarnation }) => incarnation === version.model);
     if (model === undefined) throw rowMissing("models", version.model);
     const versions = this.#versions.get(version.model) ?? [];
     if (versions.some(({ number }) => number === version.number))
@@ -178,7 +181,9 @@ class MemoryVersions implements VersionTable {
       version.model,
       sorted.toSorted((left, right) => left.number - right.number),
     );
-    if (options.isServed) this.#models.put({ ...model, servedVersion: version.number });
+    const { number, labels } = version;
+    const counted = { ...model, versionCount: number };
+    this.#models.put(options.isServed ? { ...counted, servedVersion: number, labels } : counted);
   }
 
   async insertWithModels(
@@ -188,18 +193,26 @@ class MemoryVersions implements VersionTable {
     if (ids.size < rows.length || rows.some(({ model }) => this.#models.has(model.id)))
       throw rowTaken("models", "one of the new ids");
     for (const { model, version } of rows) {
-      this.#models.put({ ...model, servedVersion: version.number });
-      this.#versions.set(model.id, [structuredClone(version)]);
+      const { number } = version;
+      this.#models.put({ ...model, servedVersion: number, versionCount: number });
+      this.#versions.set(model.incarnation, [structuredClone(version)]);
     }
   }
 
-  async get(model: string, number: number): Promise<Version | undefined> {
+  async get(model: Incarnation, number: number): Promise<Version | undefined> {
     const versions = this.#versions.get(model) ?? [];
     return structuredClone(versions.find((version) => version.number === number));
   }
 
-  async list(model: string): Promise<readonly Version[]> {
+  async list(model: Incarnation): Promise<readonly Version[]> {
     return structuredClone(this.#versions.get(model) ?? []);
+  }
+
+  async delete(model: Incarnation, number: number): Promise<boolean> {
+    const versions = this.#versions.get(model) ?? [];
+    const left = versions.filter((version) => version.number !== number);
+    this.#versions.set(model, left);
+    return left.length < versions.length;
   }
 
   async countBlobUses(blob: Digest): Promise<number> {
@@ -211,8 +224,9 @@ class MemoryVersions implements VersionTable {
   }
 
   #named(): Digest[] {
-    const rows = [...[...this.#versions.values()].flat(), ...this.#files.rows()];
-    return rows.map(({ blob }) => blob);
+    const versions = [...this.#versions.values()].flat();
+    const evidence = versions.flatMap((version) => version.evidence ?? []);
+    return [...[...versions, ...this.#files.rows()].map(({ blob }) => blob), ...evidence];
   }
 }
 

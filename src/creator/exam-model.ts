@@ -1,0 +1,72 @@
+/** Models and weights that the creator's tests make. */
+import type { BaseModel } from "../entities/base-model.ts";
+import type { ModelIdentity, Version } from "../entities/virtual-model.ts";
+import { systemClock } from "../foundation/clock.ts";
+import { digestOf } from "../foundation/digest.ts";
+import { systemIds } from "../foundation/random.ts";
+import type { Store } from "../storage/storage.ts";
+import type { Creator, VersionWeights } from "./creator.ts";
+import { createCreator } from "./store-creator.ts";
+
+const base: BaseModel = {
+  id: "base",
+  config: {
+    family: "bert",
+    layerCount: 6,
+    shallowLayerCount: 3,
+    hiddenSize: 4,
+    headCount: 2,
+    intermediateSize: 8,
+    vocabularySize: 10,
+    positionCount: 16,
+    segmentCount: 2,
+    layerNormEpsilon: 1e-12,
+  },
+  pooling: "mean",
+  tokensMax: 16,
+  digest: digestOf("base"),
+  source: "dir:base",
+  createdAt: 0,
+};
+
+/** The model of this name whose incarnation the tests choose. */
+export function named(id: string): ModelIdentity {
+  return { id, incarnation: `vplm-${id}` };
+}
+
+export async function firstVersion(store: Store, id: string): Promise<Version | undefined> {
+  const model = await store.catalog.models.get(id);
+  return model && store.catalog.versions.get(model.incarnation, 1);
+}
+
+/** A head of ramps, which differ by `start`; `size` is twice the base's width. */
+export function weightsOf(start: number, isServed = true, size = 8): VersionWeights {
+  const values = Float32Array.from({ length: size }, (_, index) => start + index);
+  return {
+    kind: "trained",
+    labels: ["x", "y"],
+    tensors: new Map([
+      ["head.weight", { shape: [2, size / 2], values }],
+      ["head.bias", { shape: [2], values: new Float32Array(2) }],
+    ]),
+    rank: 0,
+    pooling: "mean",
+    precision: "fp32",
+    metrics: { devAccuracy: 0.5 },
+    isServed,
+  };
+}
+
+/** A creator with the model `a`, which has no version yet. */
+export async function prepared(store: Store): Promise<Creator> {
+  await store.catalog.bases.insert(base);
+  for (const hiddenSize of [2_000, 18_750])
+    await store.catalog.bases.insert({
+      ...base,
+      id: `wide${hiddenSize}`,
+      config: { ...base.config, hiddenSize },
+    });
+  const creator = createCreator({ store, clock: systemClock, ids: systemIds });
+  await creator.create({ ...named("a"), base: "base", labels: ["x", "y"] });
+  return creator;
+}
