@@ -26,6 +26,8 @@ const processMsMax = 120_000;
 
 export class ProgramFolder {
   readonly path: string;
+  /** Words of a command that runs the programs, such as a tracer. */
+  wrapper: readonly string[] = [];
   #environment: NodeJS.ProcessEnv;
   #server: ChildProcess | undefined;
   #client: Client | undefined;
@@ -34,6 +36,7 @@ export class ProgramFolder {
     this.path = path;
     this.#environment = {
       PATH: process.env["PATH"],
+      HOME: join(path, "user"),
       STRATA_HOME: join(path, "home"),
       STRATA_CACHE: join(path, "cache"),
       STRATA_BASE: "tiny",
@@ -58,7 +61,8 @@ export class ProgramFolder {
   /** Runs a program of this package, by default the command line. */
   start(words: readonly string[], script = program): ChildProcess {
     const limit = { timeout: processMsMax, killSignal: "SIGKILL" } as const;
-    return spawn(process.execPath, [script, ...words], { env: this.#environment, ...limit });
+    const [command = "", ...rest] = [...this.wrapper, process.execPath, script, ...words];
+    return spawn(command, rest, { env: this.#environment, ...limit });
   }
 
   run(words: readonly string[], input = ""): Promise<Outcome> {

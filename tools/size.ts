@@ -19,7 +19,8 @@ const budgets: readonly Budget[] = [
   { folders: ["foundation"], linesMax: 600 },
   { folders: ["entities"], linesMax: 400 },
   { folders: ["contract"], linesMax: 1_200 },
-  { folders: ["tensor", "runtime"], linesMax: 3_000 },
+  // Loading ONNX Runtime has a place of its own, which silences it.
+  { folders: ["tensor", "runtime"], linesMax: 3_100 },
   { folders: ["models"], linesMax: 1_150 },
   { folders: ["scheduling"], linesMax: 350 },
   { folders: ["datasets"], linesMax: 1_400 },

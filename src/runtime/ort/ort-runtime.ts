@@ -5,6 +5,7 @@ import { toOnnx } from "../../tensor/onnx/to-onnx.ts";
 import type { Graph, TensorType } from "../../tensor/tensor.ts";
 import { bindFeeds } from "../feeds.ts";
 import type { Feeds, LoadOptions, Program, Results, Runtime, StateNames } from "../runtime.ts";
+import { silenceOrt } from "./load-ort.ts";
 import { type OrtCommand, type OrtOptions, type OrtReply, transfers } from "./protocol.ts";
 
 interface Pending {
@@ -20,6 +21,7 @@ export class OrtRuntime implements Runtime {
   #failure: StrataError | undefined;
 
   constructor(options: OrtOptions) {
+    silenceOrt();
     this.#worker = new Worker(new URL("./ort-worker.js", import.meta.url), { workerData: options });
     // The process may end while the worker waits for commands; `close` ends it in order.
     this.#worker.unref();

@@ -4,10 +4,11 @@
  * by a `close` command and never by termination, which would abort the process during a run.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { present } from "../../foundation/assert.ts";
 import type { DataType, TypedValues } from "../../tensor/tensor.ts";
 import { type Feeds, gatherRows, type Results, type StateNames, type Value } from "../runtime.ts";
+import { loadOrt } from "./load-ort.ts";
 import {
   type OrtCommand,
   type OrtOptions,
@@ -23,6 +24,7 @@ interface Loaded {
   readonly values: Map<string, Tensor>;
 }
 
+const ort = await loadOrt();
 const port = present(parentPort, "This module runs in a worker thread");
 const options = workerData as OrtOptions; // given by OrtRuntime
 const programs = new Map<number, Loaded>();
@@ -70,7 +72,7 @@ async function execute(command: OrtCommand): Promise<Results> {
 
 async function load(command: OrtCommand & { readonly kind: "load" }): Promise<void> {
   const { threadCount, spinUs } = options;
-  const session = await InferenceSession.create(command.model, {
+  const session = await ort.InferenceSession.create(command.model, {
     intraOpNumThreads: threadCount,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
@@ -116,7 +118,7 @@ function tensorsOf(feeds: Feeds): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
   for (const [name, feed] of Object.entries(feeds)) {
     const values = "values" in feed ? feed.values : gatherRows(feed);
-    tensors[name] = new Tensor(feed.type, values, feed.shape);
+    tensors[name] = new ort.Tensor(feed.type, values, feed.shape);
   }
   return tensors;
 }
