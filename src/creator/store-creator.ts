@@ -10,8 +10,7 @@ import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
-import type { Store } from "../storage/storage.ts";
-import { BlobHolds } from "./blob-holds.ts";
+import type { Holds, Store } from "../storage/storage.ts";
 import { checkDerivation, checkSpecification, checkWeights } from "./checks.ts";
 import type {
   Creator,
@@ -31,7 +30,7 @@ export interface CreatorParts {
   readonly onChange?: (model: string) => void;
 }
 
-/** The only creator of its store: two of them would not see each other's holds. */
+/** The only creator of its store: two of them would not see each other's turns. */
 export function createCreator(parts: CreatorParts): Creator {
   return new StoreCreator(parts);
 }
@@ -40,7 +39,7 @@ class StoreCreator implements Creator {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #ids: Ids;
-  readonly #holds: BlobHolds;
+  readonly #holds: Holds;
   /** By incarnation. */
   readonly #turns = new Turns();
   readonly #onChange: (model: string) => void;
@@ -50,7 +49,7 @@ class StoreCreator implements Creator {
     this.#clock = clock;
     this.#ids = ids;
     this.#onChange = onChange;
-    this.#holds = new BlobHolds(store);
+    this.#holds = store.holds;
   }
 
   async create(

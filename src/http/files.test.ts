@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
+import { digestOf } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Blobs } from "../storage/storage.ts";
 import { createHttp } from "./http.ts";
@@ -19,8 +20,8 @@ function slowBlobs(blobs: Blobs): { readonly blobs: Blobs; readonly seen: { coun
   };
   const slow: Blobs = {
     get,
-    put: (bytes) => blobs.put(bytes),
-    putStream: (chunks, bytesMax) => blobs.putStream(chunks, bytesMax),
+    put: (bytes, onDigest) => blobs.put(bytes, onDigest),
+    putStream: (...parameters) => blobs.putStream(...parameters),
     stream: (digest) => blobs.stream(digest),
     has: (digest) => blobs.has(digest),
     list: () => blobs.list(),
@@ -29,24 +30,55 @@ function slowBlobs(blobs: Blobs): { readonly blobs: Blobs; readonly seen: { coun
   return { blobs: slow, seen };
 }
 
+interface Parts {
+  readonly bytes: string;
+  readonly purpose?: string;
+}
+
+function uploadOf({ bytes, purpose }: Parts): Request {
+  const body = new FormData();
+  if (purpose !== undefined) body.append("purpose", purpose);
+  body.append("file", new Blob([bytes]), "a.csv");
+  const headers = { authorization: `Bearer ${standInKey}` };
+  return new Request("http://local/v1/files", { method: "POST", headers, body });
+}
+
+test("equal bytes uploaded at once do not depend on each other", async () => {
+  const services = await standInServices(systemClock);
+  const http = createHttp(services);
+  const headers = { authorization: `Bearer ${standInKey}` };
+  const call = (method: string, path: string): Promise<Response> =>
+    Promise.resolve(http.fetch(new Request(`http://local${path}`, { method, headers })));
+  const bytes = "text,label\na,x\nb,y\n";
+  for (let round = 0; round < 10; round++) {
+    const kept = await Promise.all(
+      Array.from({ length: 6 }, async (_, index) => {
+        for (let turn = 0; turn < index; turn++) await new Promise(setImmediate);
+        // By turns one that is refused, one that is deleted at once, and one that stays.
+        const purpose = index % 3 === 0 ? {} : { purpose: "fine-tune" };
+        const answer = await http.fetch(uploadOf({ bytes, ...purpose }));
+        assert.equal(answer.status, index % 3 === 0 ? 400 : 200, `round ${round}, ${index}`);
+        const { id } = (await answer.json()) as { id: string }; // The answer's own shape.
+        if (index % 3 !== 1) return index % 3 === 2 ? id : undefined;
+        assert.equal((await call("DELETE", `/v1/files/${id}`)).status, 200);
+        return undefined;
+      }),
+    );
+    for (const id of kept.filter((each) => each !== undefined)) {
+      const content = await call("GET", `/v1/files/${id}/content`);
+      assert.equal(await content.text(), bytes);
+      await call("DELETE", `/v1/files/${id}`);
+    }
+    assert.equal(await services.store.blobs.has(digestOf(bytes)), false);
+  }
+});
+
 test("as many files are checked at once as the limit says, the rest in turn", async () => {
   const services = await standInServices(systemClock);
   const { blobs, seen } = slowBlobs(services.store.blobs);
   const http = createHttp({ ...services, store: { ...services.store, blobs } });
   const upload = async (_: unknown, index: number): Promise<number> => {
-    const body = new FormData();
-    body.append("purpose", "fine-tune");
-    body.append(
-      "file",
-      new Blob([
-        `text,label
-a ${index},x
-`,
-      ]),
-      "a.csv",
-    );
-    const headers = { authorization: `Bearer ${standInKey}` };
-    const request = new Request("http://local/v1/files", { method: "POST", headers, body });
+    const request = uploadOf({ bytes: `text,label\na ${index},x\n`, purpose: "fine-tune" });
     return (await http.fetch(request)).status;
   };
   const statuses = await Promise.all(Array.from({ length: 6 }, upload));

@@ -1,7 +1,6 @@
 /** Uploaded files. A blob leaves with the last row that names it. */
 import { filePurposes } from "../contract/files.ts";
 import type { FileObject, fileRoutes } from "../contract/files.ts";
-import { Turns } from "../creator/turns.ts";
 import type { Dataset } from "../datasets/datasets.ts";
 import { detectFormat, readDatasetInSteps } from "../datasets/read.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
@@ -17,22 +16,18 @@ import type { Services } from "./services.ts";
 
 export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> {
   const { store } = services;
-  // Between looking who names a blob and removing it, nobody may come to name it.
-  const turns = new Turns();
   // Each check holds its file whole in memory.
   const checks = new Gate(limits.fileCheckCountMax);
-  const dropBlob = (blob: Digest): Promise<void> =>
-    turns.run(blob, () => removeUnnamed(store, blob));
   return {
     createFile: async ({ request }) => {
-      const upload = await receiveUpload(request, { blobs: store.blobs, drop: dropBlob });
+      const drop = (blob: Digest): Promise<void> => store.holds.release(blob);
+      const upload = await receiveUpload(request, { blobs: store.holds, drop });
       try {
         const row = await rowOf(services, upload, checks);
-        await turns.run(row.blob, () => insert(store, row));
+        await store.catalog.files.insert(row);
         return fileObject(row);
-      } catch (error) {
-        await dropBlob(upload.digest);
-        throw error;
+      } finally {
+        await drop(upload.digest);
       }
     },
     listFiles: async ({ query }) => {
@@ -53,7 +48,7 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
     deleteFile: async ({ params }) => {
       const file = await requireFile(store, params.id);
       await store.catalog.files.delete(file.id);
-      await dropBlob(file.blob);
+      await store.holds.removeUnused(file.blob);
       return { id: file.id, object: "file", deleted: true };
     },
   };
@@ -113,16 +108,6 @@ function summary(dataset: Dataset): string {
   const rest = dataset.faultCount - named.length;
   if (rest > 0) named.push(`and ${rest} more`);
   return `${dataset.faultCount} of ${lines} lines cannot be used: ${named.join("; ")}`;
-}
-
-async function insert(store: Store, row: TrainingFile): Promise<void> {
-  if (!(await store.blobs.has(row.blob)))
-    throw new StrataError("CONFLICT", "Cannot keep the upload: the same bytes were just deleted");
-  await store.catalog.files.insert(row);
-}
-
-async function removeUnnamed(store: Store, blob: Digest): Promise<void> {
-  if ((await store.catalog.versions.countBlobUses(blob)) === 0) await store.blobs.remove(blob);
 }
 
 function fileObject(file: TrainingFile): FileObject {

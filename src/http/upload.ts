@@ -18,7 +18,7 @@ export interface Upload {
 }
 
 export interface UploadSink {
-  readonly blobs: Blobs;
+  readonly blobs: Pick<Blobs, "putStream">;
   /** Removes a blob that was stored in vain. */
   drop(blob: Digest): Promise<void>;
 }

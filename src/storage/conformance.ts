@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { BaseModel } from "../entities/base-model.ts";
 import type { Job, JobEvent } from "../entities/job.ts";
-import type { TrainingFile } from "../entities/training-file.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
-import { type Digest, digestOf } from "../foundation/digest.ts";
+import { digestOf } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
-import type { Blobs, Store, Table } from "./storage.ts";
+import { type Examine, examineBlobs, examineHolds, exampleFile } from "./exam-blobs.ts";
+import type { Store, Table } from "./storage.ts";
 import { sweepBlobs } from "./sweep.ts";
 
 /** A vPLM with every field set. */
@@ -53,6 +53,7 @@ export function examineStore(name: string, open: () => Promise<Store>): void {
   };
   describe(`${name} as a store`, () => {
     examineBlobs(examine);
+    examineHolds(examine);
     examineTable(examine, ({ catalog }) => catalog.bases, exampleBase);
     examineTable(examine, ({ catalog }) => catalog.models, exampleModel);
     examineTable(examine, ({ catalog }) => catalog.jobs, exampleJob);
@@ -60,62 +61,6 @@ export function examineStore(name: string, open: () => Promise<Store>): void {
     examineVersions(examine);
     examineManyModels(examine);
     examineEvents(examine);
-  });
-}
-
-type Examine = (title: string, work: (store: Store) => Promise<void>) => void;
-
-function examineBlobs(examine: Examine): void {
-  examine("blobs come back by digest, and are gone once removed", async ({ blobs }) => {
-    const bytes = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
-    const digest = await blobs.put(bytes);
-    assert.equal(digest, digestOf(bytes));
-    bytes.fill(0);
-    assert.equal(digestOf(await blobs.get(digest)), digest);
-    assert.equal(await blobs.has(digest), true);
-    await blobs.remove(digest);
-    await blobs.remove(digest);
-    assert.equal(await blobs.has(digest), false);
-    await assert.rejects(blobs.get(digest), { code: "NOT_FOUND" });
-  });
-  examine("many blobs are put at once, the same ones too", async ({ blobs }) => {
-    const texts = Array.from({ length: 300 }, (_, index) => `blob ${index % 100}`);
-    await Promise.all(texts.map((text) => blobs.put(Buffer.from(text))));
-    const listed = await digestsOf(blobs);
-    assert.deepEqual(
-      listed.toSorted(),
-      [...new Set(texts)].map((text) => digestOf(text)).toSorted(),
-    );
-    for (const text of texts)
-      assert.equal(Buffer.from(await blobs.get(digestOf(text))).toString(), text);
-  });
-  examine("blobs are read in bounded pieces", async ({ blobs }) => {
-    const { blobPieceBytesMax } = limits;
-    for (const length of [0, 1, blobPieceBytesMax, 3 * blobPieceBytesMax + 7]) {
-      const bytes = Uint8Array.from({ length }, (_, index) => (index * 31) % 251);
-      const digest = await blobs.put(bytes);
-      assert.equal(digest, digestOf(bytes));
-      const pieces: Uint8Array[] = [];
-      for await (const piece of blobs.stream(digest)) pieces.push(piece);
-      assert.ok(Buffer.concat(pieces).equals(bytes), `${length} bytes`);
-      assert.ok(Buffer.from(await blobs.get(digest)).equals(bytes), `${length} bytes`);
-      assert.ok(pieces.every((piece) => piece.length > 0 && piece.length <= blobPieceBytesMax));
-    }
-    const started: unknown[] = [];
-    const reading = async (): Promise<void> => {
-      for await (const piece of blobs.stream(digestOf("absent"))) started.push(piece);
-    };
-    await assert.rejects(reading(), { code: "NOT_FOUND" });
-    assert.deepEqual(started, []);
-  });
-  examine("streams are stored up to their limit", async ({ blobs }) => {
-    const stored = await blobs.putStream(chunked(["ab", "", "c"]), 3);
-    assert.deepEqual(stored, { digest: digestOf("abc"), bytes: 3 });
-    assert.equal(Buffer.from(await blobs.get(stored.digest)).toString(), "abc");
-    await assert.rejects(blobs.putStream(chunked(["ab", "cd"]), 3), { code: "TOO_LARGE" });
-    const broken = blobs.putStream(chunked(["a", new Error("gone")]), 3);
-    await assert.rejects(broken, { code: "UNAVAILABLE", message: /gone/ });
-    assert.deepEqual(await digestsOf(blobs), [stored.digest]);
   });
 }
 
@@ -314,23 +259,4 @@ function exampleEvent(number: number, job: string): JobEvent {
   const text = { level: "info", type: "metrics", message: "step 1" } as const;
   const id = `ftevent-${number}` as const;
   return { id, job: exampleJob(job).id, ...text, values: { loss: 0.5 }, createdAt: number };
-}
-
-function exampleFile(id: string): TrainingFile {
-  const row = { filename: "a b.jsonl", purpose: "fine-tune", bytes: 536_870_912, createdAt: 1 };
-  const faultSummary = id === "a" ? "line 3: text is empty" : undefined;
-  return { id: `file-${id}`, blob: digestOf(id), faultSummary, ...row };
-}
-
-async function digestsOf(blobs: Blobs): Promise<readonly Digest[]> {
-  const digests: Digest[] = [];
-  for await (const digest of blobs.list()) digests.push(digest);
-  return digests;
-}
-
-async function* chunked(parts: readonly (string | Error)[]): AsyncIterable<Uint8Array> {
-  for (const part of parts) {
-    if (part instanceof Error) throw part;
-    yield Buffer.from(part);
-  }
 }

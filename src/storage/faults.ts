@@ -5,7 +5,8 @@
 import { basename, dirname } from "node:path";
 import type { Random } from "../foundation/random.ts";
 import type { FileOperations, FileReader, FileWriter } from "./files/file-operations.ts";
-import type { Blobs, Catalog, Store } from "./storage.ts";
+import { BlobHolds } from "./blob-holds.ts";
+import type { Blobs, Catalog, Holds, Store } from "./storage.ts";
 
 /** What happens at an operation: `fail` lets it alone fail, `cut` it and all that follow. */
 export interface Fault {
@@ -165,6 +166,7 @@ export class SimulatedDisk implements FileOperations {
 export class FailingStore implements Store {
   readonly blobs: Blobs;
   readonly catalog: Catalog;
+  readonly holds: Holds;
   readonly #store: Store;
   readonly #failAt: number;
   #operationCount = 0;
@@ -181,6 +183,7 @@ export class FailingStore implements Store {
       events: this.#failing(store.catalog.events),
       files: this.#failing(store.catalog.files),
     };
+    this.holds = new BlobHolds(this.blobs, this.catalog);
   }
 
   /** Whether the fault has struck. */

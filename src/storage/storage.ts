@@ -12,12 +12,17 @@ import type { Incarnation, Version, VirtualModel } from "../entities/virtual-mod
 export interface Store {
   readonly blobs: Blobs;
   readonly catalog: Catalog;
+  /** Whoever stores a blob and then names it in the catalog stores it through these. */
+  readonly holds: Holds;
   close(): Promise<void>;
 }
 
 export interface Blobs {
-  /** Stores the bytes durably and returns their name; storing the same bytes again is cheap. */
-  put(bytes: Uint8Array): Promise<Digest>;
+  /**
+   * Stores the bytes durably and returns their name; storing the same bytes again is cheap.
+   * `onDigest` is awaited when the name is known and before anybody finds the blob under it.
+   */
+  put(bytes: Uint8Array, onDigest?: (digest: Digest) => Promise<void>): Promise<Digest>;
   /**
    * Stores a stream durably. Fails with TOO_LARGE past `bytesMax`, or with the stream's own error,
    * and leaves nothing behind.
@@ -25,6 +30,7 @@ export interface Blobs {
   putStream(
     chunks: AsyncIterable<Uint8Array>,
     bytesMax: number,
+    onDigest?: (digest: Digest) => Promise<void>,
   ): Promise<{ digest: Digest; bytes: number }>;
   /** The bytes, checked against the digest: NOT_FOUND when absent, CORRUPT when they differ. */
   get(digest: Digest): Promise<Uint8Array>;
@@ -37,6 +43,21 @@ export interface Blobs {
   list(): AsyncIterable<Digest>;
   /** Removing what is absent is no error. */
   remove(digest: Digest): Promise<void>;
+}
+
+/** Blobs that are stored and then named by a row; none is removed between the two. */
+export interface Holds {
+  /** Stores the bytes and holds them until `release`; when storing fails, nothing is held. */
+  put(bytes: Uint8Array): Promise<Digest>;
+  /** The same for a stream, with the limit and the errors of `Blobs.putStream`. */
+  putStream(
+    chunks: AsyncIterable<Uint8Array>,
+    bytesMax: number,
+  ): Promise<{ digest: Digest; bytes: number }>;
+  /** Lets go of the blob; the last one who does removes it if no row came to name it. */
+  release(digest: Digest): Promise<void>;
+  /** Removes the blob unless it is held or named. What cannot be removed is left to a sweep. */
+  removeUnused(digest: Digest): Promise<void>;
 }
 
 export interface Catalog {

@@ -30,6 +30,8 @@ export async function openFileBlobs(folder: string, files: FileOperations): Prom
   return new FileBlobs(folder, files);
 }
 
+type OnDigest = (digest: Digest) => Promise<void>;
+
 class FileBlobs implements Blobs {
   readonly #folder: string;
   readonly #files: FileOperations;
@@ -43,8 +45,9 @@ class FileBlobs implements Blobs {
     this.#folderSyncs = new SharedRuns((path) => files.syncFolder(path));
   }
 
-  async put(bytes: Uint8Array): Promise<Digest> {
+  async put(bytes: Uint8Array, onDigest?: OnDigest): Promise<Digest> {
     const digest = await digestInPieces(bytes);
+    await onDigest?.(digest);
     await guard(`store blob "${digest}"`, async () => {
       await this.#gate.run(async () => {
         if (await this.#files.exists(this.#path(digest))) return;
@@ -62,6 +65,7 @@ class FileBlobs implements Blobs {
   putStream(
     chunks: AsyncIterable<Uint8Array>,
     bytesMax: number,
+    onDigest?: OnDigest,
   ): Promise<{ digest: Digest; bytes: number }> {
     return guard("store a stream", async () => {
       let bytes = 0;
@@ -73,7 +77,7 @@ class FileBlobs implements Blobs {
           await writer.write(chunk);
         }
         return stream.finish();
-      });
+      }, onDigest);
       await this.#folderSyncs.run(this.#parent(digest));
       return { digest, bytes };
     });
@@ -114,7 +118,10 @@ class FileBlobs implements Blobs {
   }
 
   /** Writes a file under a passing name, then gives it the name that `fill` returns. */
-  async #receive(fill: (writer: FileWriter) => Promise<Digest>): Promise<Digest> {
+  async #receive(
+    fill: (writer: FileWriter) => Promise<Digest>,
+    onDigest?: OnDigest,
+  ): Promise<Digest> {
     this.#incomingCount += 1;
     const path = join(this.#folder, "incoming", String(this.#incomingCount));
     try {
@@ -126,6 +133,7 @@ class FileBlobs implements Blobs {
       } finally {
         await writer.close();
       }
+      await onDigest?.(digest);
       await this.#files.rename(path, this.#path(digest));
       return digest;
     } catch (error) {

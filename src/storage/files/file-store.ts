@@ -5,6 +5,7 @@
 import { join, resolve } from "node:path";
 import { Kysely, SqliteDialect } from "kysely";
 import { wrapError } from "../../foundation/errors.ts";
+import { BlobHolds } from "../blob-holds.ts";
 import type { Store } from "../storage.ts";
 import { openFileBlobs } from "./file-blobs.ts";
 import { type FileOperations, nodeFiles } from "./file-operations.ts";
@@ -39,9 +40,11 @@ export async function openFileStore(
     const blobs = await openFileBlobs(path, options.files ?? nodeFiles);
     const database = await openCatalog(join(path, "catalog.sqlite"));
     await nodeFiles.syncFolder(path);
+    const catalog = sqlCatalog(database);
     return {
       blobs,
-      catalog: sqlCatalog(database),
+      catalog,
+      holds: new BlobHolds(blobs, catalog),
       async close() {
         await database.destroy();
         unlock();

@@ -8,6 +8,7 @@ import type { TrainingFile } from "../../entities/training-file.ts";
 import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
 import { type Digest, digestInPieces } from "../../foundation/digest.ts";
 import { limits } from "../../foundation/limits.ts";
+import { BlobHolds } from "../blob-holds.ts";
 import { blobMissing, checkedStream, pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
 import type {
   Blobs,
@@ -20,14 +21,16 @@ import type {
 } from "../storage.ts";
 
 export function createMemoryStore(): Store {
-  return { blobs: new MemoryBlobs(), catalog: memoryCatalog(), async close() {} };
+  const [blobs, catalog] = [new MemoryBlobs(), memoryCatalog()];
+  return { blobs, catalog, holds: new BlobHolds(blobs, catalog), async close() {} };
 }
 
 class MemoryBlobs implements Blobs {
   readonly #blobs = new Map<Digest, Uint8Array>();
 
-  async put(bytes: Uint8Array): Promise<Digest> {
+  async put(bytes: Uint8Array, onDigest?: (digest: Digest) => Promise<void>): Promise<Digest> {
     const digest = await digestInPieces(bytes);
+    await onDigest?.(digest);
     if (!this.#blobs.has(digest)) this.#blobs.set(digest, bytes.slice());
     return digest;
   }
@@ -35,6 +38,7 @@ class MemoryBlobs implements Blobs {
   async putStream(
     chunks: AsyncIterable<Uint8Array>,
     bytesMax: number,
+    onDigest?: (digest: Digest) => Promise<void>,
   ): Promise<{ digest: Digest; bytes: number }> {
     const held: Uint8Array[] = [];
     let bytes = 0;
@@ -42,7 +46,7 @@ class MemoryBlobs implements Blobs {
       bytes += chunk.length;
       held.push(chunk.slice());
     }
-    return { digest: await this.put(Buffer.concat(held)), bytes };
+    return { digest: await this.put(Buffer.concat(held), onDigest), bytes };
   }
 
   async get(digest: Digest): Promise<Uint8Array> {

@@ -1,0 +1,124 @@
+/** The part of the exam of every `Store` that asks about its blobs and who holds them. */
+import assert from "node:assert/strict";
+import type { TrainingFile } from "../entities/training-file.ts";
+import { type Digest, digestOf } from "../foundation/digest.ts";
+import { limits } from "../foundation/limits.ts";
+import type { Blobs, Store } from "./storage.ts";
+
+export type Examine = (title: string, work: (store: Store) => Promise<void>) => void;
+
+export function examineBlobs(examine: Examine): void {
+  examine("blobs come back by digest, and are gone once removed", async ({ blobs }) => {
+    const bytes = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
+    const digest = await blobs.put(bytes);
+    assert.equal(digest, digestOf(bytes));
+    bytes.fill(0);
+    assert.equal(digestOf(await blobs.get(digest)), digest);
+    assert.equal(await blobs.has(digest), true);
+    await blobs.remove(digest);
+    await blobs.remove(digest);
+    assert.equal(await blobs.has(digest), false);
+    await assert.rejects(blobs.get(digest), { code: "NOT_FOUND" });
+  });
+  examine("many blobs are put at once, the same ones too", async ({ blobs }) => {
+    const texts = Array.from({ length: 300 }, (_, index) => `blob ${index % 100}`);
+    await Promise.all(texts.map((text) => blobs.put(Buffer.from(text))));
+    const listed = await digestsOf(blobs);
+    assert.deepEqual(
+      listed.toSorted(),
+      [...new Set(texts)].map((text) => digestOf(text)).toSorted(),
+    );
+    for (const text of texts)
+      assert.equal(Buffer.from(await blobs.get(digestOf(text))).toString(), text);
+  });
+  examine("blobs are read in bounded pieces", async ({ blobs }) => {
+    const { blobPieceBytesMax } = limits;
+    for (const length of [0, 1, blobPieceBytesMax, 3 * blobPieceBytesMax + 7]) {
+      const bytes = Uint8Array.from({ length }, (_, index) => (index * 31) % 251);
+      const digest = await blobs.put(bytes);
+      assert.equal(digest, digestOf(bytes));
+      const pieces: Uint8Array[] = [];
+      for await (const piece of blobs.stream(digest)) pieces.push(piece);
+      assert.ok(Buffer.concat(pieces).equals(bytes), `${length} bytes`);
+      assert.ok(Buffer.from(await blobs.get(digest)).equals(bytes), `${length} bytes`);
+      assert.ok(pieces.every((piece) => piece.length > 0 && piece.length <= blobPieceBytesMax));
+    }
+    const started: unknown[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const piece of blobs.stream(digestOf("absent"))) started.push(piece);
+    };
+    await assert.rejects(reading(), { code: "NOT_FOUND" });
+    assert.deepEqual(started, []);
+  });
+  examine("streams are stored up to their limit", async ({ blobs }) => {
+    const stored = await blobs.putStream(chunked(["ab", "", "c"]), 3);
+    assert.deepEqual(stored, { digest: digestOf("abc"), bytes: 3 });
+    assert.equal(Buffer.from(await blobs.get(stored.digest)).toString(), "abc");
+    await assert.rejects(blobs.putStream(chunked(["ab", "cd"]), 3), { code: "TOO_LARGE" });
+    const broken = blobs.putStream(chunked(["a", new Error("gone")]), 3);
+    await assert.rejects(broken, { code: "UNAVAILABLE", message: /gone/ });
+    assert.deepEqual(await digestsOf(blobs), [stored.digest]);
+  });
+}
+
+export function examineHolds(examine: Examine): void {
+  const bytes = Buffer.from("twin");
+  const row = (id: string): TrainingFile => ({ ...exampleFile(id), blob: digestOf("twin") });
+  examine("a blob that is held outlives a refused twin", async ({ blobs, catalog, holds }) => {
+    const [first, second] = await Promise.all([
+      holds.put(bytes),
+      holds.putStream(chunked(["tw", "in"]), 4).then(({ digest }) => digest),
+    ]);
+    await holds.release(first);
+    await holds.removeUnused(first);
+    assert.equal(await blobs.has(second), true);
+    await catalog.files.insert(row("f"));
+    await holds.release(second);
+    assert.equal(await blobs.has(second), true);
+    await catalog.files.delete(row("f").id);
+    await holds.removeUnused(second);
+    assert.equal(await blobs.has(second), false);
+  });
+  examine("a stream outlives a twin that is deleted at any moment", async (store) => {
+    const { blobs, catalog, holds } = store;
+    for (let lead = 0; lead < 12; lead++) {
+      await catalog.files.insert({ ...row("old"), blob: await holds.put(bytes) });
+      await holds.release(digestOf("twin"));
+      const storing = holds.putStream(chunked(["tw", "in"]), 4);
+      for (let step = 0; step < lead; step++) await new Promise(setImmediate);
+      await catalog.files.delete(row("old").id);
+      await holds.removeUnused(digestOf("twin"));
+      const { digest } = await storing;
+      await catalog.files.insert(row("new"));
+      await holds.release(digest);
+      assert.equal(Buffer.from(await blobs.get(digest)).toString(), "twin", `lead ${lead}`);
+      await catalog.files.delete(row("new").id);
+      await holds.removeUnused(digest);
+    }
+    assert.deepEqual(await digestsOf(blobs), []);
+  });
+  examine("nothing is held when storing fails", async ({ blobs, holds }) => {
+    await assert.rejects(holds.putStream(chunked(["tw", "in"]), 3), { code: "TOO_LARGE" });
+    await holds.release(await holds.put(bytes));
+    assert.equal(await blobs.has(digestOf("twin")), false);
+  });
+}
+
+export function exampleFile(id: string): TrainingFile {
+  const row = { filename: "a b.jsonl", purpose: "fine-tune", bytes: 536_870_912, createdAt: 1 };
+  const faultSummary = id === "a" ? "line 3: text is empty" : undefined;
+  return { id: `file-${id}`, blob: digestOf(id), faultSummary, ...row };
+}
+
+async function digestsOf(blobs: Blobs): Promise<readonly Digest[]> {
+  const digests: Digest[] = [];
+  for await (const digest of blobs.list()) digests.push(digest);
+  return digests;
+}
+
+async function* chunked(parts: readonly (string | Error)[]): AsyncIterable<Uint8Array> {
+  for (const part of parts) {
+    if (part instanceof Error) throw part;
+    yield Buffer.from(part);
+  }
+}
