@@ -283,11 +283,11 @@ class StoreCreator implements Creator {
   }
 }
 
+/** Who has the identity of a model has once found it. */
 function unknownModel(id: string, hasNamesake: boolean): StrataError {
-  const state = hasNamesake
-    ? "it has been deleted, and a later model has its name"
-    : "there is none of this name";
-  return new StrataError("NOT_FOUND", `Cannot find model "${id}": ${state}`, { field: "model" });
+  const later = hasNamesake ? "; a later model has its name" : "";
+  const message = `Cannot find model "${id}": it has been deleted${later}`;
+  return new StrataError("NOT_FOUND", message, { field: "model" });
 }
 
 function unknownVersion(
