@@ -61,13 +61,48 @@ function tell(failure) {
 
 async function loadModels() {
   if (sessionStorage.getItem(keyName) === null) return askForKey(false);
-  const { answer } = await call("/v1/models");
-  const names = answer.data.filter(canClassify).map((model) => model.id);
+  const names = await modelNames();
   byId("model").replaceChildren(...names.map((name) => new Option(name, name)));
   byId("key-card").hidden = true;
   byId("form").hidden = false;
   byId("none").hidden = names.length > 0;
   byId("go").disabled = names.length === 0;
+  await showVersions();
+}
+
+/** Of all models that can classify, page by page. */
+async function modelNames() {
+  const names = [];
+  for (let query = ""; ;) {
+    const { answer } = await call("/v1/models" + query);
+    names.push(...answer.data.filter(canClassify).map((model) => model.id));
+    if (!answer.has_more) return names;
+    query = "?after=" + encodeURIComponent(answer.last_id);
+  }
+}
+
+function versionRow(version) {
+  const { kind, metrics, verdict, is_served: isServed } = version;
+  const item = document.createElement("li");
+  const name = document.createElement("strong");
+  name.textContent = "Version " + version.version;
+  const figure = metrics.devAccuracy === undefined
+    ? "no figure on held-out texts"
+    : (100 * metrics.devAccuracy).toFixed(1) + " % right on " +
+      (metrics.devCount === undefined ? "" : metrics.devCount + " ") + "held-out texts";
+  item.append(name, (isServed ? " (served): " : ": ") + kind + ", " + figure + ".");
+  if (verdict) item.append(" " + verdict);
+  return item;
+}
+
+/** What the chosen model's versions reached, and why one is served. */
+async function showVersions() {
+  const model = byId("model").value;
+  byId("versions-card").hidden = model === "";
+  if (model === "") return;
+  const { answer } = await call("/v1/models/" + encodeURIComponent(model) + "/versions");
+  if (byId("model").value === model)
+    byId("versions").replaceChildren(...answer.data.map(versionRow).reverse());
 }
 
 function canClassify(model) {
@@ -104,6 +139,7 @@ function timingsOf(headers, roundTripMs) {
 
 function show(answer, timings) {
   const scores = [...answer.data[0].scores].sort((a, b) => b.score - a.score);
+  byId("cut").hidden = answer.data[0].truncated !== true;
   byId("fault").hidden = true;
   byId("result").hidden = false;
   byId("answer").textContent = scores[0].label;
@@ -134,6 +170,7 @@ async function useKey(event) {
 
 takeKeyFromAddress();
 byId("form").addEventListener("submit", classify);
+byId("model").addEventListener("change", () => showVersions().catch(tell));
 byId("key-card").addEventListener("submit", useKey);
 byId("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();

@@ -57,10 +57,15 @@ const document = `<!doctype html>
 <p id="fault" class="card bad" hidden></p>
 <section id="result" class="card" aria-labelledby="answer" hidden>
 <h2 id="answer"></h2>
+<p id="cut" class="bad" hidden>The text is longer than the model reads: its end was cut off.</p>
 <ul id="scores" class="scores"></ul>
 <p id="timings" class="quiet"></p>
 </section>
 </div>
+<section id="versions-card" class="card" aria-labelledby="versions-title" hidden>
+<h2 id="versions-title">Versions</h2>
+<ul id="versions"></ul>
+</section>
 </main>
 <script>${pageScript}</script>
 </body>
