@@ -100,10 +100,25 @@ export function lineFaults(file: SourceFile): Fault[] {
     ...longLineFaults(file),
     ...castFaults(file),
     ...exportFaults(file),
+    ...powerFaults(file),
     ...(path.startsWith("src/") && !path.endsWith(".test.ts") && !/^(?:#!.*\n)?\/\*\*/.test(text)
       ? [found(0, "starts without a comment that says what the file is for")]
       : []),
   ];
+}
+
+/** Powers of 2 and squares are rounded alike everywhere. */
+const power = /(?<!(?<![\w.])2 )\*\* (?!2(?![\w.]))|\bMath\.pow\b/g;
+
+/** V8 has rounded other powers in more than one way, but never exponentials and logarithms. */
+function powerFaults({ path, text, code }: SourceFile): Fault[] {
+  if (!path.startsWith("src/") || path.endsWith(".test.ts")) return [];
+  const message = "a power's last bits differ between engines: use products, Math.exp, Math.sqrt";
+  return Array.from(code.matchAll(power), ({ index }) => ({
+    path,
+    line: lineAt(text, index),
+    message,
+  }));
 }
 
 /** The formatter does not break strings and comments. An address cannot be broken. */

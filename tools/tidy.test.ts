@@ -194,6 +194,12 @@ describe("lines", () => {
     fails(faultsOf("test('a', { skip: true }, f);"), /a test is left out/);
     deepEqual(faultsOf("test('a', { skip: isAbsent }, f);"), []);
   });
+  test("powers whose last bits differ between engines are refused", () => {
+    for (const code of ["a ** 3", "a ** 0.5", "a ** 2.5", "12 ** b", "0.2 ** b", "Math.pow(a, b)"])
+      fails(faultsOf(`const c = ${code};`), /x\.ts:2: a power's last bits/);
+    deepEqual(faultsOf("const c = a ** 2 + 2 ** b + 2 ** -24;\nconst d = '3 ** b';"), []);
+    deepEqual(faults({ "src/engine/x.test.ts": "const c = 3 ** 3;\n" }), []);
+  });
   test("a line has at most 100 characters, unless it is an address", () => {
     const line = (count: number): string => `//${"a".repeat(count - 2)}`;
     deepEqual(faultsOf(line(100)), []);

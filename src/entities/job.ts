@@ -19,6 +19,9 @@ export interface Hyperparameters {
   readonly rank: number;
 }
 
+/** What a job learns by that names no rate, and what a multiplier on the wire multiplies. */
+export const defaultLearningRate = 1e-3;
+
 export interface Job {
   readonly id: `ftjob-${string}`;
   /** What the request named: a base model, or a vPLM to train further. */

@@ -1,16 +1,13 @@
 /** Jobs in OpenAI's terms. */
 import type { CreateJob, FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { fineTuningRoutes, WireHyperparameters } from "../contract/fine-tuning.ts";
-import type { Hyperparameters, Job, JobEvent } from "../entities/job.ts";
+import { defaultLearningRate, type Hyperparameters } from "../entities/job.ts";
+import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { PageOptions, Store } from "../storage/storage.ts";
-import type { JobSpecification } from "../entities/job.ts";
 import type { HandlersOf } from "./operation.ts";
 import { filteredRows, pageOf, unixSeconds } from "./paging.ts";
 import type { Services } from "./services.ts";
-
-/** The learning rate that a multiplier of 1 stands for: the trainer's own choice. */
-const learningRateUnit = 1e-3;
 
 export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTuningRoutes> {
   const { store, trainer } = services;
@@ -74,7 +71,7 @@ function chosen(wire: WireHyperparameters): Partial<Hyperparameters> {
   return {
     ...(typeof epochs === "number" && { epochCount: epochs }),
     ...(typeof batch === "number" && { batchSize: batch }),
-    ...(typeof multiplier === "number" && { learningRate: multiplier * learningRateUnit }),
+    ...(typeof multiplier === "number" && { learningRate: multiplier * defaultLearningRate }),
   };
 }
 
@@ -114,7 +111,7 @@ function wireHyperparameters(
       learningRate === undefined
         ? "auto"
         : // Twelve digits undo what the multiplication rounded.
-          Number((learningRate / learningRateUnit).toPrecision(12)),
+          Number((learningRate / defaultLearningRate).toPrecision(12)),
   };
 }
 

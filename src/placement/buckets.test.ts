@@ -13,6 +13,19 @@ describe("latencyClusters", () => {
     assert.deepEqual(latencyClusters(units), [[1, 4, 3], [0, 5], [2]]);
   });
 
+  test("a unit's latency is that of requests of its own length", () => {
+    const [unit] = unitsOf(1);
+    const latencies = [16, 64, 128].map((tokenCount) => ({
+      ...{ batchSize: 1, tokenCount, stageSeconds: [tokenCount / 100] },
+    }));
+    const profiles = (unit?.profiles ?? []).map((profile) => ({ ...profile, latencies }));
+    const units = [128, 16, 65, 10, 64].map((tokenCount, index) => ({
+      ...{ name: `m${index}`, tokenCount, profiles },
+    }));
+    // Alone they take 1.28, 0.16, 1.28, 0.16 and 0.64 seconds.
+    assert.deepEqual(latencyClusters(units), [[1, 3], [4], [0, 2]]);
+  });
+
   test("there are four at most, however far apart latencies are", () => {
     const units = unitsOf(...Array.from({ length: 30 }, (_, index) => 1.5 ** index));
     assert.equal(latencyClusters(units).length, 4);

@@ -5,17 +5,18 @@
  * programming where the original tries splits.
  */
 import { type Candidate, isBetter } from "./judge.ts";
-import type { Unit } from "./placement.ts";
+import { soloSeconds, type Unit } from "./placement.ts";
 
 /** Units of one cluster differ at most by this factor from the quickest one. */
 const latencyRatioMax = 1.38;
-const clusterCountMax = 4;
+/** Four clusters at most; the fourth root is two square roots, which every engine rounds alike. */
+const fourthRoot = (value: number): number => Math.sqrt(Math.sqrt(value));
 
-/** Neighbours in latency together, quickest first; a unit's latency is its least. */
+/** Neighbours in latency together, quickest first; a unit's latency is that of a request alone. */
 export function latencyClusters(units: readonly Unit[]): readonly (readonly number[])[] {
-  const latencies = units.map(leastSeconds);
+  const latencies = units.map(soloSeconds);
   const [least, most] = [Math.min(...latencies), Math.max(...latencies)];
-  const even = (most / least) ** (1 / clusterCountMax);
+  const even = fourthRoot(most / least);
   const ratio = Math.max(latencyRatioMax, even * (1 + Number.EPSILON * 8));
   const order = [...units.keys()].toSorted((a, b) => (latencies[a] ?? 0) - (latencies[b] ?? 0));
   const clusters: number[][] = [];
@@ -29,19 +30,6 @@ export function latencyClusters(units: readonly Unit[]): readonly (readonly numb
     }
   }
   return clusters;
-}
-
-/** Of one request on as few devices as can run it. */
-function leastSeconds({ profiles }: Unit): number {
-  const size = ({ configuration: { intraOp, stageCount } }: Unit["profiles"][number]): number =>
-    intraOp * stageCount;
-  const fewest = Math.min(...profiles.map(size));
-  const rows = profiles.filter((profile) => size(profile) === fewest);
-  return Math.min(
-    ...rows.flatMap(({ latencies }) =>
-      latencies.map(({ stageSeconds }) => stageSeconds.reduce((a, b) => a + b, 0)),
-    ),
-  );
 }
 
 /** Neighbouring clusters [from, until) as one bucket, on so many devices. */

@@ -1,14 +1,18 @@
 /** The Gamma distribution: drawn from, and fitted by maximum likelihood. */
 import type { Random } from "../foundation/random.ts";
 
-/** A Gamma variate of scale 1, by Marsaglia and Tsang (2000). */
+/**
+ * A Gamma variate of scale 1, by Marsaglia and Tsang (2000). Powers are products, or written by the
+ * logarithm: the last bits of `**` differ between engines, and one seed shall give one sequence.
+ */
 export function gammaOf(shape: number, random: Random): number {
-  if (shape < 1) return gammaOf(shape + 1, random) * random.uniform() ** (1 / shape);
+  if (shape < 1) return gammaOf(shape + 1, random) * Math.exp(Math.log(random.uniform()) / shape);
   const d = shape - 1 / 3;
   const c = 1 / Math.sqrt(9 * d);
   for (;;) {
     const normal = random.normal();
-    const v = (1 + c * normal) ** 3;
+    const root = 1 + c * normal;
+    const v = root * root * root;
     const isTaken =
       Math.log(1 - random.uniform()) < normal * normal * 0.5 + d - d * v + d * Math.log(v);
     if (v > 0 && isTaken) return d * v;

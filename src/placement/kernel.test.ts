@@ -71,6 +71,20 @@ describe("Kernel", () => {
     assert.equal(counts.goodCount, 16);
   });
 
+  test("a run in parts adds up as one in one go does, to the last bit", () => {
+    const arrivals = drawArrivals(steadyDemand([{ rate: 3, cv: 3 }], 400), 2);
+    const kernel = new Kernel({
+      ...{ units: both.slice(0, 1), deadlineSeconds: [20], arrivals, profile: idealProfile },
+    });
+    for (const isSingleStage of [false, true]) {
+      const whole = kernel.run(dedicated.slice(0, 1), { isSingleStage });
+      const missCountMax = whole.requestCount - 1;
+      const parted = kernel.run(dedicated.slice(0, 1), { isSingleStage, missCountMax });
+      assert.ok(whole.goodCount > 50);
+      assert.deepEqual(parted, whole);
+    }
+  });
+
   test("by one clock per group, its slowest stage makes the next one wait", () => {
     const units = [unitOf("a", [1, 3, 2])];
     const layouts = [{ configuration: { intraOp: 1, stageCount: 3 }, units: [0] }];

@@ -103,7 +103,7 @@ export class Kernel {
       groupRequests: new Uint32Array(layouts.length),
       groupGood: new Uint32Array(layouts.length),
     };
-    const all: Omit<Pass, "from" | "until"> = {
+    const all: Omit<Pass, "from" | "until" | "servedSeconds"> = {
       hosts: this.#hosts(layouts),
       clocks: clocksOf(layouts),
       counters,
@@ -122,7 +122,7 @@ export class Kernel {
     while (end < until && end - from - goodCount <= missCountMax) {
       const start = end;
       end = Math.min(until, start + partLength);
-      servedSeconds += pass({ ...all, from: start, until: end });
+      servedSeconds = pass({ ...all, from: start, until: end, servedSeconds });
       goodCount = counters.unitGood.reduce((sum, count) => sum + count, 0);
     }
     return { requestCount: end - from, goodCount, servedSeconds, ...counters };

@@ -40,6 +40,8 @@ export interface Pass {
   /** Requests [from, until). */
   readonly from: number;
   readonly until: number;
+  /** Of the good ones before them: adding to it makes a run in parts the same to the last bit. */
+  readonly servedSeconds: number;
   /** Of each unit. */
   readonly deadlines: Float64Array;
   /** What each request takes beside its stages. */
@@ -49,7 +51,7 @@ export interface Pass {
   readonly stageTimes: Float64Array;
 }
 
-/** One clock per stage. Returns the sum of the good requests' times. */
+/** One clock per stage. Returns the sum of the good requests' times so far. */
 export function passStages(pass: Pass): number {
   const { hosts, arrivalSeconds, arrivalUnits, deadlines, until } = pass;
   const { fixedSeconds, predictedSeconds } = pass;
@@ -57,7 +59,7 @@ export function passStages(pass: Pass): number {
   const { hostGroups, hostTimes } = hosts;
   const times = pass.stageTimes;
   const passed = new Float64Array(clocks.length);
-  let servedSeconds = 0;
+  let { servedSeconds } = pass;
   for (let request = pass.from; request < until; request++) {
     const arrival = f64(arrivalSeconds, request);
     const unit = u32(arrivalUnits, request);
@@ -92,12 +94,12 @@ export function passStages(pass: Pass): number {
 
 /**
  * One clock per group, which a request moves by its slowest stage: AlpaServe's older and coarser
- * rule. Returns the sum of the good requests' times.
+ * rule. Returns the sum of the good requests' times so far.
  */
 export function passGroups(pass: Pass): number {
   const { hosts, clocks, arrivalSeconds, arrivalUnits, deadlines, stageTimes } = pass;
   const { firstClock, lastClocks } = clocks;
-  let servedSeconds = 0;
+  let { servedSeconds } = pass;
   for (let request = pass.from; request < pass.until; request++) {
     const arrival = f64(arrivalSeconds, request);
     const unit = u32(arrivalUnits, request);

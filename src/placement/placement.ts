@@ -222,3 +222,16 @@ export function stageSeconds(
   const largest = latencies.reduce((best, row) => (size(row) > size(best) ? row : best));
   return (smallest ?? largest).stageSeconds;
 }
+
+/** What a request of the unit's length takes alone, on as few devices as can run it. */
+export function soloSeconds({ profiles, tokenCount }: Unit): number {
+  const size = ({ configuration: { intraOp, stageCount } }: Profile): number =>
+    intraOp * stageCount;
+  const fewest = Math.min(...profiles.map(size));
+  const rows = profiles.filter((profile) => size(profile) === fewest);
+  return Math.min(
+    ...rows.map((profile) =>
+      stageSeconds(profile, { batchSize: 1, tokenCount }).reduce((a, b) => a + b, 0),
+    ),
+  );
+}

@@ -33,7 +33,7 @@ export function dedicatedSeconds(rate: number, share: number, serviceSeconds: nu
  */
 export function communicationFactorMax(load: number): number {
   const r = load;
-  const root = Math.sqrt(64 - 96 * r + 56 * r ** 2 - 12 * r ** 3 + r ** 4);
+  const root = Math.sqrt(64 + r * (-96 + r * (56 + r * (-12 + r))));
   return (-8 + r ** 2 + root) / (3 * (r ** 2 - 2 * r));
 }
 

@@ -7,9 +7,8 @@ import { limits } from "../foundation/limits.ts";
 import {
   idealProfile,
   type Load,
-  type Profile,
   type SimulationProfile,
-  stageSeconds,
+  soloSeconds,
   type Unit,
 } from "../placement/placement.ts";
 import { checkValue, faultAt, nameSchema, parseJson, type Place } from "./json-file.ts";
@@ -187,18 +186,5 @@ export function deadlinesOf(
 ): readonly number[] {
   return models.map(
     ({ unit, deadlineSeconds }) => deadlineSeconds ?? sloSeconds ?? sloScale * soloSeconds(unit),
-  );
-}
-
-/** What a request of the unit takes alone, on as few devices as can run it. */
-function soloSeconds({ profiles, tokenCount }: Unit): number {
-  const size = ({ configuration: { intraOp, stageCount } }: Profile): number =>
-    intraOp * stageCount;
-  const fewest = Math.min(...profiles.map(size));
-  const rows = profiles.filter((profile) => size(profile) === fewest);
-  return Math.min(
-    ...rows.map((profile) =>
-      stageSeconds(profile, { batchSize: 1, tokenCount }).reduce((a, b) => a + b, 0),
-    ),
   );
 }

@@ -1,5 +1,5 @@
 /** What a job runs: instant head first, then adapter and head, kept only if they are better. */
-import type { Hyperparameters, Job } from "../entities/job.ts";
+import { defaultLearningRate, type Hyperparameters, type Job } from "../entities/job.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import type { Creator, WeightTensor } from "../creator/creator.ts";
 import { decodeSafetensors } from "../checkpoints/safetensors.ts";
@@ -17,7 +17,7 @@ import type { TrainingBase } from "./training-base.ts";
 export const defaultHyperparameters: Hyperparameters = {
   epochCount: 8,
   batchSize: 16,
-  learningRate: 1e-3,
+  learningRate: defaultLearningRate,
   rank: 16,
 };
 
