@@ -32,7 +32,8 @@ const budgets: readonly Budget[] = [
   { folders: ["creator"], linesMax: 800 },
   { folders: ["trainer"], linesMax: 3_300 },
   { folders: ["processor"], linesMax: 1_200 },
-  { folders: ["http"], linesMax: 2_400 },
+  // Stand-ins for all that lies below are in it; so are streams, deadlines and shares of sockets.
+  { folders: ["http"], linesMax: 3_100 },
   { folders: ["client"], linesMax: 500 },
   { folders: ["cli"], linesMax: 2_200 },
   { folders: ["web"], linesMax: 600 },

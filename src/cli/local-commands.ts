@@ -49,6 +49,10 @@ export interface ServeOptions extends LocalOptions {
   readonly precision: "int8" | "fp32";
   /** Worker threads of the engine; undefined lets the engine choose. */
   readonly workerCount: number | undefined;
+  /** Origins whose pages may call; none by default. */
+  readonly corsOrigins?: readonly string[];
+  /** Names, beside its own, by which a server on the loopback may be called. */
+  readonly hostNames?: readonly string[];
 }
 
 export interface ServerAddress {

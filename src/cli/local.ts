@@ -1,6 +1,6 @@
 /** Commands that run in this process: serve, demo, bench, doctor. */
 import type { Command } from "commander";
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { StrataError } from "../foundation/errors.ts";
 import { checkApiKey, loadOrCreateApiKey } from "./api-key.ts";
 import { addBase } from "./base.ts";
@@ -30,6 +30,8 @@ interface ServeFlags extends SharedOptions {
   readonly apiKey?: string;
   readonly precision: "int8" | "fp32";
   readonly workers?: number;
+  readonly corsOrigin: readonly string[];
+  readonly allowHost: readonly string[];
 }
 
 function addServe(program: Command, context: CommandContext): void {
@@ -42,8 +44,20 @@ function addServe(program: Command, context: CommandContext): void {
     .option("--api-key <key>", "key that callers send (default: STRATA_API_KEY, or a stored one)")
     .addOption(precision.choices(["int8", "fp32"]).default("int8"))
     .option("--workers <count>", "worker threads of the engine", integerBetween(1, workerCountMax))
+    .option("--cors-origin <origin>", "whose pages may call; may be given again", origins, [])
+    .option("--allow-host <name>", "another name for the loopback; may be given again", names, [])
     .action(async (flags: ServeFlags) => serve(flags, context));
   shared(command, context, ["strata serve", "strata serve --port 0 --precision fp32 --json"]);
+}
+
+function names(name: string, before: readonly string[]): readonly string[] {
+  return [...before, name];
+}
+
+function origins(text: string, before: readonly string[]): readonly string[] {
+  const origin = URL.canParse(text) ? new URL(text).origin : undefined;
+  if (origin === text) return [...before, text];
+  throw new InvalidArgumentError("expected scheme, host and port, such as https://example.org.");
 }
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<void> {
@@ -52,7 +66,9 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<void> 
   const given = flags.apiKey ?? surroundings.environment["STRATA_API_KEY"];
   const { home, host, port, precision } = flags;
   const apiKey = checkApiKey(given || (await loadOrCreateApiKey(home, surroundings.ids)));
-  const options = { home, host, port, precision, apiKey, signal: surroundings.signal };
+  const callers = { corsOrigins: flags.corsOrigin, hostNames: flags.allowHost };
+  const place = { home, host, port, ...callers };
+  const options = { ...place, precision, apiKey, signal: surroundings.signal };
   await commands.serve({ ...options, workerCount: flags.workers }, ({ url }) => {
     void output.result({ url, home }, () => {
       output.line(`Strata serves at ${url}`);

@@ -6,7 +6,7 @@ import type { Answer, Api, Sent } from "../contract/contract.ts";
 import type { FileObject } from "../contract/files.ts";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { Classifications, Embeddings } from "../contract/inference.ts";
-import type { Model, ModelVersion } from "../contract/models.ts";
+import type { ListedModel, Model, ModelVersion } from "../contract/models.ts";
 import { fromWire } from "../contract/wire-error.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -57,7 +57,7 @@ export class Client {
   }
 
   /** Every model, bases first, page by page. */
-  models(): AsyncGenerator<Model> {
+  models(): AsyncGenerator<ListedModel> {
     return paged((cursor) => this.call("GET /v1/models", { query: cursor }));
   }
 
@@ -73,7 +73,7 @@ export class Client {
   async deriveModels(
     id: string,
     body: Sent<Api["POST /v1/models/{id}/derive"]>["body"],
-  ): Promise<readonly Model[]> {
+  ): Promise<readonly ListedModel[]> {
     return (await this.call("POST /v1/models/{id}/derive", { params: { id }, body })).data;
   }
 
@@ -84,6 +84,11 @@ export class Client {
   /** Lets another version answer. */
   serveVersion(id: string, version: number): Promise<Model> {
     return this.call("POST /v1/models/{id}/serve", { params: { id }, body: { version } });
+  }
+
+  /** Deletes a version that is not served. */
+  async deleteVersion(id: string, version: number): Promise<void> {
+    await this.call("DELETE /v1/models/{id}/versions/{version}", { params: { id, version } });
   }
 
   async deleteModel(id: string): Promise<void> {
@@ -102,8 +107,12 @@ export class Client {
     return (await this.#send("POST /v1/files", { form }, readJson)) as FileObject; // As in `call`.
   }
 
+  /** Every file, newest first. */
   async files(): Promise<readonly FileObject[]> {
-    return (await this.call("GET /v1/files", { query: {} })).data;
+    const files: FileObject[] = [];
+    const pages = paged((cursor) => this.call("GET /v1/files", { query: cursor }));
+    for await (const file of pages) files.push(file);
+    return files;
   }
 
   file(id: string): Promise<FileObject> {
@@ -141,6 +150,11 @@ export class Client {
         query: { ...cursor, limit: pageCount },
       }),
     );
+  }
+
+  /** Deletes a job that has finished, and its events. */
+  async deleteJob(id: string): Promise<void> {
+    await this.call("DELETE /v1/fine_tuning/jobs/{id}", { params: { id } });
   }
 
   cancelJob(id: string): Promise<FineTuningJob> {
@@ -255,7 +269,7 @@ async function* paged<Item extends { readonly id: string }>(
 type QueryValue = string | number | undefined;
 
 interface Parts {
-  readonly params?: Readonly<Record<string, string>>;
+  readonly params?: Readonly<Record<string, string | number>>;
   readonly query?: Readonly<Record<string, QueryValue | Readonly<Record<string, QueryValue>>>>;
   readonly body?: unknown;
   readonly form?: FormData;

@@ -4,18 +4,13 @@ import { limits } from "../foundation/limits.ts";
 import { answers, idSchema, jsonBody, listOf, metadataSchema, modelIdSchema } from "./schemas.ts";
 import { pageQuery, seedSchema, unixSecondsSchema } from "./schemas.ts";
 
-/** OpenAI's clients send null for what they leave out. */
-function nullish<S extends z.ZodType>(schema: S) {
-  return schema.nullish().transform((value) => value ?? undefined);
-}
-
 const autoSchema = z.literal("auto");
 
 function autoOr<S extends z.ZodType>(schema: S, description: string) {
   return z.union([autoSchema, schema], { error: `expected "auto" or ${description}` });
 }
 
-const hyperparametersSchema = z.object({
+const hyperparametersSchema = z.strictObject({
   n_epochs: autoOr(
     z.number().int().min(1).max(limits.epochCountMax),
     `an integer from 1 to ${limits.epochCountMax}`,
@@ -32,20 +27,21 @@ const hyperparametersSchema = z.object({
 
 export type WireHyperparameters = z.infer<typeof hyperparametersSchema>;
 
-const methodSchema = z.object({
+const methodSchema = z.strictObject({
   type: z.literal("supervised"),
-  supervised: z.object({ hyperparameters: hyperparametersSchema.optional() }).optional(),
+  supervised: z.strictObject({ hyperparameters: hyperparametersSchema.optional() }).optional(),
 });
 
-const createJobSchema = z.object({
+const createJobSchema = z.strictObject({
   model: modelIdSchema.openapi({ description: "A base, or a vPLM to train further" }),
   training_file: idSchema,
-  validation_file: nullish(idSchema),
-  suffix: nullish(z.string().min(1).max(limits.nameCharactersMax)),
-  seed: nullish(seedSchema),
+  validation_file: idSchema.optional(),
+  suffix: z.string().min(1).max(limits.nameCharactersMax).optional(),
+  seed: seedSchema.optional(),
   method: methodSchema.optional(),
   hyperparameters: hyperparametersSchema.optional(),
-  metadata: nullish(metadataSchema),
+  metadata: metadataSchema.optional(),
+  integrations: z.array(z.unknown()).max(0, "expected none, there are no integrations").optional(),
 });
 
 export type CreateJob = z.infer<typeof createJobSchema>;
@@ -130,6 +126,16 @@ export const fineTuningRoutes = {
     summary: "Get a job",
     request: { params: byId },
     responses: answers(jobSchema, "The job"),
+  }),
+  deleteJob: createRoute({
+    method: "delete",
+    path: "/v1/fine_tuning/jobs/{id}",
+    summary: "Delete a job that has finished, and its events",
+    request: { params: byId },
+    responses: answers(
+      z.object({ id: z.string(), object: z.literal("fine_tuning.job"), deleted: z.boolean() }),
+      "Deleted",
+    ),
   }),
   cancelJob: createRoute({
     method: "post",

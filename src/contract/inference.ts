@@ -7,9 +7,23 @@ import { answers, jsonBody, modelIdSchema } from "./schemas.ts";
 const usageSchema = z.object({
   prompt_tokens: z.number().int(),
   total_tokens: z.number().int(),
+  truncated_inputs: z.number().int().openapi({ description: "Inputs that were cut" }),
 });
 
-const embeddingsRequestSchema = z.object({
+const truncateSchema = z
+  .boolean()
+  .default(true)
+  .openapi({ description: "Whether texts beyond the model's tokens are cut or refused" });
+
+const truncatedSchema = z.boolean().openapi({
+  description: "Whether the input was cut to the model's tokens",
+});
+
+const userSchema = z.string().optional().openapi({
+  description: "Whoever the caller asks for; not kept",
+});
+
+const embeddingsRequestSchema = z.strictObject({
   model: modelIdSchema,
   input: embedInputSchema,
   encoding_format: z.enum(["float", "base64"]).default("float"),
@@ -19,7 +33,8 @@ const embeddingsRequestSchema = z.object({
     .min(1)
     .optional()
     .openapi({ description: "Cut to this length and normalised again" }),
-  user: z.string().optional(),
+  truncate: truncateSchema,
+  user: userSchema,
 });
 
 const embeddingsSchema = z
@@ -33,6 +48,7 @@ const embeddingsSchema = z
         embedding: z.union([z.array(z.number()), z.string()]).openapi({
           description: "Numbers, or the base64 of little-endian 32-bit floats",
         }),
+        truncated: truncatedSchema,
       }),
     ),
     usage: usageSchema,
@@ -41,7 +57,7 @@ const embeddingsSchema = z
 
 export type Embeddings = z.infer<typeof embeddingsSchema>;
 
-const classifyRequestSchema = z.object({
+const classifyRequestSchema = z.strictObject({
   model: modelIdSchema.openapi({ description: 'A vPLM, or "<id>@<version>"' }),
   input: textInputSchema,
   top_k: z
@@ -51,10 +67,8 @@ const classifyRequestSchema = z.object({
     .max(limits.labelCountMax)
     .default(10)
     .openapi({ description: "How many labels to score, best first" }),
-  truncate: z
-    .boolean()
-    .default(true)
-    .openapi({ description: "Whether texts beyond the model's tokens are cut or refused" }),
+  truncate: truncateSchema,
+  user: userSchema,
 });
 
 const scoreSchema = z.object({ label: z.string(), score: z.number() });
@@ -71,6 +85,7 @@ const classificationsSchema = z
         label: z.string(),
         score: z.number(),
         scores: z.array(scoreSchema).openapi({ description: "Best first" }),
+        truncated: truncatedSchema,
       }),
     ),
     usage: usageSchema,

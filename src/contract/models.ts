@@ -25,19 +25,36 @@ const vplmFactsSchema = z.object({
     .openapi({ description: "The version that answers; null until there is one" }),
 });
 
-export const modelSchema = z
-  .object({
-    id: z.string(),
-    object: z.literal("model"),
-    created: unixSecondsSchema,
-    owned_by: z.string(),
-    parent: z.string().nullable().openapi({ description: "The base; null for a base itself" }),
-    root: z.string().openapi({ description: "The base at the bottom" }),
-    strata: z.discriminatedUnion("kind", [baseFactsSchema, vplmFactsSchema]),
-  })
+export type VplmFacts = z.infer<typeof vplmFactsSchema>;
+
+const anyModelSchema = z.object({
+  id: z.string(),
+  object: z.literal("model"),
+  created: unixSecondsSchema,
+  owned_by: z.string(),
+  parent: z.string().nullable().openapi({ description: "The base; null for a base itself" }),
+  root: z.string().openapi({ description: "The base at the bottom" }),
+});
+
+export const modelSchema = anyModelSchema
+  .extend({ strata: z.discriminatedUnion("kind", [baseFactsSchema, vplmFactsSchema]) })
   .openapi("Model");
 
 export type Model = z.infer<typeof modelSchema>;
+
+const listedFactsSchema = vplmFactsSchema.extend({
+  labels: z.array(z.string()).openapi({
+    description: `The first ones, up to ${limits.listedLabelCharactersMax} characters`,
+  }),
+  label_count: z.number().int().openapi({ description: "Of all labels" }),
+});
+
+/** A model as lists show it: its own route has all labels. */
+const listedModelSchema = anyModelSchema
+  .extend({ strata: z.discriminatedUnion("kind", [baseFactsSchema, listedFactsSchema]) })
+  .openapi("ListedModel");
+
+export type ListedModel = z.infer<typeof listedModelSchema>;
 
 const versionSchema = z
   .object({
@@ -64,7 +81,7 @@ const versionSchema = z
 export type ModelVersion = z.infer<typeof versionSchema>;
 
 const createModelSchema = z
-  .object({
+  .strictObject({
     id: modelIdSchema,
     base: modelIdSchema,
     labels: z
@@ -83,7 +100,7 @@ const createModelSchema = z
   });
 
 const deriveModelsSchema = z
-  .object({
+  .strictObject({
     count: z.number().int().min(1).max(limits.derivedModelCountMax).optional(),
     ids: z.array(modelIdSchema).min(1).max(limits.derivedModelCountMax).optional(),
     noise: z.number().positive().max(limits.derivedNoiseMax).openapi({
@@ -97,6 +114,9 @@ const deriveModelsSchema = z
   });
 
 const byId = z.object({ id: modelIdSchema });
+const byVersion = byId.extend({
+  version: z.coerce.number<number>().int().min(1).openapi({ type: "integer", minimum: 1 }),
+});
 const modelPage = pageQuery(limits.modelPageCountMax, limits.modelPageCountMax);
 
 export const modelRoutes = {
@@ -105,7 +125,7 @@ export const modelRoutes = {
     path: "/v1/models",
     summary: "List models, bases first",
     request: { query: modelPage },
-    responses: answers(listOf(modelSchema), "Models"),
+    responses: answers(listOf(listedModelSchema), "Models"),
   }),
   retrieveModel: createRoute({
     method: "get",
@@ -136,7 +156,7 @@ export const modelRoutes = {
     path: "/v1/models/{id}/derive",
     summary: "Create vPLMs from another one with seeded noise on its weights",
     request: { params: byId, body: jsonBody(deriveModelsSchema) },
-    responses: answers(listOf(modelSchema), "The new models"),
+    responses: answers(listOf(listedModelSchema), "The new models"),
   }),
   listVersions: createRoute({
     method: "get",
@@ -145,13 +165,28 @@ export const modelRoutes = {
     request: { params: byId },
     responses: answers(listOf(versionSchema), "Versions"),
   }),
+  deleteVersion: createRoute({
+    method: "delete",
+    path: "/v1/models/{id}/versions/{version}",
+    summary: "Delete a version that is not served",
+    request: { params: byVersion },
+    responses: answers(
+      z.object({
+        object: z.literal("model.version"),
+        model: z.string(),
+        version: z.number().int(),
+        deleted: z.boolean(),
+      }),
+      "Deleted",
+    ),
+  }),
   serveVersion: createRoute({
     method: "post",
     path: "/v1/models/{id}/serve",
     summary: "Let another version answer",
     request: {
       params: byId,
-      body: jsonBody(z.object({ version: z.number().int().min(1) })),
+      body: jsonBody(z.strictObject({ version: z.number().int().min(1) })),
     },
     responses: answers(modelSchema, "The model"),
   }),

@@ -9,7 +9,7 @@ export function openApiDocument(version: string): object {
   registry.registerComponent("securitySchemes", "apiKey", { type: "http", scheme: "bearer" });
   for (const [operationId, route] of Object.entries(routes))
     registry.registerPath({ ...route, operationId });
-  return app.getOpenAPI31Document({
+  const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
       title: "Strata",
@@ -19,4 +19,41 @@ export function openApiDocument(version: string): object {
     },
     security: [{ apiKey: [] }],
   });
+  for (const path of Object.values(document.paths ?? {})) {
+    const operations = path as Record<string, Operation>; // The contract has nothing else there.
+    for (const operation of Object.values(operations)) {
+      const content = operation.requestBody?.content["application/json"];
+      if (content !== undefined) content.schema = withNulls(content.schema);
+    }
+  }
+  return document;
+}
+
+interface Operation {
+  readonly requestBody?: { readonly content: Record<string, { schema: Schema }> };
+}
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly description?: string;
+  readonly default?: unknown;
+}
+
+/** In bodies of requests null stands for absent, wherever a field may be absent. */
+function withNulls(schema: Schema): Schema {
+  if (schema.properties === undefined) return schema;
+  const properties = Object.entries(schema.properties).map(([name, field]) => {
+    const inner = withNulls(field);
+    return [name, schema.required?.includes(name) === true ? inner : orNull(inner)] as const;
+  });
+  return { ...schema, properties: Object.fromEntries(properties) };
+}
+
+function orNull({ description, default: value, ...schema }: Schema): object {
+  return {
+    anyOf: [schema, { type: "null" }],
+    ...(description !== undefined && { description }),
+    ...(value !== undefined && { default: value }),
+  };
 }

@@ -29,6 +29,7 @@ const wireCodes = {
   CONFLICT: "conflict",
   TOO_LARGE: "request_too_large",
   UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+  TOO_SLOW: "request_timeout",
   OVERLOADED: "rate_limit_exceeded",
   CANCELLED: "cancelled",
   UNAVAILABLE: "upstream_unavailable",

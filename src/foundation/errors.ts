@@ -24,6 +24,7 @@ export const errorCodes = {
   CONFLICT: row(409, false, 7, "The state does not allow this now"),
   TOO_LARGE: row(413, false, 8, "The request exceeds a size limit"),
   UNSUPPORTED_MEDIA_TYPE: row(415, false, 2, "The body has a content type that is not read here"),
+  TOO_SLOW: row(408, true, 15, "The request did not arrive in time"),
   OVERLOADED: row(429, true, 9, "A queue is full; try again after the given time"),
   CANCELLED: row(499, false, 10, "The caller cancelled"),
   UNAVAILABLE: row(502, true, 11, "Something outside Strata cannot be reached"),

@@ -68,6 +68,11 @@ export const metricTable = {
     help: "Training jobs that have ended, by how",
     labels: ["status"],
   },
+  strata_event_loop_delay_seconds: {
+    kind: "gauge",
+    help: "How long the main thread let others wait since metrics were last read, by quantile",
+    labels: ["quantile"],
+  },
   strata_models: { kind: "gauge", help: "vPLMs in the catalog", labels: [] },
 } as const satisfies Record<string, MetricRow>;
 

@@ -1,27 +1,42 @@
-/** Reading a JSON body within its limits: bytes, UTF-8, depth of nesting. */
+/** Reading a JSON body within its limits: bytes, UTF-8, depth of nesting, members, elements. */
 import { isUtf8 } from "node:buffer";
-import type { ReadableStream } from "node:stream/web";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { turn } from "../foundation/turn.ts";
+import { endedEarly } from "./arrival.ts";
+import type { Intake } from "./intake.ts";
 
 const jsonType = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
+/** A text this long takes milliseconds to look through, and others get a turn in between. */
+const longCharacters = 256 * 1024;
+
 /**
  * The parsed body. UNSUPPORTED_MEDIA_TYPE when it is not declared as plain JSON, TOO_LARGE past
- * `requestBodyBytesMax`, INVALID_ARGUMENT when it is no JSON text in UTF-8 or too deep.
+ * `requestBodyBytesMax`, INVALID_ARGUMENT when it is no JSON text in UTF-8, too deep or of too many
+ * values, TOO_SLOW when it does not arrive, OVERLOADED while there is no memory for it.
  */
-export async function readJson(request: Request): Promise<unknown> {
+export async function readJson(request: Request, intake: Intake): Promise<unknown> {
   const type = request.headers.get("content-type");
   if (type === null || !jsonType.test(type))
     throw unsupported(`expected content type application/json in UTF-8, got "${type ?? "none"}"`);
   const encoding = request.headers.get("content-encoding");
   if (encoding !== null && encoding !== "identity")
     throw unsupported(`expected no content encoding, got "${encoding}"`);
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, intake);
   if (!isUtf8(bytes)) throw invalid("it is not UTF-8");
   const text = bytes.toString("utf8");
-  if (jsonDepth(text) > limits.jsonDepthMax)
-    throw invalid(`it is nested deeper than ${limits.jsonDepthMax} levels`);
+  const isLong = text.length > longCharacters;
+  if (isLong) await turn();
+  const fault = jsonFault(text);
+  if (fault !== undefined) throw invalid(fault);
+  if (isLong) await turn();
+  const value = parsed(text);
+  if (isLong) await turn();
+  return value;
+}
+
+function parsed(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
     return value;
@@ -30,46 +45,54 @@ export async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-async function readBytes(request: Request): Promise<Buffer> {
+async function readBytes(request: Request, intake: Intake): Promise<Buffer> {
   const length = request.headers.get("content-length");
   if (Number(length ?? 0) > limits.requestBodyBytesMax) throw tooLarge();
-  try {
-    // A server reads no more than the declared length, so that this is bounded and fast.
-    if (length !== null) return Buffer.from(await request.arrayBuffer());
-    return await collect(request.body);
-  } catch (error) {
-    if (error instanceof StrataError) throw error;
-    throw new StrataError("CANCELLED", "Cannot read the body: it ended early", { cause: error });
-  }
+  if (length === null) return collect(request.body, intake);
+  intake.holdUpTo(Number(length));
+  // A server reads no more than the declared length, so that this is bounded and fast.
+  const bytes = request.arrayBuffer().catch(endedEarly);
+  return Buffer.from(await intake.arrival.wait(bytes));
 }
 
-async function collect(body: Request["body"]): Promise<Buffer> {
+async function collect(body: Request["body"], intake: Intake): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   if (body === null) return Buffer.alloc(0);
-  const stream = body as ReadableStream<Uint8Array>; // The types leave open what it is made of.
-  for await (const chunk of stream) {
+  for await (const chunk of intake.arrival.chunks(body)) {
     length += chunk.length;
     if (length > limits.requestBodyBytesMax) throw tooLarge();
+    intake.holdUpTo(length);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
 /**
- * The deepest nesting of arrays and objects, without recursion. Strings are jumped over. What is no
- * JSON gives some number.
+ * Why a JSON text would cost too much to parse: its nesting, the members of all its objects, or the
+ * elements of all its arrays. There is no recursion, and strings are jumped over. What is no JSON
+ * may pass.
  */
-export function jsonDepth(text: string): number {
+export function jsonFault(text: string): string | undefined {
   let depth = 0;
   let deepest = 0;
+  let memberCount = 0;
+  let elementCount = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === 0x22) at = endOfString(text, at);
-    else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++depth);
-    else if (code === 0x5d || code === 0x7d) depth--;
+    else if (code === 0x2c) elementCount++;
+    else if (code === 0x3a) memberCount++;
+    else if (code === 0x5b || code === 0x7b) {
+      elementCount++;
+      deepest = Math.max(deepest, ++depth);
+    } else if (code === 0x5d || code === 0x7d) depth--;
   }
-  return deepest;
+  const { jsonDepthMax, jsonMemberCountMax, jsonElementCountMax } = limits;
+  if (deepest > jsonDepthMax) return `it is nested deeper than ${jsonDepthMax} levels`;
+  if (memberCount > jsonMemberCountMax) return `it has more than ${jsonMemberCountMax} members`;
+  if (elementCount > jsonElementCountMax) return `it has more than ${jsonElementCountMax} elements`;
+  return undefined;
 }
 
 /** Where the string that begins at `start` ends; the end of the text when it does not. */

@@ -7,6 +7,14 @@ import type { Services } from "./services.ts";
 /** When an overloaded component does not say when to come back. */
 const retryAfterMsDefault = 1000;
 
+/** What a browser may do with an answer, unless its route says otherwise: nothing. */
+const policyHeaders = [
+  ["content-security-policy", "default-src 'none'; frame-ancestors 'none'"],
+  ["x-content-type-options", "nosniff"],
+  ["referrer-policy", "no-referrer"],
+  ["cross-origin-resource-policy", "same-origin"],
+] as const;
+
 export class Exchange {
   readonly #request: Request;
   readonly #services: Services;
@@ -30,6 +38,7 @@ export class Exchange {
     const headers: Record<string, string> = {};
     let reply: Reply;
     try {
+      this.#services.checkHost?.(this.#request.headers.get("host"));
       const answer = await work(headers);
       reply = answer instanceof Reply ? answer : jsonReply(200, answer);
     } catch (error) {
@@ -45,10 +54,25 @@ export class Exchange {
     metrics.observe("strata_http_request_seconds", elapsedMs / 1000, { route });
     log.debug("Answered", { route, status: reply.status, requestId: this.#requestId, elapsedMs });
     headers["content-type"] = reply.type;
+    for (const [name, value] of policyHeaders) headers[name] ??= value;
     headers["x-request-id"] = this.#requestId;
     headers["openai-processing-ms"] = String(Math.ceil(elapsedMs));
     if (this.#state.isDraining) headers["connection"] = "close";
-    return new Response(reply.body, { status: reply.status, headers });
+    const { status, body } = reply;
+    if (typeof body === "string" || body instanceof Uint8Array)
+      return new Response(status === 204 ? null : body, { status, headers });
+    return new Response(ReadableStream.from(this.#logged(route, body)), { status, headers });
+  }
+
+  /** The pieces; that they cannot go on can only be told by ending the connection. */
+  async *#logged(route: string, pieces: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* pieces;
+    } catch (error) {
+      const requestId = this.#requestId;
+      this.#services.telemetry.log.error("Answer broke off", { route, requestId, error });
+      throw error;
+    }
   }
 
   #errorReply(thrown: unknown, headers: Record<string, string>): Reply {

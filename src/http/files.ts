@@ -9,21 +9,27 @@ import { StrataError } from "../foundation/errors.ts";
 import { Gate } from "../foundation/gate.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
+import { withinDeadline } from "./deadline.ts";
+import { pageReply } from "./list-reply.ts";
 import { type HandlersOf, Reply } from "./operation.ts";
-import { filteredRows, pageOf, unixSeconds } from "./paging.ts";
+import { filtered, rowsOf, unixSeconds } from "./paging.ts";
 import { receiveUpload, type Upload } from "./upload.ts";
 import type { Services } from "./services.ts";
 
 export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> {
-  const { store } = services;
+  const { clock, store } = services;
   // Each check holds its file whole in memory.
   const checks = new Gate(limits.fileCheckCountMax);
+  const drop = (blob: Digest): Promise<void> => store.holds.release(blob);
   return {
-    createFile: async ({ request }) => {
-      const drop = (blob: Digest): Promise<void> => store.holds.release(blob);
-      const upload = await receiveUpload(request, { blobs: store.holds, drop });
+    createFile: async ({ request, intake, signal: client }) => {
+      const { arrival } = intake;
+      const upload = await receiveUpload(request, { blobs: store.holds, arrival, drop });
+      const waitMsMax = limits.modelCreationMsMax;
       try {
-        const row = await rowOf(services, upload, checks);
+        const row = await withinDeadline({ clock, client, waitMsMax }, () =>
+          rowOf(services, upload, checks),
+        );
         await store.catalog.files.insert(row);
         return fileObject(row);
       } finally {
@@ -32,18 +38,18 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
     },
     listFiles: async ({ query }) => {
       const { after, limit, order, purpose } = query;
-      const descending = order === "desc";
-      const options = { limit: limit + 1, descending, ...(after !== undefined && { after }) };
+      const rows = rowsOf(store.catalog.files, clock, { after, descending: order === "desc" });
       const isWanted = (file: TrainingFile): boolean =>
         purpose === undefined || file.purpose === purpose;
-      return pageOf(await filteredRows(store.catalog.files, options, isWanted), limit, fileObject);
+      return pageReply(filtered(rows, isWanted), { limit, toItem: fileObject });
     },
     retrieveFile: async ({ params }) => fileObject(await requireFile(store, params.id)),
     downloadFile: async ({ params, answerHeaders }) => {
       const file = await requireFile(store, params.id);
+      const pieces = await opened(store.blobs.stream(file.blob));
       answerHeaders["content-disposition"] = "attachment";
-      answerHeaders["x-content-type-options"] = "nosniff";
-      return new Reply(200, "application/octet-stream", await store.blobs.get(file.blob));
+      answerHeaders["content-length"] = String(file.bytes);
+      return new Reply(200, "application/octet-stream", pieces);
     },
     deleteFile: async ({ params }) => {
       const file = await requireFile(store, params.id);
@@ -59,6 +65,18 @@ export async function requireFile(store: Store, id: string, field = "id"): Promi
   const file = await store.catalog.files.get(id);
   if (file !== undefined) return file;
   throw new StrataError("NOT_FOUND", `The file "${id}" does not exist`, { field });
+}
+
+/** The same pieces; that there are none, or wrong ones in place of the first, is told at once. */
+async function opened(
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<AsyncGenerator<Uint8Array, void, undefined>> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  async function* all(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let next = first; next.done !== true; next = await iterator.next()) yield next.value;
+  }
+  return all();
 }
 
 async function rowOf(services: Services, upload: Upload, checks: Gate): Promise<TrainingFile> {

@@ -1,46 +1,52 @@
 /** Jobs in OpenAI's terms. */
 import type { CreateJob, FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { fineTuningRoutes, WireHyperparameters } from "../contract/fine-tuning.ts";
-import { defaultLearningRate, type Hyperparameters } from "../entities/job.ts";
+import { defaultLearningRate, type Hyperparameters, isFinished } from "../entities/job.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { PageOptions, Store } from "../storage/storage.ts";
+import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
-import { filteredRows, pageOf, unixSeconds } from "./paging.ts";
+import { filtered, rowsOf, unixSeconds } from "./paging.ts";
 import type { Services } from "./services.ts";
 
 export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTuningRoutes> {
-  const { store, trainer } = services;
+  const { clock, store, trainer } = services;
   return {
     createJob: async ({ body }) => jobObject(await trainer.submit(specificationOf(body))),
     listJobs: async ({ query }) => {
       const wanted = Object.entries(query.metadata ?? {});
       const isWanted = ({ metadata }: Job): boolean =>
         wanted.every(([key, value]) => metadata[key] === value);
-      const rows = await filteredRows(store.catalog.jobs, newestFirst(query), isWanted);
-      return pageOf(rows, query.limit, jobObject);
+      const { limit, after } = query;
+      const rows = rowsOf(store.catalog.jobs, clock, { after, descending: true });
+      return pageReply(filtered(rows, isWanted), { limit, toItem: jobObject });
     },
     retrieveJob: async ({ params }) => jobObject(await requireJob(store, params.id)),
+    deleteJob: async ({ params }) => {
+      const { id, status } = await requireJob(store, params.id);
+      if (!isFinished(status))
+        throw new StrataError("CONFLICT", `Cannot delete the job "${id}": it is ${status}`);
+      await store.catalog.jobs.delete(id);
+      return { id, object: "fine_tuning.job", deleted: true };
+    },
     cancelJob: async ({ params }) => {
       const { id } = await requireJob(store, params.id);
       return jobObject(await trainer.cancel(id));
     },
     listJobEvents: async ({ params, query }) => {
       const { id } = await requireJob(store, params.id);
-      const rows = await store.catalog.events.list(id, newestFirst(query));
-      return pageOf(rows, query.limit, eventObject);
+      const { limit, after } = query;
+      const { events } = store.catalog;
+      const table = { list: (options: PageOptions) => events.list(id, options) };
+      const rows = rowsOf(table, clock, { after, descending: true });
+      return pageReply(rows, { limit, toItem: eventObject });
     },
     listJobCheckpoints: async ({ params }) => {
       await requireJob(store, params.id);
       return { object: "list", data: [], has_more: false, first_id: null, last_id: null };
     },
   };
-}
-
-/** One row more than asked for tells whether there are more. */
-function newestFirst(query: { limit: number; after?: string | undefined }): PageOptions {
-  const { limit, after } = query;
-  return { limit: limit + 1, descending: true, ...(after !== undefined && { after }) };
 }
 
 async function requireJob(store: Store, id: string): Promise<Job> {

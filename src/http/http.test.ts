@@ -124,7 +124,7 @@ describe("routes", () => {
     assert.equal((await send(services, "GET /v1/nothing")).status, 404);
     const response = await send(services, "DELETE /v1/classify");
     assert.equal(response.status, 405);
-    assert.equal(response.headers.get("allow"), "POST");
+    assert.equal(response.headers.get("allow"), "POST, OPTIONS");
   });
 
   test("an unknown model is 404 and never the base", async () => {
@@ -152,10 +152,10 @@ describe("routes", () => {
       model: "spam",
       version: 1,
       data: [
-        { object: "classification", index: 0, ...odd },
-        { object: "classification", index: 1, ...even },
+        { object: "classification", index: 0, ...odd, truncated: false },
+        { object: "classification", index: 1, ...even, truncated: false },
       ],
-      usage: { prompt_tokens: 3, total_tokens: 3 },
+      usage: { prompt_tokens: 3, total_tokens: 3, truncated_inputs: 0 },
     });
   });
 
@@ -174,6 +174,7 @@ describe("routes", () => {
       object: "embedding",
       index: 0,
       embedding: [0, 0, 0, 0, 0, 0, 1],
+      truncated: false,
     });
   });
 
@@ -220,11 +221,14 @@ describe("uploads", () => {
   test("a broken or incomplete form is refused", async () => {
     await refused(form([file(good)]), /expected a purpose/);
     await refused(form([purpose]), /no part "file"/);
-    await refused(form([purpose, file(good), file(good)]), /too many parts/);
-    await refused(form([purpose, 'name="other"; filename="a"\r\n\r\na']), /unknown file part/);
+    await refused(form([purpose, file(good), file(good)]), /a second part "file"/);
+    await refused(form([purpose, 'name="other"; filename="a"\r\n\r\na']), /unknown part "other"/);
     const cut = form([purpose, file(good)]);
     await refused({ ...cut, body: cut.body.slice(0, -9) }, /Cannot read the upload/);
-    await refused({ ...cut, headers: { "content-type": "multipart/form-data" } }, /Boundary/);
+    await refused(
+      { ...cut, headers: { "content-type": "multipart/form-data" } },
+      /names no boundary/,
+    );
   });
 
   test("a partly bad file is kept and its lines are named", async () => {
@@ -261,8 +265,7 @@ describe("waiting", () => {
     const clock: Clock = {
       ...systemClock,
       schedule: (delayMs, callback) => {
-        assert.equal(delayMs, limits.requestWaitMsMax);
-        fire = callback;
+        if (delayMs === limits.requestWaitMsMax) fire = callback;
         return () => {};
       },
     };

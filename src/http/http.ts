@@ -4,23 +4,27 @@
  * it is draining.
  */
 import { Hono } from "hono";
+import { cors } from "hono/cors";
 import { routes } from "../contract/contract.ts";
 import { openApiDocument } from "../contract/openapi.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
 import { keyCheck } from "./authentication.ts";
+import { withinDeadline } from "./deadline.ts";
 import { Exchange } from "./exchange.ts";
 import { fileHandlers } from "./files.ts";
 import { fineTuningHandlers } from "./fine-tuning.ts";
 import { healthHandlers } from "./health.ts";
 import { inferenceHandlers } from "./inference.ts";
+import { BodyBudget, Intake, type Origin, ownOrigin } from "./intake.ts";
 import { modelHandlers } from "./models.ts";
 import { parserOf, Reply } from "./operation.ts";
 import type { AnyHandler, Handlers } from "./operation.ts";
-import type { Services } from "./services.ts";
+import type { Page, Services } from "./services.ts";
 
 export interface Http {
-  /** Answers every request; never rejects. */
-  fetch(request: Request): Promise<Response>;
+  /** Answers every request; never rejects. A request of this process has no origin. */
+  fetch(request: Request, origin?: Origin): Promise<Response>;
   /** The OpenAPI 3.1 document. */
   openapi(): object;
   /** From now on not ready, and every answer asks for its connection to be closed. */
@@ -29,48 +33,99 @@ export interface Http {
 
 const methods = ["GET", "POST", "DELETE"] as const;
 
-export function createHttp(services: Services): Http {
-  const isAuthentic = keyCheck(services.apiKey);
-  const state = { isDraining: false };
-  const exchangeOf = (request: Request): Exchange => new Exchange(request, services, state);
-  const authenticate = (request: Request): void => {
-    if (isAuthentic(request.headers.get("authorization"))) return;
-    throw new StrataError("UNAUTHENTICATED", "Cannot authenticate: expected a valid API key");
-  };
+/** How long a route may work after its request has been read; the others `requestWaitMsMax`. */
+const workMsMax: Partial<Record<keyof typeof routes, number>> = {
+  createModel: limits.modelCreationMsMax,
+  deriveModels: limits.modelCreationMsMax,
+  // It reads its request itself.
+  createFile: limits.requestReceiveMsMax + limits.modelCreationMsMax,
+};
 
-  const app = new Hono();
-  for (const [name, handler] of Object.entries(allHandlers(services, state))) {
-    const route = routes[name as keyof typeof routes]; // Handlers has exactly these names.
-    const parse = parserOf(route);
-    const isOpen = "security" in route;
-    app.on(route.method.toUpperCase(), route.getRoutingPath(), ({ req }) =>
-      exchangeOf(req.raw).run(route.path, async (answerHeaders) => {
-        if (!isOpen) authenticate(req.raw);
-        const call = { ...(await parse(req)), request: req.raw, answerHeaders };
-        return (handler as AnyHandler)(call); // The call is parsed by the handler's own route.
-      }),
-    );
-  }
+/** Headers that scripts of other origins may read. */
+const exposedHeaders = ["x-request-id", "retry-after", "retry-after-ms", "openai-processing-ms"];
+
+export function createHttp(services: Services): Http {
+  const state = { isDraining: false };
+  const app = new Hono<{ Bindings: Origin }>();
+  const { corsOrigins = [] } = services;
+  if (corsOrigins.length > 0)
+    app.use(cors({ origin: [...corsOrigins], exposeHeaders: exposedHeaders, maxAge: 600 }));
   const openapi = (): object => openApiDocument(services.version);
-  const document = { type: "application/json", body: JSON.stringify(openapi()) };
-  for (const [path, page] of [...(services.pages ?? []), ["/openapi.json", document] as const])
-    app.get(path, ({ req }) =>
-      exchangeOf(req.raw).run(path, () => Promise.resolve(new Reply(200, page.type, page.body))),
-    );
-  app.notFound(({ req }) =>
-    exchangeOf(req.raw).run("unknown", (answerHeaders) => {
-      authenticate(req.raw);
-      const allowed = methods.filter((method) => app.router.match(method, req.path)[0].length > 0);
-      throw unknownRoute(req, allowed, answerHeaders);
-    }),
-  );
+  const parts = { app, services, state };
+  addRoutes(parts);
+  addPages(parts, openapi());
   return {
-    fetch: async (request) => app.fetch(request),
+    fetch: async (request, origin = ownOrigin) => app.fetch(request, origin),
     openapi,
     drain: () => {
       state.isDraining = true;
     },
   };
+}
+
+interface Parts {
+  readonly app: Hono<{ Bindings: Origin }>;
+  readonly services: Services;
+  readonly state: { readonly isDraining: boolean };
+}
+
+/** The routes of the contract, and what is told of all others. */
+function addRoutes({ app, services, state }: Parts): void {
+  const { clock } = services;
+  const isAuthentic = keyCheck(services.apiKey);
+  const budget = new BodyBudget();
+  const authenticate = (request: Request): void => {
+    if (isAuthentic(request.headers.get("authorization"))) return;
+    throw new StrataError("UNAUTHENTICATED", "Cannot authenticate: expected a valid API key");
+  };
+  for (const [key, handler] of Object.entries(allHandlers(services, state))) {
+    const name = key as keyof typeof routes; // Handlers has exactly these names.
+    const route = routes[name];
+    const work = handler as AnyHandler; // It gets calls that its own route's parser has made.
+    const parse = parserOf(route);
+    const isOpen = "security" in route;
+    const waitMsMax = workMsMax[name] ?? limits.requestWaitMsMax;
+    app.on(route.method.toUpperCase(), route.getRoutingPath(), ({ req, env }) =>
+      new Exchange(req.raw, services, state).run(route.path, async (answerHeaders) => {
+        const { raw: request } = req;
+        if (!isOpen) authenticate(request);
+        const intake = new Intake(budget, clock, env);
+        try {
+          const parts = await parse(req, intake);
+          return await withinDeadline({ clock, client: request.signal, waitMsMax }, (signal) =>
+            work({ ...parts, request, intake, signal, answerHeaders }),
+          );
+        } finally {
+          intake.release();
+        }
+      }),
+    );
+  }
+  app.notFound(({ req }) =>
+    new Exchange(req.raw, services, state).run("unknown", async (answerHeaders) => {
+      const allowed = methods.filter((method) => app.router.match(method, req.path)[0].length > 0);
+      if (allowed.length > 0) answerHeaders["allow"] = [...allowed, "OPTIONS"].join(", ");
+      // What may be asked is no secret: the OpenAPI document is open too.
+      if (req.method === "OPTIONS" && allowed.length > 0) return new Reply(204, "text/plain", "");
+      authenticate(req.raw);
+      throw unknownRoute(req, allowed);
+    }),
+  );
+}
+
+function addPages({ app, services, state }: Parts, openapi: object): void {
+  const document = { type: "application/json", body: JSON.stringify(openapi) };
+  const pages: ReadonlyMap<string, Page> = new Map([
+    ...(services.pages ?? []),
+    ["/openapi.json", document],
+  ]);
+  for (const [path, { type, body, policy }] of pages)
+    app.get(path, ({ req }) =>
+      new Exchange(req.raw, services, state).run(path, async (answerHeaders) => {
+        if (policy !== undefined) answerHeaders["content-security-policy"] = policy;
+        return new Reply(200, type, body);
+      }),
+    );
 }
 
 function allHandlers(services: Services, state: { readonly isDraining: boolean }): Handlers {
@@ -86,11 +141,9 @@ function allHandlers(services: Services, state: { readonly isDraining: boolean }
 function unknownRoute(
   request: { readonly method: string; readonly path: string },
   allowed: readonly string[],
-  answerHeaders: Record<string, string>,
 ): StrataError {
   const action = `Cannot ${request.method} "${request.path}"`;
   if (allowed.length === 0)
     return new StrataError("NOT_FOUND", `${action}: there is no such route`);
-  answerHeaders["allow"] = allowed.join(", ");
   return new StrataError("METHOD_NOT_ALLOWED", `${action}: expected ${allowed.join(" or ")}`);
 }

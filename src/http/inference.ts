@@ -1,59 +1,129 @@
 /** Embeddings and classifications: the hot path. */
-import type { inferenceRoutes } from "../contract/inference.ts";
+import type { Classifications, Embeddings, inferenceRoutes } from "../contract/inference.ts";
 import type { TextInput, TokenInput } from "../contract/inputs.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import type { EmbedInputs, RequestTimings } from "../processor/processor.ts";
-import { type Deadline, withinDeadline } from "./deadline.ts";
-import type { HandlersOf } from "./operation.ts";
+import type { ClassifyAnswer, EmbedAnswer, EmbedInputs } from "../processor/processor.ts";
+import type { Store } from "../storage/storage.ts";
+import { listReply } from "./list-reply.ts";
+import type { HandlersOf, Reply } from "./operation.ts";
 import type { Services } from "./services.ts";
 
+/** Numbers and labels of an answer up to which it is written at once. */
+const shortValueCount = 4_096;
+
+/** Characters of an answer's scores and numbers, at most: names, quotes and digits. */
+const scoreCharactersMax = 48;
+const componentCharactersMax = 26;
+
+type Classification = Classifications["data"][number];
+type Embedding = Embeddings["data"][number];
+
 export function inferenceHandlers(services: Services): HandlersOf<typeof inferenceRoutes> {
-  const { clock, processor } = services;
-  const deadlineOf = ({ signal: client }: Request): Deadline => ({
-    clock,
-    client,
-    waitMsMax: limits.requestWaitMsMax,
-  });
+  const { processor, store } = services;
   return {
-    createEmbeddings: async ({ body, request, answerHeaders }) => {
+    createEmbeddings: async ({ body, signal, answerHeaders }) => {
+      const { model, dimensions, truncate, encoding_format: format } = body;
       const inputs = embedInputs(body.input);
-      const answer = await withinDeadline(deadlineOf(request), (signal) =>
-        processor.embed(body.model, inputs, { signal }),
-      );
-      tellTimings(answerHeaders, answer.timings);
-      const encode = body.encoding_format === "base64" ? base64 : numbers;
-      return {
-        object: "list",
-        model: answer.model,
-        data: answer.embeddings.map((vector, index) => ({
-          object: "embedding",
-          index,
-          embedding: encode(shortened(vector, body.dimensions)),
-        })),
-        usage: { prompt_tokens: answer.tokenCount, total_tokens: answer.tokenCount },
-      };
+      await checkEmbeddingBytes(store, model, inputs.length);
+      const answer = await processor.embed(model, inputs, { signal, truncate });
+      tellTimings(answerHeaders, answer);
+      const encode = format === "base64" ? base64 : numbers;
+      const item = (index: number): Embedding => ({
+        object: "embedding",
+        index,
+        embedding: encode(shortened(answer.embeddings[index] ?? new Float32Array(), dimensions)),
+        truncated: answer.isTruncated[index] ?? false,
+      });
+      const valueCount = inputs.length * (answer.embeddings[0]?.length ?? 0);
+      const head = { object: "list", model: answer.model } as const;
+      return listOrReply(head, { answer, item, valueCount });
     },
-    classify: async ({ body, request, answerHeaders }) => {
+    classify: async ({ body, signal, answerHeaders }) => {
       const texts = typeof body.input === "string" ? [body.input] : body.input;
-      const { truncate, top_k: scoreCount } = body;
-      const answer = await withinDeadline(deadlineOf(request), (signal) =>
-        processor.classify(body.model, texts, { signal, truncate }),
-      );
-      tellTimings(answerHeaders, answer.timings);
-      return {
-        object: "list",
-        model: answer.model,
-        version: answer.version,
-        data: answer.probabilities.map((row, index) => {
-          const scores = bestScores(row, answer.labels, scoreCount);
-          const { label = "", score = 0 } = scores[0] ?? {};
-          return { object: "classification", index, label, score, scores };
-        }),
-        usage: { prompt_tokens: answer.tokenCount, total_tokens: answer.tokenCount },
+      const { model, truncate, top_k: scoreCount } = body;
+      await checkScoreBytes(store, model, { textCount: texts.length, scoreCount });
+      const answer = await processor.classify(model, texts, { signal, truncate });
+      tellTimings(answerHeaders, answer);
+      const item = (index: number): Classification => {
+        const row = answer.probabilities[index] ?? new Float32Array();
+        const scores = bestScores(row, answer.labels, scoreCount);
+        const { label = "", score = 0 } = scores[0] ?? {};
+        const truncated = answer.isTruncated[index] ?? false;
+        return { object: "classification", index, label, score, scores, truncated };
       };
+      const head = { object: "list", model: answer.model, version: answer.version } as const;
+      const valueCount = texts.length * answer.labels.length;
+      return listOrReply(head, { answer, item, valueCount });
     },
   };
+}
+
+interface Items<Item> {
+  readonly answer: Pick<ClassifyAnswer | EmbedAnswer, "isTruncated" | "tokenCount">;
+  readonly item: (index: number) => Item;
+  readonly valueCount: number;
+}
+
+/** An item per input after `head`: at once, or piece by piece when they are many values. */
+function listOrReply<Head extends Readonly<Record<string, unknown>>, Item>(
+  head: Head,
+  { answer, item, valueCount }: Items<Item>,
+): Promise<Reply> | (Head & { data: Item[]; usage: Embeddings["usage"] }) {
+  const { isTruncated, tokenCount } = answer;
+  const truncatedCount = isTruncated.filter(Boolean).length;
+  const usage = {
+    prompt_tokens: tokenCount,
+    total_tokens: tokenCount,
+    truncated_inputs: truncatedCount,
+  };
+  const indices = isTruncated.keys();
+  if (valueCount <= shortValueCount) return { ...head, data: Array.from(indices, item), usage };
+  return listReply(head, texts(indices, item), () => ({ usage }));
+}
+
+function* texts<Item>(
+  indices: Iterable<number>,
+  item: (index: number) => Item,
+): Generator<string, void, undefined> {
+  for (const index of indices) yield JSON.stringify(item(index));
+}
+
+/**
+ * INVALID_ARGUMENT for an answer that no client could read whole. What fits with the longest labels
+ * is not looked at closer.
+ */
+async function checkScoreBytes(
+  store: Store,
+  name: string,
+  { textCount, scoreCount }: { readonly textCount: number; readonly scoreCount: number },
+): Promise<void> {
+  if (textCount * scoreCount * (limits.labelCharactersMax + scoreCharactersMax) <= answerMax)
+    return;
+  const model = await store.catalog.models.get(name.split("@")[0] ?? "");
+  const lengths = (model?.labels ?? []).map((label) => JSON.stringify(label).length);
+  const longestFirst = lengths.toSorted((one, other) => other - one).slice(0, scoreCount);
+  const sum = longestFirst.reduce((total, length) => total + length + scoreCharactersMax, 0);
+  if (textCount * sum <= answerMax) return;
+  const state = `${textCount} texts with ${scoreCount} scores may take ${textCount * sum} bytes`;
+  throw answerTooLong(`${state}, the limit is ${answerMax}`, "top_k");
+}
+
+async function checkEmbeddingBytes(store: Store, name: string, count: number): Promise<void> {
+  if (count * limits.hiddenSizeMax * componentCharactersMax <= answerMax) return;
+  const { bases, models } = store.catalog;
+  const base = (await models.get(name.split("@")[0] ?? ""))?.base ?? name;
+  const size = (await bases.get(base))?.config.hiddenSize ?? 0;
+  const bytes = count * size * componentCharactersMax;
+  if (bytes <= answerMax) return;
+  const state = `${count} embeddings may take ${bytes} bytes, the limit is ${answerMax}`;
+  throw answerTooLong(state, "input");
+}
+
+const answerMax = limits.answerBytesMax;
+
+function answerTooLong(state: string, field: string): StrataError {
+  return new StrataError("INVALID_ARGUMENT", `Cannot answer: ${state}`, { field });
 }
 
 /** The labels of the highest probabilities, best first; equal ones in the head's order. */
@@ -95,7 +165,10 @@ function base64(vector: Float32Array): string {
   return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString("base64");
 }
 
-function tellTimings(headers: Record<string, string>, timings: RequestTimings): void {
+function tellTimings(
+  headers: Record<string, string>,
+  { timings }: Pick<ClassifyAnswer | EmbedAnswer, "timings">,
+): void {
   headers["x-strata-tokenize-ms"] = timings.tokenizeMs.toFixed(3);
   headers["x-strata-queue-ms"] = timings.queueMs.toFixed(3);
   headers["x-strata-run-ms"] = timings.runMs.toFixed(3);

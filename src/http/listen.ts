@@ -1,12 +1,16 @@
 /** A socket in front of `Http`, which stops without dropping what it has begun. */
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, STATUS_CODES, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { toWire } from "../contract/wire-error.ts";
 import type { Clock } from "../foundation/clock.ts";
-import { wrapError } from "../foundation/errors.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { Connections } from "./connections.ts";
 import type { Http } from "./http.ts";
+import type { Origin } from "./intake.ts";
+import { lingeringResponse } from "./lingering.ts";
+import { SlowReaders } from "./slow-readers.ts";
 
 export interface ListenOptions {
   readonly clock: Clock;
@@ -31,11 +35,26 @@ const sweepMs = 50;
 /** UNAVAILABLE when the port cannot be had. */
 export async function listen(http: Http, options: ListenOptions): Promise<Listener> {
   const { clock, port, host = "127.0.0.1" } = options;
-  const answer = getRequestListener((request) => http.fetch(request), { errorHandler: malformed });
-  // Long enough for the largest upload over a slow line; Node's own five minutes are not.
-  const receive = { requestTimeout: limits.requestReceiveMsMax };
-  const server = createServer(receive, (incoming, outgoing) => void answer(incoming, outgoing));
-  server.maxConnections = limits.connectionCountMax;
+  const answer = getRequestListener(
+    (request, { incoming }) => http.fetch(request, originOf(incoming.socket)),
+    // Clients of HTTP/1.0 may name no host.
+    { errorHandler: malformed, hostname: "localhost" },
+  );
+  const server = createServer({
+    ServerResponse: lingeringResponse(clock),
+    headersTimeout: limits.headReceiveMsMax,
+    // Long enough for the largest upload over a slow line; Node's own five minutes are not.
+    requestTimeout: limits.requestReceiveMsMax,
+    connectionsCheckingInterval: limits.headReceiveMsMax / 10,
+  });
+  const connections = new Connections(server);
+  const slowReaders = new SlowReaders(server, clock);
+  server.on("request", (incoming, outgoing) => void answer(incoming, outgoing));
+  server.on("clientError", (error, socket: Socket) => {
+    // Between the pieces of another answer there is no place for this one.
+    if (connections.isIdle(socket)) refuse(error, socket);
+    else socket.destroy();
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
       reject(wrapError(error, "UNAVAILABLE", `Cannot listen on ${host}:${port}`)),
@@ -47,7 +66,7 @@ export async function listen(http: Http, options: ListenOptions): Promise<Listen
   let closed: Promise<void> | undefined;
   return {
     url: `http://${name}:${address.port}`,
-    close: () => (closed ??= stop(server, http, clock)),
+    close: () => (closed ??= stop(server, http, clock).finally(() => slowReaders.close())),
   };
 }
 
@@ -68,6 +87,33 @@ function stop(server: Server, http: Http, clock: Clock): Promise<void> {
     });
     sweep();
   });
+}
+
+function originOf(socket: Socket): Origin {
+  return { peer: socket.remoteAddress ?? "", receivedBytes: () => socket.bytesRead };
+}
+
+/** Tells a client whose bytes make no request, or none in time, before its connection closes. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  const { status, body } = toWire(refusalOf(error));
+  const text = JSON.stringify(body);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(text)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+  socket.destroySoon();
+}
+
+function refusalOf(error: NodeJS.ErrnoException): StrataError {
+  const action = "Cannot read the request";
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return new StrataError("TOO_SLOW", `${action}: it did not arrive in time`);
+  if (error.code === "HPE_HEADER_OVERFLOW")
+    return new StrataError("TOO_LARGE", `${action}: its head is too long`);
+  return new StrataError("INVALID_ARGUMENT", `${action}: ${error.message}`);
 }
 
 /** What is no request in the sense of the standard, for example by its host header. */

@@ -48,8 +48,7 @@ test("a model that takes too long to fit is given up", async () => {
   const clock: Clock = {
     ...systemClock,
     schedule: (delayMs, callback) => {
-      assert.equal(delayMs, limits.modelCreationMsMax);
-      fire = callback;
+      if (delayMs === limits.modelCreationMsMax) fire = callback;
       return () => {};
     },
   };

@@ -1,5 +1,11 @@
 /** Bases and vPLMs as one list of models. */
-import type { Model, modelRoutes, ModelVersion } from "../contract/models.ts";
+import type {
+  ListedModel,
+  Model,
+  modelRoutes,
+  ModelVersion,
+  VplmFacts,
+} from "../contract/models.ts";
 import { checkTrainable } from "../datasets/datasets.ts";
 import { detectFormat, readDatasetInSteps } from "../datasets/read.ts";
 import type { BaseModel } from "../entities/base-model.ts";
@@ -7,23 +13,18 @@ import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
-import { type Deadline, withinDeadline } from "./deadline.ts";
 import { requireFile } from "./files.ts";
+import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
-import { pageOf, unixSeconds } from "./paging.ts";
+import { rowsOf, unixSeconds } from "./paging.ts";
 import type { Services } from "./services.ts";
 
 export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes> {
-  const { clock, creator, ids, store } = services;
+  const { creator, ids, store } = services;
   const fits = { count: 0 };
-  const deadlineOf = ({ signal: client }: Request): Deadline => ({
-    clock,
-    client,
-    waitMsMax: limits.modelCreationMsMax,
-  });
   return {
     listModels: async ({ query }) =>
-      pageOf(await modelRows(store, query.limit + 1, query.after), query.limit, (model) => model),
+      pageReply(modelRows(services, query.after), { limit: query.limit, toItem: (row) => row }),
     retrieveModel: async ({ params }) => {
       const base = await store.catalog.bases.get(params.id);
       return base === undefined
@@ -38,27 +39,30 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
       await creator.delete(await requireModel(store, params.id));
       return { id: params.id, object: "model", deleted: true };
     },
-    createModel: async ({ body: { id, base, labels, training_file: file }, request }) =>
+    createModel: async ({ body: { id, base, labels, training_file: file }, signal }) =>
       vplmObject(
         file === undefined
           ? await creator.create({ id, base, labels: labels ?? [] })
-          : await withinDeadline(deadlineOf(request), (signal) =>
-              withinFits(fits, () => createFromFile(services, { id, base, file, signal })),
-            ),
+          : await withinFits(fits, () => createFromFile(services, { id, base, file, signal })),
       ),
-    deriveModels: async ({ params, body, request }) => {
+    deriveModels: async ({ params, body, signal }) => {
       const source = await requireModel(store, params.id);
       const { count = 0, noise, seed } = body;
       const names = body.ids ?? Array.from({ length: count }, () => ids.next("derived-"));
-      const models = await withinDeadline(deadlineOf(request), (signal) =>
-        creator.derive({ source, ids: names, noise, seed, signal }),
-      );
-      return pageOf(models, models.length, vplmObject);
+      const models = await creator.derive({ source, ids: names, noise, seed, signal });
+      return pageReply(models, { limit: models.length, toItem: listedVplm });
     },
     listVersions: async ({ params }) => {
       const model = await requireModel(store, params.id);
       const versions = await store.catalog.versions.list(model.incarnation);
-      return pageOf(versions, versions.length, (row) => versionObject(row, model));
+      const toItem = (row: Version): ModelVersion => versionObject(row, model);
+      return pageReply(versions, { limit: versions.length, toItem });
+    },
+    deleteVersion: async ({ params }) => {
+      const model = await requireModel(store, params.id);
+      const { version } = params;
+      await creator.deleteVersion(model, version);
+      return { object: "model.version", model: model.id, version, deleted: true };
     },
     serveVersion: async ({ params, body }) => {
       const model = await requireModel(store, params.id);
@@ -68,14 +72,15 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
 }
 
 /** Bases, which are few, come first; then vPLMs in order of creation. */
-async function modelRows(store: Store, limit: number, after?: string): Promise<readonly Model[]> {
+async function* modelRows(
+  { store, clock }: Services,
+  after?: string,
+): AsyncGenerator<Model | ListedModel, void, undefined> {
   const { bases, models } = store.catalog;
   const isAfterBase = after === undefined || (await bases.get(after)) !== undefined;
-  const cursor = after === undefined ? {} : { after };
-  if (!isAfterBase) return (await models.list({ limit, ...cursor })).map(vplmObject);
-  const first = (await bases.list({ limit, ...cursor })).map(baseObject);
-  if (first.length === limit) return first;
-  return [...first, ...(await models.list({ limit: limit - first.length })).map(vplmObject)];
+  if (isAfterBase) for await (const base of rowsOf(bases, clock, { after })) yield baseObject(base);
+  const rest = isAfterBase ? {} : { after };
+  for await (const model of rowsOf(models, clock, rest)) yield listedVplm(model);
 }
 
 /** OVERLOADED while as many fits as may run at once do: each holds its data in memory. */
@@ -153,12 +158,27 @@ function vplmObject(model: VirtualModel): Model {
     owned_by: "strata",
     parent: model.base,
     root: model.base,
-    strata: {
-      kind: "vplm",
-      task: model.task,
-      labels: [...model.labels],
-      version: model.servedVersion ?? null,
-    },
+    strata: vplmFacts(model),
+  };
+}
+
+/** As many labels as fit into what a list may show of one model: the others it has when asked. */
+function listedVplm(model: VirtualModel): ListedModel {
+  let characters = 0;
+  const fitting = model.labels.findIndex(
+    (label) => (characters += label.length) > limits.listedLabelCharactersMax,
+  );
+  const labels = fitting === -1 ? model.labels : model.labels.slice(0, fitting);
+  const strata = { ...vplmFacts({ ...model, labels }), label_count: model.labels.length };
+  return { ...vplmObject(model), strata };
+}
+
+function vplmFacts(model: VirtualModel): VplmFacts {
+  return {
+    kind: "vplm",
+    task: model.task,
+    labels: [...model.labels],
+    version: model.servedVersion ?? null,
   };
 }
 

@@ -3,21 +3,28 @@ import type { z } from "@hono/zod-openapi";
 import type { HonoRequest } from "hono";
 import type { Answer, Parsed, Routes } from "../contract/contract.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { absentNulls } from "./absent-nulls.ts";
 import { readJson } from "./body.ts";
+import type { Intake } from "./intake.ts";
 
 export interface Call<Route> extends Parsed<Route> {
   readonly request: Request;
+  readonly intake: Intake;
+  /** Aborted when the client has gone, or the route's time is over. */
+  readonly signal: AbortSignal;
   /** Headers that the handler adds to its answer. */
   readonly answerHeaders: Record<string, string>;
 }
 
-/** An answer that is no JSON, or none of success. */
+type ReplyBody = string | Uint8Array | AsyncGenerator<Uint8Array, void, undefined>;
+
+/** An answer that is no JSON, none of success, or written piece by piece. */
 export class Reply {
   readonly status: number;
   readonly type: string;
-  readonly body: string | Uint8Array;
+  readonly body: ReplyBody;
 
-  constructor(status: number, type: string, body: string | Uint8Array) {
+  constructor(status: number, type: string, body: ReplyBody) {
     this.status = status;
     this.type = type;
     this.body = body;
@@ -46,16 +53,19 @@ interface AnyParts {
 }
 
 /** Reads what the route's schemas ask for; INVALID_ARGUMENT names the field of the first fault. */
-export function parserOf(route: Routes[keyof Routes]): (request: HonoRequest) => Promise<AnyParts> {
+export function parserOf(
+  route: Routes[keyof Routes],
+): (request: HonoRequest, intake: Intake) => Promise<AnyParts> {
   // Wider than what each route says of itself.
   const schemas = ("request" in route ? route.request : {}) as RequestSchemas;
   const { params, query } = schemas;
   const body = schemas.body?.content["application/json"]?.schema;
-  return async (request) =>
+  const cleaned = body && absentNulls(body);
+  return async (request, intake) =>
     ({
       params: params && check(params, request.param(), "the path"),
       query: query && check(query, nested(request.query()), "the query"),
-      body: body && check(body, await readJson(request.raw), "the body"),
+      body: body && check(body, cleaned?.(await readJson(request.raw, intake)), "the body"),
     }) as AnyParts; // `Parsed` gives them the types that the schemas have just checked.
 }
 
@@ -63,8 +73,12 @@ function check(schema: z.ZodType, value: unknown, part: string): unknown {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const field = fieldOf(issue?.path ?? []);
-  const state = (issue?.message ?? "").replace(/^Invalid input: /, "");
+  const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const field = fieldOf([...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])]);
+  const state =
+    unknown === undefined
+      ? (issue?.message ?? "").replace(/^Invalid input: /, "")
+      : "there is no such field";
   throw new StrataError(
     "INVALID_ARGUMENT",
     `Cannot read ${field ? `"${field}"` : part}: ${state}`,

@@ -1,44 +1,66 @@
-/** Rows of the catalog as a page of OpenAI's. */
+/** Rows of the catalog, read a few at a time. */
+import type { Clock } from "../foundation/clock.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+import { turn } from "../foundation/turn.ts";
 import type { PageOptions, Table } from "../storage/storage.ts";
 
-interface Page<Item> {
-  object: "list";
-  data: Item[];
-  has_more: boolean;
-  first_id: string | null;
-  last_id: string | null;
+interface Cursor {
+  readonly after?: string | undefined;
+  readonly descending?: boolean;
 }
 
-/** `rows` holds one row more than `limit` when there are more. */
-export function pageOf<Row, Item>(
-  rows: readonly Row[],
-  limit: number,
-  toItem: (row: Row) => Item & { readonly id?: string },
-): Page<Item> {
-  const data = rows.slice(0, limit).map(toItem);
-  return {
-    object: "list",
-    data,
-    has_more: rows.length > limit,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-  };
-}
+/** Rows in the first reading; how many the next ones have follows from the time that they take. */
+const firstCount = 16;
+const countMax = 1_000;
 
-/** As many rows as `options` ask for of those that `isWanted` takes, read page by page. */
-export async function filteredRows<Row extends { readonly id: string }>(
-  table: Table<Row>,
-  options: PageOptions,
-  isWanted: (row: Row) => boolean,
-): Promise<readonly Row[]> {
-  const { limit } = options;
-  const rows: Row[] = [];
-  for (let { after } = options; ;) {
-    const page = await table.list({ ...options, ...(after !== undefined && { after }) });
-    rows.push(...page.filter(isWanted));
-    after = page.at(-1)?.id;
-    if (page.length < limit || rows.length >= limit) return rows.slice(0, limit);
+/**
+ * All rows after the cursor, in order. The catalog reads in this thread, and rows may be long: as
+ * many are read at once as take `listReadMsMax`, and then others have their turn. That a row has
+ * gone since it was read is no error.
+ */
+export async function* rowsOf<Row extends { readonly id: string }>(
+  table: Pick<Table<Row>, "list">,
+  clock: Clock,
+  { after, descending = false }: Cursor,
+): AsyncGenerator<Row, void, undefined> {
+  const trail: (string | undefined)[] = [after];
+  for (let count = firstCount; ;) {
+    const startMs = clock.monotonic();
+    const rows = await rowsAfter(table, trail, { limit: count, descending });
+    const elapsedMs = clock.monotonic() - startMs;
+    trail.push(...rows.map(({ id }) => id));
+    yield* rows;
+    if (rows.length < count) return;
+    const share = Math.min(4, limits.listReadMsMax / Math.max(elapsedMs, 0.1));
+    count = Math.max(1, Math.min(countMax, Math.floor(count * share)));
+    await turn();
   }
+}
+
+/** Those after the last id of the trail that is still there; the trail is cut to it. */
+async function rowsAfter<Row extends { readonly id: string }>(
+  table: Pick<Table<Row>, "list">,
+  trail: (string | undefined)[],
+  options: Omit<PageOptions, "after">,
+): Promise<readonly Row[]> {
+  for (;;) {
+    const after = trail.at(-1);
+    try {
+      return await table.list({ ...options, ...(after !== undefined && { after }) });
+    } catch (error) {
+      const isGone = error instanceof StrataError && error.field === "after" && trail.length > 1;
+      if (!isGone) throw error;
+      trail.pop();
+    }
+  }
+}
+
+export async function* filtered<Row>(
+  rows: AsyncIterable<Row>,
+  isWanted: (row: Row) => boolean,
+): AsyncGenerator<Row, void, undefined> {
+  for await (const row of rows) if (isWanted(row)) yield row;
 }
 
 export function unixSeconds(milliseconds: number): number {

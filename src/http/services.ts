@@ -23,9 +23,15 @@ export interface Services {
   metricsText(): Promise<string>;
   /** Pages that anyone may get, by path. */
   readonly pages?: ReadonlyMap<string, Page>;
+  /** Fails for a `Host` header by which the server is not to be called; by default any may be. */
+  checkHost?(header: string | null): void;
+  /** Origins whose scripts may call; none by default. */
+  readonly corsOrigins?: readonly string[];
 }
 
 export interface Page {
   readonly type: string;
   readonly body: string | Uint8Array;
+  /** What it may do in a browser (content security policy); by default nothing. */
+  readonly policy?: string;
 }

@@ -11,6 +11,7 @@ import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Ids } from "../foundation/random.ts";
+import { hostCheck, isLoopback } from "../http/hosts.ts";
 import { createHttp } from "../http/http.ts";
 import { listen } from "../http/listen.ts";
 import { AdapterPool } from "../processor/adapter-pool.ts";
@@ -43,6 +44,10 @@ export interface ServerOptions {
   readonly ids: Ids;
   readonly telemetry: ServerTelemetry;
   readonly version: string;
+  /** Origins whose pages may call; none by default. */
+  readonly corsOrigins?: readonly string[];
+  /** Names, beside its own, by which a server on the loopback may be called. */
+  readonly hostNames?: readonly string[];
 }
 
 export interface Server {
@@ -93,6 +98,10 @@ async function openOn(store: Store, options: ServerOptions): Promise<Server> {
       return telemetry.metricsText();
     },
     pages: new Map([["/", page]]),
+    corsOrigins: options.corsOrigins ?? [],
+    ...(isLoopback(options.host) && {
+      checkHost: hostCheck(options.host, options.hostNames ?? []),
+    }),
   });
   const listener = await listen(http, { clock, port: options.port, host: options.host });
   await trainer.start();

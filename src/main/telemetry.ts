@@ -1,4 +1,5 @@
 /** Logs by pino, metrics by prom-client: the telemetry of a server. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import pino from "pino";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { StrataError } from "../foundation/errors.ts";
@@ -43,11 +44,33 @@ export function createTelemetry(level: LogLevel): ServerTelemetry {
   const serializers = { error: pino.stdSerializers.err };
   const logger = pino({ level, base: null, serializers }, destination);
   const registry = new Registry();
+  const metrics = metricsOf(registry);
+  const tellDelays = delayReporter(metrics);
   return {
     log: logOf(logger),
-    metrics: metricsOf(registry),
-    metricsText: () => registry.metrics(),
+    metrics,
+    metricsText: () => {
+      tellDelays();
+      return registry.metrics();
+    },
     flush: () => destination.flushSync(),
+  };
+}
+
+/** A timer of this period is watched; its own length is no delay. */
+const delayResolutionMs = 10;
+
+/** A function that sets the delays of the main thread since it was last called. */
+function delayReporter(metrics: Metrics): () => void {
+  const delays = monitorEventLoopDelay({ resolution: delayResolutionMs });
+  delays.enable();
+  return () => {
+    for (const quantile of [0.5, 0.99, 1]) {
+      const delayMs = delays.percentile(100 * quantile) / 1e6 - delayResolutionMs;
+      const seconds = Number.isFinite(delayMs) ? Math.max(0, delayMs) / 1000 : 0;
+      metrics.set("strata_event_loop_delay_seconds", seconds, { quantile: String(quantile) });
+    }
+    delays.reset();
   };
 }
 

@@ -72,7 +72,12 @@ const document = `<!doctype html>
 </html>
 `;
 
-export const page = { type: "text/html; charset=utf-8", body: document } as const;
+export const page = {
+  type: "text/html; charset=utf-8",
+  body: document,
+  // A document cannot say of itself who may frame it.
+  policy: `${policy}; frame-ancestors 'none'`,
+} as const;
 
 /** What a browser compares the text of an inline element with (CSP level 3, section 8.3). */
 function sourceHash(text: string): string {

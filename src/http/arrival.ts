@@ -1,0 +1,84 @@
+/**
+ * Watches a body that arrives: a sender that pauses too long, or sends too little in its time, is
+ * given up, so that what waits for it is free again.
+ */
+import type { ReadableStream } from "node:stream/web";
+import type { Clock } from "../foundation/clock.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+
+export interface ArrivalOptions {
+  readonly clock: Clock;
+  /** Bytes that have come in since some start; a sender that moves it has not paused. */
+  readonly receivedBytes: () => number;
+}
+
+export class Arrival {
+  readonly #options: ArrivalOptions;
+  readonly #receivedBefore: number;
+  /** Time that was spent waiting for bytes; what is done with them in between does not count. */
+  #waitedMs = 0;
+
+  constructor(options: ArrivalOptions) {
+    this.#options = options;
+    this.#receivedBefore = options.receivedBytes();
+  }
+
+  /** What `read` gives; TOO_SLOW as soon as the sender is found to be. */
+  wait<T>(read: Promise<T>): Promise<T> {
+    const { clock, receivedBytes } = this.#options;
+    const startMs = clock.monotonic();
+    let seen = receivedBytes();
+    return new Promise<T>((resolve, reject) => {
+      const look = (): void => {
+        const now = receivedBytes();
+        if (now === seen) reject(paused());
+        else if (this.#isTooSlow(this.#waitedMs + clock.monotonic() - startMs)) reject(tooSlow());
+        else cancelLook = clock.schedule(limits.receiveIdleMsMax, look);
+        seen = now;
+      };
+      let cancelLook = clock.schedule(limits.receiveIdleMsMax, look);
+      read.then(resolve, reject).finally(() => {
+        cancelLook();
+        this.#waitedMs += clock.monotonic() - startMs;
+      });
+    });
+  }
+
+  /** The chunks of a body; CANCELLED when it ends early. */
+  async *chunks(body: NonNullable<Request["body"]>): AsyncGenerator<Uint8Array, void, undefined> {
+    const stream = body as ReadableStream<Uint8Array>; // The types leave open what it is made of.
+    const reader = stream.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await this.wait(reader.read().catch(endedEarly));
+        if (done) return;
+        if (this.#isTooSlow(this.#waitedMs)) throw tooSlow();
+        yield value;
+      }
+    } finally {
+      // What still comes in is the listener's to throw away.
+      void reader.cancel().catch(() => {});
+    }
+  }
+
+  #isTooSlow(waitedMs: number): boolean {
+    const received = this.#options.receivedBytes() - this.#receivedBefore;
+    const allowedMs = limits.receiveIdleMsMax + (1000 * received) / limits.receiveBytesPerSecondMin;
+    return waitedMs > allowedMs;
+  }
+}
+
+export function endedEarly(cause: unknown): never {
+  throw new StrataError("CANCELLED", "Cannot read the body: it ended early", { cause });
+}
+
+function paused(): StrataError {
+  const state = `nothing arrived for ${limits.receiveIdleMsMax} ms`;
+  return new StrataError("TOO_SLOW", `Cannot read the body: ${state}`);
+}
+
+function tooSlow(): StrataError {
+  const state = `expected ${limits.receiveBytesPerSecondMin} bytes a second`;
+  return new StrataError("TOO_SLOW", `Cannot read the body: ${state}`);
+}
