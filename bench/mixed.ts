@@ -4,11 +4,11 @@ import type { Precision } from "../src/entities/base-model.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
-import { adapterTensors } from "../src/models/adapter.ts";
-import { headTensors } from "../src/models/head.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
+import { versionTensors } from "../src/models/version-tensors.ts";
 import { AdapterPool, type Resident } from "../src/processor/adapter-pool.ts";
 import { batchFeeds, type BatchRow } from "../src/processor/batch.ts";
+import type { LoadedTensors } from "../src/processor/version-weights.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Program, Runtime } from "../src/runtime/runtime.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
@@ -87,29 +87,27 @@ async function randomModels() {
     },
   });
   const models: BenchModel[] = [];
-  for (const [index, shape] of shapes.entries())
-    models.push({ ...shape, resident: await pool.acquire(`sha256:${index}`) });
+  for (const [index, shape] of shapes.entries()) {
+    const tensors = versionTensors(benchConfig, shape);
+    models.push({ ...shape, resident: await pool.acquire({ blob: `sha256:${index}`, tensors }) });
+  }
   return { pool, models, digests };
 }
 
 function randomTensors(
-  shape: { readonly rank: number; readonly labelCount: number },
+  size: { readonly rank: number; readonly labelCount: number },
   index: number,
-): Map<string, Float32Array> {
-  const tensors = [
-    ...adapterTensors(benchConfig, shape.rank),
-    ...headTensors(benchConfig, shape.labelCount),
-  ];
+): LoadedTensors {
   return new Map(
-    tensors.map(({ name, shape: size }, part) => [
+    versionTensors(benchConfig, size).map(({ name, shape }, part) => [
       name,
-      randomValues(size, 1000 + index * 32 + part),
+      { shape, values: randomValues(shape, 1000 + index * 32 + part) },
     ]),
   );
 }
 
-function bytesOf(tensors: ReadonlyMap<string, Float32Array>): Uint8Array {
-  return Buffer.concat([...tensors.values()].map(({ buffer }) => new Uint8Array(buffer)));
+function bytesOf(tensors: LoadedTensors): Uint8Array {
+  return Buffer.concat([...tensors.values()].map(({ values }) => new Uint8Array(values.buffer)));
 }
 
 /** A sequence of random tokens for a random one of the vPLMs. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
+import { encodeSafetensors } from "../src/checkpoints/safetensors.ts";
 import { StrataError } from "../src/foundation/errors.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import {
@@ -9,6 +10,8 @@ import {
   maxDifference,
   openStack,
   publishRandom,
+  type RandomModel,
+  randomTensors,
   type Stack,
   modelNamed,
 } from "./engine-stack.ts";
@@ -167,6 +170,70 @@ describe("an answer", () => {
   });
 });
 
+describe("token ids", () => {
+  it("as the base's tokenizer makes them give the text's own vector", async () => {
+    // w0 is the sixth token of the vocabulary, behind [CLS] = 2 and before [SEP] = 3.
+    const [text] = (await stack.processor.embed("base", ["w0 w3"])).embeddings;
+    const ids = await stack.processor.embed("base", [[2, 5, 8, 3]]);
+    assert.deepEqual(ids.embeddings, [text]);
+    assert.deepEqual(ids.isTruncated, [false]);
+  });
+
+  it("of another vocabulary are refused with the remedy", async () => {
+    const remedy = /send texts instead; .*check_embedding_ctx_length=False/;
+    for (const ids of [
+      [9906, 1917],
+      [5, 8],
+      [2, 8],
+    ])
+      await assert.rejects(stack.processor.embed("base", [[2, 5, 3], ids]), {
+        code: "INVALID_ARGUMENT",
+        field: "input[1]",
+        message: remedy,
+      });
+  });
+});
+
+describe("a version whose blob is not what it says", () => {
+  const text = ["w1 w2 w3"];
+
+  /** A model of two labels and rank 4 with another blob, as no creator would make it. */
+  async function writeWrong(id: string, size: Omit<RandomModel, "id">, spoil?: number) {
+    const { blobs, catalog } = stack.store;
+    const right = await createRandomModel(stack, { id, rank: 4, labelCount: 2 });
+    const tensors = [...randomTensors(stack.checkpoint, size)].map(
+      ([name, { shape, values }]) =>
+        [name, { shape, values: spoil === undefined ? values : values.fill(spoil) }] as const,
+    );
+    const blob = await blobs.put(encodeSafetensors(new Map(tensors)));
+    await catalog.versions.insert({ ...right, number: 2, blob }, { isServed: true });
+  }
+
+  it("is CORRUPT by name, and harms none of 100 requests of a neighbour", async () => {
+    await writeWrong("wrong-labels", { rank: 4, labelCount: 7 });
+    await writeWrong("wrong-rank", { rank: 9, labelCount: 2 });
+    await writeWrong("no-adapter", { rank: 0, labelCount: 2 });
+    await writeWrong("nan", { rank: 4, labelCount: 2 }, NaN);
+    await writeWrong("overflow", { rank: 4, labelCount: 2 }, 3e38);
+    await createRandomModel(stack, { id: "healthy", rank: 4, labelCount: 3 });
+    const alone = await stack.processor.classify("healthy", text);
+    const bad = ["wrong-labels", "wrong-rank", "no-adapter", "nan", "overflow"];
+    const asked = Array.from({ length: 100 }, (_, index) => [
+      stack.processor.classify("healthy", text),
+      stack.processor.classify(bad[index % bad.length] ?? "", text),
+    ]);
+    for (const [healthy, wrong] of await Promise.all(
+      asked.map((pair) => Promise.allSettled(pair)),
+    )) {
+      assert.ok(healthy?.status === "fulfilled", "the neighbour is answered");
+      const [row = []] = healthy.value.probabilities;
+      assert.ok(maxDifference(row, alone.probabilities[0] ?? []) <= 1.2e-7);
+      assert.ok(wrong?.status === "rejected" && isError("CORRUPT")(wrong.reason));
+      assert.match(String(wrong.reason), /Cannot answer with .*"(wrong|no-ad|nan|overflow)/);
+    }
+  });
+});
+
 describe("a full queue", () => {
   it("refuses with a time to retry, forgets the cancelled, and answers the others", async () => {
     const bulk = Array.from({ length: 2048 }, () => "w1 w2 w3");
@@ -218,6 +285,9 @@ describe("inputs past a limit", () => {
     ["a negative id", [[2, -1, 3]]],
     ["a broken id", [[2, 1.5, 3]]],
     ["too many ids", [Array.from({ length: 33 }, () => 5)]],
+    ["ids without special tokens", [[5, 6]]],
+    ["ids that are padded", [[2, 5, 3, 0]]],
+    ["ids of two texts", [[2, 5, 3, 6, 3]]],
   ];
   for (const [what, inputs] of refused)
     it(`are refused with their place: ${what}`, async () => {

@@ -2,7 +2,6 @@
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { type BaseWeights, constantsOf, loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { Checkpoint } from "../src/checkpoints/checkpoints.ts";
-import { decodeSafetensors } from "../src/checkpoints/safetensors.ts";
 import type { Creator, WeightTensor } from "../src/creator/creator.ts";
 import { createCreator } from "../src/creator/store-creator.ts";
 import type { Precision } from "../src/entities/base-model.ts";
@@ -11,14 +10,14 @@ import { present } from "../src/foundation/assert.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { SeededRandom, systemIds } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
-import { adapterTensors } from "../src/models/adapter.ts";
-import { headTensors } from "../src/models/head.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
+import { versionTensors } from "../src/models/version-tensors.ts";
 import { AdapterPool } from "../src/processor/adapter-pool.ts";
 import { BatchingProcessor } from "../src/processor/batching-processor.ts";
 import { ModelDirectory } from "../src/processor/model-directory.ts";
 import { openBase } from "../src/processor/open-base.ts";
 import type { Processor } from "../src/processor/processor.ts";
+import { versionLoader } from "../src/processor/version-weights.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Program } from "../src/runtime/runtime.ts";
 import { createMemoryStore } from "../src/storage/memory/memory-store.ts";
@@ -51,10 +50,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const pool = new AdapterPool({
     bytes: poolBytes,
     metrics: silentTelemetry.metrics,
-    load: async (blob) => {
-      const file = decodeSafetensors(await store.blobs.get(blob));
-      return new Map(file.names.map((name) => [name, file.tensor(name).values]));
-    },
+    load: versionLoader(store.blobs),
   });
   const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
   const checkpoint = await openCheckpoint(folder);
@@ -133,10 +129,7 @@ export function randomTensors(
   { config }: Checkpoint,
   { rank, labelCount, deviation = 0.05, seed }: Omit<RandomModel, "id">,
 ): Map<string, WeightTensor> {
-  const wanted = [
-    ...(rank > 0 ? adapterTensors(config, rank) : []),
-    ...headTensors(config, labelCount),
-  ];
+  const wanted = versionTensors(config, { rank, labelCount });
   const random =
     seed === undefined ? new SeededRandom(3, (stream += 1)) : new SeededRandom(4, seed);
   return new Map(

@@ -22,7 +22,8 @@ const budgets: readonly Budget[] = [
   // Loading ONNX Runtime has a place of its own, which silences it.
   { folders: ["tensor", "runtime"], linesMax: 3_100 },
   { folders: ["models"], linesMax: 1_150 },
-  { folders: ["scheduling"], linesMax: 350 },
+  // Admission to the queue joined the order within it.
+  { folders: ["scheduling"], linesMax: 400 },
   { folders: ["datasets"], linesMax: 1_400 },
   { folders: ["storage"], linesMax: 2_200 },
   { folders: ["checkpoints"], linesMax: 3_300 },
@@ -31,7 +32,8 @@ const budgets: readonly Budget[] = [
   { folders: ["planning"], linesMax: 1_850 },
   { folders: ["creator"], linesMax: 800 },
   { folders: ["trainer"], linesMax: 3_300 },
-  { folders: ["processor"], linesMax: 1_200 },
+  // Admission by predicted wait, faults of single rows, and the loss of a worker live here.
+  { folders: ["processor"], linesMax: 1_700 },
   // Stand-ins for all that lies below are in it; so are streams, deadlines and shares of sockets.
   { folders: ["http"], linesMax: 3_100 },
   { folders: ["client"], linesMax: 500 },

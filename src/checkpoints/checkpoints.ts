@@ -28,6 +28,11 @@ export interface CheckpointTensor {
 export interface Tokenizer {
   /** Ids of each text, cut at `tokensMax`; `isTruncated[i]` tells whether text i was cut. */
   encode(texts: readonly string[]): Promise<Encoded>;
+  /**
+   * Whether each list is a whole sequence as `encode` makes it, and no special token within: the
+   * text that its tokens spell gives the same list again. Ids of other tokenizers do not.
+   */
+  isOwn(lists: readonly Int32Array[]): Promise<readonly boolean[]>;
   readonly vocabularySize: number;
   readonly padId: number;
 }

@@ -60,6 +60,39 @@ describe("a tokenizer of vocab.txt", () => {
     assert.deepEqual(ids[2], Int32Array.of(2, 5, 5, 6, 3));
   });
 
+  it("knows the sequences that it makes itself, cut ones and unknown words too", async () => {
+    const texts = ["The lámps! 中中 x", "lamps lamps lamps lamps", "", "the ☃ lamp"];
+    const { ids } = await small().encode(texts);
+    assert.deepEqual(await small().isOwn(ids), [true, true, true, true]);
+  });
+
+  it("does not know what another tokenizer, or nobody, makes", async () => {
+    const foreign: readonly (readonly number[])[] = [
+      [5, 6],
+      [2, 5, 6],
+      [5, 6, 3],
+      [2],
+      [2, 5, 3, 0, 0],
+      [2, 5, 3, 6, 3],
+      [2, 5, 4, 3],
+      [2, 7, 3],
+      [3, 5, 2],
+      [],
+    ];
+    const answers = await small().isOwn(foreign.map((list) => Int32Array.from(list)));
+    assert.deepEqual(
+      answers,
+      foreign.map(() => false),
+    );
+  });
+
+  it("does not know a word in other pieces than its own", async () => {
+    const words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "la", "lamp", "##mp"];
+    const tokenizer = tokenizerOfVocabulary(words.join("\n"), { casing, tokensMax: 8 });
+    const lists = [Int32Array.of(2, 6, 3), Int32Array.of(2, 5, 7, 3)];
+    assert.deepEqual(await tokenizer.isOwn(lists), [true, false]);
+  });
+
   it("answers nothing for no texts", async () => {
     assert.deepEqual(await small().encode([]), { ids: [], isTruncated: [] });
   });

@@ -9,6 +9,7 @@ import {
   bertProcessing,
   Tokenizer as RustTokenizer,
   WordPiece,
+  wordPieceDecoder,
 } from "tokenizers";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Encoded, Tokenizer } from "./checkpoints.ts";
@@ -62,6 +63,8 @@ class CuttingTokenizer implements Tokenizer {
   constructor(tokenizer: RustTokenizer, tokensMax: number) {
     tokenizer.disablePadding();
     tokenizer.setTruncation(tokensMax);
+    // Without its clean-up, which contracts words: what a sequence spells must give it again.
+    tokenizer.setDecoder(wordPieceDecoder("##", false));
     const padId = tokenizer.tokenToId("[PAD]");
     if (padId === null) throw missing("[PAD]");
     this.#tokenizer = tokenizer;
@@ -76,6 +79,26 @@ class CuttingTokenizer implements Tokenizer {
       isTruncated: encodings.map((encoding) => encoding.getOverflowing().length > 0),
     };
   }
+
+  async isOwn(lists: readonly Int32Array[]): Promise<readonly boolean[]> {
+    const special = specialTokens.map((token) => this.#tokenizer.tokenToId(token));
+    const [, unknown, first, last] = special;
+    const forbidden = new Set(special.filter((id) => id !== unknown));
+    const inner = lists.map((list) => [...list.subarray(1, -1)]);
+    const texts = await this.#tokenizer.decodeBatch(inner, false);
+    const { ids } = await this.encode(texts);
+    return lists.map(
+      (list, index) =>
+        list[0] === first &&
+        list.at(-1) === last &&
+        !inner[index]?.some((id) => forbidden.has(id)) &&
+        areEqual(list, ids[index] ?? new Int32Array()),
+    );
+  }
+}
+
+function areEqual(a: Int32Array, b: Int32Array): boolean {
+  return a.length === b.length && a.every((id, place) => id === b[place]);
 }
 
 function missing(token: string): StrataError {

@@ -50,6 +50,8 @@ export const limits = {
   derivedNoiseMax: 10,
   // Engine
   queueSequenceCountMax: 8_192,
+  queueWaitMsMax: 2_000,
+  retryAfterMsMax: 30_000,
   batchTokensMax: 512,
   batchSequenceCountMax: 64,
   adapterRankMax: 64,

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { listPulledBases } from "../checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../checkpoints/base-weights.ts";
 import { openCheckpoint } from "../checkpoints/folder.ts";
-import { decodeSafetensors } from "../checkpoints/safetensors.ts";
 import { createCreator } from "../creator/store-creator.ts";
 import type { BaseModel, Precision } from "../entities/base-model.ts";
 import type { Clock } from "../foundation/clock.ts";
@@ -19,6 +18,7 @@ import { BatchingProcessor } from "../processor/batching-processor.ts";
 import { ModelDirectory } from "../processor/model-directory.ts";
 import { openBase, type OpenBase } from "../processor/open-base.ts";
 import type { Processor } from "../processor/processor.ts";
+import { versionLoader } from "../processor/version-weights.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { openFileStore } from "../storage/files/file-store.ts";
 import type { Store } from "../storage/storage.ts";
@@ -167,10 +167,7 @@ function openPool(store: Store, { telemetry }: ServerOptions): AdapterPool {
   return new AdapterPool({
     bytes: limits.adapterPoolBytesMax,
     metrics: telemetry.metrics,
-    load: async (blob) => {
-      const file = decodeSafetensors(await store.blobs.get(blob));
-      return new Map(file.names.map((name) => [name, file.tensor(name).values]));
-    },
+    load: versionLoader(store.blobs),
   });
 }
 

@@ -5,7 +5,7 @@ import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
-import { AdapterPool, type Resident } from "./adapter-pool.ts";
+import { AdapterPool, type Resident, type WantedWeights } from "./adapter-pool.ts";
 
 /** A pool whose blob `sha256:<n>` holds two tensors of n floats in all, each of them n. */
 function poolOf(length: number, load?: (length: number) => Promise<void>) {
@@ -19,8 +19,8 @@ function poolOf(length: number, load?: (length: number) => Promise<void>) {
       await load?.(size);
       const half = Math.floor(size / 2);
       return new Map([
-        ["a", new Float32Array(half).fill(size)],
-        ["b", new Float32Array(size - half).fill(size)],
+        ["a", { shape: [half], values: new Float32Array(half).fill(size) }],
+        ["b", { shape: [size - half], values: new Float32Array(size - half).fill(size) }],
       ]);
     },
   });
@@ -29,6 +29,16 @@ function poolOf(length: number, load?: (length: number) => Promise<void>) {
 
 function blobOf(size: number): Digest {
   return `sha256:${size}`;
+}
+
+/** What a version says whose blob is `sha256:<size>`. */
+function wanted(size: number, signal?: AbortSignal): WantedWeights {
+  const half = Math.floor(size / 2);
+  const tensors = [
+    { name: "a", shape: [half] },
+    { name: "b", shape: [size - half] },
+  ];
+  return { blob: blobOf(size), tensors, signal };
 }
 
 function sizeOf(blob: Digest): number {
@@ -46,7 +56,8 @@ function isIntact(pool: AdapterPool, resident: Resident, size: number): boolean 
 /** Whether the promise settles without anything else happening. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let isDone = false;
-  void promise.then(() => (isDone = true));
+  const settle = (): boolean => (isDone = true);
+  void promise.then(settle, settle);
   for (let turn = 0; turn < 3; turn++) await setImmediate();
   return isDone;
 }
@@ -54,7 +65,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 describe("the adapter pool", () => {
   it("loads a blob once, however many ask for it at the same time", async () => {
     const { pool, loads } = poolOf(100);
-    const residents = await Promise.all([1, 2, 3].map(() => pool.acquire(blobOf(40))));
+    const residents = await Promise.all([1, 2, 3].map(() => pool.acquire(wanted(40))));
     assert.deepEqual(loads, [40]);
     for (const resident of residents) assert.ok(isIntact(pool, resident, 40));
   });
@@ -62,7 +73,7 @@ describe("the adapter pool", () => {
   it("gives who finds it evicted the same values as who finds it resident", async () => {
     const { pool, loads } = poolOf(50);
     for (const size of [40, 30, 40, 30, 40]) {
-      assert.ok(isIntact(pool, await pool.acquire(blobOf(size)), size));
+      assert.ok(isIntact(pool, await pool.acquire(wanted(size)), size));
       pool.release(blobOf(size));
     }
     assert.deepEqual(loads, [40, 30, 40, 30, 40]);
@@ -71,7 +82,7 @@ describe("the adapter pool", () => {
   it("evicts what was used longest ago", async () => {
     const { pool, loads } = poolOf(100);
     for (const size of [40, 41, 40, 42, 40, 41]) {
-      await pool.acquire(blobOf(size));
+      await pool.acquire(wanted(size));
       pool.release(blobOf(size));
     }
     // 42 takes the place of 41, which was used before 40 was; 41 then takes that of 42.
@@ -80,8 +91,8 @@ describe("the adapter pool", () => {
 
   it("waits while all is pinned, and goes on at a release", async () => {
     const { pool } = poolOf(100);
-    const first = await pool.acquire(blobOf(70));
-    const second = pool.acquire(blobOf(60));
+    const first = await pool.acquire(wanted(70));
+    const second = pool.acquire(wanted(60));
     assert.equal(await isSettled(second), false);
     assert.ok(isIntact(pool, first, 70));
     pool.release(blobOf(70));
@@ -90,9 +101,9 @@ describe("the adapter pool", () => {
 
   it("keeps an entry until its last user has released it", async () => {
     const { pool } = poolOf(100);
-    const first = await pool.acquire(blobOf(70));
-    await pool.acquire(blobOf(70));
-    const other = pool.acquire(blobOf(60));
+    const first = await pool.acquire(wanted(70));
+    await pool.acquire(wanted(70));
+    const other = pool.acquire(wanted(60));
     pool.release(blobOf(70));
     assert.equal(await isSettled(other), false);
     assert.ok(isIntact(pool, first, 70));
@@ -102,10 +113,23 @@ describe("the adapter pool", () => {
 
   it("does not keep a small one waiting behind a large one", async () => {
     const { pool } = poolOf(100);
-    await pool.acquire(blobOf(70));
-    const large = pool.acquire(blobOf(60));
-    assert.ok(isIntact(pool, await pool.acquire(blobOf(30)), 30));
+    await pool.acquire(wanted(70));
+    const large = pool.acquire(wanted(60));
+    assert.ok(isIntact(pool, await pool.acquire(wanted(30)), 30));
     assert.equal(await isSettled(large), false);
+    pool.release(blobOf(70));
+    await large;
+  });
+
+  it("evicts nothing for one that does not fit beside what is pinned", async () => {
+    const { pool, loads } = poolOf(100);
+    await pool.acquire(wanted(70));
+    await pool.acquire(wanted(20));
+    pool.release(blobOf(20));
+    const large = pool.acquire(wanted(60));
+    assert.equal(await isSettled(large), false);
+    await pool.acquire(wanted(20));
+    assert.deepEqual(loads, [70, 20, 60]);
     pool.release(blobOf(70));
     await large;
   });
@@ -114,8 +138,8 @@ describe("the adapter pool", () => {
     const { pool } = poolOf(100);
     const isTooLarge = (error: unknown): boolean =>
       error instanceof StrataError && error.code === "TOO_LARGE" && /400 bytes/.test(error.message);
-    await assert.rejects(pool.acquire(blobOf(101)), isTooLarge);
-    assert.ok(isIntact(pool, await pool.acquire(blobOf(100)), 100));
+    await assert.rejects(pool.acquire(wanted(101)), isTooLarge);
+    assert.ok(isIntact(pool, await pool.acquire(wanted(100)), 100));
   });
 
   it("tells all who wait that loading failed, and loads again for the next", async () => {
@@ -123,15 +147,15 @@ describe("the adapter pool", () => {
     const { pool } = poolOf(100, async () => {
       if (isBroken) throw new StrataError("CORRUPT", "bits have rotted");
     });
-    const outcomes = await Promise.allSettled([pool.acquire(blobOf(9)), pool.acquire(blobOf(9))]);
+    const outcomes = await Promise.allSettled([pool.acquire(wanted(9)), pool.acquire(wanted(9))]);
     for (const outcome of outcomes) assert.equal(outcome.status, "rejected");
     isBroken = false;
-    assert.ok(isIntact(pool, await pool.acquire(blobOf(9)), 9));
+    assert.ok(isIntact(pool, await pool.acquire(wanted(9)), 9));
   });
 
   it("refuses a release too many", async () => {
     const { pool } = poolOf(100);
-    await pool.acquire(blobOf(9));
+    await pool.acquire(wanted(9));
     pool.release(blobOf(9));
     assert.throws(() => pool.release(blobOf(9)), /released as often as it was acquired/);
     assert.throws(() => pool.release(blobOf(8)), /pinned entry stays resident/);
@@ -150,7 +174,7 @@ describe("the adapter pool", () => {
       if (random.uniform() < 0.5 && waitingCount < 8) {
         const size = 1 + random.integer(400);
         waitingCount += 1;
-        void pool.acquire(blobOf(size)).then((resident) => {
+        void pool.acquire(wanted(size)).then((resident) => {
           waitingCount -= 1;
           acquireCount += 1;
           pinned.push({ resident, size });
@@ -173,6 +197,87 @@ describe("the adapter pool", () => {
     }
     assert.ok(acquireCount > 3000, `${acquireCount} were acquired`);
     assert.ok(loads.length > 1000, `${loads.length} were loaded`);
-    assert.ok(isIntact(pool, await pool.acquire(blobOf(1000)), 1000), "all room is free again");
+    assert.ok(isIntact(pool, await pool.acquire(wanted(1000)), 1000), "all room is free again");
+  });
+
+  it("stops waiting when the signal says so, and lets nothing in that nobody wants", async () => {
+    const { pool, loads } = poolOf(100);
+    await pool.acquire(wanted(70));
+    const abort = new AbortController();
+    const waiting = pool.acquire(wanted(60, abort.signal));
+    assert.equal(await isSettled(waiting), false);
+    abort.abort();
+    await assert.rejects(waiting, { code: "CANCELLED" });
+    pool.release(blobOf(70));
+    // 70 was not evicted for it.
+    await pool.acquire(wanted(70));
+    assert.deepEqual(loads, [70, 60]);
+    await assert.rejects(pool.acquire(wanted(9, AbortSignal.abort())), { code: "CANCELLED" });
+  });
+
+  it("does not let one's signal end what another waits for", async () => {
+    const { pool, loads } = poolOf(100);
+    await pool.acquire(wanted(70));
+    const abort = new AbortController();
+    const one = pool.acquire(wanted(60, abort.signal));
+    const other = pool.acquire(wanted(60));
+    abort.abort();
+    await assert.rejects(one, { code: "CANCELLED" });
+    pool.release(blobOf(70));
+    assert.ok(isIntact(pool, await other, 60));
+    assert.deepEqual(loads, [70, 60]);
+  });
+});
+
+describe("weights that are not what the version says", () => {
+  const cases: readonly (readonly [string, WantedWeights["tensors"], RegExp])[] = [
+    [
+      "of another shape",
+      [named("a", [2, 2]), named("b", [5])],
+      /"a": expected \[2, 2\], got \[4\]/,
+    ],
+    ["that lack a tensor", [named("a", [4]), named("b", [5]), named("c", [1])], /"c" is missing/],
+    ["with a tensor too many", [named("a", [4])], /"b" is not one of this version's/],
+  ];
+  function named(name: string, shape: readonly number[]) {
+    return { name, shape };
+  }
+
+  for (const [what, tensors, message] of cases)
+    it(`are refused, and only to who expects others: ${what}`, async () => {
+      const { pool } = poolOf(100);
+      const blob = blobOf(9);
+      // At once with a healthy version of the same bytes, and again while these are resident.
+      const [right, wrong] = await Promise.allSettled([
+        pool.acquire(wanted(9)),
+        pool.acquire({ blob, tensors }),
+      ]);
+      assert.equal(right.status, "fulfilled");
+      assert.equal(wrong.status, "rejected");
+      await assert.rejects(pool.acquire({ blob, tensors }), { code: "CORRUPT", message });
+      pool.release(blob);
+      assert.throws(() => pool.release(blob), /released as often/);
+    });
+
+  it("take no room from others", async () => {
+    const { pool, loads } = poolOf(100);
+    await pool.acquire(wanted(60));
+    pool.release(blobOf(60));
+    const wrong = { blob: blobOf(80), tensors: [named("a", [1])] };
+    await assert.rejects(pool.acquire(wrong), { code: "CORRUPT" });
+    await pool.acquire(wanted(60));
+    assert.deepEqual(loads, [60, 80]);
+  });
+
+  it("are refused when a number is not finite", async () => {
+    for (const value of [NaN, Infinity, -Infinity]) {
+      const pool = new AdapterPool({
+        bytes: 400,
+        metrics: silentTelemetry.metrics,
+        load: async () => new Map([["a", { shape: [3], values: Float32Array.of(1, value, 2) }]]),
+      });
+      const asked = pool.acquire({ blob: blobOf(3), tensors: [named("a", [3])] });
+      await assert.rejects(asked, { code: "CORRUPT", message: /"a" holds a number that is not/ });
+    }
   });
 });

@@ -6,8 +6,10 @@
  */
 import { assert, present } from "../foundation/assert.ts";
 import type { Digest } from "../foundation/digest.ts";
-import { StrataError } from "../foundation/errors.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Metrics } from "../foundation/telemetry.ts";
+import type { LearnedTensor } from "../models/adapter.ts";
+import { faultOfShapes, faultOfValues, type LoadedTensors } from "./version-weights.ts";
 
 /** A tensor's place in the pool, counted in float32. */
 export interface PoolSpan {
@@ -18,14 +20,26 @@ export interface PoolSpan {
 /** A resident version's tensors by name. */
 export type Resident = ReadonlyMap<string, PoolSpan>;
 
-/** Tensors to make resident, in the order in which they shall lie. */
-export type LoadedTensors = ReadonlyMap<string, Float32Array>;
+export interface WantedWeights {
+  readonly blob: Digest;
+  /** What the version that names the blob says of it. */
+  readonly tensors: readonly LearnedTensor[];
+  /** Ends the wait for the weights; whoever else waits for them goes on. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 interface Entry {
   readonly offset: number;
   readonly length: number;
   readonly spans: Resident;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
   pinCount: number;
+}
+
+/** A load in progress, and who waits for it: when nobody does, it gives up its wait for room. */
+interface Loading {
+  readonly done: Promise<void>;
+  askerCount: number;
 }
 
 export class AdapterPool {
@@ -38,7 +52,8 @@ export class AdapterPool {
   /** The same entries by offset. */
   readonly #layout: Entry[] = [];
   #usedLength = 0;
-  readonly #loading = new Map<Digest, Promise<void>>();
+  /** By digest and expected shapes: blobs are read once, and refused as each asker must. */
+  readonly #loading = new Map<string, Loading>();
   #waiting: (() => void)[] = [];
 
   constructor(options: {
@@ -51,19 +66,27 @@ export class AdapterPool {
     this.#metrics = options.metrics;
   }
 
-  /** Loads the version if need be and pins it; waits while all room is pinned. */
-  async acquire(blob: Digest): Promise<Resident> {
+  /**
+   * Loads the weights if need be and pins them; waits while all room is pinned. CORRUPT when the
+   * blob does not hold exactly the wanted tensors, or numbers that are not finite; TOO_LARGE when
+   * it is larger than the pool; the signal's reason when that is aborted.
+   */
+  async acquire(wanted: WantedWeights): Promise<Resident> {
+    const { blob, tensors, signal } = wanted;
     const isHit = this.#entries.has(blob);
     this.#metrics.count("strata_adapter_loads_total", { source: isHit ? "pool" : "store" });
     for (;;) {
+      if (signal?.aborted === true) throw aborted(signal);
       const entry = this.#entries.get(blob);
       if (entry !== undefined) {
+        // Also of what is resident: two versions may name one blob and differ in what they say.
+        refuse(blob, faultOfShapes(entry.shapes, tensors));
         entry.pinCount += 1;
         this.#entries.delete(blob);
         this.#entries.set(blob, entry);
         return entry.spans;
       }
-      await this.#loadOnce(blob);
+      await this.#loaded(wanted);
     }
   }
 
@@ -71,35 +94,57 @@ export class AdapterPool {
     const entry = present(this.#entries.get(blob), "A pinned entry stays resident");
     entry.pinCount -= 1;
     assert(entry.pinCount >= 0, "An entry is released as often as it was acquired");
-    if (entry.pinCount > 0) return;
+    if (entry.pinCount === 0) this.#wake();
+  }
+
+  #wake(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
   }
 
-  #loadOnce(blob: Digest): Promise<void> {
-    const known = this.#loading.get(blob);
-    if (known !== undefined) return known;
-    const loading = this.#loadInto(blob).finally(() => this.#loading.delete(blob));
-    this.#loading.set(blob, loading);
+  async #loaded(wanted: WantedWeights): Promise<void> {
+    const shapes = wanted.tensors.map(({ name, shape }) => `${name} ${shape.join(" ")}`);
+    const key = `${wanted.blob} ${shapes.join()}`;
+    const loading = this.#loading.get(key) ?? this.#start(key, wanted);
+    loading.askerCount += 1;
+    try {
+      await unlessAborted(loading.done, wanted.signal);
+    } finally {
+      loading.askerCount -= 1;
+      // Only a load in progress may have to give up.
+      if (loading.askerCount === 0 && this.#loading.has(key)) this.#wake();
+    }
+  }
+
+  #start(key: string, wanted: WantedWeights): Loading {
+    const isWanted = (): boolean => loading.askerCount > 0;
+    const done = this.#load(wanted.blob)
+      .then((tensors) => this.#place(wanted, { tensors, isWanted }))
+      .finally(() => this.#loading.delete(key));
+    const loading: Loading = { done, askerCount: 0 };
+    this.#loading.set(key, loading);
     return loading;
   }
 
-  async #loadInto(blob: Digest): Promise<void> {
-    const tensors = await this.#load(blob);
+  async #place(
+    { blob, tensors: wanted }: WantedWeights,
+    { tensors, isWanted }: { readonly tensors: LoadedTensors; isWanted(): boolean },
+  ): Promise<void> {
+    // Before any room is taken from others.
+    refuse(blob, faultOfShapes(shapesOf(tensors), wanted) ?? faultOfValues(tensors));
     let length = 0;
-    for (const values of tensors.values()) length += values.length;
+    for (const { values } of tensors.values()) length += values.length;
     if (length > this.memory.length)
       throw new StrataError(
         "TOO_LARGE",
         `Cannot load adapter: expected at most ${this.memory.length * 4} bytes, got ${length * 4}`,
       );
-    let index = this.#makeRoom(length);
-    while (index === undefined) {
+    while (isWanted() && !this.#entries.has(blob)) {
+      const index = this.#makeRoom(length);
+      if (index !== undefined) return this.#insert(blob, { index, length, tensors });
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
-      index = this.#makeRoom(length);
     }
-    this.#insert(blob, { index, length, tensors });
   }
 
   #insert(
@@ -117,12 +162,13 @@ export class AdapterPool {
     const start = this.#endBefore(index);
     const spans = new Map<string, PoolSpan>();
     let offset = start;
-    for (const [name, values] of tensors) {
+    for (const [name, { values }] of tensors) {
       this.memory.set(values, offset);
       spans.set(name, { offset, length: values.length });
       offset += values.length;
     }
-    const entry = { offset: start, length, spans, pinCount: 0 };
+    const shapes = shapesOf(tensors);
+    const entry = { offset: start, length, spans, shapes, pinCount: 0 };
     this.#entries.set(blob, entry);
     this.#layout.splice(index, 0, entry);
     this.#setUsed(this.#usedLength + length);
@@ -135,6 +181,7 @@ export class AdapterPool {
         const index = this.#firstGap(length);
         if (index !== undefined) return index;
       }
+      if (this.#pinnedLength() + length > this.memory.length) return undefined;
       const victim = this.#firstUnpinned();
       if (victim === undefined) return undefined;
       const [blob, entry] = victim;
@@ -154,6 +201,12 @@ export class AdapterPool {
     return index < 0 ? undefined : index;
   }
 
+  #pinnedLength(): number {
+    let sum = 0;
+    for (const entry of this.#layout) if (entry.pinCount > 0) sum += entry.length;
+    return sum;
+  }
+
   #firstUnpinned(): readonly [Digest, Entry] | undefined {
     for (const row of this.#entries) if (row[1].pinCount === 0) return row;
     return undefined;
@@ -169,4 +222,27 @@ export class AdapterPool {
     this.#usedLength = length;
     this.#metrics.set("strata_adapter_cache_bytes", length * Float32Array.BYTES_PER_ELEMENT);
   }
+}
+
+function shapesOf(tensors: LoadedTensors): ReadonlyMap<string, readonly number[]> {
+  return new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+}
+
+function refuse(blob: Digest, fault: string | undefined): void {
+  if (fault !== undefined) throw new StrataError("CORRUPT", `Cannot load ${blob}: ${fault}`);
+}
+
+function aborted(signal: AbortSignal): StrataError {
+  return wrapError(signal.reason, "CANCELLED", "Cannot load adapter");
+}
+
+/** The promise's outcome, or the signal's reason if that comes first. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(aborted(signal));
+    signal.addEventListener("abort", abort, { once: true });
+    const settled = promise.then(resolve, reject);
+    void settled.finally(() => signal.removeEventListener("abort", abort));
+  });
 }

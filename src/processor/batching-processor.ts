@@ -1,13 +1,12 @@
 /** The `Processor` of a server: resolves, checks, tokenises, pins the adapter, queues, answers. */
-import type { Pooling } from "../entities/base-model.ts";
-import type { Digest } from "../foundation/digest.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
-import { limits } from "../foundation/limits.ts";
-import type { Encoded } from "../checkpoints/checkpoints.ts";
-import type { AdapterPool, Resident } from "./adapter-pool.ts";
-import type { SequenceAnswer } from "./engine.ts";
-import type { ModelDirectory, Resolved } from "./model-directory.ts";
+import { versionTensors } from "../models/version-tensors.ts";
+import type { AdapterPool } from "./adapter-pool.ts";
+import type { SequenceAnswer, SequenceRequest } from "./batch-run.ts";
+import type { Place } from "./engine.ts";
+import { checkInputs, encodeInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
+import type { ModelDirectory, Resolved, ResolvedVersion } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
 import type {
   ClassifyAnswer,
@@ -27,20 +26,20 @@ export interface BatchingProcessorOptions {
   close(): Promise<void>;
 }
 
-/** A request that is ready to be queued. */
+/** A request whose texts are tokens. */
 interface Prepared {
   readonly base: OpenBase;
-  readonly flow: string;
+  readonly resolved: Resolved;
   readonly ids: readonly Int32Array[];
-  readonly isTruncated: readonly boolean[];
-  readonly tokenizeMs: number;
   readonly options: RequestOptions;
-  readonly version?: {
-    readonly blob: Digest;
-    readonly rank: number;
-    readonly labelCount: number;
-    readonly pooling: Pooling;
-  };
+  readonly place: Place;
+}
+
+interface Ran {
+  readonly answers: readonly SequenceAnswer[];
+  readonly isTruncated: readonly boolean[];
+  readonly tokenCount: number;
+  readonly timings: RequestTimings;
 }
 
 export class BatchingProcessor implements Processor {
@@ -62,16 +61,13 @@ export class BatchingProcessor implements Processor {
         `Cannot classify with "${name}": it is a base model and has no labels`,
         { field: "model" },
       );
-    const prepared = await this.#prepare(resolved, texts, options);
-    const { answers, timings } = await this.#answer(prepared);
+    const { answers, ...ran } = await this.#run(resolved, texts, options);
     return {
       model: resolved.model.id,
       version: resolved.version.number,
       labels: resolved.version.labels,
       probabilities: answers.map(({ probabilities }) => probabilities),
-      isTruncated: prepared.isTruncated,
-      tokenCount: tokenCountOf(prepared.ids),
-      timings,
+      ...ran,
     };
   }
 
@@ -81,14 +77,11 @@ export class BatchingProcessor implements Processor {
     options: RequestOptions = {},
   ): Promise<EmbedAnswer> {
     const resolved = await this.#options.directory.resolve(name);
-    const prepared = await this.#prepare(resolved, inputs, options);
-    const { answers, timings } = await this.#answer(prepared);
+    const { answers, ...ran } = await this.#run(resolved, inputs, options);
     return {
       model: resolved.kind === "base" ? resolved.base : resolved.model.id,
       embeddings: answers.map(({ embedding }) => embedding),
-      isTruncated: prepared.isTruncated,
-      tokenCount: tokenCountOf(prepared.ids),
-      timings,
+      ...ran,
     };
   }
 
@@ -96,11 +89,8 @@ export class BatchingProcessor implements Processor {
     await this.#options.close();
   }
 
-  async #prepare(
-    resolved: Resolved,
-    inputs: EmbedInputs,
-    options: RequestOptions,
-  ): Promise<Prepared> {
+  /** Resolves, checks, takes a place, and answers. */
+  async #run(resolved: Resolved, inputs: EmbedInputs, options: RequestOptions): Promise<Ran> {
     const base = this.#options.bases.get(resolved.base);
     if (base === undefined)
       throw new StrataError(
@@ -108,125 +98,74 @@ export class BatchingProcessor implements Processor {
         `Cannot call the model: its base "${resolved.base}" is not loaded on this server`,
         { field: "model" },
       );
-    checkCount(inputs.length);
-    base.engine.admit(inputs.length);
-    const startMs = this.#options.clock.monotonic();
-    const { ids, isTruncated } = await encodedOf(base, inputs, options);
-    const tokenizeMs = this.#options.clock.monotonic() - startMs;
-    if (tokenCountOf(ids) > limits.requestTokensMax)
-      throw tooMuch("input", limits.requestTokensMax, `${tokenCountOf(ids)} tokens`);
-    const common = { base, ids, isTruncated, tokenizeMs, options };
-    if (resolved.kind === "base") return { ...common, flow: resolved.base };
-    const { blob, rank, pooling } = resolved.version;
-    const labelCount = resolved.version.labels.length;
-    return { ...common, flow: resolved.model.id, version: { blob, rank, pooling, labelCount } };
-  }
-
-  async #answer(
-    prepared: Prepared,
-  ): Promise<{ readonly answers: readonly SequenceAnswer[]; readonly timings: RequestTimings }> {
-    const { version, base } = prepared;
-    const { pool } = this.#options;
-    const resident = version === undefined ? undefined : await pool.acquire(version.blob);
+    checkInputs(base, inputs);
+    const place = base.engine.admit({
+      flow: flowOf(resolved),
+      sequenceCount: inputs.length,
+      tokenCount: foreseenTokenCount(base, inputs),
+    });
     try {
-      // Tokenising and loading took time, in which others may have filled the queue.
-      base.engine.admit(prepared.ids.length);
-      const answers = await this.#submit(prepared, resident);
+      const startMs = this.#options.clock.monotonic();
+      const { ids, isTruncated } = await encodeInputs(base, inputs, options);
+      const tokenizeMs = this.#options.clock.monotonic() - startMs;
+      place.correct(tokenCountOf(ids));
+      const answers = await this.#answer({ base, resolved, ids, options, place });
       const longest = (part: (answer: SequenceAnswer) => number): number =>
         answers.reduce((most, answer) => Math.max(most, part(answer)), 0);
       const queueMs = longest((answer) => answer.queueMs);
       const runMs = longest((answer) => answer.runMs);
-      return { answers, timings: { tokenizeMs: prepared.tokenizeMs, queueMs, runMs } };
+      const timings = { tokenizeMs, queueMs, runMs };
+      return { answers, isTruncated, tokenCount: tokenCountOf(ids), timings };
     } finally {
-      if (version !== undefined) pool.release(version.blob);
+      place.leave();
     }
   }
 
-  /** Waits for every sequence, so that none still reads the adapter when it is released. */
-  async #submit(prepared: Prepared, resident: Resident | undefined): Promise<SequenceAnswer[]> {
-    const { base, flow, ids, options, version } = prepared;
-    const row = {
-      flow,
-      resident,
-      pooling: version?.pooling ?? base.checkpoint.pooling,
-      rank: version?.rank ?? 0,
-      labelCount: version?.labelCount ?? 0,
-    };
-    const requests = ids.map((sequence) => ({ ...row, ids: sequence }));
-    const settled = await Promise.allSettled(base.engine.submit(requests, options.signal));
-    return settled.map((outcome) => {
-      if (outcome.status === "rejected") throw outcome.reason;
-      return outcome.value;
-    });
+  async #answer(prepared: Prepared): Promise<readonly SequenceAnswer[]> {
+    const { resolved, base, options } = prepared;
+    if (resolved.kind === "base") {
+      const { pooling } = base.checkpoint;
+      return submit(prepared, { pooling, rank: 0, labelCount: 0, resident: undefined });
+    }
+    const { blob, rank, pooling } = resolved.version;
+    const labelCount = resolved.version.labels.length;
+    const tensors = versionTensors(base.checkpoint.config, { rank, labelCount });
+    const { pool } = this.#options;
+    const resident = await pool
+      .acquire({ blob, tensors, signal: options.signal })
+      .catch((error: unknown) => throwNamed(resolved, error));
+    try {
+      return await submit(prepared, { pooling, rank, labelCount, resident });
+    } finally {
+      pool.release(blob);
+    }
   }
 }
 
-function tokenCountOf(ids: readonly Int32Array[]): number {
-  return ids.reduce((sum, { length }) => sum + length, 0);
+/** Waits for every sequence, so that none still reads the adapter when it is released. */
+async function submit(
+  { base, resolved, ids, options, place }: Prepared,
+  row: Omit<SequenceRequest, "ids" | "flow">,
+): Promise<readonly SequenceAnswer[]> {
+  const flow = flowOf(resolved);
+  const requests = ids.map((sequence) => ({ ...row, flow, ids: sequence }));
+  // From here on the queue counts it.
+  place.leave();
+  const settled = await Promise.allSettled(base.engine.submit(requests, options.signal));
+  return settled.map((outcome) => {
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
+  });
 }
 
-async function encodedOf(
-  base: OpenBase,
-  inputs: EmbedInputs,
-  options: RequestOptions,
-): Promise<Encoded> {
-  if (inputs.every((input) => typeof input === "string")) {
-    checkCharacters(inputs);
-    const encoded = await base.tokenizer.encode(inputs);
-    const cut = options.truncate === false ? encoded.isTruncated.indexOf(true) : -1;
-    if (cut >= 0) throw tooLong(`input[${cut}]`, base.checkpoint.tokensMax, "more");
-    return encoded;
-  }
-  const ids = inputs.map((input, index) => checkedIds(base, input, `input[${index}]`));
-  return { ids, isTruncated: ids.map(() => false) };
+/** Sequences of one model share a turn in the queue. */
+function flowOf(resolved: Resolved): string {
+  return resolved.kind === "base" ? resolved.base : resolved.model.id;
 }
 
-function checkedIds(base: OpenBase, input: string | readonly number[], field: string): Int32Array {
-  const { vocabularySize } = base.tokenizer.tokenizer;
-  const { tokensMax } = base.checkpoint;
-  if (typeof input === "string" || input.length === 0)
-    throw new StrataError("INVALID_ARGUMENT", `Cannot read "${field}": expected token ids`, {
-      field,
-    });
-  if (input.length > tokensMax) throw tooLong(field, tokensMax, String(input.length));
-  const wrong = input.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
-  if (wrong !== undefined)
-    throw new StrataError(
-      "INVALID_ARGUMENT",
-      `Cannot read "${field}": expected token ids below ${vocabularySize}, got ${wrong}`,
-      { field },
-    );
-  return Int32Array.from(input);
-}
-
-function checkCount(count: number): void {
-  if (count === 0)
-    throw new StrataError("INVALID_ARGUMENT", `Cannot read "input": it is empty`, {
-      field: "input",
-    });
-  if (count > limits.inputCountMax) throw tooMuch("input", limits.inputCountMax, `${count} texts`);
-}
-
-function checkCharacters(texts: readonly string[]): void {
-  let total = 0;
-  for (const [index, { length }] of texts.entries()) {
-    const field = `input[${index}]`;
-    if (length === 0)
-      throw new StrataError("INVALID_ARGUMENT", `Cannot read "${field}": it is empty`, { field });
-    if (length > limits.inputCharactersMax)
-      throw tooMuch(field, limits.inputCharactersMax, `${length} characters`);
-    total += length;
-  }
-  if (total > limits.requestCharactersMax)
-    throw tooMuch("input", limits.requestCharactersMax, `${total} characters`);
-}
-
-function tooLong(field: string, tokensMax: number, got: string): StrataError {
-  const message = `Cannot read "${field}": expected at most ${tokensMax} tokens, got ${got}`;
-  return new StrataError("CONTEXT_LENGTH", message, { field });
-}
-
-function tooMuch(field: string, limit: number, got: string): StrataError {
-  const message = `Cannot read "${field}": expected at most ${limit}, got ${got}`;
-  return new StrataError("INVALID_ARGUMENT", message, { field });
+/** What is wrong with a blob is told of the version that was asked for. */
+function throwNamed({ model, version }: ResolvedVersion, error: unknown): never {
+  if (!(error instanceof StrataError) || error.code !== "CORRUPT") throw error;
+  const message = `Cannot answer with version ${version.number} of "${model.id}": ${error.message}`;
+  throw new StrataError("CORRUPT", message, { cause: error });
 }

@@ -8,7 +8,8 @@ import { servingGraph } from "../models/serving-graph.ts";
 import { inputsAmong, smallConfig, smallWeights } from "../checkpoints/exam-encoder.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Program } from "../runtime/runtime.ts";
-import { Engine, type SequenceRequest } from "./engine.ts";
+import type { SequenceAnswer, SequenceRequest } from "./batch-run.ts";
+import { type Arriving, Engine, type EngineOptions } from "./engine.ts";
 
 let runtime: OrtRuntime;
 let program: Program;
@@ -30,7 +31,7 @@ interface Observed {
 }
 
 /** An engine of one worker, whose batches and queue can be seen as its metrics show them. */
-function engineOf(): Observed {
+function engineOf(options: Partial<EngineOptions> = {}): Observed {
   let batches = 0;
   let queued = 0;
   const telemetry: Telemetry = {
@@ -50,8 +51,10 @@ function engineOf(): Observed {
     config: smallConfig,
     programs: [program],
     memory,
+    msPerToken: 0.001,
     clock: systemClock,
     telemetry,
+    ...options,
   });
   return { engine, batchCount: () => batches, queueCount: () => queued };
 }
@@ -65,6 +68,11 @@ function requestsOf(flow: string, count: number, tokenCount = 8): SequenceReques
     labelCount: 0,
     resident: undefined,
   }));
+}
+
+/** A request of one flow, each of whose texts has one token. */
+function arriving(sequenceCount: number, flow = "a"): Arriving {
+  return { flow, sequenceCount, tokenCount: sequenceCount };
 }
 
 function hasCode(code: string): (error: unknown) => boolean {
@@ -110,16 +118,45 @@ describe("the engine", () => {
   it("refuses more than the queue holds, says when to retry; drained, it takes again", async () => {
     const { engine } = engineOf();
     const waiting = engine.submit(requestsOf("a", limits.queueSequenceCountMax));
-    engine.admit(0);
+    engine.admit(arriving(0)).leave();
     assert.throws(
-      () => engine.admit(1),
+      () => engine.admit(arriving(1)),
       (error) =>
         error instanceof StrataError &&
         error.code === "OVERLOADED" &&
-        (error.retryAfterMs ?? 0) >= 100,
+        /8192 are waiting, the limit is 8192/.test(error.message) &&
+        (error.retryAfterMs ?? 0) >= 1,
     );
     await Promise.all(waiting);
-    engine.admit(limits.queueSequenceCountMax);
+    engine.admit(arriving(limits.queueSequenceCountMax)).leave();
+  });
+
+  it("counts what was admitted and is still on its way, until it leaves", () => {
+    const { engine } = engineOf();
+    const places = [1, 2, 3, 4].map(() => engine.admit(arriving(2048)));
+    assert.throws(() => engine.admit(arriving(1)), hasCode("OVERLOADED"));
+    places[0]?.leave();
+    places[0]?.leave();
+    engine.admit(arriving(2048));
+    assert.throws(() => engine.admit(arriving(1)), hasCode("OVERLOADED"));
+  });
+
+  it("refuses who would wait too long for others, and only those", () => {
+    // A second per token, and two seconds at most.
+    const { engine } = engineOf({ msPerToken: 1_000 });
+    const bulk = engine.admit({ flow: "bulk", sequenceCount: 100, tokenCount: 1_000 });
+    assert.throws(
+      () => engine.admit({ flow: "bulk", sequenceCount: 1, tokenCount: 1 }),
+      (error) =>
+        error instanceof StrataError &&
+        /they would wait for 1000000 ms, the limit is 2000 ms/.test(error.message) &&
+        error.retryAfterMs === limits.retryAfterMsMax,
+    );
+    // Another model's turn comes between the bulk's.
+    const small = { flow: "small", sequenceCount: 1, tokenCount: 1 };
+    engine.admit(small).leave();
+    bulk.correct(0);
+    engine.admit({ flow: "bulk", sequenceCount: 1, tokenCount: 1 });
   });
 
   it("withdraws by signal what does not run yet, and frees its place", async () => {
@@ -134,7 +171,7 @@ describe("the engine", () => {
     assert.ok(rejected.length >= limits.queueSequenceCountMax - 4 * limits.batchSequenceCountMax);
     for (const outcome of rejected)
       assert.ok(outcome.status === "rejected" && hasCode("CANCELLED")(outcome.reason));
-    engine.admit(limits.queueSequenceCountMax);
+    engine.admit(arriving(limits.queueSequenceCountMax)).leave();
     await Promise.all(engine.submit(requestsOf("b", 1)));
     assert.equal(queueCount(), 0);
   });
@@ -159,5 +196,92 @@ describe("the engine", () => {
     await Promise.all(engine.submit(requestsOf("a", 1)));
     assert.ok(batchCount() - before <= 4, `${batchCount() - before} batches`);
     await Promise.all(others);
+  });
+});
+
+/** The serving graph, failing as `fault` says. */
+function faulty(fault: (lengths: readonly number[]) => Error | undefined): Program {
+  return {
+    run: async (feeds) => {
+      const { lengths } = feeds;
+      assert.ok(lengths !== undefined && "values" in lengths);
+      const error = fault(Array.from(lengths.values, Number));
+      if (error !== undefined) throw error;
+      return program.run(feeds);
+    },
+    write: () => assert.fail("nothing is written"),
+    read: () => assert.fail("nothing is read"),
+    release: () => Promise.resolve(),
+  };
+}
+
+async function sameAsAlone(
+  requests: readonly SequenceRequest[],
+  answers: readonly PromiseSettledResult<SequenceAnswer>[],
+): Promise<void> {
+  const { engine } = engineOf();
+  for (const [index, request] of requests.entries()) {
+    const [alone] = await Promise.all(engine.submit([request]));
+    const answer = answers[index];
+    assert.ok(answer?.status === "fulfilled" && alone !== undefined, `request ${index}`);
+    for (const [place, value] of alone.embedding.entries())
+      assert.ok(Math.abs(value - (answer.value.embedding[place] ?? NaN)) <= 1.2e-7);
+  }
+}
+
+describe("a fault in a batch", () => {
+  const healthy = [...requestsOf("a", 9, 3), ...requestsOf("b", 9, 6)];
+
+  it("is answered to the guilty alone, whatever threw; the others as if nothing were", async () => {
+    const guilty = requestsOf("guilty", 2, 11);
+    const { engine } = engineOf({
+      programs: [faulty((lengths) => (lengths.includes(11) ? new Error("eleven") : undefined))],
+    });
+    const requests = [...healthy.slice(0, 4), ...guilty, ...healthy.slice(4)];
+    const answers = await Promise.allSettled(engine.submit(requests));
+    for (const answer of answers.splice(4, 2)) {
+      assert.ok(answer.status === "rejected" && hasCode("INTERNAL")(answer.reason));
+      assert.match(String(answer.reason), /Cannot answer with "guilty": eleven/);
+    }
+    await sameAsAlone(healthy, answers);
+  });
+
+  it("is no matter to the others when weights do not fit the batch", async () => {
+    // Eight numbers where a head of two labels has more, and none of them in the pool.
+    const resident = new Map([["head.weight", { offset: 0, length: 10_000 }]]);
+    const bad = requestsOf("bad", 1, 3).map((row) => ({ ...row, labelCount: 2, resident }));
+    const { engine } = engineOf();
+    const [one, ...others] = await Promise.allSettled(engine.submit([...bad, ...healthy]));
+    assert.ok(one?.status === "rejected" && hasCode("INTERNAL")(one.reason));
+    await sameAsAlone(healthy, others);
+  });
+
+  it("that is a number which is not finite is CORRUPT for its own model alone", async () => {
+    const memory = new Float32Array(new SharedArrayBuffer(4096)).fill(3e38);
+    const head = { offset: 0, length: 2 * smallConfig.hiddenSize };
+    const resident = new Map([["head.weight", head]]);
+    const bad = requestsOf("bad", 1, 3).map((row) => ({ ...row, labelCount: 2, resident }));
+    const { engine } = engineOf({ memory });
+    const [one, ...others] = await Promise.allSettled(engine.submit([...bad, ...healthy]));
+    assert.ok(one?.status === "rejected" && hasCode("CORRUPT")(one.reason));
+    assert.match(String(one.reason), /Cannot answer with "bad": .* not finite/);
+    await sameAsAlone(healthy, others);
+  });
+
+  it("of a worker that is gone costs no answer while another lives", async () => {
+    const gone = faulty(() => new StrataError("UNAVAILABLE", "its thread has ended"));
+    const { engine } = engineOf({ programs: [program, gone] });
+    const requests = [...healthy, ...healthy, ...healthy];
+    await sameAsAlone(requests, await Promise.allSettled(engine.submit(requests)));
+    engine.admit(arriving(1)).leave();
+  });
+
+  it("of the last worker ends the wait of all, and nobody else begins one", async () => {
+    const gone = faulty(() => new StrataError("UNAVAILABLE", "its thread has ended"));
+    const { engine } = engineOf({ programs: [gone, gone] });
+    const answers = await Promise.allSettled(engine.submit(requestsOf("a", 300)));
+    for (const answer of answers)
+      assert.ok(answer.status === "rejected" && hasCode("UNAVAILABLE")(answer.reason));
+    assert.throws(() => engine.admit(arriving(1)), hasCode("UNAVAILABLE"));
   });
 });

@@ -9,30 +9,20 @@ import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import type { Program } from "../runtime/runtime.ts";
-import { schedule, startTag, virtualTimeAfter, type Waiting } from "../scheduling/schedule.ts";
-import { batchFeeds, type BatchRow } from "./batch.ts";
-
-/** What a sequence asks for. */
-export interface SequenceRequest extends BatchRow {
-  /** Sequences of one flow share its turn; the vPLM's id. */
-  readonly flow: string;
-}
-
-export interface SequenceAnswer {
-  /** One per label; empty without a head. */
-  readonly probabilities: Float32Array;
-  /** `[hidden]`, L2-normalised. */
-  readonly embedding: Float32Array;
-  readonly queueMs: number;
-  readonly runMs: number;
-}
-
-interface Sequence extends Waiting {
-  readonly request: SequenceRequest;
-  readonly enqueuedMs: number;
-  resolve(answer: SequenceAnswer): void;
-  reject(error: unknown): void;
-}
+import {
+  admitToQueue,
+  type Coming,
+  type QueueAdmission,
+  type QueueSnapshot,
+} from "../scheduling/admission.ts";
+import { schedule, startTag, virtualTimeAfter } from "../scheduling/schedule.ts";
+import {
+  type BatchTime,
+  runBatch,
+  type Sequence,
+  type SequenceAnswer,
+  type SequenceRequest,
+} from "./batch-run.ts";
 
 export interface EngineOptions {
   readonly config: EncoderConfig;
@@ -40,38 +30,115 @@ export interface EngineOptions {
   readonly programs: readonly Program[];
   /** The pool's memory. */
   readonly memory: Float32Array;
+  /** Milliseconds per token of one worker in full batches, to begin with. */
+  readonly msPerToken: number;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
 }
 
+/** What a request will queue, as far as it is known. */
+export interface Arriving {
+  readonly flow: string;
+  readonly sequenceCount: number;
+  readonly tokenCount: number;
+}
+
+/** The place of a request that was admitted: its work counts until it is queued or has left. */
+export interface Place {
+  correct(tokenCount: number): void;
+  leave(): void;
+}
+
+/** Of a flow with sequences in the queue, or with a debt. */
+interface Flow {
+  waitingCount: number;
+  /** Virtual time at which its last sequence ends. */
+  finish: number;
+}
+
+interface BatchMeasure extends BatchTime {
+  readonly tokenCount: number;
+  readonly isFull: boolean;
+}
+
+/** The last batch's share in the running mean of what a token takes. */
+const newShare = 0.1;
+
+/** Of flows that have nothing in the queue, this many are remembered without looking at them. */
+const flowCountKept = 1_024;
+
+/** The part of the limit up to which requests are admitted; the rest is for what comes anew. */
+const foreseen = 0.8;
+
 export class Engine {
   readonly #options: EngineOptions;
+  /** Of the workers that live. */
+  #workerCount: number;
   readonly #idle: Program[];
   /** Ascending by tag. */
   #queue: Sequence[] = [];
-  readonly #finishByFlow = new Map<string, number>();
+  readonly #coming = new Set<Coming & { readonly flow: string }>();
+  readonly #flows = new Map<string, Flow>();
+  #waitingFlowCount = 0;
+  #runningTokenCount = 0;
   #virtualTime = 0;
-  /** Running mean of milliseconds per token, for the time to retry. */
-  #msPerToken = 0.1;
+  #msPerToken: number;
+  /** Until when all room is promised to those who were told to come back. */
+  #promisedUntilMs = 0;
   #isDispatchDue = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#workerCount = options.programs.length;
     this.#idle = [...options.programs];
+    this.#msPerToken = options.msPerToken;
   }
 
-  /** OVERLOADED, with the time after which to retry, when `count` more would exceed the queue. */
-  admit(count: number): void {
-    const room = limits.queueSequenceCountMax - this.#queue.length;
-    if (count <= room) return;
-    const tokenCount = this.#queue.reduce((sum, { tokenCount: tokens }) => sum + tokens, 0);
-    const drainMs = (tokenCount * this.#msPerToken) / this.#options.programs.length;
-    throw new StrataError(
-      "OVERLOADED",
-      `Cannot queue ${count} texts: ${this.#queue.length} are waiting, the limit is ` +
-        `${limits.queueSequenceCountMax}`,
-      { retryAfterMs: Math.max(100, Math.ceil(drainMs / 2)) },
-    );
+  /**
+   * Takes a place for a request; OVERLOADED, with the time after which to retry, when it would wait
+   * for others for longer than `limits.queueWaitMsMax`, or pass `limits.queueSequenceCountMax`.
+   */
+  admit({ flow, sequenceCount, tokenCount }: Arriving): Place {
+    if (this.#workerCount === 0) throw noWorker();
+    const nowMs = this.#options.clock.monotonic();
+    let tag = startTag(this.#virtualTime, this.#flows.get(flow)?.finish);
+    for (const coming of this.#coming) if (coming.flow === flow) tag += coming.tokenCount;
+    const arriving = { flow, tag, tokenCount, sequenceCount };
+    const admission = admitToQueue(arriving, this.#snapshot(nowMs), {
+      sequencesMax: limits.queueSequenceCountMax,
+      waitMsMax: limits.queueWaitMsMax * foreseen,
+      retryAfterMsMax: limits.retryAfterMsMax,
+    });
+    if (admission.kind === "rejected") {
+      this.#promisedUntilMs = nowMs + admission.promisedMs;
+      throw overloaded(sequenceCount, admission);
+    }
+    return this.#placeOf(arriving);
+  }
+
+  #placeOf(arriving: Coming & { readonly flow: string }): Place {
+    let coming = arriving;
+    this.#coming.add(coming);
+    return {
+      correct: (tokenCount) => {
+        if (!this.#coming.delete(coming)) return;
+        coming = { ...coming, tokenCount };
+        this.#coming.add(coming);
+      },
+      leave: () => void this.#coming.delete(coming),
+    };
+  }
+
+  #snapshot(nowMs: number): QueueSnapshot {
+    return {
+      waiting: this.#queue,
+      coming: this.#coming,
+      runningTokenCount: this.#runningTokenCount,
+      virtualTime: this.#virtualTime,
+      modelCount: this.#waitingFlowCount,
+      msPerToken: this.#msPerToken / this.#workerCount,
+      promisedMs: Math.max(0, this.#promisedUntilMs - nowMs),
+    };
   }
 
   /** Queues the sequences of one request; `signal` withdraws those that do not run yet. */
@@ -79,11 +146,9 @@ export class Engine {
     requests: readonly SequenceRequest[],
     signal?: AbortSignal,
   ): readonly Promise<SequenceAnswer>[] {
-    const sequences: Sequence[] = [];
+    const sequences = new Set<Sequence>();
     const answers = requests.map((request) => this.#enqueue(request, sequences));
-    const withdraw = (): void => {
-      for (const sequence of sequences) this.#withdraw(sequence, signal?.reason);
-    };
+    const withdraw = (): void => this.#withdraw(sequences, signal?.reason);
     if (signal?.aborted === true) withdraw();
     signal?.addEventListener("abort", withdraw, { once: true });
     if (signal !== undefined)
@@ -92,15 +157,16 @@ export class Engine {
     return answers;
   }
 
-  #enqueue(request: SequenceRequest, sequences: Sequence[]): Promise<SequenceAnswer> {
+  #enqueue(request: SequenceRequest, sequences: Set<Sequence>): Promise<SequenceAnswer> {
     const { flow, ids } = request;
-    const tag = startTag(this.#virtualTime, this.#finishByFlow.get(flow));
-    this.#finishByFlow.set(flow, tag + ids.length);
+    const tag = startTag(this.#virtualTime, this.#flows.get(flow)?.finish);
     return new Promise((resolve, reject) => {
       const enqueuedMs = this.#options.clock.monotonic();
-      const sequence = { request, tag, tokenCount: ids.length, enqueuedMs, resolve, reject };
-      sequences.push(sequence);
+      const settle = settleOnce(resolve, reject);
+      const sequence = { request, tag, tokenCount: ids.length, enqueuedMs, ...settle };
+      sequences.add(sequence);
       this.#insert(sequence);
+      this.#flowOf(flow).finish = tag + ids.length;
     });
   }
 
@@ -109,17 +175,48 @@ export class Engine {
     // Tags mostly rise, so that the search from the end is short.
     while (place > 0 && (this.#queue[place - 1]?.tag ?? 0) > sequence.tag) place -= 1;
     this.#queue.splice(place, 0, sequence);
-    this.#options.telemetry.metrics.set("strata_queue_sequences", this.#queue.length);
+    const flow = this.#flowOf(sequence.request.flow);
+    if (flow.waitingCount === 0) this.#waitingFlowCount += 1;
+    flow.waitingCount += 1;
+    this.#showQueue();
   }
 
-  #withdraw(sequence: Sequence, reason: unknown): void {
-    const place = this.#queue.indexOf(sequence);
-    if (place < 0) return;
-    this.#queue.splice(place, 1);
-    const { flow, ids } = sequence.request;
-    // A flow owes nothing for what it did not get.
-    this.#finishByFlow.set(flow, (this.#finishByFlow.get(flow) ?? 0) - ids.length);
-    sequence.reject(wrapError(reason, "CANCELLED", "Cannot answer"));
+  #flowOf(name: string): Flow {
+    const known = this.#flows.get(name);
+    if (known !== undefined) return known;
+    const flow = { waitingCount: 0, finish: 0 };
+    this.#flows.set(name, flow);
+    return flow;
+  }
+
+  /** Takes the sequences out of the queue, as far as they are in it; returns those. */
+  #take(sequences: ReadonlySet<Sequence>): readonly Sequence[] {
+    const taken = this.#queue.filter((sequence) => sequences.has(sequence));
+    this.#queue = this.#queue.filter((sequence) => !sequences.has(sequence));
+    for (const { request } of taken) {
+      const flow = this.#flowOf(request.flow);
+      flow.waitingCount -= 1;
+      if (flow.waitingCount === 0) this.#waitingFlowCount -= 1;
+    }
+    this.#showQueue();
+    return taken;
+  }
+
+  #withdraw(sequences: ReadonlySet<Sequence>, reason: unknown): void {
+    for (const { request, reject } of this.#take(sequences)) {
+      // A flow owes nothing for what it did not get.
+      this.#flowOf(request.flow).finish -= request.ids.length;
+      reject(wrapError(reason, "CANCELLED", "Cannot answer"));
+    }
+    this.#forgetFlows();
+  }
+
+  /** Flows that neither wait nor owe anything; an idle queue forgives all debts. */
+  #forgetFlows(): void {
+    if (this.#queue.length === 0) this.#flows.clear();
+    if (this.#flows.size < 2 * this.#waitingFlowCount + flowCountKept) return;
+    for (const [name, { waitingCount, finish }] of this.#flows)
+      if (waitingCount === 0 && finish <= this.#virtualTime) this.#flows.delete(name);
   }
 
   /** After the current events, so that texts that arrive together run together. */
@@ -140,63 +237,88 @@ export class Engine {
         tokensMax: limits.batchTokensMax,
         sequencesMax: limits.batchSequenceCountMax,
       });
-      const chosen = new Set(batch);
-      const flows = new Set(this.#queue.map(({ request }) => request.flow));
-      this.#queue = this.#queue.filter((sequence) => !chosen.has(sequence));
-      this.#virtualTime = virtualTimeAfter(this.#virtualTime, batch, flows.size);
-      // An idle queue forgets the flows' debts, which also bounds the map.
-      if (this.#queue.length === 0) this.#finishByFlow.clear();
-      // Errors reach the callers of the sequences.
-      void this.#run(program, batch).finally(() => {
-        this.#idle.push(program);
-        this.#dispatch();
-      });
+      this.#virtualTime = virtualTimeAfter(this.#virtualTime, batch, this.#waitingFlowCount);
+      this.#take(new Set(batch));
+      this.#forgetFlows();
+      void this.#run(program, batch);
     }
   }
 
+  /** Never fails: errors reach the callers of the sequences. */
   async #run(program: Program, batch: readonly Sequence[]): Promise<void> {
     const { config, memory, clock, telemetry } = this.#options;
-    const startMs = clock.monotonic();
-    const rows = batch.map(({ request }) => request);
+    const tokenCount = batch.reduce((sum, { tokenCount: tokens }) => sum + tokens, 0);
+    // What the queue could not fill says nothing of how it drains.
+    const isFull = this.#queue.length > 0;
+    this.#runningTokenCount += tokenCount;
     try {
-      const results = await program.run(batchFeeds(config, rows, memory));
-      const runMs = clock.monotonic() - startMs;
-      const probabilities = floats(results["probabilities"]?.values);
-      const embeddings = floats(results["embeddings"]?.values);
-      const labelCount = probabilities.length / batch.length;
-      for (const [index, { request, resolve, enqueuedMs }] of batch.entries())
-        resolve({
-          probabilities: probabilities.slice(
-            index * labelCount,
-            index * labelCount + request.labelCount,
-          ),
-          embedding: embeddings.slice(index * config.hiddenSize, (index + 1) * config.hiddenSize),
-          queueMs: startMs - enqueuedMs,
-          runMs,
-        });
-      this.#measure(batch, { startMs, runMs });
+      const options = { program, config, memory, clock, log: telemetry.log };
+      const time = await runBatch(batch, options);
+      if (time !== undefined) this.#measure(batch, { ...time, tokenCount, isFull });
+      this.#idle.push(program);
     } catch (error) {
-      telemetry.log.error("A batch failed", { error, sequences: batch.length });
-      for (const { reject } of batch) reject(error);
+      this.#lose(batch, error);
     }
+    this.#runningTokenCount -= tokenCount;
+    this.#dispatch();
   }
 
-  #measure(
-    batch: readonly Sequence[],
-    { startMs, runMs }: { readonly startMs: number; readonly runMs: number },
-  ): void {
+  /** Goes on without the worker; what it did not answer is the others' to run. */
+  #lose(batch: readonly Sequence[], error: unknown): void {
+    this.#workerCount -= 1;
+    const workersLeft = this.#workerCount;
+    this.#options.telemetry.log.error("The engine has lost a worker", { error, workersLeft });
+    for (const sequence of batch) if (!sequence.isSettled()) this.#insert(sequence);
+    if (workersLeft > 0) return;
+    for (const { reject } of this.#take(new Set(this.#queue))) reject(noWorker());
+  }
+
+  #measure(batch: readonly Sequence[], { startMs, runMs, tokenCount, isFull }: BatchMeasure): void {
     const { metrics } = this.#options.telemetry;
-    const tokenCount = batch.reduce((sum, { tokenCount: tokens }) => sum + tokens, 0);
-    this.#msPerToken += 0.05 * (runMs / tokenCount - this.#msPerToken);
+    if (isFull) this.#msPerToken += newShare * (runMs / tokenCount - this.#msPerToken);
     metrics.observe("strata_batch_sequences", batch.length);
     metrics.observe("strata_batch_tokens", tokenCount);
     metrics.observe("strata_batch_seconds", runMs / 1000);
     for (const { enqueuedMs } of batch)
       metrics.observe("strata_queue_seconds", (startMs - enqueuedMs) / 1000);
-    metrics.set("strata_queue_sequences", this.#queue.length);
+  }
+
+  #showQueue(): void {
+    this.#options.telemetry.metrics.set("strata_queue_sequences", this.#queue.length);
   }
 }
 
-function floats(values: unknown): Float32Array {
-  return values instanceof Float32Array ? values : new Float32Array();
+function settleOnce(
+  resolve: (answer: SequenceAnswer) => void,
+  reject: (error: unknown) => void,
+): Pick<Sequence, "resolve" | "reject" | "isSettled"> {
+  let isSettled = false;
+  return {
+    isSettled: () => isSettled,
+    resolve(answer) {
+      isSettled = true;
+      resolve(answer);
+    },
+    reject(error) {
+      isSettled = true;
+      reject(error);
+    },
+  };
+}
+
+function overloaded(
+  count: number,
+  { limit, waitMs, sequenceCount, retryAfterMs }: QueueAdmission & { readonly kind: "rejected" },
+): StrataError {
+  const state =
+    limit === "wait"
+      ? `they would wait for ${Math.ceil(waitMs)} ms, the limit is ${limits.queueWaitMsMax} ms`
+      : `${sequenceCount} are waiting, the limit is ${limits.queueSequenceCountMax}`;
+  const message = `Cannot queue ${count} texts: ${state}`;
+  return new StrataError("OVERLOADED", message, { retryAfterMs });
+}
+
+function noWorker(): StrataError {
+  const message = "Cannot answer: all worker threads of the base model have ended";
+  return new StrataError("UNAVAILABLE", message);
 }

@@ -4,19 +4,21 @@ import { limits } from "../foundation/limits.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import type { Catalog } from "../storage/storage.ts";
 
-export type Resolved =
-  | { readonly kind: "base"; readonly base: string }
-  | {
-      readonly kind: "version";
-      readonly base: string;
-      readonly model: VirtualModel;
-      readonly version: Version;
-    };
+export type Resolved = { readonly kind: "base"; readonly base: string } | ResolvedVersion;
+
+export interface ResolvedVersion {
+  readonly kind: "version";
+  readonly base: string;
+  readonly model: VirtualModel;
+  readonly version: Version;
+}
 
 /** Remembers what it found until `forget`; unknown names are never remembered. */
 export class ModelDirectory {
   readonly #catalog: Catalog;
-  readonly #found = new Map<string, Resolved>();
+  /** By the model that each name means, then by name. */
+  readonly #found = new Map<string, Map<string, Resolved>>();
+  #nameCount = 0;
   #changeCount = 0;
 
   constructor(catalog: Catalog) {
@@ -26,29 +28,39 @@ export class ModelDirectory {
   /** To be called when a model was changed or deleted. */
   forget(model: string): void {
     this.#changeCount += 1;
-    for (const name of this.#found.keys())
-      if (name === model || name.startsWith(`${model}@`)) this.#found.delete(name);
+    this.#nameCount -= this.#found.get(model)?.size ?? 0;
+    this.#found.delete(model);
   }
 
   /** `<id>` or `<id>@<version>`; NOT_FOUND otherwise. */
   async resolve(name: string): Promise<Resolved> {
-    const known = this.#found.get(name);
+    const { id } = partsOf(name);
+    const known = this.#found.get(id)?.get(name);
     if (known !== undefined) return known;
     const changeCount = this.#changeCount;
     const found = await this.#find(name);
     // What changed while it was looked up may be what was found.
     if (changeCount !== this.#changeCount) return found;
-    if (this.#found.size >= limits.resolvedModelCountMax) this.#found.clear();
-    this.#found.set(name, found);
+    this.#remember(id, name, found);
     return found;
+  }
+
+  #remember(id: string, name: string, found: Resolved): void {
+    if (this.#nameCount >= limits.resolvedModelCountMax) {
+      this.#found.clear();
+      this.#nameCount = 0;
+    }
+    const names = this.#found.get(id) ?? new Map<string, Resolved>();
+    if (!names.has(name)) this.#nameCount += 1;
+    this.#found.set(id, names.set(name, found));
   }
 
   async #find(name: string): Promise<Resolved> {
     if ((await this.#catalog.bases.get(name)) !== undefined) return { kind: "base", base: name };
-    const [, id = name, number] = /^(.*)@(\d{1,9})$/.exec(name) ?? [];
+    const { id, number } = partsOf(name);
     const model = await this.#catalog.models.get(id);
     if (model === undefined) throw unknownModel(name);
-    const wanted = number === undefined ? model.servedVersion : Number(number);
+    const wanted = number ?? model.servedVersion;
     if (wanted === undefined)
       throw new StrataError("CONFLICT", `Cannot call "${name}": it has no version yet`, {
         field: "model",
@@ -57,6 +69,12 @@ export class ModelDirectory {
     if (version === undefined) throw unknownModel(name);
     return { kind: "version", base: model.base, model, version };
   }
+}
+
+/** `<id>@<version>` in its parts; a name without a version is all id. */
+function partsOf(name: string): { readonly id: string; readonly number: number | undefined } {
+  const [, id = name, number] = /^(.*)@(\d{1,9})$/.exec(name) ?? [];
+  return { id, number: number === undefined ? undefined : Number(number) };
 }
 
 export function unknownModel(name: string): StrataError {

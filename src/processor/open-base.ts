@@ -7,6 +7,7 @@ import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { Engine } from "./engine.ts";
+import { measureMsPerToken } from "./warm-up.ts";
 import { TokenizeQueue } from "./tokenize-queue.ts";
 
 export interface OpenBase {
@@ -35,7 +36,8 @@ export async function openBase(options: OpenBaseOptions): Promise<OpenBase> {
   const constants = constantsOf(graph, weights);
   const programs = await Promise.all(runtimes.map((runtime) => runtime.load(graph, { constants })));
   const { config } = checkpoint;
-  const engine = new Engine({ config, programs, memory, clock, telemetry });
+  const msPerToken = await measureMsPerToken(programs, config, clock);
+  const engine = new Engine({ config, programs, memory, msPerToken, clock, telemetry });
   const tokenizer = new TokenizeQueue(await checkpoint.tokenizer());
   return { id, checkpoint, precision, engine, tokenizer };
 }

@@ -1,8 +1,7 @@
-/** Texts of several requests are tokenised together, get their own back, and never without end. */
+/** Texts of several requests are tokenised together, and get their own back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
-import { limits } from "../foundation/limits.ts";
 import { TokenizeQueue } from "./tokenize-queue.ts";
 
 /** One id per text, its length; an empty text cannot be tokenised. */
@@ -10,6 +9,7 @@ function lengthTokenizer(calls: string[][]): Tokenizer {
   return {
     vocabularySize: 100,
     padId: 0,
+    isOwn: () => assert.fail("nobody asks"),
     encode: async (texts) => {
       calls.push([...texts]);
       if (texts.includes("")) throw new Error("an empty text");
@@ -28,16 +28,13 @@ test("requests of one moment are tokenised in one call and get their own texts b
   assert.deepEqual(other, { ids: [Int32Array.of(4)], isTruncated: [false] });
 });
 
-test("texts beyond the limit are refused while others wait, and taken afterwards", async () => {
-  const queue = new TokenizeQueue(lengthTokenizer([]));
-  const full = queue.encode(Array.from({ length: limits.queueSequenceCountMax }, () => "a"));
-  await assert.rejects(queue.encode(["b"]), {
-    code: "OVERLOADED",
-    message: "Cannot tokenise 1 texts: 8192 are waiting, the limit is 8192",
-  });
-  assert.equal((await full).ids.length, limits.queueSequenceCountMax);
-  // What fails leaves the queue too.
-  await assert.rejects(queue.encode([""]), /an empty text/);
-  const again = Array.from({ length: limits.queueSequenceCountMax }, () => "c");
-  assert.equal((await queue.encode(again)).ids.length, limits.queueSequenceCountMax);
+test("a text that cannot be tokenised fails its own request alone", async () => {
+  const calls: string[][] = [];
+  const queue = new TokenizeQueue(lengthTokenizer(calls));
+  const asked = [["a"], ["b", ""], ["cc"]].map((texts) => queue.encode(texts));
+  const [one, bad, other] = await Promise.allSettled(asked);
+  assert.deepEqual(one?.status === "fulfilled" && one.value.ids, [Int32Array.of(1)]);
+  assert.deepEqual(other?.status === "fulfilled" && other.value.ids, [Int32Array.of(2)]);
+  assert.match(bad?.status === "rejected" ? String(bad.reason) : "answered", /an empty text/);
+  assert.equal(calls.length, 4);
 });

@@ -3,11 +3,6 @@
  * texts.
  */
 import type { Encoded, Tokenizer } from "../checkpoints/checkpoints.ts";
-import { StrataError } from "../foundation/errors.ts";
-import { limits } from "../foundation/limits.ts";
-
-/** Thousands of short texts are tokenised in less. */
-const retryAfterMs = 1_000;
 
 interface Job {
   readonly texts: readonly string[];
@@ -19,31 +14,13 @@ export class TokenizeQueue {
   readonly tokenizer: Tokenizer;
   #jobs: Job[] = [];
   #isDue = false;
-  /** Texts that wait or are being tokenised. */
-  #textCount = 0;
 
   constructor(tokenizer: Tokenizer) {
     this.tokenizer = tokenizer;
   }
 
-  /** OVERLOADED when more texts would wait than the engine's queue takes. */
-  async encode(texts: readonly string[]): Promise<Encoded> {
-    if (this.#textCount + texts.length > limits.queueSequenceCountMax)
-      throw new StrataError(
-        "OVERLOADED",
-        `Cannot tokenise ${texts.length} texts: ${this.#textCount} are waiting, the limit is ` +
-          `${limits.queueSequenceCountMax}`,
-        { retryAfterMs },
-      );
-    this.#textCount += texts.length;
-    try {
-      return await this.#enqueue(texts);
-    } finally {
-      this.#textCount -= texts.length;
-    }
-  }
-
-  #enqueue(texts: readonly string[]): Promise<Encoded> {
+  /** How many texts may wait is the engine's to say, which admits every request. */
+  encode(texts: readonly string[]): Promise<Encoded> {
     return new Promise((resolve, reject) => {
       this.#jobs.push({ texts, resolve, reject });
       if (this.#isDue) return;
@@ -57,6 +34,10 @@ export class TokenizeQueue {
     const jobs = this.#jobs;
     this.#jobs = [];
     this.#isDue = false;
+    await this.#encodeFor(jobs);
+  }
+
+  async #encodeFor(jobs: readonly Job[]): Promise<void> {
     try {
       const { ids, isTruncated } = await this.tokenizer.encode(jobs.flatMap(({ texts }) => texts));
       let start = 0;
@@ -66,7 +47,9 @@ export class TokenizeQueue {
         start = end;
       }
     } catch (error) {
-      for (const { reject } of jobs) reject(error);
+      if (jobs.length === 1) for (const { reject } of jobs) reject(error);
+      // One request's text must not fail the others.
+      else await Promise.all(jobs.map((job) => this.#encodeFor([job])));
     }
   }
 }

@@ -1,0 +1,125 @@
+/** What a request brings: texts or token ids, checked and made into sequences. */
+import type { Encoded } from "../checkpoints/checkpoints.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+import type { OpenBase } from "./open-base.ts";
+import type { EmbedInputs, RequestOptions } from "./processor.ts";
+
+/** What is wrong with the inputs by themselves, before anything is done with them. */
+export function checkInputs(base: OpenBase, inputs: EmbedInputs): void {
+  if (inputs.length === 0)
+    throw new StrataError("INVALID_ARGUMENT", `Cannot read "input": it is empty`, {
+      field: "input",
+    });
+  if (inputs.length > limits.inputCountMax)
+    throw tooMuch("input", limits.inputCountMax, `${inputs.length} texts`);
+  if (areTexts(inputs)) checkCharacters(inputs);
+  else for (const [index, ids] of inputs.entries()) checkIds(base, ids, `input[${index}]`);
+}
+
+/** The tokens that the inputs will have, as far as can be told before they are read. */
+export function foreseenTokenCount(base: OpenBase, inputs: EmbedInputs): number {
+  const { tokensMax } = base.checkpoint;
+  let count = 0;
+  for (const input of inputs)
+    count +=
+      typeof input === "string"
+        ? Math.min(tokensMax, specialCount + Math.ceil(input.length / tokenCharacters))
+        : input.length;
+  return count;
+}
+
+/** Of an English word's pieces on average, white space included. */
+const tokenCharacters = 4;
+/** One before a text and one behind it. */
+const specialCount = 2;
+
+/** The sequences of checked inputs. */
+export async function encodeInputs(
+  base: OpenBase,
+  inputs: EmbedInputs,
+  options: RequestOptions,
+): Promise<Encoded> {
+  const encoded = await (areTexts(inputs) ? encodeTexts(base, inputs, options) : own(base, inputs));
+  const tokenCount = tokenCountOf(encoded.ids);
+  if (tokenCount > limits.requestTokensMax)
+    throw tooMuch("input", limits.requestTokensMax, `${tokenCount} tokens`);
+  return encoded;
+}
+
+export function tokenCountOf(ids: readonly Int32Array[]): number {
+  return ids.reduce((sum, { length }) => sum + length, 0);
+}
+
+async function encodeTexts(
+  base: OpenBase,
+  texts: readonly string[],
+  options: RequestOptions,
+): Promise<Encoded> {
+  const encoded = await base.tokenizer.encode(texts);
+  const cut = options.truncate === false ? encoded.isTruncated.indexOf(true) : -1;
+  if (cut >= 0) throw tooLong(`input[${cut}]`, base.checkpoint.tokensMax, "more");
+  return encoded;
+}
+
+/**
+ * Token ids say nothing of whose they are: those of another vocabulary would be answered with the
+ * vector of another text. Only what the base's own tokenizer makes is taken.
+ */
+async function own(base: OpenBase, lists: readonly (readonly number[])[]): Promise<Encoded> {
+  const ids = lists.map((list) => Int32Array.from(list));
+  const foreign = (await base.tokenizer.tokenizer.isOwn(ids)).indexOf(false);
+  if (foreign >= 0)
+    throw foreignIds(
+      `input[${foreign}]`,
+      `expected ids as the tokenizer of "${base.id}" makes them, special tokens included`,
+    );
+  return { ids, isTruncated: ids.map(() => false) };
+}
+
+function checkIds(base: OpenBase, ids: readonly number[], field: string): void {
+  const { vocabularySize } = base.tokenizer.tokenizer;
+  const { tokensMax } = base.checkpoint;
+  if (ids.length === 0)
+    throw new StrataError("INVALID_ARGUMENT", `Cannot read "${field}": it is empty`, { field });
+  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+  if (wrong !== undefined)
+    throw foreignIds(field, `expected token ids below ${vocabularySize}, got ${wrong}`);
+  if (ids.length > tokensMax) throw tooLong(field, tokensMax, String(ids.length));
+}
+
+function checkCharacters(texts: readonly string[]): void {
+  let total = 0;
+  for (const [index, { length }] of texts.entries()) {
+    const field = `input[${index}]`;
+    if (length === 0)
+      throw new StrataError("INVALID_ARGUMENT", `Cannot read "${field}": it is empty`, { field });
+    if (length > limits.inputCharactersMax)
+      throw tooMuch(field, limits.inputCharactersMax, `${length} characters`);
+    total += length;
+  }
+  if (total > limits.requestCharactersMax)
+    throw tooMuch("input", limits.requestCharactersMax, `${total} characters`);
+}
+
+function areTexts(inputs: EmbedInputs): inputs is readonly string[] {
+  return typeof inputs[0] === "string";
+}
+
+function foreignIds(field: string, state: string): StrataError {
+  const remedy =
+    "send texts instead; LangChain does with " +
+    "OpenAIEmbeddings(check_embedding_ctx_length=False)";
+  const message = `Cannot read "${field}": ${state}; ${remedy}`;
+  return new StrataError("INVALID_ARGUMENT", message, { field });
+}
+
+function tooLong(field: string, tokensMax: number, got: string): StrataError {
+  const message = `Cannot read "${field}": expected at most ${tokensMax} tokens, got ${got}`;
+  return new StrataError("CONTEXT_LENGTH", message, { field });
+}
+
+function tooMuch(field: string, limit: number, got: string): StrataError {
+  const message = `Cannot read "${field}": expected at most ${limit}, got ${got}`;
+  return new StrataError("INVALID_ARGUMENT", message, { field });
+}

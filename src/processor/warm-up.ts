@@ -1,0 +1,31 @@
+/** What a token takes before anyone asks: full batches are run once, and again with a watch. */
+import type { EncoderConfig } from "../entities/base-model.ts";
+import type { Clock } from "../foundation/clock.ts";
+import { limits } from "../foundation/limits.ts";
+import type { Program } from "../runtime/runtime.ts";
+import { batchFeeds } from "./batch.ts";
+
+/** Of each sequence, as far as the base allows. */
+const sequenceTokens = 32;
+
+/** Milliseconds per token of one worker while all are busy. */
+export async function measureMsPerToken(
+  programs: readonly Program[],
+  config: EncoderConfig,
+  clock: Clock,
+): Promise<number> {
+  const length = Math.min(sequenceTokens, config.positionCount);
+  const count = Math.floor(limits.batchTokensMax / length);
+  const row = { pooling: "mean", rank: 0, labelCount: 0, resident: undefined } as const;
+  const rows = Array.from({ length: count }, () => ({ ...row, ids: new Int32Array(length) }));
+  const memory = new Float32Array(new SharedArrayBuffer(0));
+  const run = async (program: Program): Promise<number> => {
+    const startMs = clock.monotonic();
+    await program.run(batchFeeds(config, rows, memory));
+    return clock.monotonic() - startMs;
+  };
+  // The first run allocates.
+  await Promise.all(programs.map(run));
+  const times = await Promise.all(programs.map(run));
+  return times.reduce((sum, ms) => sum + ms, 0) / times.length / (count * length);
+}
