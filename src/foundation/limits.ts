@@ -73,6 +73,8 @@ export const limits = {
   // Storage
   blobWriteCountMax: 16,
   blobPieceBytesMax: 256 * 1024,
+  quarantineDaysMax: 30,
+  storeReserveBytes: 8 * 1024 * 1024,
   derivedBlobsInFlightMax: 8,
   // Lookup tables
   ngramBatchCountMax: 1_024,

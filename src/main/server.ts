@@ -60,7 +60,9 @@ export interface Server {
 
 /** CONFLICT when there is no base model or the home is in use. */
 export async function openServer(options: ServerOptions): Promise<Server> {
-  const store = await openFileStore(join(options.home, "store"));
+  const store = await openFileStore(join(options.home, "store"), {
+    log: options.telemetry.log,
+  });
   try {
     return await openOn(store, options);
   } catch (error) {
@@ -71,8 +73,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 
 async function openOn(store: Store, options: ServerOptions): Promise<Server> {
   const { clock, ids, telemetry } = options;
-  const sweptCount = await sweepBlobs(store);
-  if (sweptCount > 0) telemetry.log.info("Removed blobs that nothing names", { sweptCount });
+  await sweep(store, options);
   const engines = await openEngines(store, options);
   const directory = new ModelDirectory(store.catalog);
   const creator = createCreator({
@@ -117,6 +118,25 @@ async function openOn(store: Store, options: ServerOptions): Promise<Server> {
       await store.close();
     },
   };
+}
+
+/** What cannot be swept, on a full disk or with a damaged row, keeps nobody from serving. */
+async function sweep(store: Store, { clock, telemetry }: ServerOptions): Promise<void> {
+  const { log } = telemetry;
+  try {
+    const { quarantinedCount, restoredCount, removedCount } = await sweepBlobs(store, clock.now());
+    const keptDays = limits.quarantineDaysMax;
+    if (quarantinedCount > 0)
+      log.warn("No row names some blobs: they are set aside in the folder quarantine", {
+        quarantinedCount,
+        keptDays,
+      });
+    if (restoredCount > 0) log.warn("Rows name blobs of the quarantine again", { restoredCount });
+    if (removedCount > 0)
+      log.warn("Blobs that nobody has missed left the quarantine", { removedCount, keptDays });
+  } catch (error) {
+    log.error("Cannot sweep blobs: none was moved", { error });
+  }
 }
 
 /** All that runs graphs: each base model, loaded for serving and for training. */

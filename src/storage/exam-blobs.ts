@@ -31,6 +31,36 @@ export function examineBlobs(examine: Examine): void {
     for (const text of texts)
       assert.equal(Buffer.from(await blobs.get(digestOf(text))).toString(), text);
   });
+}
+
+export function examineQuarantine(examine: Examine): void {
+  examine("a blob that is set aside is found by who asks for it", async (store) => {
+    const { blobs, quarantine } = store;
+    const digest = await blobs.put(Buffer.from("aside"));
+    const ways: readonly (() => Promise<unknown>)[] = [
+      () => blobs.get(digest),
+      () => blobs.has(digest),
+      () => blobs.put(Buffer.from("aside")),
+      () => quarantine.restore(digest),
+      () => Promise.all([blobs.get(digest), blobs.has(digest), blobs.get(digest)]),
+    ];
+    for (const [index, way] of ways.entries()) {
+      await quarantine.add(digest, index);
+      assert.deepEqual(await digestsOf(blobs), []);
+      for await (const aside of quarantine.list())
+        assert.deepEqual(aside, { digest, sinceMs: index });
+      await way();
+      assert.deepEqual(await digestsOf(blobs), [digest], `way ${index}`);
+      assert.equal(Buffer.from(await blobs.get(digest)).toString(), "aside");
+    }
+    await quarantine.add(digest, 9);
+    await blobs.remove(digest);
+    assert.equal(await blobs.has(digest), false);
+    await quarantine.remove(digest);
+  });
+}
+
+export function examineStreams(examine: Examine): void {
   examine("blobs are read in bounded pieces", async ({ blobs }) => {
     const { blobPieceBytesMax } = limits;
     for (const length of [0, 1, blobPieceBytesMax, 3 * blobPieceBytesMax + 7]) {
@@ -110,7 +140,7 @@ export function exampleFile(id: string): TrainingFile {
   return { id: `file-${id}`, blob: digestOf(id), faultSummary, ...row };
 }
 
-async function digestsOf(blobs: Blobs): Promise<readonly Digest[]> {
+export async function digestsOf(blobs: Blobs): Promise<readonly Digest[]> {
   const digests: Digest[] = [];
   for await (const digest of blobs.list()) digests.push(digest);
   return digests;

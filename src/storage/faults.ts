@@ -6,7 +6,7 @@ import { basename, dirname } from "node:path";
 import type { Random } from "../foundation/random.ts";
 import type { FileOperations, FileReader, FileWriter } from "./files/file-operations.ts";
 import { BlobHolds } from "./blob-holds.ts";
-import type { Blobs, Catalog, Holds, Store } from "./storage.ts";
+import type { Blobs, Catalog, Holds, Quarantine, Store } from "./storage.ts";
 
 /** What happens at an operation: `fail` lets it alone fail, `cut` it and all that follow. */
 export interface Fault {
@@ -135,6 +135,19 @@ export class SimulatedDisk implements FileOperations {
     source.delete(basename(from));
   }
 
+  async link(from: string, to: string): Promise<void> {
+    this.#step();
+    const file = this.#folder(dirname(from)).names.get(basename(from));
+    if (file === undefined) throw missing(from);
+    const { names } = this.#folder(dirname(to));
+    if (!names.has(basename(to))) names.set(basename(to), file);
+  }
+
+  async freeBytes(): Promise<number> {
+    this.#step();
+    return Infinity;
+  }
+
   async remove(path: string): Promise<void> {
     this.#step();
     this.#folder(dirname(path)).names.delete(basename(path));
@@ -166,6 +179,7 @@ export class SimulatedDisk implements FileOperations {
 export class FailingStore implements Store {
   readonly blobs: Blobs;
   readonly catalog: Catalog;
+  readonly quarantine: Quarantine;
   readonly holds: Holds;
   readonly #store: Store;
   readonly #failAt: number;
@@ -183,6 +197,7 @@ export class FailingStore implements Store {
       events: this.#failing(store.catalog.events),
       files: this.#failing(store.catalog.files),
     };
+    this.quarantine = this.#failing(store.quarantine);
     this.holds = new BlobHolds(this.blobs, this.catalog);
   }
 

@@ -12,6 +12,7 @@ import type { Incarnation, Version, VirtualModel } from "../entities/virtual-mod
 export interface Store {
   readonly blobs: Blobs;
   readonly catalog: Catalog;
+  readonly quarantine: Quarantine;
   /** Whoever stores a blob and then names it in the catalog stores it through these. */
   readonly holds: Holds;
   close(): Promise<void>;
@@ -19,7 +20,8 @@ export interface Store {
 
 export interface Blobs {
   /**
-   * Stores the bytes durably and returns their name; storing the same bytes again is cheap.
+   * Stores the bytes durably and returns their name; storing the same bytes again is cheap, and
+   * mends a blob that has rotted.
    * `onDigest` is awaited when the name is known and before anybody finds the blob under it.
    */
   put(bytes: Uint8Array, onDigest?: (digest: Digest) => Promise<void>): Promise<Digest>;
@@ -43,6 +45,27 @@ export interface Blobs {
   list(): AsyncIterable<Digest>;
   /** Removing what is absent is no error. */
   remove(digest: Digest): Promise<void>;
+}
+
+/**
+ * Blobs that no row names, but that a row of an earlier catalog might: they are kept for a while.
+ * `Blobs.list` leaves them out; who asks `Blobs` for one by its digest finds it and so brings it
+ * back, and `Blobs.remove` removes it.
+ */
+export interface Quarantine {
+  /** Sets the blob aside, with the time from which it is kept. */
+  add(digest: Digest, sinceMs: number): Promise<void>;
+  list(): AsyncIterable<QuarantinedBlob>;
+  /** Brings the blob back; one that is not here is no error. */
+  restore(digest: Digest): Promise<void>;
+  /** Removes for good what lies here; one that does not is no error. */
+  remove(digest: Digest): Promise<void>;
+}
+
+export interface QuarantinedBlob {
+  readonly digest: Digest;
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
 }
 
 /** Blobs that are stored and then named by a row; none is removed between the two. */

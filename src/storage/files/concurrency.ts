@@ -4,16 +4,16 @@
  * Runs work by key, one run per key at a time. A caller is served by a run that starts after its
  * call; all who call while a run is under way share the next one.
  */
-export class SharedRuns {
-  readonly #work: (key: string) => Promise<void>;
-  readonly #running = new Map<string, Promise<void>>();
-  readonly #next = new Map<string, Promise<void>>();
+export class SharedRuns<Key extends string = string> {
+  readonly #work: (key: Key) => Promise<void>;
+  readonly #running = new Map<Key, Promise<void>>();
+  readonly #next = new Map<Key, Promise<void>>();
 
-  constructor(work: (key: string) => Promise<void>) {
+  constructor(work: (key: Key) => Promise<void>) {
     this.#work = work;
   }
 
-  run(key: string): Promise<void> {
+  run(key: Key): Promise<void> {
     const next = this.#next.get(key);
     if (next !== undefined) return next;
     const running = this.#running.get(key);
@@ -23,13 +23,13 @@ export class SharedRuns {
     return shared;
   }
 
-  async #startAfter(running: Promise<void>, key: string): Promise<void> {
+  async #startAfter(running: Promise<void>, key: Key): Promise<void> {
     await running.catch(() => {});
     this.#next.delete(key);
     return this.#start(key);
   }
 
-  #start(key: string): Promise<void> {
+  #start(key: Key): Promise<void> {
     const run = this.#work(key).finally(() => this.#running.delete(key));
     this.#running.set(key, run);
     return run;

@@ -4,17 +4,30 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Digest } from "../../foundation/digest.ts";
+import { type Digest, digestOf } from "../../foundation/digest.ts";
 import { SeededRandom } from "../../foundation/random.ts";
 import { SimulatedDisk } from "../faults.ts";
-import type { Blobs } from "../storage.ts";
-import { openFileBlobs } from "./file-blobs.ts";
+import { guardDisk } from "./disk-errors.ts";
+import { type FileBlobParts, openFileBlobs } from "./file-blobs.ts";
+import { Reserve } from "./reserve.ts";
 
 const folder = "/store";
 const texts = ["one", "two", "three", "two", ""];
 
-/** Puts everything, by both ways and partly at once; returns what was acknowledged. */
-async function fill(blobs: Blobs): Promise<ReadonlySet<Digest>> {
+function open(disk: SimulatedDisk): Promise<FileBlobParts> {
+  return guardDisk("open the store", async () => {
+    await disk.makeFolder(folder);
+    const reserve = new Reserve(folder, { files: disk, bytes: 100 });
+    await reserve.take();
+    return openFileBlobs(folder, { files: disk, reserve });
+  });
+}
+
+/**
+ * Puts everything, by both ways and partly at once, and sets some of it aside and brings it back;
+ * returns what was acknowledged.
+ */
+async function fill({ blobs, quarantine }: FileBlobParts): Promise<ReadonlySet<Digest>> {
   const acknowledged = new Set<Digest>();
   const puts = texts.map(async (text) => acknowledged.add(await blobs.put(Buffer.from(text))));
   await Promise.allSettled(puts);
@@ -22,6 +35,11 @@ async function fill(blobs: Blobs): Promise<ReadonlySet<Digest>> {
     const { digest } = await blobs.putStream(streamOf(["fo", "ur"]), 4);
     acknowledged.add(digest);
     acknowledged.add(await blobs.put(Buffer.from("four")));
+    const [one, two] = [digestOf("one"), digestOf("two")];
+    await quarantine.add(one, 1);
+    await quarantine.add(two, 2);
+    await quarantine.restore(one);
+    await quarantine.add(one, 3);
   } catch {
     // The fault: nothing was acknowledged.
   }
@@ -32,20 +50,16 @@ async function* streamOf(parts: readonly string[]): AsyncIterable<Uint8Array> {
   for (const part of parts) yield Buffer.from(part);
 }
 
-/** All that is listed can be read, which checks the digest, and contains what must be there. */
-async function check(blobs: Blobs, acknowledged: ReadonlySet<Digest>): Promise<void> {
-  const listed = new Set<Digest>();
-  for await (const digest of blobs.list()) {
-    await blobs.get(digest);
-    listed.add(digest);
-  }
-  for (const digest of acknowledged) assert.ok(listed.has(digest), `${digest} is lost`);
+/** What must be there is found, and all that is listed can be read, which checks the digest. */
+async function check({ blobs }: FileBlobParts, acknowledged: ReadonlySet<Digest>): Promise<void> {
+  for (const digest of acknowledged) assert.ok(await blobs.has(digest), `${digest} is lost`);
+  for await (const digest of blobs.list()) await blobs.get(digest);
 }
 
 test("an operation that fails loses nothing and leaves nothing, and may be repeated", async () => {
   for (let after = 0; ; after++) {
     const disk = new SimulatedDisk();
-    const blobs = await openFileBlobs(folder, disk);
+    const blobs = await open(disk);
     disk.arm({ after, kind: "fail" });
     const acknowledged = await fill(blobs);
     const hasStruck = disk.hasStruck;
@@ -62,14 +76,14 @@ test("a power cut at any operation keeps what was acknowledged", async () => {
     let hasStruck = false;
     for (let seed = 0; seed < 4; seed++) {
       const disk = new SimulatedDisk();
-      let blobs = await openFileBlobs(folder, disk);
+      let blobs = await open(disk);
       disk.arm({ after, kind: "cut" });
       const acknowledged = await fill(blobs);
       hasStruck = disk.hasStruck;
       // Half of the time the process alone dies, and what was not synced is still to be seen.
       if (seed % 2 === 0) disk.restart(new SeededRandom(seed, after));
       else disk.arm(undefined);
-      blobs = await openFileBlobs(folder, disk);
+      blobs = await open(disk);
       assert.deepEqual(await disk.list(`${folder}/incoming`), []);
       await check(blobs, acknowledged).catch((error: unknown) => {
         throw new Error(`operation ${after}, seed ${seed}`, { cause: error });
@@ -77,7 +91,7 @@ test("a power cut at any operation keeps what was acknowledged", async () => {
       // What only the crashed process had put is made durable by the next one that puts it.
       const again = await fill(blobs);
       disk.restart(new SeededRandom(seed, after + 1));
-      await check(await openFileBlobs(folder, disk), again);
+      await check(await open(disk), again);
     }
     if (!hasStruck) {
       assert.ok(cutCount > 20, `only ${cutCount} operations`);
@@ -91,7 +105,7 @@ test("a power cut while opening leaves a store that opens", async () => {
   for (let after = 0; ; after++) {
     const disk = new SimulatedDisk();
     disk.arm({ after, kind: "cut" });
-    const opening = openFileBlobs(folder, disk);
+    const opening = open(disk);
     const isOpen = await opening.then(
       () => true,
       () => false,
@@ -99,6 +113,6 @@ test("a power cut while opening leaves a store that opens", async () => {
     if (isOpen) break;
     await assert.rejects(opening, { code: "UNAVAILABLE", message: /simulated fault/ });
     disk.restart(new SeededRandom(after));
-    assert.equal((await fill(await openFileBlobs(folder, disk))).size, 5);
+    assert.equal((await fill(await open(disk))).size, 5);
   }
 });

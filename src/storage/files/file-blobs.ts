@@ -1,33 +1,54 @@
 /**
  * Blobs as files `blobs/ab/abcdef…`. A blob is written to `incoming/`, synced, renamed and its
  * folder synced before it is acknowledged: whatever has a name in `blobs/` is complete, and what a
- * crash leaves in `incoming/` is removed when the folder is opened. The folder has one owner.
+ * crash leaves in `incoming/` is removed when the folder is opened. What is set aside lies in
+ * `quarantine/`. The folder has one owner.
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Digest, digestInPieces, DigestStream } from "../../foundation/digest.ts";
-import { wrapError } from "../../foundation/errors.ts";
 import { Gate } from "../../foundation/gate.ts";
 import { limits } from "../../foundation/limits.ts";
 import { blobMissing, checkedPieces, checkedStream } from "../checks.ts";
 import type { Blobs } from "../storage.ts";
 import { SharedRuns } from "./concurrency.ts";
+import { guardDisk } from "./disk-errors.ts";
 import type { FileOperations, FileReader, FileWriter } from "./file-operations.ts";
+import { FileQuarantine } from "./file-quarantine.ts";
+import type { Reserve } from "./reserve.ts";
 
 const folderNames = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+export interface FileBlobParts {
+  readonly blobs: Blobs;
+  readonly quarantine: FileQuarantine;
+}
+
+export interface FileBlobOptions {
+  readonly files: FileOperations;
+  /** What is asked before the store grows. */
+  readonly reserve: Reserve;
+}
+
 /** Opens the blobs in `folder`, whose only owner the caller must be. */
-export async function openFileBlobs(folder: string, files: FileOperations): Promise<Blobs> {
-  const incoming = join(folder, "incoming");
+export async function openFileBlobs(
+  folder: string,
+  options: FileBlobOptions,
+): Promise<FileBlobParts> {
+  const { files } = options;
+  const paths = { incoming: join(folder, "incoming"), quarantine: join(folder, "quarantine") };
   const blobs = join(folder, "blobs");
-  await guard(`open store "${folder}"`, async () => {
-    for (const path of [incoming, ...folderNames.map((name) => join(blobs, name))])
-      await files.makeFolder(path);
-    for (const name of await files.list(incoming)) await files.remove(join(incoming, name));
+  return guardDisk(`open store "${folder}"`, async () => {
+    const names = folderNames.map((name) => join(blobs, name));
+    for (const path of [...Object.values(paths), ...names]) await files.makeFolder(path);
+    for (const name of await files.list(paths.incoming))
+      await files.remove(join(paths.incoming, name));
     // Also when they exist: a crash may have come between making and syncing them.
     await files.syncFolder(blobs);
     await files.syncFolder(folder);
+    const pathOf = (digest: Digest): string => blobPath(folder, digest);
+    const quarantine = await FileQuarantine.open(paths.quarantine, { files, pathOf });
+    return { blobs: new FileBlobs(folder, { ...options, quarantine }), quarantine };
   });
-  return new FileBlobs(folder, files);
 }
 
 type OnDigest = (digest: Digest) => Promise<void>;
@@ -37,27 +58,36 @@ class FileBlobs implements Blobs {
   readonly #files: FileOperations;
   readonly #gate = new Gate(limits.blobWriteCountMax);
   readonly #folderSyncs: SharedRuns;
+  readonly #quarantine: FileQuarantine;
+  readonly #reserve: Reserve;
   #incomingCount = 0;
 
-  constructor(folder: string, files: FileOperations) {
+  constructor(
+    folder: string,
+    { files, quarantine, reserve }: FileBlobOptions & { readonly quarantine: FileQuarantine },
+  ) {
     this.#folder = folder;
     this.#files = files;
+    this.#quarantine = quarantine;
+    this.#reserve = reserve;
     this.#folderSyncs = new SharedRuns((path) => files.syncFolder(path));
   }
 
   async put(bytes: Uint8Array, onDigest?: OnDigest): Promise<Digest> {
     const digest = await digestInPieces(bytes);
     await onDigest?.(digest);
-    await guard(`store blob "${digest}"`, async () => {
+    const action = `store blob "${digest}"`;
+    await guardDisk(action, async () => {
       await this.#gate.run(async () => {
-        if (await this.#files.exists(this.#path(digest))) return;
+        if (await this.#isStored(digest, bytes)) return;
+        await this.#reserve.require(action);
         await this.#receive(async (writer) => {
           await writer.write(bytes);
           return digest;
         });
       });
       // Also for a blob that was there: its first writer may not have come to this point yet.
-      await this.#folderSyncs.run(this.#parent(digest));
+      await this.#folderSyncs.run(dirname(this.#path(digest)));
     });
     return digest;
   }
@@ -67,7 +97,9 @@ class FileBlobs implements Blobs {
     bytesMax: number,
     onDigest?: OnDigest,
   ): Promise<{ digest: Digest; bytes: number }> {
-    return guard("store a stream", async () => {
+    const action = "store a stream";
+    return guardDisk(action, async () => {
+      await this.#reserve.require(action);
       let bytes = 0;
       const digest = await this.#receive(async (writer) => {
         const stream = new DigestStream();
@@ -78,7 +110,7 @@ class FileBlobs implements Blobs {
         }
         return stream.finish();
       }, onDigest);
-      await this.#folderSyncs.run(this.#parent(digest));
+      await this.#folderSyncs.run(dirname(this.#path(digest)));
       return { digest, bytes };
     });
   }
@@ -96,23 +128,50 @@ class FileBlobs implements Blobs {
   }
 
   has(digest: Digest): Promise<boolean> {
-    return guard(`find blob "${digest}"`, () => this.#files.exists(this.#path(digest)));
+    return guardDisk(`find blob "${digest}"`, async () => {
+      if (this.#quarantine.has(digest)) await this.#quarantine.restore(digest);
+      return this.#files.exists(this.#path(digest));
+    });
   }
 
   async *list(): AsyncIterable<Digest> {
     for (const name of folderNames) {
       const path = join(this.#folder, "blobs", name);
-      for (const file of await guard("list blobs", () => this.#files.list(path)))
+      for (const file of await guardDisk("list blobs", () => this.#files.list(path)))
         if (/^[0-9a-f]{64}$/.test(file)) yield `sha256:${file}`;
     }
   }
 
   async remove(digest: Digest): Promise<void> {
-    await guard(`remove blob "${digest}"`, () => this.#files.remove(this.#path(digest)));
+    await guardDisk(`remove blob "${digest}"`, () => this.#files.remove(this.#path(digest)));
+    await this.#quarantine.remove(digest);
+  }
+
+  /** Whether the blob is there with these bytes. One that has rotted is to be written again. */
+  async #isStored(digest: Digest, bytes: Uint8Array): Promise<boolean> {
+    const file = await this.#files.open(this.#path(digest));
+    if (file === undefined) return false;
+    let position = 0;
+    try {
+      for await (const piece of piecesOf(file)) {
+        const same = bytes.subarray(position, position + piece.length);
+        if (Buffer.compare(piece, same) !== 0) return false;
+        position += piece.length;
+      }
+    } catch {
+      return false; // What cannot be read has rotted too.
+    }
+    return position === bytes.length;
   }
 
   async #open(digest: Digest): Promise<FileReader> {
-    const file = await guard(`read blob "${digest}"`, () => this.#files.open(this.#path(digest)));
+    const file = await guardDisk(`read blob "${digest}"`, async () => {
+      const path = this.#path(digest);
+      const found = await this.#files.open(path);
+      if (found !== undefined || !this.#quarantine.has(digest)) return found;
+      await this.#quarantine.restore(digest);
+      return this.#files.open(path);
+    });
     if (file === undefined) throw blobMissing(digest);
     return file;
   }
@@ -143,14 +202,14 @@ class FileBlobs implements Blobs {
     }
   }
 
-  #parent(digest: Digest): string {
-    const hexadecimal = digest.slice("sha256:".length);
-    return join(this.#folder, "blobs", hexadecimal.slice(0, 2));
-  }
-
   #path(digest: Digest): string {
-    return join(this.#parent(digest), digest.slice("sha256:".length));
+    return blobPath(this.#folder, digest);
   }
+}
+
+function blobPath(folder: string, digest: Digest): string {
+  const hexadecimal = digest.slice("sha256:".length);
+  return join(folder, "blobs", hexadecimal.slice(0, 2), hexadecimal);
 }
 
 /** The file's pieces, in buffers of their own or as parts of `whole`; closes it in the end. */
@@ -159,20 +218,12 @@ async function* piecesOf(file: FileReader, whole?: Uint8Array): AsyncIterable<Ui
     for (let position = 0; position < file.bytes;) {
       const length = Math.min(limits.blobPieceBytesMax, file.bytes - position);
       const buffer = whole?.subarray(position, position + length) ?? Buffer.allocUnsafeSlow(length);
-      const bytes = await guard("read a blob", () => file.read(buffer));
+      const bytes = await guardDisk("read a blob", () => file.read(buffer));
       if (bytes === 0) return;
       position += bytes;
       yield buffer.subarray(0, bytes);
     }
   } finally {
-    await guard("close a blob", () => file.close());
-  }
-}
-
-async function guard<T>(action: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw wrapError(error, "UNAVAILABLE", `Cannot ${action}`);
+    await guardDisk("close a blob", () => file.close());
   }
 }

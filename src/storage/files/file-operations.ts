@@ -3,7 +3,7 @@
  * tests a disk that fails or forgets (`faults.ts`). Only what was synced survives a power cut: a
  * file's content by `FileWriter.sync`, its name by `syncFolder` of the folder that holds it.
  */
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 
 export interface FileOperations {
   /** Makes the folder and those above it, for their owner alone; one that exists is no error. */
@@ -17,8 +17,12 @@ export interface FileOperations {
   exists(path: string): Promise<boolean>;
   /** Replaces what has the new name. */
   rename(from: string, to: string): Promise<void>;
+  /** Gives the file a second name; one that is taken stays as it is. */
+  link(from: string, to: string): Promise<void>;
   /** Removing what is absent is no error. */
   remove(path: string): Promise<void>;
+  /** How much more the disk of this folder takes. */
+  freeBytes(path: string): Promise<number>;
   syncFolder(path: string): Promise<void>;
 }
 
@@ -80,7 +84,22 @@ export const nodeFiles: FileOperations = {
     }
   },
   rename: (from, to) => rename(from, to),
+  async link(from, to) {
+    try {
+      await link(from, to);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "EEXIST") return;
+      // Some file systems give a file one name only; what is lost is safety in a power cut.
+      if (!["EPERM", "ENOTSUP", "ENOSYS", "EMLINK"].includes(code)) throw error;
+      await rename(from, to);
+    }
+  },
   remove: (path) => rm(path, { force: true }),
+  async freeBytes(path) {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  },
   async syncFolder(path) {
     const folder = await open(path, "r");
     try {
@@ -92,5 +111,9 @@ export const nodeFiles: FileOperations = {
 };
 
 function isAbsent(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return codeOf(error) === "ENOENT";
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

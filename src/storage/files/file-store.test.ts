@@ -20,7 +20,11 @@ after(() => {
   for (const folder of folders) rmSync(folder, { recursive: true });
 });
 
-examineStore("the file driver", () => openFileStore(join(newFolder(), "not", "there", "yet")));
+const reserveBytes = 4096;
+
+examineStore("the file driver", () =>
+  openFileStore(join(newFolder(), "not", "there", "yet"), { reserveBytes }),
+);
 
 describe("the file driver on the disk", () => {
   test("keeps everything over a restart", async () => {
@@ -114,7 +118,7 @@ describe("the file driver on the disk", () => {
     const sqlite = openSqlite(join(folder, "catalog.sqlite"));
     sqlite.pragma("user_version = 1000");
     sqlite.close();
-    const message = /it has schema 1000, this program knows 2; use a later Strata/;
+    const message = /it has schema 1000, this program knows 3; use a later Strata/;
     await assert.rejects(openFileStore(folder), { code: "UNSUPPORTED", message });
     // The failed opening holds no lock.
     await assert.rejects(openFileStore(folder), { code: "UNSUPPORTED" });

@@ -3,73 +3,90 @@
  * process out. The order of opening matters: nothing is touched before the lock is held.
  */
 import { join, resolve } from "node:path";
-import { Kysely, SqliteDialect } from "kysely";
-import { wrapError } from "../../foundation/errors.ts";
+import { limits } from "../../foundation/limits.ts";
+import { type Log, silentTelemetry } from "../../foundation/telemetry.ts";
 import { BlobHolds } from "../blob-holds.ts";
 import type { Store } from "../storage.ts";
+import { openCatalog } from "./catalog-file.ts";
+import { guardDisk, isDiskFull } from "./disk-errors.ts";
 import { openFileBlobs } from "./file-blobs.ts";
 import { type FileOperations, nodeFiles } from "./file-operations.ts";
 import { lockFolder } from "./folder-lock.ts";
-import { type CatalogTables, migrate } from "./schema.ts";
+import { Reserve } from "./reserve.ts";
 import { sqlCatalog } from "./sql-catalog.ts";
-import { openSqlite } from "./sqlite.ts";
 
 export interface FileStoreOptions {
   /** Where blobs are written; the machine's disk unless a test brings another one. */
   readonly files?: FileOperations;
+  /** Where faults are told that stop nobody; by default nowhere. */
+  readonly log?: Log;
+  /** Space that is kept to make room with when the disk is full. */
+  readonly reserveBytes?: number;
 }
 
 /**
  * Opens the store in `folder` and makes it if there is none. CONFLICT when another process has it
- * open, UNSUPPORTED when SQLite cannot be loaded or a later Strata has written the catalog,
- * UNAVAILABLE when the disk fails.
+ * open, UNSUPPORTED when SQLite cannot be loaded or a later Strata has written the catalog, CORRUPT
+ * when the catalog is damaged or missing or has lost changes, UNAVAILABLE when the disk fails. A
+ * disk that is full can be opened, with the space that was reserved for that.
  */
 export async function openFileStore(
   folder: string,
   options: FileStoreOptions = {},
 ): Promise<Store> {
+  const { files = nodeFiles, reserveBytes = limits.storeReserveBytes } = options;
   const path = resolve(folder);
-  try {
+  const action = `open store "${folder}"`;
+  await guardDisk(action, async () => {
     await nodeFiles.makeFolder(path);
     await nodeFiles.syncFolder(join(path, ".."));
-  } catch (error) {
-    throw wrapError(error, "UNAVAILABLE", `Cannot open store "${folder}"`);
-  }
+  });
   const unlock = lockFolder(path);
   try {
-    const blobs = await openFileBlobs(path, options.files ?? nodeFiles);
-    const database = await openCatalog(join(path, "catalog.sqlite"));
-    await nodeFiles.syncFolder(path);
-    const catalog = sqlCatalog(database);
-    return {
-      blobs,
-      catalog,
-      holds: new BlobHolds(blobs, catalog),
-      async close() {
-        await database.destroy();
-        unlock();
-      },
-    };
+    const reserve = new Reserve(path, { files, bytes: reserveBytes });
+    const parts = { files, reserve, log: options.log ?? silentTelemetry.log };
+    return await guardDisk(action, async () => {
+      const isReserved = await reserve.take();
+      try {
+        return await openParts(path, { ...parts, unlock });
+      } catch (error) {
+        if (!isDiskFull(error) || !isReserved || !(await reserve.spend())) throw error;
+        return openParts(path, { ...parts, unlock });
+      }
+    });
   } catch (error) {
     unlock();
-    throw wrapError(error, "UNAVAILABLE", `Cannot open store "${folder}"`);
+    throw error;
   }
 }
 
-async function openCatalog(path: string): Promise<Kysely<CatalogTables>> {
-  const sqlite = openSqlite(path);
-  try {
-    sqlite.pragma("journal_mode = WAL");
-    // A commit is on the disk before it is answered.
-    sqlite.pragma("synchronous = FULL");
-    sqlite.pragma("foreign_keys = ON");
-    const database = new Kysely<CatalogTables>({
-      dialect: new SqliteDialect({ database: sqlite }),
-    });
-    await migrate(database);
-    return database;
-  } catch (error) {
-    sqlite.close();
-    throw error;
-  }
+interface StoreParts {
+  readonly files: FileOperations;
+  readonly reserve: Reserve;
+  readonly log: Log;
+  readonly unlock: () => void;
+}
+
+async function openParts(path: string, parts: StoreParts): Promise<Store> {
+  const { log, unlock } = parts;
+  const { blobs, quarantine } = await openFileBlobs(path, parts);
+  const hasBlobs = (await hasAny(blobs.list())) || (await hasAny(quarantine.list()));
+  const { database, mark } = await openCatalog(path, { hasBlobs, log });
+  const catalog = sqlCatalog({ ...parts, database, mark });
+  return {
+    blobs,
+    catalog,
+    quarantine,
+    holds: new BlobHolds(blobs, catalog),
+    async close() {
+      await database.destroy();
+      mark.close();
+      unlock();
+    },
+  };
+}
+
+async function hasAny(items: AsyncIterable<unknown>): Promise<boolean> {
+  for await (const _ of items) return true;
+  return false;
 }

@@ -13,9 +13,13 @@ export function lockFolder(folder: string): () => void {
   const lock = openSqlite(join(folder, "lock"));
   try {
     lock.exec("BEGIN EXCLUSIVE");
-    writeFileSync(ownerPath, String(process.pid));
+    tellOwner(ownerPath);
   } catch (error) {
     lock.close();
+    if (sqliteCode(error) === "SQLITE_NOTADB") {
+      const state = `the file "lock" is damaged; it holds nothing: delete it`;
+      throw new StrataError("CORRUPT", `Cannot open store "${folder}": ${state}`);
+    }
     if (!sqliteCode(error).startsWith("SQLITE_BUSY"))
       throw wrapError(error, "UNAVAILABLE", `Cannot lock "${folder}"`);
     const state = `process ${ownerOf(ownerPath)} has it open; stop that one first`;
@@ -24,10 +28,21 @@ export function lockFolder(folder: string): () => void {
   return () => lock.close();
 }
 
+/** A full disk, or a file that is not ours, keeps nobody from serving. */
+function tellOwner(path: string): void {
+  try {
+    writeFileSync(path, String(process.pid));
+  } catch {
+    // The message alone will lack it.
+  }
+}
+
 function ownerOf(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    const owner = readFileSync(path, "utf8");
+    if (/^[0-9]+$/.test(owner)) return owner;
   } catch {
-    return "(unknown)";
+    // Then it is not known either.
   }
+  return "(unknown)";
 }

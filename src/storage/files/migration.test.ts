@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Store } from "../storage.ts";
 import { openFileStore } from "./file-store.ts";
+import { openSqlite } from "./sqlite.ts";
 
 type Rows = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
 
@@ -71,3 +72,54 @@ test("a store of schema 1 opens with all that it held", async () => {
     await store.close();
   }
 });
+
+test("a copy of the catalog is kept before it is migrated, and opens as well", async () => {
+  const folder = copyOfFixture();
+  await (await openFileStore(folder)).close();
+  const copy = copyOfFixture();
+  rmSync(join(copy, "catalog.sqlite"));
+  cpSync(join(folder, "catalog-schema1.sqlite"), join(copy, "catalog.sqlite"));
+  const store = await openFileStore(copy);
+  await checkStore(store);
+  await store.close();
+  // Put back where changes were acknowledged later, it is not taken for the catalog of the store.
+  cpSync(join(folder, "catalog-schema1.sqlite"), join(folder, "catalog.sqlite"));
+  await assert.rejects(openFileStore(folder), {
+    code: "CORRUPT",
+    message: /it is another one than the store has had; put that one back, or accept the loss/,
+  });
+  rmSync(join(folder, "catalog.mark"));
+  const accepted = await openFileStore(folder);
+  await checkStore(accepted);
+  await accepted.close();
+});
+
+test("a migration of which a statement fails leaves the old catalog", async () => {
+  const folder = copyOfFixture();
+  const path = join(folder, "catalog.sqlite");
+  const obstacle = openSqlite(path);
+  obstacle.exec('CREATE TABLE "state" ("taken" TEXT)');
+  obstacle.close();
+  const dump = dumpOf(path);
+  await assert.rejects(openFileStore(folder), { code: "UNAVAILABLE", message: /already exists/ });
+  assert.deepEqual(dumpOf(path), dump);
+  const remedy = openSqlite(path);
+  remedy.exec('DROP TABLE "state"');
+  remedy.close();
+  const store = await openFileStore(folder);
+  await checkStore(store);
+  await store.close();
+});
+
+/** All that is in the file: its schema's number, its statements, its rows. */
+function dumpOf(path: string): unknown {
+  const sqlite = openSqlite(path);
+  try {
+    const names = sqlite.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").all();
+    const tables = ["bases", "models", "versions", "jobs", "events", "files"];
+    const content = tables.map((table) => sqlite.prepare(`SELECT * FROM "${table}"`).all());
+    return [sqlite.pragma("user_version"), names, content];
+  } finally {
+    sqlite.close();
+  }
+}

@@ -1,11 +1,23 @@
-/** Between entities and rows of the catalog: lists and maps are JSON texts, `undefined` is NULL. */
+/**
+ * Between entities and rows of the catalog: lists and maps are JSON texts, `undefined` is NULL.
+ * Each row carries a check over its columns, so that a bit that has flipped is never taken for a
+ * fact.
+ */
+import { digestOf } from "../../foundation/digest.ts";
+import { StrataError } from "../../foundation/errors.ts";
 
 type Column = string | number | null;
 
-/** The row of an entity, which has strings, numbers, lists and maps only. */
-export function toRecord<Row extends object>(row: Row): Row {
-  const columns = Object.entries(row).map(([name, value]) => [name, toColumn(value)]);
-  return Object.fromEntries(columns) as Row; // For the columns that queries name this holds.
+/** The row of an entity, which has strings, numbers, lists and maps only, with its check. */
+export function toRecord<Row extends object>(table: string, row: Row): Row & Checked {
+  const columns = Object.entries(row).map(([name, value]) => [name, toColumn(value)] as const);
+  const check = checkOf(table, columns);
+  // For the columns that queries name this holds.
+  return { ...(Object.fromEntries(columns) as Row), check }; // as written above
+}
+
+export interface Checked {
+  readonly check: string;
 }
 
 function toColumn(value: unknown): Column {
@@ -14,14 +26,49 @@ function toColumn(value: unknown): Column {
   return JSON.stringify(value);
 }
 
-/** The entity of a row; `jsonColumns` names its lists and maps. */
-export function fromRecord<Row>(record: object, jsonColumns: readonly string[]): Row {
+/** Where a row comes from, and which of its columns are JSON texts. */
+export interface RecordForm {
+  readonly table: string;
+  readonly jsonColumns: readonly string[];
+}
+
+/** The entity of a row; CORRUPT, naming table and row, when its check is wrong. */
+export function fromRecord<Row>(record: object, { table, jsonColumns }: RecordForm): Row {
+  if (!isSound(record, table)) {
+    const state = "its fields do not have the check that was stored with them";
+    throw new StrataError("CORRUPT", `Cannot read ${table} "${nameOf(record)}": ${state}`);
+  }
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(record)) {
-    // The order of creation shows in the order of lists only.
-    if (name === "sequence") continue;
+    if (unchecked.has(name)) continue;
     if (value === null) fields[name] = undefined;
     else fields[name] = jsonColumns.includes(name) ? JSON.parse(String(value)) : value;
   }
   return fields as Row; // Rows are written by `toRecord` alone, from this type.
+}
+
+/** The order of creation shows in the order of lists only; the check is not part of itself. */
+const unchecked: ReadonlySet<string> = new Set(["sequence", "check"]);
+
+export function isSound(record: object, table: string): boolean {
+  const columns = Object.entries(record);
+  const check = columns.find(([name]) => name === "check")?.[1] as unknown; // Any column's value.
+  return check === checkOf(table, columns);
+}
+
+/**
+ * 128 bits over the table and the columns that are not NULL, by name: a column that a later schema
+ * adds leaves the checks of rows without it as they are.
+ */
+export function checkOf(table: string, columns: readonly (readonly [string, unknown])[]): string {
+  const present = columns.filter(([name, value]) => value !== null && !unchecked.has(name));
+  const sorted = present.toSorted(([left], [right]) => (left < right ? -1 : 1));
+  return digestOf(JSON.stringify([table, sorted])).slice("sha256:".length, "sha256:".length + 32);
+}
+
+/** How people call the row: by its id, or a version by its model and its number. */
+function nameOf(record: object): string {
+  const columns = new Map<string, unknown>(Object.entries(record));
+  const named = columns.has("id") ? ["id"] : ["model", "number"];
+  return named.map((name) => String(columns.get(name) as Column)).join("@"); // Any column's value.
 }

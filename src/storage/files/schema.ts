@@ -1,14 +1,16 @@
 /**
  * The catalog's tables and how older files become them. `sequence` is the order of creation; lists
  * and maps are JSON texts; names of columns are those of the entities. No statement here is special
- * to SQLite but for the automatic number and the version that the file remembers.
+ * to SQLite but for the automatic numbers, the id that is drawn, and the version that the file
+ * remembers.
  */
-import { type Generated, type Kysely, sql } from "kysely";
-import { StrataError } from "../../foundation/errors.ts";
+import { type Generated, type Kysely, sql, type Transaction } from "kysely";
+import { checkOf } from "./records.ts";
 
 interface IdColumns {
   readonly sequence: Generated<number>;
   readonly id: string;
+  readonly check: string;
 }
 
 interface ModelColumns extends IdColumns {
@@ -24,6 +26,7 @@ interface VersionColumns {
   readonly number: number;
   readonly blob: string;
   readonly evidence: string | undefined;
+  readonly check: string;
 }
 
 interface EventColumns extends IdColumns {
@@ -34,6 +37,12 @@ interface FileColumns extends IdColumns {
   readonly blob: string;
 }
 
+/** One row: what the mark beside the catalog is compared with. */
+interface StateColumns {
+  readonly id: string;
+  readonly changeCount: number;
+}
+
 /** The columns that queries name; rows have more, those of their entities. */
 export interface CatalogTables {
   readonly bases: IdColumns;
@@ -42,7 +51,10 @@ export interface CatalogTables {
   readonly jobs: IdColumns;
   readonly events: EventColumns;
   readonly files: FileColumns;
+  readonly state: StateColumns;
 }
+
+export const rowTables = ["bases", "models", "versions", "jobs", "events", "files"] as const;
 
 const sequenced = `"sequence" INTEGER PRIMARY KEY AUTOINCREMENT, "id" TEXT NOT NULL UNIQUE`;
 
@@ -107,21 +119,41 @@ const migrations: readonly (readonly string[])[] = [
           OR "models"."createdAt" <= "jobs"."createdAt")),
       'vplm-' || substr("jobs"."id", 7))`,
   ],
+  // Rows get checks, and the catalog counts its changes.
+  [
+    ...rowTables.map((table) => `ALTER TABLE "${table}" ADD COLUMN "check" TEXT`),
+    `CREATE TABLE "state" ("id" TEXT NOT NULL, "changeCount" BIGINT NOT NULL)`,
+    `INSERT INTO "state" VALUES (lower(hex(randomblob(16))), 0)`,
+  ],
 ];
 
-/** Brings the tables up to date; UNSUPPORTED when a later Strata has written them. */
-export async function migrate(database: Kysely<CatalogTables>): Promise<void> {
-  const { rows } = await sql<{ user_version: number }>`PRAGMA user_version`.execute(database);
-  const found = rows[0]?.user_version ?? 0;
-  if (found > migrations.length) {
-    const state = `it has schema ${found}, this program knows ${migrations.length}`;
-    throw new StrataError("UNSUPPORTED", `Cannot open catalog: ${state}; use a later Strata`);
-  }
-  for (const [version, statements] of migrations.entries()) {
-    if (version < found) continue;
-    await database.transaction().execute(async (transaction) => {
+export const currentSchema = migrations.length;
+/** The first schema with checks and counted changes. */
+export const countingSchema = 3;
+
+/**
+ * Brings the tables from schema `found` up to date, in one transaction: whatever happens, the file
+ * is the old one or the new one. A migration that changes rows with checks sets those to NULL.
+ */
+export async function migrate(database: Kysely<CatalogTables>, found: number): Promise<void> {
+  if (found === currentSchema) return;
+  await database.transaction().execute(async (transaction) => {
+    for (const statements of migrations.slice(found))
       for (const statement of statements) await sql.raw(statement).execute(transaction);
-      await sql.raw(`PRAGMA user_version = ${version + 1}`).execute(transaction);
-    });
+    for (const table of rowTables) await addChecks(transaction, table);
+    await sql.raw(`PRAGMA user_version = ${currentSchema}`).execute(transaction);
+  });
+}
+
+async function addChecks(
+  transaction: Transaction<CatalogTables>,
+  table: (typeof rowTables)[number],
+): Promise<void> {
+  const select = `SELECT rowid AS "place", * FROM "${table}" WHERE "check" IS NULL`;
+  const { rows } = await sql.raw<{ place: number }>(select).execute(transaction);
+  for (const { place, ...row } of rows) {
+    const check = checkOf(table, Object.entries(row));
+    const update = sql`UPDATE ${sql.table(table)} SET "check" = ${check} WHERE rowid = ${place}`;
+    await update.execute(transaction);
   }
 }

@@ -8,47 +8,71 @@ import type { Job, JobEvent } from "../../entities/job.ts";
 import type { TrainingFile } from "../../entities/training-file.ts";
 import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
 import type { Digest } from "../../foundation/digest.ts";
-import { wrapError } from "../../foundation/errors.ts";
+import type { Log } from "../../foundation/telemetry.ts";
 import { pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
 import type { Catalog, EventTable, PageOptions, Table, VersionTable } from "../storage.ts";
-import { fromRecord, toRecord } from "./records.ts";
+import { CatalogWriter, type CatalogWriterParts } from "./catalog-writer.ts";
+import { guardDisk } from "./disk-errors.ts";
+import { fromRecord, type RecordForm, toRecord } from "./records.ts";
+import { RowReader } from "./row-reader.ts";
 import type { CatalogTables } from "./schema.ts";
 import { sqliteCode } from "./sqlite.ts";
 
 type Database = Kysely<CatalogTables>;
-const versionJsonColumns = ["labels", "shapes", "metrics"];
+const versionForm: RecordForm = {
+  table: "versions",
+  jsonColumns: ["labels", "shapes", "metrics"],
+};
+const eventForm: RecordForm = { table: "events", jsonColumns: ["values"] };
+const fileForm: RecordForm = { table: "files", jsonColumns: [] };
+const modelForm: RecordForm = { table: "models", jsonColumns: ["labels"] };
 /** Rows per statement: SQLite takes at most 32,766 values in one. */
 const insertRowCountMax = 500;
 
-export function sqlCatalog(database: Database): Catalog {
+export interface SqlCatalogParts extends CatalogWriterParts {
+  readonly log: Log;
+}
+
+export function sqlCatalog(parts: SqlCatalogParts): Catalog {
+  const { database } = parts;
+  const writer = new CatalogWriter(parts);
+  const reader = new RowReader(parts.log);
+  const table = <Row extends { readonly id: string }>(form: RecordForm): Table<Row> =>
+    new SqlTable<Row>({ database, writer, reader }, form);
   return {
-    bases: new SqlTable<BaseModel>(database, "bases", ["config"]),
-    models: new SqlTable<VirtualModel>(database, "models", ["labels"]),
-    versions: new SqlVersions(database),
-    jobs: new SqlTable<Job>(database, "jobs", ["hyperparameters", "metadata", "error"]),
-    events: new SqlEvents(database),
-    files: new SqlTable<TrainingFile>(database, "files", []),
+    bases: table<BaseModel>({ table: "bases", jsonColumns: ["config"] }),
+    models: table<VirtualModel>(modelForm),
+    versions: new SqlVersions(database, writer),
+    jobs: table<Job>({ table: "jobs", jsonColumns: ["hyperparameters", "metadata", "error"] }),
+    events: new SqlEvents({ database, writer, reader }),
+    files: table<TrainingFile>(fileForm),
   };
+}
+
+interface TableParts {
+  readonly database: Database;
+  readonly writer: CatalogWriter;
+  readonly reader: RowReader;
 }
 
 class SqlTable<Row extends { readonly id: string }> implements Table<Row> {
   readonly #database: Database;
+  readonly #writer: CatalogWriter;
+  readonly #reader: RowReader;
   readonly #name: "bases";
-  readonly #jsonColumns: readonly string[];
+  readonly #form: RecordForm;
 
-  constructor(
-    database: Database,
-    name: "bases" | "models" | "jobs" | "files",
-    jsonColumns: readonly string[],
-  ) {
+  constructor({ database, writer, reader }: TableParts, form: RecordForm) {
     this.#database = database;
-    this.#name = name as "bases"; // All have the columns of this one: `sequence` and `id`.
-    this.#jsonColumns = jsonColumns;
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#name = form.table as "bases"; // All have the columns of this one.
+    this.#form = form;
   }
 
   async insert(row: Row): Promise<void> {
-    const insert = this.#database.insertInto(this.#name).values(toRecord(row));
-    await guard(`insert into ${this.#name}`, async () => {
+    await this.#writer.add(`insert into ${this.#name}`, async (transaction) => {
+      const insert = transaction.insertInto(this.#name).values(toRecord(this.#name, row));
       try {
         await insert.execute();
       } catch (error) {
@@ -57,111 +81,124 @@ class SqlTable<Row extends { readonly id: string }> implements Table<Row> {
     });
   }
 
-  async get(id: string): Promise<Row | undefined> {
+  get(id: string): Promise<Row | undefined> {
     const select = this.#database.selectFrom(this.#name).selectAll().where("id", "=", id);
-    const record = await guard(`read ${this.#name}`, () => select.executeTakeFirst());
-    return record && fromRecord(record, this.#jsonColumns);
+    return guardDisk(`read ${this.#name}`, async () => {
+      const record = await select.executeTakeFirst();
+      return record && fromRecord<Row>(record, this.#form);
+    });
   }
 
   async update(row: Row): Promise<void> {
-    const update = this.#database.updateTable(this.#name).set(toRecord(row));
-    const result = await guard(`update ${this.#name}`, () =>
-      update.where("id", "=", row.id).executeTakeFirst(),
-    );
-    if (result.numUpdatedRows === 0n) throw rowMissing(this.#name, row.id);
+    await this.#writer.change(`update ${this.#name}`, async (transaction) => {
+      const update = transaction.updateTable(this.#name).set(toRecord(this.#name, row));
+      const result = await update.where("id", "=", row.id).executeTakeFirst();
+      if (result.numUpdatedRows === 0n) throw rowMissing(this.#name, row.id);
+    });
   }
 
-  async delete(id: string): Promise<boolean> {
-    const remove = this.#database.deleteFrom(this.#name).where("id", "=", id);
-    const result = await guard(`delete from ${this.#name}`, () => remove.executeTakeFirst());
-    return result.numDeletedRows > 0n;
+  delete(id: string): Promise<boolean> {
+    return this.#writer.change(`delete from ${this.#name}`, async (transaction) => {
+      const remove = transaction.deleteFrom(this.#name).where("id", "=", id);
+      return (await remove.executeTakeFirst()).numDeletedRows > 0n;
+    });
   }
 
   list(options: PageOptions): Promise<readonly Row[]> {
-    return guard(`list ${this.#name}`, async () => {
-      const { after, descending, limit } = options;
-      let select = this.#database.selectFrom(this.#name).selectAll().limit(limit);
-      if (after !== undefined) {
-        const start = await this.#database
-          .selectFrom(this.#name)
-          .select("sequence")
-          .where("id", "=", after)
-          .executeTakeFirst();
-        if (start === undefined) throw pageStartMissing(this.#name, after);
-        select = select.where("sequence", descending === true ? "<" : ">", start.sequence);
-      }
-      const page = select.orderBy("sequence", descending === true ? "desc" : "asc");
-      const records = await page.execute();
-      return records.map((record) => fromRecord<Row>(record, this.#jsonColumns));
-    });
+    const all = this.#database.selectFrom(this.#name).selectAll();
+    const isDescending = options.descending === true;
+    return guardDisk(`list ${this.#name}`, async () =>
+      this.#reader.page<Row>(this.#form, {
+        limit: options.limit,
+        after: await this.#placeOf(options.after),
+        next: (after, limit) => {
+          const rest =
+            after === undefined ? all : all.where("sequence", isDescending ? "<" : ">", after);
+          return rest
+            .orderBy("sequence", isDescending ? "desc" : "asc")
+            .limit(limit)
+            .execute();
+        },
+      }),
+    );
+  }
+
+  async #placeOf(id: string | undefined): Promise<number | undefined> {
+    if (id === undefined) return undefined;
+    const select = this.#database.selectFrom(this.#name).select("sequence").where("id", "=", id);
+    const start = await select.executeTakeFirst();
+    if (start === undefined) throw pageStartMissing(this.#name, id);
+    return start.sequence;
   }
 
   async count(): Promise<number> {
     const select = this.#database
       .selectFrom(this.#name)
       .select(({ fn }) => fn.countAll<number>().as("count"));
-    const row = await guard(`count ${this.#name}`, () => select.executeTakeFirstOrThrow());
+    const row = await guardDisk(`count ${this.#name}`, () => select.executeTakeFirstOrThrow());
     return row.count;
   }
 }
 
 class SqlVersions implements VersionTable {
   readonly #database: Database;
+  readonly #writer: CatalogWriter;
 
-  constructor(database: Database) {
+  constructor(database: Database, writer: CatalogWriter) {
     this.#database = database;
+    this.#writer = writer;
   }
 
   async insert(version: Version, options: { readonly isServed: boolean }): Promise<void> {
-    const { model, number } = version;
-    const insert = this.#database.insertInto("versions").values(toRecord(version)).compile();
-    await guard("insert into versions", () =>
-      this.#database.transaction().execute(async (transaction) => {
-        try {
-          await transaction.executeQuery(insert);
-        } catch (error) {
-          if (isOrphan(error)) throw rowMissing("models", model);
-          throw isTaken(error) ? rowTaken("versions", `${model}@${number}`) : error;
-        }
-        const labels = JSON.stringify(version.labels);
-        const served = options.isServed ? { servedVersion: number, labels } : {};
-        const update = transaction.updateTable("models").set({ versionCount: number, ...served });
-        await update.where("incarnation", "=", model).execute();
-      }),
-    );
+    const { model, number, labels } = version;
+    await this.#writer.add("insert into versions", async (transaction) => {
+      const models = transaction.selectFrom("models").selectAll();
+      const record = await models.where("incarnation", "=", model).executeTakeFirst();
+      if (record === undefined) throw rowMissing("models", model);
+      try {
+        await transaction.insertInto("versions").values(toRecord("versions", version)).execute();
+      } catch (error) {
+        throw isTaken(error) ? rowTaken("versions", `${model}@${number}`) : error;
+      }
+      const counted = { ...fromRecord<VirtualModel>(record, modelForm), versionCount: number };
+      const served = options.isServed ? { ...counted, servedVersion: number, labels } : counted;
+      const update = transaction.updateTable("models").set(toRecord("models", served));
+      await update.where("incarnation", "=", model).execute();
+    });
   }
 
   async insertWithModels(
     rows: readonly { readonly model: VirtualModel; readonly version: Version }[],
   ): Promise<void> {
-    await guard("insert into models", () =>
-      this.#database.transaction().execute(async (transaction) => {
-        for (let start = 0; start < rows.length; start += insertRowCountMax)
-          await insertChunk(transaction, rows.slice(start, start + insertRowCountMax));
-      }),
-    );
+    await this.#writer.add("insert into models", async (transaction) => {
+      for (let start = 0; start < rows.length; start += insertRowCountMax)
+        await insertChunk(transaction, rows.slice(start, start + insertRowCountMax));
+    });
   }
 
-  async get(model: Incarnation, number: number): Promise<Version | undefined> {
+  get(model: Incarnation, number: number): Promise<Version | undefined> {
     const select = this.#database.selectFrom("versions").selectAll();
-    const record = await guard("read versions", () =>
-      select.where("model", "=", model).where("number", "=", number).executeTakeFirst(),
-    );
-    return record && fromRecord(record, versionJsonColumns);
+    return guardDisk("read versions", async () => {
+      const one = select.where("model", "=", model).where("number", "=", number);
+      const record = await one.executeTakeFirst();
+      return record && fromRecord<Version>(record, versionForm);
+    });
   }
 
-  async list(model: Incarnation): Promise<readonly Version[]> {
+  list(model: Incarnation): Promise<readonly Version[]> {
     const select = this.#database.selectFrom("versions").selectAll().where("model", "=", model);
-    const records = await guard("list versions", () => select.orderBy("number").execute());
-    return records.map((record) => fromRecord<Version>(record, versionJsonColumns));
+    return guardDisk("list versions", async () => {
+      const records = await select.orderBy("number").execute();
+      return records.map((record) => fromRecord<Version>(record, versionForm));
+    });
   }
 
-  async delete(model: Incarnation, number: number): Promise<boolean> {
-    const remove = this.#database.deleteFrom("versions").where("model", "=", model);
-    const result = await guard("delete from versions", () =>
-      remove.where("number", "=", number).executeTakeFirst(),
-    );
-    return result.numDeletedRows > 0n;
+  delete(model: Incarnation, number: number): Promise<boolean> {
+    return this.#writer.change("delete from versions", async (transaction) => {
+      const remove = transaction.deleteFrom("versions").where("model", "=", model);
+      const result = await remove.where("number", "=", number).executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    });
   }
 
   async countBlobUses(blob: Digest): Promise<number> {
@@ -171,33 +208,42 @@ class SqlVersions implements VersionTable {
     const files = database.selectFrom("files").select("blob").where("blob", "=", blob);
     const uses = weights.unionAll(evidence).unionAll(files).as("uses");
     const select = database.selectFrom(uses).select(({ fn }) => fn.countAll<number>().as("count"));
-    return (await guard("count uses of a blob", () => select.executeTakeFirstOrThrow())).count;
+    return (await guardDisk("count uses of a blob", () => select.executeTakeFirstOrThrow())).count;
   }
 
-  async namedBlobs(): Promise<ReadonlySet<Digest>> {
-    const database = this.#database;
-    const evidence = database
-      .selectFrom("versions")
-      .select("evidence as blob")
-      .where("evidence", "is not", null)
-      .$narrowType<{ blob: string }>();
-    const files = database.selectFrom("files").select("blob");
-    const select = database.selectFrom("versions").select("blob").union(files).union(evidence);
-    const rows = await guard("list named blobs", () => select.execute());
-    return new Set(rows.map(({ blob }) => blob as Digest)); // The column holds nothing else.
+  namedBlobs(): Promise<ReadonlySet<Digest>> {
+    const [versions, files] = [
+      this.#database.selectFrom("versions").selectAll(),
+      this.#database.selectFrom("files").selectAll(),
+    ];
+    return guardDisk("list named blobs", async () => {
+      const named = new Set<Digest>();
+      for (const record of await versions.execute()) {
+        const { blob, evidence } = fromRecord<Version>(record, versionForm);
+        named.add(blob);
+        if (evidence !== undefined) named.add(evidence);
+      }
+      for (const record of await files.execute())
+        named.add(fromRecord<TrainingFile>(record, fileForm).blob);
+      return named;
+    });
   }
 }
 
 class SqlEvents implements EventTable {
   readonly #database: Database;
+  readonly #writer: CatalogWriter;
+  readonly #reader: RowReader;
 
-  constructor(database: Database) {
+  constructor({ database, writer, reader }: TableParts) {
     this.#database = database;
+    this.#writer = writer;
+    this.#reader = reader;
   }
 
   async append(event: JobEvent): Promise<void> {
-    const insert = this.#database.insertInto("events").values(toRecord(event));
-    await guard("insert into events", async () => {
+    await this.#writer.add("insert into events", async (transaction) => {
+      const insert = transaction.insertInto("events").values(toRecord("events", event));
       try {
         await insert.execute();
       } catch (error) {
@@ -208,17 +254,27 @@ class SqlEvents implements EventTable {
   }
 
   list(job: string, options: PageOptions): Promise<readonly JobEvent[]> {
-    return guard("list events", async () => {
-      const { after, descending, limit } = options;
-      const events = this.#database.selectFrom("events").where("job", "=", job);
-      let select = events.selectAll().limit(limit);
-      if (after !== undefined) {
-        const start = await events.select("sequence").where("id", "=", after).executeTakeFirst();
-        if (start === undefined) throw pageStartMissing("events", after);
-        select = select.where("sequence", descending === true ? "<" : ">", start.sequence);
+    const all = this.#database.selectFrom("events").selectAll().where("job", "=", job);
+    const isDescending = options.descending === true;
+    return guardDisk("list events", async () => {
+      let start: number | undefined;
+      if (options.after !== undefined) {
+        const place = await all.where("id", "=", options.after).executeTakeFirst();
+        if (place === undefined) throw pageStartMissing("events", options.after);
+        start = place.sequence;
       }
-      const page = select.orderBy("sequence", descending === true ? "desc" : "asc");
-      return (await page.execute()).map((record) => fromRecord<JobEvent>(record, ["values"]));
+      return this.#reader.page<JobEvent>(eventForm, {
+        limit: options.limit,
+        after: start,
+        next: (after, limit) => {
+          const rest =
+            after === undefined ? all : all.where("sequence", isDescending ? "<" : ">", after);
+          return rest
+            .orderBy("sequence", isDescending ? "desc" : "asc")
+            .limit(limit)
+            .execute();
+        },
+      });
     });
   }
 }
@@ -227,13 +283,13 @@ type Chunk = readonly { readonly model: VirtualModel; readonly version: Version 
 
 async function insertChunk(transaction: Transaction<CatalogTables>, chunk: Chunk): Promise<void> {
   const models = chunk.map(({ model, version }) =>
-    toRecord({
+    toRecord("models", {
       ...model,
       servedVersion: version.number,
       versionCount: version.number,
     }),
   );
-  const versions = chunk.map(({ version }) => toRecord(version));
+  const versions = chunk.map(({ version }) => toRecord("versions", version));
   try {
     await transaction.insertInto("models").values(models).execute();
     await transaction.insertInto("versions").values(versions).execute();
@@ -248,12 +304,4 @@ function isTaken(error: unknown): boolean {
 
 function isOrphan(error: unknown): boolean {
   return sqliteCode(error) === "SQLITE_CONSTRAINT_FOREIGNKEY";
-}
-
-async function guard<T>(action: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw wrapError(error, "UNAVAILABLE", `Cannot ${action}`);
-  }
 }

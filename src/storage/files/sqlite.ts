@@ -14,6 +14,12 @@ export function openSqlite(path: string): Sqlite {
   return new Database(path, { timeout: 0 });
 }
 
+/** Opens a database file that exists to look at it; neither it nor its log is changed. */
+export function inspectSqlite(path: string): Sqlite {
+  const Database = load();
+  return new Database(path, { timeout: 0, readonly: true });
+}
+
 /** SQLite's result code of an error, such as `SQLITE_BUSY`; empty when it has none. */
 export function sqliteCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";

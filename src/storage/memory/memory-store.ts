@@ -15,6 +15,8 @@ import type {
   Catalog,
   EventTable,
   PageOptions,
+  Quarantine,
+  QuarantinedBlob,
   Store,
   Table,
   VersionTable,
@@ -22,11 +24,23 @@ import type {
 
 export function createMemoryStore(): Store {
   const [blobs, catalog] = [new MemoryBlobs(), memoryCatalog()];
-  return { blobs, catalog, holds: new BlobHolds(blobs, catalog), async close() {} };
+  const holds = new BlobHolds(blobs, catalog);
+  return { blobs, catalog, quarantine: blobs.quarantine, holds, async close() {} };
 }
 
 class MemoryBlobs implements Blobs {
   readonly #blobs = new Map<Digest, Uint8Array>();
+  readonly #aside = new Map<Digest, { readonly bytes: Uint8Array; readonly sinceMs: number }>();
+  readonly quarantine: Quarantine = {
+    add: async (digest, sinceMs) => {
+      const bytes = this.#blobs.get(digest);
+      if (bytes !== undefined) this.#aside.set(digest, { bytes, sinceMs });
+      this.#blobs.delete(digest);
+    },
+    list: () => this.#listAside(),
+    restore: async (digest) => this.#restore(digest),
+    remove: async (digest) => void this.#aside.delete(digest),
+  };
 
   async put(bytes: Uint8Array, onDigest?: (digest: Digest) => Promise<void>): Promise<Digest> {
     const digest = await digestInPieces(bytes);
@@ -50,6 +64,7 @@ class MemoryBlobs implements Blobs {
   }
 
   async get(digest: Digest): Promise<Uint8Array> {
+    this.#restore(digest);
     const bytes = this.#blobs.get(digest);
     if (bytes === undefined) throw blobMissing(digest);
     return bytes.slice();
@@ -62,6 +77,7 @@ class MemoryBlobs implements Blobs {
   }
 
   async has(digest: Digest): Promise<boolean> {
+    this.#restore(digest);
     return this.#blobs.has(digest);
   }
 
@@ -71,6 +87,17 @@ class MemoryBlobs implements Blobs {
 
   async remove(digest: Digest): Promise<void> {
     this.#blobs.delete(digest);
+    this.#aside.delete(digest);
+  }
+
+  async *#listAside(): AsyncIterable<QuarantinedBlob> {
+    for (const [digest, { sinceMs }] of [...this.#aside]) yield { digest, sinceMs };
+  }
+
+  #restore(digest: Digest): void {
+    const aside = this.#aside.get(digest);
+    if (aside !== undefined) this.#blobs.set(digest, aside.bytes);
+    this.#aside.delete(digest);
   }
 }
 
