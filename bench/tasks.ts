@@ -1,10 +1,10 @@
 /** The tasks of `../shared/data`, read as the product reads uploads. Absent data skips a claim. */
-import { existsSync, readFileSync } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Checkpoint, Tokenizer } from "../src/checkpoints/checkpoints.ts";
 import { readConll } from "../src/datasets/conll.ts";
 import type { Example } from "../src/datasets/datasets.ts";
-import { detectFormat, readDataset } from "../src/datasets/read.ts";
+import { readDataset } from "../src/datasets/read.ts";
 import { splitExamples } from "../src/datasets/split.ts";
 import { present } from "../src/foundation/assert.ts";
 import type { Sequences } from "../src/trainer/sequences.ts";
@@ -35,10 +35,10 @@ export function corporaFolder(): string | undefined {
 }
 
 export async function loadTask(folder: string, name: string, tokenizer: Tokenizer): Promise<Task> {
-  const all = readExamples(join(folder, name), "train") ?? [];
-  const own = readExamples(join(folder, name), "dev");
+  const all = (await readExamples(join(folder, name), "train")) ?? [];
+  const own = await readExamples(join(folder, name), "dev");
   const { train, dev } = own === undefined ? split(all) : { train: all, dev: own };
-  const test = present(readExamples(join(folder, name), "test"), "every task has a test file");
+  const test = present(await readExamples(join(folder, name), "test"), "every task has a test");
   const labels = [...new Set(all.map(({ label }) => label))].toSorted();
   const sequences = async (examples: readonly Example[]): Promise<Sequences> => ({
     ids: (await tokenizer.encode(examples.map(({ text }) => text))).ids,
@@ -63,23 +63,25 @@ export async function loadTokenTask(
 ): Promise<TokenTask & { readonly test: TokenSequences }> {
   const { tokensMax } = checkpoint;
   const tokenizer = await checkpoint.tokenizer();
-  const read = (part: string) => readConll(readFileSync(join(folder, name, `${part}.conll`)));
-  const sequences = (part: string) =>
-    tokenizeSentences({ tokenizer, tokensMax }, read(part).sentences);
+  const read = (part: string) => {
+    const path = join(folder, name, `${part}.conll`);
+    return readConll(createReadStream(path), { filename: path });
+  };
+  const sequences = async (part: string) =>
+    tokenizeSentences({ tokenizer, tokensMax }, (await read(part)).sentences);
   return {
-    labels: read("train").labels,
+    labels: (await read("train")).labels,
     train: await sequences("train"),
     dev: await sequences("dev"),
     test: await sequences("test"),
   };
 }
 
-function readExamples(folder: string, part: string): readonly Example[] | undefined {
+async function readExamples(folder: string, part: string): Promise<readonly Example[] | undefined> {
   for (const ending of ["jsonl", "csv"]) {
     const path = join(folder, `${part}.${ending}`);
     if (!existsSync(path)) continue;
-    const bytes = readFileSync(path);
-    return readDataset(bytes, detectFormat(path, bytes)).examples;
+    return (await readDataset(createReadStream(path), { filename: path })).examples;
   }
   return undefined;
 }

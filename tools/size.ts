@@ -24,7 +24,8 @@ const budgets: readonly Budget[] = [
   { folders: ["models"], linesMax: 1_150 },
   // Admission to the queue joined the order within it.
   { folders: ["scheduling"], linesMax: 400 },
-  { folders: ["datasets"], linesMax: 1_400 },
+  // What people upload: encodings, JSON and CSV of many makes, and a word for each oddity.
+  { folders: ["datasets"], linesMax: 2_600 },
   // Half of it is about faults: checks of rows, quarantine, lost changes, the full disk.
   { folders: ["storage"], linesMax: 2_800 },
   { folders: ["checkpoints"], linesMax: 3_300 },

@@ -17,6 +17,11 @@ export interface LocalCommands {
   listBases(options: LocalOptions): Promise<readonly BaseRow[]>;
   /** NOT_FOUND when there is no such base, CONFLICT while a vPLM stands on it. */
   removeBase(name: string, options: LocalOptions): Promise<void>;
+  /**
+   * The texts of a user's file, as `create --file` would read them, or one a line.
+   * INVALID_ARGUMENT when the file or one of its lines cannot be read.
+   */
+  readTexts(chunks: AsyncIterable<Uint8Array>, options: TextOptions): Promise<TextFile>;
   /** Prints its progress and its report to `output`. */
   demo(options: DemoOptions, output: Output): Promise<void>;
   /** Measures one claim; the result is one JSON object. INVALID_ARGUMENT for an unknown claim. */
@@ -39,6 +44,18 @@ export interface LocalOptions {
   /** Folder with catalog, blobs and the API key. */
   readonly home: string;
   readonly signal: AbortSignal;
+}
+
+export interface TextOptions {
+  /** Decides how the file is read where its content does not. */
+  readonly filename: string;
+  readonly signal: AbortSignal;
+}
+
+export interface TextFile {
+  readonly texts: readonly string[];
+  /** What the user may not have meant, in sentences. */
+  readonly warnings: readonly string[];
 }
 
 export interface ServeOptions extends LocalOptions {

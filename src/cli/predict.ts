@@ -1,14 +1,14 @@
 /** `strata predict`: classify texts from arguments, a file or stdin. */
-import type { Readable } from "node:stream";
-import { text as readText } from "node:stream/consumers";
+import { createReadStream } from "node:fs";
+import { basename } from "node:path";
 import type { Command } from "commander";
 import type { Classifications } from "../contract/inference.ts";
-import { StrataError } from "../foundation/errors.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { CommandContext } from "./command-context.ts";
 import { integerBetween } from "./command-context.ts";
 import type { RemoteOptions, Session } from "./remote.ts";
-import { connect, readBytes, remote } from "./remote.ts";
+import { connect, remote } from "./remote.ts";
 
 interface PredictFlags extends RemoteOptions {
   readonly file?: string;
@@ -29,13 +29,13 @@ export function addPredict(program: Command, context: CommandContext): void {
   const command = program
     .command("predict")
     .argument("<model>", "a custom model, or <name>@<version>")
-    .argument("[text...]", "texts to classify; none reads stdin, a text a line")
+    .argument("[text...]", "texts to classify; none reads stdin, as a file")
     .description("Classify texts: label, score and text, a line each.")
-    .option("--file <path>", 'a text a line, or the "text" of each line when it ends in .jsonl')
+    .option("--file <path>", "JSON lines or CSV as for create, labels or none, or a text a line")
     .option("--top <count>", "labels to score", integerBetween(1, limits.labelCountMax), 10)
     .action(async (model: string, texts: string[], flags: PredictFlags) => {
       const session = await connect(flags, context);
-      await predict(session, { model, texts: await textsOf(texts, flags, context), flags });
+      await predict(session, { model, texts: await textsOf(session, texts, flags), flags });
     });
   remote(command, context, [
     'strata predict tickets "my card was swallowed by the machine"',
@@ -64,36 +64,35 @@ async function predict(
 }
 
 async function textsOf(
+  session: Session,
   texts: readonly string[],
   { file }: PredictFlags,
-  { surroundings }: CommandContext,
 ): Promise<readonly string[]> {
   if (texts.length > 0 && file !== undefined)
     throw new StrataError("INVALID_ARGUMENT", "Cannot predict: expected either texts or --file");
-  const found = texts.length > 0 ? texts : await linesOf(file, surroundings.input);
+  const found = texts.length > 0 ? texts : await textsIn(session, file);
   if (found.length > 0) return found;
   throw new StrataError("INVALID_ARGUMENT", "Cannot predict: expected a text, got none");
 }
 
-async function linesOf(file: string | undefined, input: Readable): Promise<readonly string[]> {
-  const content =
-    file === undefined ? await readText(input) : (await readBytes(file)).toString("utf8");
-  const lines = content.split(/\r?\n/);
-  const read = file?.endsWith(".jsonl") === true ? textField : (line: string) => line;
-  return lines.flatMap((line, index) => (line.trim() === "" ? [] : [read(line, index + 1)]));
-}
-
-function textField(line: string, number: number): string {
-  const fault = `Cannot read line ${number}: expected an object with a string "text"`;
-  let value: unknown;
+/** The texts of a file, or of stdin. */
+async function textsIn(
+  { output, context }: Session,
+  file: string | undefined,
+): Promise<readonly string[]> {
+  const { commands, surroundings } = context;
+  const chunks = file === undefined ? surroundings.input : createReadStream(file);
+  const filename = file === undefined ? "stdin" : basename(file);
   try {
-    value = JSON.parse(line);
-  } catch (cause) {
-    throw new StrataError("INVALID_ARGUMENT", fault, { cause });
+    const { texts, warnings } = await commands.readTexts(chunks, {
+      filename,
+      signal: surroundings.signal,
+    });
+    if (warnings.length > 0) output.note(`Remarks on ${filename}:\n${warnings.join("\n")}`);
+    return texts;
+  } catch (error) {
+    throw wrapError(error, "INVALID_ARGUMENT", `Cannot read "${file ?? filename}"`);
   }
-  if (typeof value === "object" && value !== null && "text" in value)
-    if (typeof value.text === "string") return value.text;
-  throw new StrataError("INVALID_ARGUMENT", fault);
 }
 
 /** Cuts the texts into calls that stay within the server's limits. */

@@ -74,6 +74,10 @@ function contextOf({ commands, environment, isTTY = false }: Setting = {}) {
     plan: absent,
     simulate: absent,
     profile: absent,
+    async readTexts(chunks) {
+      for await (const chunk of chunks) assert.ok(chunk);
+      return { texts: [], warnings: [] };
+    },
     ...commands,
   };
   return { context: { commands: local, surroundings }, output, errors };

@@ -55,7 +55,7 @@ export async function uploadTrainingFile(session: Session, path: string): Promis
     throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${path}": ${reason}`);
   }
   if (file.status_details !== null)
-    session.output.note(`Skipped lines of ${path}:\n${file.status_details}`);
+    session.output.note(`Remarks on ${path}:\n${file.status_details}`);
   return file;
 }
 

@@ -1,13 +1,16 @@
 /**
- * Reads sentences whose words carry labels, in CoNLL columns. Whatever the bytes are, nothing is
- * thrown: a line that cannot be used is reported with number and reason, and costs its sentence,
- * since a sentence that lacks a word has other entities.
+ * Reads sentences whose words carry labels, in CoNLL columns. A line that cannot be used is
+ * reported with number and reason, and costs its sentence, since a sentence that lacks a word has
+ * other entities.
  */
-import { isUtf8 } from "node:buffer";
 import { labelFault } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
-import { type Dataset, type LineFault, textFault } from "./datasets.ts";
-import { byCodePoint } from "./read.ts";
+import { Pace } from "../foundation/pace.ts";
+import { Faults } from "./collected.ts";
+import { type Dataset, textFault } from "./datasets.ts";
+import { byCodePoint, labelCountFault } from "./labels.ts";
+import { Lines } from "./lines.ts";
+import { type ReadOptions, refuse, textPieces } from "./source.ts";
 
 export interface LabelledSentence {
   readonly words: readonly string[];
@@ -15,25 +18,31 @@ export interface LabelledSentence {
   readonly labels: readonly string[];
 }
 
-export interface SentenceDataset extends Omit<Dataset, "examples"> {
+export interface SentenceDataset extends Pick<Dataset, "labels" | "faults" | "faultCount"> {
   readonly sentences: readonly LabelledSentence[];
 }
-
-const lineFeed = 0x0a;
 
 /**
  * One word a line: the first column is the word, the last its label; columns are separated by tabs,
  * or by spaces where a line has no tab. Blank lines end sentences, and so do `-DOCSTART-` lines.
  */
-export function readConll(bytes: Uint8Array): SentenceDataset {
-  const collected = new Collected();
-  for (let start = 0, line = 1; start < bytes.length; line++) {
-    const found = bytes.indexOf(lineFeed, start);
-    const end = found === -1 ? bytes.length : found;
-    collected.add(line, readLine(bytes.subarray(start, end)));
-    start = end + 1;
+export async function readConll(
+  chunks: AsyncIterable<Uint8Array>,
+  options: ReadOptions,
+): Promise<SentenceDataset> {
+  const lines = new Lines(() => false);
+  const collected = new CollectedSentences(options);
+  const pace = new Pace(options.signal);
+  for await (const piece of textPieces(chunks, options)) {
+    if (typeof piece !== "string")
+      refuse(options, `line ${lines.number + 1}, column ${lines.openLength + 1}: ${piece.reason}`);
+    for (const line of lines.read(piece)) {
+      collected.add(lines.number, readLine(line));
+      if (pace.isDue) await pace.rest();
+    }
   }
-  return collected.dataset();
+  for (const line of lines.end()) collected.add(lines.number, readLine(line));
+  return collected.dataset(lines.number);
 }
 
 interface LabelledWord {
@@ -42,12 +51,9 @@ interface LabelledWord {
 }
 
 /** The word, or what is wrong with its line; undefined between sentences. */
-function readLine(bytes: Uint8Array): LabelledWord | string | undefined {
-  if (bytes.length > limits.trainingLineBytesMax)
-    return `line has ${bytes.length} bytes, the limit is ${limits.trainingLineBytesMax}`;
-  if (!isUtf8(bytes)) return "line is not valid UTF-8";
-  // Drops a byte order mark.
-  const line = new TextDecoder("utf-8").decode(bytes);
+function readLine(line: string): LabelledWord | string | undefined {
+  const { trainingLineCharactersMax: lengthMax } = limits;
+  if (line.length > lengthMax) return `line is longer than ${lengthMax} characters`;
   if (line.trim() === "" || line.startsWith("-DOCSTART-")) return undefined;
   return readColumns(line.includes("\t") ? line.split("\t") : line.trim().split(/ +/));
 }
@@ -64,47 +70,50 @@ function schemeFault(label: string): string | undefined {
   return /^(O|[BI]-.+)$/.test(label) ? undefined : `label is "${label}", expected O, B-… or I-…`;
 }
 
-class Collected {
+class CollectedSentences {
+  readonly #source: ReadOptions;
+  readonly #faults: Faults;
   readonly #sentences: LabelledSentence[] = [];
   /** One string per label, however many words repeat it. */
   readonly #labels = new Map<string, string>();
-  readonly #faults: LineFault[] = [];
-  #faultCount = 0;
   #current: LabelledWord[] = [];
   #hasFault = false;
 
-  add(line: number, read: LabelledWord | string | undefined): void {
-    if (read === undefined) this.#endSentence();
-    else if (typeof read === "string") this.#fault(line, read);
-    else if (this.#sentences.length === limits.trainingExampleCountMax)
-      this.#fault(line, `the limit of ${limits.trainingExampleCountMax} sentences is reached`);
-    else this.#current.push(read);
+  constructor(source: ReadOptions) {
+    this.#source = source;
+    this.#faults = new Faults(source);
   }
 
-  dataset(): SentenceDataset {
-    this.#endSentence();
+  add(line: number, read: LabelledWord | string | undefined): void {
+    if (read === undefined) return this.#endSentence(line);
+    if (typeof read === "string") {
+      this.#hasFault = true;
+      this.#faults.countRow(line);
+      return this.#faults.add(line, read);
+    }
+    if (this.#current.length === 0) this.#faults.countRow(line);
+    this.#current.push(read);
+  }
+
+  dataset(line: number): SentenceDataset {
+    this.#endSentence(line);
     return {
       sentences: this.#sentences,
       labels: [...this.#labels.keys()].toSorted(byCodePoint),
-      faults: this.#faults,
-      faultCount: this.#faultCount,
+      faults: this.#faults.first,
+      faultCount: this.#faults.count,
     };
   }
 
-  #endSentence(): void {
+  #endSentence(line: number): void {
     if (this.#current.length > 0 && !this.#hasFault)
       this.#sentences.push({
         words: this.#current.map(({ word }) => word),
         labels: this.#current.map(({ label }) => this.#known(label)),
       });
+    if (this.#labels.size > limits.labelCountMax) refuse(this.#source, labelCountFault(line));
     this.#current = [];
     this.#hasFault = false;
-  }
-
-  #fault(line: number, reason: string): void {
-    this.#hasFault = true;
-    this.#faultCount += 1;
-    if (this.#faults.length < limits.reportedLineErrorCountMax) this.#faults.push({ line, reason });
   }
 
   #known(label: string): string {

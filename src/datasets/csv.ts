@@ -1,193 +1,221 @@
 /**
- * CSV with a header, by RFC 4180. A record that breaks the rules costs its first line only: reading
- * goes on with the next line, so that every bad line is found. No character is looked at more than
- * a few times, whatever the input. Windows line ends are read as "\n", inside of quotes too.
+ * CSV with a header, by RFC 4180 and by what spreadsheets and databases make of it. A record that
+ * breaks the rules costs its first line only: reading goes on with the next line, so that every bad
+ * line is found.
  */
-import { constants, isUtf8 } from "node:buffer";
 import { limits } from "../foundation/limits.ts";
-import { pause, pauseBytes, type RawExample, type RawLine } from "./raw-line.ts";
+import { type CsvHeader, findHeader, repeatedHeader, separatorOf } from "./csv-header.ts";
+import { CsvRecord } from "./csv-record.ts";
+import { Lines } from "./lines.ts";
+import { type Notes, pause, type RawRow, type RowReader } from "./rows.ts";
+import { type ReadOptions, refuse } from "./source.ts";
 
-const lineFeed = 0x0a;
-const labelNames = ["label", "category", "class"];
-/** In UTF-16 units. */
-const recordLengthMax = limits.trainingLineBytesMax;
-const longFault = `record is longer than ${recordLengthMax} characters`;
+const { trainingLineCharactersMax: lengthMax, trainingRecordLineCountMax: lineCountMax } = limits;
+/** Lines of a record that are looked at for what a quote may have swallowed. */
+const inspectedLineCountMax = 1_000;
+/** Lines of no row that are read again before others may come to run. */
+const pauseLineCount = 4096;
+
+const longFault = `record is longer than ${lengthMax} characters`;
 const openFault = "a quote that opens here is not closed";
 const strayFault = "a quoted cell goes on after its quote; a quote inside of it must be doubled";
-const headerFault = `header does not name "text" and one of "${labelNames.join('", "')}"`;
 
-/** Each record that is not blank, in order, with the line on which it starts. */
-export function* readCsv(bytes: Uint8Array): Generator<RawLine | typeof pause> {
-  const { MAX_STRING_LENGTH: bytesMax } = constants;
-  if (bytes.length > bytesMax) {
-    yield { line: 1, fault: `file has ${bytes.length} bytes, the limit for CSV is ${bytesMax}` };
-    return;
-  }
-  const decoded = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  const source = decoded.replaceAll("\r\n", "\n");
-  const columns = findColumns(source);
-  if (columns === undefined) {
-    yield { line: 1, fault: headerFault };
-    return;
-  }
-  const invalid = isUtf8(bytes) ? [] : invalidLines(bytes);
-  let invalidIndex = 0;
-  let pauseAt = pauseBytes;
-  const records = new Records(source, columns.delimiter);
-  records.nextFilled();
-  for (let record = records.next(); record !== undefined; record = records.next()) {
-    const { line, nextLine, end } = record;
-    if (end >= pauseAt) {
-      yield pause;
-      pauseAt = end + pauseBytes;
-    }
-    if (isBlank(record)) continue;
-    while ((invalid[invalidIndex] ?? line) < line) invalidIndex += 1;
-    const isInvalid = (invalid[invalidIndex] ?? nextLine) < nextLine;
-    if (isInvalid) yield { line, fault: "line is not valid UTF-8" };
-    else yield { line, ...toExample(record.cells, columns) };
-  }
+const remarks = {
+  mark: "a byte order mark stands here; it is skipped, as where files were joined",
+  header: "the header stands here again; it is skipped, as where files were joined",
+  literal: "a quote that opens here is not closed; it is taken as a part of the text",
+  backslash: 'a quote is written \\" instead of ""; it is read as a quote',
+};
+
+interface NumberedLine {
+  readonly text: string;
+  readonly number: number;
 }
 
-interface Columns {
-  readonly delimiter: string;
-  readonly count: number;
-  readonly text: number;
-  readonly label: number;
+export interface CsvReaderOptions {
+  readonly isLabelled: boolean;
+  readonly notes: Notes;
+  readonly source: ReadOptions;
 }
 
-/** The columns that the header names, by the first separator that makes sense of it. */
-function findColumns(source: string): Columns | undefined {
-  for (const delimiter of [",", ";", "\t"]) {
-    const cells = new Records(source, delimiter).nextFilled()?.cells;
-    if (cells === undefined || typeof cells === "string") continue;
-    const names = cells.map((name) => name.trim().toLowerCase());
-    const text = names.indexOf("text");
-    const label = names.findIndex((name) => labelNames.includes(name));
-    if (text !== -1 && label !== -1) return { delimiter, count: names.length, text, label };
-  }
-  return undefined;
-}
+export class CsvReader implements RowReader {
+  readonly #options: CsvReaderOptions;
+  readonly #lines = new Lines(() => this.#open === undefined);
+  #separator: string | undefined;
+  #header: CsvHeader | undefined;
+  /** The record whose quoted cell is not closed yet. */
+  #open: CsvRecord | undefined;
+  /** Lines of broken records behind their first: to be read again, the last of these first. */
+  readonly #again: { readonly lines: readonly string[]; number: number; next: number }[] = [];
 
-function toExample(cells: CsvRecord["cells"], { count, text, label }: Columns): RawExample {
-  if (typeof cells === "string") return { fault: cells };
-  if (cells.length !== count)
-    return { fault: `record has ${cells.length} columns, the header has ${count}` };
-  return { text: cells[text], label: cells[label] };
-}
-
-interface CsvRecord {
-  readonly line: number;
-  /** The line on which the next record starts. */
-  readonly nextLine: number;
-  /** Where the next record starts, in UTF-16 units. */
-  readonly end: number;
-  /** A string says what is wrong. */
-  readonly cells: readonly string[] | string;
-}
-
-interface Cell {
-  readonly value: string;
-  /** Where the cell ends: at a separator, a line end, or the end of all. */
-  readonly end: number;
-}
-
-function isBlank({ cells }: CsvRecord): boolean {
-  return cells.length === 1 && cells[0]?.trim() === "";
-}
-
-class Records {
-  readonly #source: string;
-  readonly #delimiter: string;
-  /** Where the next record starts, and on which line. */
-  #start = 0;
-  #line = 1;
-  /** The stretch of a line, up to its end, that was searched last. */
-  #searched = { from: 0, end: -1 };
-
-  constructor(source: string, delimiter: string) {
-    this.#source = source;
-    this.#delimiter = delimiter;
+  constructor(options: CsvReaderOptions) {
+    this.#options = options;
   }
 
-  /** The next record that is not blank. */
-  nextFilled(): CsvRecord | undefined {
-    for (;;) {
-      const record = this.next();
-      if (record === undefined || !isBlank(record)) return record;
+  get line(): number {
+    return this.#lines.number + 1;
+  }
+
+  get column(): number {
+    return this.#lines.openLength + 1;
+  }
+
+  *read(piece: string): Generator<RawRow | typeof pause> {
+    for (const text of this.#lines.read(piece)) {
+      const row = this.#take({ text, number: this.#lines.number });
+      if (row !== undefined) yield row;
+      if (this.#again.length > 0) yield* this.#readAgain();
     }
   }
 
-  next(): CsvRecord | undefined {
-    if (this.#start >= this.#source.length) return undefined;
-    const line = this.#line;
-    const cells = this.#read();
-    return { line, nextLine: this.#line, end: this.#start, cells };
+  *end(): Generator<RawRow | typeof pause> {
+    for (const text of this.#lines.end()) {
+      const row = this.#take({ text, number: this.#lines.number });
+      if (row !== undefined) yield row;
+      yield* this.#readAgain();
+    }
+    while (this.#open !== undefined) {
+      const record = this.#open;
+      this.#open = undefined;
+      yield this.#mended(record, openFault);
+      yield* this.#readAgain();
+    }
   }
 
-  #read(): CsvRecord["cells"] {
-    const cells: string[] = [];
-    for (let at = this.#start; ;) {
-      const cell = this.#source[at] === '"' ? this.#quoted(at) : this.#bare(at);
-      if (typeof cell === "string") {
-        this.#advance(this.#lineEnd(this.#start));
-        return cell;
+  *#readAgain(): Generator<RawRow | typeof pause> {
+    let idleCount = 0;
+    for (let last = this.#again.at(-1); last !== undefined; last = this.#again.at(-1)) {
+      const text = last.lines[last.next];
+      if (text === undefined) {
+        this.#again.pop();
+        continue;
       }
-      cells.push(cell.value);
-      at = cell.end + 1;
-      if (this.#source[cell.end] === this.#delimiter) continue;
-      this.#advance(cell.end);
-      return cells;
+      const row = this.#take({ text, number: last.number + last.next });
+      last.next += 1;
+      if (row !== undefined) yield row;
+      else if (++idleCount % pauseLineCount === 0) yield pause;
     }
   }
 
-  /** The cell, or what is wrong with it. */
-  #bare(start: number): Cell | string {
-    if (this.#lineEnd(start) - this.#start > recordLengthMax) return longFault;
-    const rest = this.#source.slice(start, this.#lineEnd(start));
-    const length = rest.indexOf(this.#delimiter);
-    const value = length === -1 ? rest : rest.slice(0, length);
-    return { value, end: start + value.length };
+  /** The row that ends with this line, if one does. */
+  #take(line: NumberedLine): RawRow | undefined {
+    if (this.#open !== undefined) return this.#goOn(this.#open, line.text);
+    const { number } = line;
+    const text = this.#withoutMark(line);
+    if (text.length > lengthMax) return { line: number, fault: longFault };
+    if (text.trim() === "" || text === "\x1a") return undefined;
+    if (this.#header === undefined) return this.#readHeader({ text, number });
+    const record = new CsvRecord(number);
+    const state = record.read(text, { delimiter: this.#header.delimiter, quoting: "doubled" });
+    if (state === "stray") return this.#mended(record, strayFault);
+    if (state === "done") return this.#rowOf(record, this.#header);
+    this.#open = record;
+    return undefined;
   }
 
-  #quoted(start: number): Cell | string {
-    for (let quote = start + 1; ; quote += 2) {
-      quote = this.#source.indexOf('"', quote);
-      if (quote === -1 || quote - this.#start > recordLengthMax) return openFault;
-      const after = this.#source[quote + 1];
-      if (after === '"') continue;
-      if (after !== undefined && after !== "\n" && after !== this.#delimiter) return strayFault;
-      const value = this.#source.slice(start + 1, quote).replaceAll('""', '"');
-      return { value, end: quote + 1 };
+  #withoutMark({ text, number }: NumberedLine): string {
+    if (!text.startsWith("\ufeff")) return text;
+    this.#options.notes.add(number, remarks.mark);
+    return text.slice(1);
+  }
+
+  #readHeader({ text, number }: NumberedLine): undefined {
+    if (this.#separator === undefined) {
+      this.#separator = separatorOf(text);
+      if (this.#separator !== undefined) return;
     }
+    const { isLabelled, source } = this.#options;
+    const found = findHeader(text, { isLabelled, separator: this.#separator });
+    if (typeof found === "string") refuse(source, `line ${number} ${found}`);
+    this.#header = found;
   }
 
-  /** Searches once per line, not once per cell: a line of many cells stays linear. */
-  #lineEnd(position: number): number {
-    const { from, end } = this.#searched;
-    if (position >= from && position <= end) return end;
-    const found = this.#source.indexOf("\n", position);
-    this.#searched = { from: position, end: found === -1 ? this.#source.length : found };
-    return this.#searched.end;
+  /** A line of a record whose quoted cell is open. */
+  #goOn(record: CsvRecord, text: string): RawRow | undefined {
+    const header = this.#header;
+    if (header === undefined) return undefined;
+    const state = record.read(text, { delimiter: header.delimiter, quoting: "doubled" });
+    const isShort = record.length <= lengthMax && record.lines.length <= lineCountMax;
+    if (state === "open" && isShort) return undefined;
+    this.#open = undefined;
+    if (state === "open") return this.#mended(record, openFault);
+    if (state === "stray") return this.#mended(record, strayFault);
+    // Where tabs separate, a cell that holds a tab and a line end was not meant to be quoted.
+    const hasTab = (cell: string): boolean => cell.includes("\t") && cell.includes("\n");
+    if (header.delimiter === "\t" && record.cells.some(hasTab))
+      return this.#mended(record, openFault);
+    return this.#rowOf(record, header);
   }
 
-  /** Moves behind `end`, where a line ends, and counts the lines on the way. */
-  #advance(end: number): void {
-    for (let at = this.#start - 1; at < end; this.#line++) {
-      const found = this.#source.indexOf("\n", at + 1);
-      at = found === -1 ? end : found;
-    }
-    this.#start = end + 1;
+  #rowOf(record: CsvRecord, header: CsvHeader): RawRow | undefined {
+    const { line, cells } = record;
+    const fault = countFault(cells, header);
+    if (fault !== undefined) return this.#mended(record, fault);
+    const again = repeatedHeader(cells, header);
+    if (again !== undefined) return this.#skipHeader(line, again, header);
+    const { text, label } = header;
+    const row = { line, text: cells[text], label: label === -1 ? undefined : cells[label] };
+    if (record.lines.length === 1) return row;
+    const labels = swallowedLabels(record, header);
+    if (labels.length === 0) return row;
+    return { ...row, swallowed: { labels, lastLine: line + record.lines.length - 1 } };
+  }
+
+  #skipHeader(line: number, again: CsvHeader, { text, label }: CsvHeader): undefined {
+    const { notes, source } = this.#options;
+    if (again.text !== text || again.label !== label)
+      refuse(source, `line ${line} is a header with other columns; upload the files one by one`);
+    notes.add(line, remarks.header);
+  }
+
+  /** The first line of a broken record, read in another way if that makes sense of it. */
+  #mended(record: CsvRecord, fault: string): RawRow {
+    const { line, lines } = record;
+    const [first = ""] = lines;
+    if (lines.length > 1) this.#again.push({ lines, number: line, next: 1 });
+    const { delimiter } = this.#header ?? {};
+    if (delimiter === "\t")
+      return this.#readAs("none", { text: first, number: line }) ?? { line, fault };
+    if (first.includes('\\"'))
+      return this.#readAs("backslash", { text: first, number: line }) ?? { line, fault };
+    return { line, fault };
+  }
+
+  #readAs(quoting: "none" | "backslash", { text, number }: NumberedLine): RawRow | undefined {
+    const header = this.#header;
+    const record = new CsvRecord(number);
+    if (header === undefined) return undefined;
+    if (record.read(text, { delimiter: header.delimiter, quoting }) !== "done") return undefined;
+    const { cells } = record;
+    if (countFault(cells, header) !== undefined) return undefined;
+    this.#options.notes.add(number, quoting === "none" ? remarks.literal : remarks.backslash);
+    return { line: number, text: cells[header.text], label: cells[header.label] };
   }
 }
 
-function invalidLines(bytes: Uint8Array): readonly number[] {
-  const invalid: number[] = [];
-  for (let start = 0, line = 1; start < bytes.length; line++) {
-    const found = bytes.indexOf(lineFeed, start);
-    const end = found === -1 ? bytes.length : found;
-    if (!isUtf8(bytes.subarray(start, end))) invalid.push(line);
-    start = end + 1;
-  }
-  return invalid;
+function countFault(cells: readonly string[], header: CsvHeader): string | undefined {
+  const { names, cellCountMin } = header;
+  const surplus = cells.slice(names.length);
+  if (cells.length >= cellCountMin && surplus.every((cell) => cell.trim() === "")) return undefined;
+  const fault = `record has ${cells.length} columns, the header has ${names.length}`;
+  return surplus.length === 0 ? fault : `${fault}; a cell that holds the separator must be quoted`;
+}
+
+/**
+ * The labels of lines within the record that would be records of their own: an open quote has
+ * swallowed a line end if they are labels of this file. The line on which a quoted cell opens has
+ * its label before it, and so does the line on which it closes have it behind.
+ */
+function swallowedLabels(record: CsvRecord, header: CsvHeader): readonly string[] {
+  const { delimiter, label, names } = header;
+  const { lines, firstOpen, lastOpen } = record;
+  if (label === -1) return [];
+  const from = label < firstOpen ? 1 : 0;
+  const to = label > lastOpen ? lines.length - 1 : lines.length;
+  return lines.slice(from, Math.min(to, inspectedLineCountMax)).flatMap((line) => {
+    const cells = line.split(delimiter);
+    return cells.length === names.length
+      ? [(cells[label] ?? "").replaceAll('"', "").trim().normalize("NFC")]
+      : [];
+  });
 }

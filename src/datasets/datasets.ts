@@ -19,9 +19,13 @@ export interface Dataset {
   readonly examples: readonly Example[];
   /** Distinct labels in code-point order. */
   readonly labels: readonly string[];
+  /** How many examples each label has. */
+  readonly labelCounts: readonly number[];
   /** At most `limits.reportedLineErrorCountMax`; `faultCount` counts all. */
   readonly faults: readonly LineFault[];
   readonly faultCount: number;
+  /** What the user may not have meant, in sentences; all examples are there nevertheless. */
+  readonly warnings: readonly string[];
 }
 
 /** Why `text` cannot be an example's text, or undefined when it can. */
@@ -33,29 +37,64 @@ export function textFault(text: string): string | undefined {
   return undefined;
 }
 
+/** Why `value` cannot be an example's text, or undefined when it can. */
+export function textValueFault(value: unknown): string | undefined {
+  if (value === undefined) return "text is missing";
+  return typeof value === "string"
+    ? textFault(value)
+    : `text is ${kindOf(value)}, expected a string`;
+}
+
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (Number.isSafeInteger(value)) return "an integer";
+  if (typeof value === "number") return "a number that is no integer";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
 /** INVALID_ARGUMENT when a classifier cannot be trained on the examples. Ignores faults. */
-export function checkTrainable(dataset: Dataset): void {
+export function checkTrainable(dataset: Pick<Dataset, "labels" | "labelCounts">): void {
+  const fault = trainingFault(dataset);
+  if (fault === undefined) return;
+  throw new StrataError("INVALID_ARGUMENT", `Cannot train on the data: ${fault}`, {
+    field: "training_file",
+  });
+}
+
+/** Why no classifier can be trained on examples of these labels, or undefined when one can. */
+export function trainingFault(
+  dataset: Pick<Dataset, "labels" | "labelCounts">,
+): string | undefined {
   const { labelCountMin, labelCountMax, trainingLabelExampleCountMin } = limits;
-  const { labels } = dataset;
+  const { labels, labelCounts } = dataset;
   if (labels.length < labelCountMin)
-    refuse(`expected at least ${labelCountMin} labels, got ${labels.length}${named(labels)}`);
+    return `expected at least ${labelCountMin} labels, got ${labels.length}${named(labels)}`;
   if (labels.length > labelCountMax)
-    refuse(`expected at most ${labelCountMax} labels, got ${labels.length}`);
-  const counts = new Map<string, number>();
-  for (const { label } of dataset.examples) counts.set(label, (counts.get(label) ?? 0) + 1);
-  for (const [label, count] of counts) {
-    if (count >= trainingLabelExampleCountMin) continue;
-    const least = `at least ${trainingLabelExampleCountMin} examples of each label`;
-    refuse(`expected ${least}, got ${count} of "${label}"`);
-  }
+    return `expected at most ${labelCountMax} labels, got ${labels.length}`;
+  const rare = labels.flatMap((label, index) => {
+    const count = labelCounts[index] ?? 0;
+    return count < trainingLabelExampleCountMin ? [`${count} of "${label}"`] : [];
+  });
+  if (rare.length === 0) return undefined;
+  const told = rare.slice(0, limits.reportedLineErrorCountMax).join(", ");
+  const rest = rare.length - limits.reportedLineErrorCountMax;
+  const least = `expected at least ${trainingLabelExampleCountMin} examples of each label`;
+  return `${least}, got ${told}${rest > 0 ? ` and too few of ${rest} more` : ""}`;
+}
+
+/** What is wrong with some lines, in one sentence; undefined when all can be used. */
+export function faultSummary(
+  { faults, faultCount }: Pick<Dataset, "faults" | "faultCount">,
+  usableCount: number,
+): string | undefined {
+  if (faultCount === 0) return undefined;
+  const told = faults.map(({ line, reason }) => `line ${line}: ${reason}`);
+  const rest = faultCount - told.length;
+  if (rest > 0) told.push(`and ${rest} more`);
+  return `${faultCount} of ${faultCount + usableCount} lines cannot be used: ${told.join("; ")}`;
 }
 
 function named(labels: readonly string[]): string {
   return labels.length === 0 ? "" : ` ("${labels.join('", "')}")`;
-}
-
-function refuse(state: string): never {
-  throw new StrataError("INVALID_ARGUMENT", `Cannot train on the data: ${state}`, {
-    field: "training_file",
-  });
 }

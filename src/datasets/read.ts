@@ -1,129 +1,150 @@
 /**
- * Reads training data, as JSON lines or CSV. Whatever the bytes are, nothing is thrown: each line
- * that cannot be used is counted, and the first ones are reported with number and reason.
+ * Reads a user's file: labelled texts for training, or texts to classify. The content decides what
+ * the file is, and its name where the content does not. A line that cannot be used is a fault with
+ * number and reason and harms no other; a file that cannot be read is an error in one sentence.
+ * Reading holds the thread for a slice of time only, and stops at the first limit that is passed.
  */
-import { labelFault } from "../entities/virtual-model.ts";
-import { limits } from "../foundation/limits.ts";
-import { readCsv } from "./csv.ts";
-import { type Dataset, type Example, type LineFault, textFault } from "./datasets.ts";
-import { readJsonLines } from "./json-lines.ts";
-import { pause, type RawExample, type RawLine } from "./raw-line.ts";
+import { Pace } from "../foundation/pace.ts";
+import { Collected } from "./collected.ts";
+import { roleOf } from "./columns.ts";
+import { CsvReader } from "./csv.ts";
+import { separatorOf } from "./csv-header.ts";
+import type { Dataset } from "./datasets.ts";
+import type { DecodingLoss } from "./decoding.ts";
+import { JsonReader } from "./json.ts";
+import { LineReader } from "./lines.ts";
+import { Notes, pause, type RawRow, type RowReader } from "./rows.ts";
+import { type ReadOptions, refuse, textPieces } from "./source.ts";
+import { CollectedTexts, type Texts } from "./texts.ts";
 
-export type DatasetFormat = "jsonl" | "csv";
+/** Enough text to tell what a file is, in UTF-16 units. */
+const headLength = 64 * 1024;
 
 /**
- * Reads examples in the order of the file.
- * - `jsonl`: one object per line: `{"text", "label"}`, `{"prompt", "completion"}`, or chat,
- *   `{"messages"}`, where what the user says is the text and the assistant's last answer the label.
- * - `csv`: a header that names `text` and `label` (or `category`, or `class`); the separator is a
- *   comma, a semicolon or a tab.
+ * Examples in the order of the file, which may be UTF-8, or UTF-16 with a byte order mark, and
+ * packed by gzip.
+ * - JSON: one object a line, objects over several lines, or an array of them: a text and a label
+ *   under one of the names of `columns.ts`, or chat, `{"messages"}`, where what the user says is
+ *   the text and the assistant's last answer the label.
+ * - CSV: a header that names the text and the label alike; the separator is a comma, a semicolon,
+ *   a tab or a bar.
  *
- * Labels are strings or integers, which become strings; white space around them is cut. Other
- * fields are ignored, blank lines are skipped. A line that lies past `trainingExampleCountMax`
- * examples is a fault too.
+ * Labels are strings, integers or booleans, which become strings; white space around them is cut,
+ * and Unicode is composed. Other fields are ignored, blank lines are skipped.
  */
-export function readDataset(bytes: Uint8Array, format: DatasetFormat): Dataset {
-  const collected = new Collected();
-  for (const raw of rawLines(bytes, format)) if (raw !== pause) collected.add(raw);
-  return collected.dataset();
+export async function readDataset(
+  chunks: AsyncIterable<Uint8Array>,
+  options: ReadOptions,
+): Promise<Dataset> {
+  const notes = new Notes();
+  const pace = new Pace(options.signal);
+  const collected = new Collected(options, notes);
+  const reading = { source: options, notes, pace, isLabelled: true };
+  await readRows(chunks, reading, (row) => collected.add(row));
+  return collected.dataset(pace);
 }
 
-/** The same, but others come to run in between; rejects with the signal's reason. */
-export async function readDatasetInSteps(
-  bytes: Uint8Array,
-  format: DatasetFormat,
-  signal?: AbortSignal,
-): Promise<Dataset> {
-  const collected = new Collected();
-  for (const raw of rawLines(bytes, format)) {
-    if (raw !== pause) {
-      collected.add(raw);
+/**
+ * Texts in the order of the file: of any file that `readDataset` takes, with or without labels, or
+ * one a line. INVALID_ARGUMENT when a line cannot be used.
+ */
+export async function readTexts(
+  chunks: AsyncIterable<Uint8Array>,
+  options: ReadOptions,
+): Promise<Texts> {
+  const notes = new Notes();
+  const pace = new Pace(options.signal);
+  const collected = new CollectedTexts(options, notes);
+  const reading = { source: options, notes, pace, isLabelled: false };
+  await readRows(chunks, reading, (row) => collected.add(row));
+  return collected.texts();
+}
+
+interface Reading {
+  readonly source: ReadOptions;
+  readonly notes: Notes;
+  readonly pace: Pace;
+  readonly isLabelled: boolean;
+}
+
+async function readRows(
+  chunks: AsyncIterable<Uint8Array>,
+  reading: Reading,
+  add: (row: RawRow) => void,
+): Promise<void> {
+  const { pace, source } = reading;
+  const drain = async (rows: Iterable<RawRow | typeof pause>): Promise<void> => {
+    for (const row of rows) {
+      if (row !== pause) add(row);
+      if (pace.isDue) await pace.rest();
+    }
+    if (pace.isDue) await pace.rest();
+  };
+  let head = "";
+  let reader: RowReader | undefined;
+  for await (const piece of textPieces(chunks, source)) {
+    if (typeof piece !== "string") refuseLoss(piece, reader ?? endOf(head), source);
+    if (reader !== undefined) {
+      await drain(reader.read(piece));
       continue;
     }
-    await new Promise((resolve) => setImmediate(resolve));
-    signal?.throwIfAborted();
+    head += piece;
+    if (!canDecide(head)) continue;
+    reader = readerOf(head, reading);
+    await drain(reader.read(head));
   }
-  return collected.dataset();
-}
-
-/** By the name's ending, else by the first character that is not white space. */
-export function detectFormat(filename: string, bytes: Uint8Array): DatasetFormat {
-  if (/\.(jsonl|ndjson|json)$/i.test(filename)) return "jsonl";
-  if (/\.(csv|tsv)$/i.test(filename)) return "csv";
-  const start = startsWithMark(bytes) ? 3 : 0;
-  const first = bytes.subarray(start, start + 4096).find((byte) => byte > 0x20);
-  return first === 0x7b ? "jsonl" : "csv";
-}
-
-function rawLines(bytes: Uint8Array, format: DatasetFormat): Generator<RawLine | typeof pause> {
-  const body = startsWithMark(bytes) ? bytes.subarray(3) : bytes;
-  return format === "csv" ? readCsv(body) : readJsonLines(body);
-}
-
-/** Whether a byte order mark comes first. */
-function startsWithMark(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
-class Collected {
-  readonly #examples: Example[] = [];
-  /** One string per label, however many examples repeat it. */
-  readonly #labels = new Map<string, string>();
-  readonly #faults: LineFault[] = [];
-  #faultCount = 0;
-
-  add(raw: RawLine): void {
-    const example = toExample(raw);
-    if (typeof example === "string") this.#fault(raw.line, example);
-    else if (this.#examples.length === limits.trainingExampleCountMax)
-      this.#fault(raw.line, `the limit of ${limits.trainingExampleCountMax} examples is reached`);
-    else this.#examples.push({ text: example.text, label: this.#known(example.label) });
+  if (reader === undefined) {
+    reader = readerOf(head, reading);
+    await drain(reader.read(head));
   }
-
-  dataset(): Dataset {
-    return {
-      examples: this.#examples,
-      labels: [...this.#labels.keys()].toSorted(byCodePoint),
-      faults: this.#faults,
-      faultCount: this.#faultCount,
-    };
-  }
-
-  #fault(line: number, reason: string): void {
-    this.#faultCount += 1;
-    if (this.#faults.length < limits.reportedLineErrorCountMax) this.#faults.push({ line, reason });
-  }
-
-  #known(label: string): string {
-    const known = this.#labels.get(label);
-    if (known === undefined) this.#labels.set(label, label);
-    return known ?? label;
-  }
+  await drain(reader.end());
 }
 
-/** The checked example, or the reason why it is none. */
-function toExample(raw: RawExample): Example | string {
-  if ("fault" in raw) return raw.fault;
-  const { text } = raw;
-  if (text === undefined) return "text is missing";
-  if (typeof text !== "string") return `text is ${kindOf(text)}, expected a string`;
-  const label = Number.isSafeInteger(raw.label) ? String(raw.label) : raw.label;
-  if (label === undefined) return "label is missing";
-  if (typeof label !== "string")
-    return `label is ${kindOf(label)}, expected a string or an integer`;
-  const example = { text, label: label.trim() };
-  return textFault(example.text) ?? labelFault(example.label) ?? example;
+function refuseLoss(
+  { reason }: DecodingLoss,
+  { line, column }: Pick<RowReader, "line" | "column">,
+  source: ReadOptions,
+): never {
+  refuse(source, `line ${line}, column ${column}: ${reason}`);
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  if (Number.isSafeInteger(value)) return "an integer";
-  if (typeof value === "number") return "a number that is no integer";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+function endOf(text: string): Pick<RowReader, "line" | "column"> {
+  const lines = text.split("\n");
+  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
 }
 
-/** UTF-16 order differs from it above U+FFFF. */
-export function byCodePoint(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
+/** Whether the first line that is not blank is there, and what follows a bracket alone. */
+function canDecide(head: string): boolean {
+  return head.length >= headLength || /^\s*(?:\[\s*\S|[^\s[])[^\n]*\n/.test(head);
+}
+
+function readerOf(head: string, reading: Reading): RowReader {
+  const { source, notes, isLabelled } = reading;
+  const ending = /\.(jsonl|ndjson|json|csv|tsv|psv)(?:\.gz)?$/i.exec(source.filename)?.[1];
+  const named = /json$|jsonl$/i.test(ending ?? "") ? "json" : ending === undefined ? "" : "csv";
+  const kind = kindOf(head, { named, isLabelled });
+  const isJson = kind === "json" || kind === "array";
+  if (named !== "" && isJson !== (named === "json"))
+    notes.addGeneral(
+      `the name ends in .${ending}, the content is ${isJson ? "JSON" : "CSV"} and read as such`,
+    );
+  if (kind === "lines") return new LineReader();
+  if (isJson) return new JsonReader({ isLabelled, notes, isArray: kind === "array" });
+  return new CsvReader({ isLabelled, notes, source });
+}
+
+function kindOf(
+  head: string,
+  { named, isLabelled }: { readonly named: string; readonly isLabelled: boolean },
+): "json" | "array" | "csv" | "lines" {
+  const start = head.trimStart();
+  const [line = ""] = start.split("\n", 1);
+  const cells = line.split(/[,;\t|]/).map((cell) => roleOf(cell.replaceAll('"', "")));
+  if (cells.includes("text") && cells.includes("label")) return "csv";
+  if (separatorOf(line) !== undefined) return "csv";
+  if (/^\[\s*\{/.test(start)) return "array";
+  // A line of plain text may begin with a brace.
+  if (start.startsWith("{") && (isLabelled || /^\{\s*(?:"|$)/.test(line))) return "json";
+  if (named !== "") return named === "json" ? "json" : "csv";
+  return isLabelled ? "csv" : "lines";
 }

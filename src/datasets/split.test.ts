@@ -36,17 +36,18 @@ test("a seed repeats its split, another seed gives another", () => {
 });
 
 test("what cannot be trained on is refused by name and limit", () => {
-  const dataset = (labels: readonly string[]): Dataset => ({
-    examples: labelled(labels),
-    labels: [...new Set(labels)],
-    faults: [],
-    faultCount: 0,
-  });
+  const dataset = (all: readonly string[]): Pick<Dataset, "labels" | "labelCounts"> => {
+    const labels = [...new Set(all)];
+    return {
+      labels,
+      labelCounts: labels.map((label) => all.filter((other) => other === label).length),
+    };
+  };
   checkTrainable(dataset(["a", "a", "b", "b"]));
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /at least 2 labels, got 0$/],
     [["a", "a"], /at least 2 labels, got 1 \("a"\)/],
-    [["a", "a", "b"], /at least 2 examples of each label, got 1 of "b"/],
+    [["a", "a", "b", "c"], /at least 2 examples of each label, got 1 of "b", 1 of "c"$/],
     [Array.from({ length: 1_001 }, (_, index) => `l${index}`), /at most 1000 labels, got 1001/],
   ];
   for (const [labels, message] of cases)

@@ -1,5 +1,7 @@
 /** Every limit of Strata, in one place, with the unit in the name. */
 export const limits = {
+  // Work on the main thread, after which others come to run
+  mainThreadSliceMsMax: 5,
   // HTTP
   requestBodyBytesMax: 4 * 1024 * 1024,
   uploadBytesMax: 512 * 1024 * 1024,
@@ -60,7 +62,13 @@ export const limits = {
   // Training data
   trainingExampleCountMax: 1_000_000,
   trainingLabelExampleCountMin: 2,
-  trainingLineBytesMax: 2 * 1024 * 1024,
+  /** Of a file once gzip is taken off, too. */
+  trainingFileBytesMax: 512 * 1024 * 1024,
+  /** Of a line, of a CSV record and of a JSON object, in UTF-16 units. */
+  trainingLineCharactersMax: 2 * 1024 * 1024,
+  trainingRecordLineCountMax: 100_000,
+  /** Commas and colons of a JSON object: what parsing it takes at worst. */
+  trainingRowValueCountMax: 20_000,
   reportedLineErrorCountMax: 100,
   epochCountMax: 200,
   trainingStatesBytesMax: 2 * 1024 * 1024 * 1024,

@@ -8,21 +8,21 @@ import type { Blobs } from "../storage/storage.ts";
 import { createHttp } from "./http.ts";
 import { standInKey, standInServices } from "./stand-ins.ts";
 
-/** Blobs whose `get` takes a while, and how many of them ran at once. */
+/** Blobs whose `stream` takes a while, and how many of them ran at once. */
 function slowBlobs(blobs: Blobs): { readonly blobs: Blobs; readonly seen: { countMax: number } } {
   const seen = { count: 0, countMax: 0 };
-  const get: Blobs["get"] = async (digest) => {
+  const stream: Blobs["stream"] = async function* (digest) {
     seen.count += 1;
     seen.countMax = Math.max(seen.countMax, seen.count);
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    yield* blobs.stream(digest);
     seen.count -= 1;
-    return blobs.get(digest);
   };
   const slow: Blobs = {
-    get,
+    get: (digest) => blobs.get(digest),
     put: (bytes, onDigest) => blobs.put(bytes, onDigest),
     putStream: (...parameters) => blobs.putStream(...parameters),
-    stream: (digest) => blobs.stream(digest),
+    stream,
     has: (digest) => blobs.has(digest),
     list: () => blobs.list(),
     remove: (digest) => blobs.remove(digest),

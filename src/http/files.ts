@@ -1,8 +1,8 @@
 /** Uploaded files. A blob leaves with the last row that names it. */
 import { filePurposes } from "../contract/files.ts";
 import type { FileObject, fileRoutes } from "../contract/files.ts";
-import type { Dataset } from "../datasets/datasets.ts";
-import { detectFormat, readDatasetInSteps } from "../datasets/read.ts";
+import { faultSummary } from "../datasets/datasets.ts";
+import { readDataset } from "../datasets/read.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -18,7 +18,7 @@ import type { Services } from "./services.ts";
 
 export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> {
   const { clock, store } = services;
-  // Each check holds its file whole in memory.
+  // Each check holds its file's texts in memory.
   const checks = new Gate(limits.fileCheckCountMax);
   const drop = (blob: Digest): Promise<void> => store.holds.release(blob);
   return {
@@ -27,8 +27,8 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
       const upload = await receiveUpload(request, { blobs: store.holds, arrival, drop });
       const waitMsMax = limits.modelCreationMsMax;
       try {
-        const row = await withinDeadline({ clock, client, waitMsMax }, () =>
-          rowOf(services, upload, checks),
+        const row = await withinDeadline({ clock, client, waitMsMax }, (signal) =>
+          rowOf(services, upload, { checks, signal }),
         );
         await store.catalog.files.insert(row);
         return fileObject(row);
@@ -79,7 +79,11 @@ async function opened(
   return all();
 }
 
-async function rowOf(services: Services, upload: Upload, checks: Gate): Promise<TrainingFile> {
+async function rowOf(
+  services: Services,
+  upload: Upload,
+  { checks, signal }: { readonly checks: Gate; readonly signal: AbortSignal },
+): Promise<TrainingFile> {
   const purpose = upload.fields.get("purpose");
   if (!filePurposes.some((known) => known === purpose) || purpose === undefined)
     throw new StrataError(
@@ -90,7 +94,7 @@ async function rowOf(services: Services, upload: Upload, checks: Gate): Promise<
   const filename = upload.filename.slice(0, limits.fileNameCharactersMax) || "file";
   const faultSummary =
     purpose === "fine-tune"
-      ? await checks.run(() => checkedLines(services.store, upload, filename))
+      ? await checks.run(() => checkedLines(services.store, upload, { filename, signal }))
       : undefined;
   return {
     id: services.ids.next("file-"),
@@ -103,29 +107,24 @@ async function rowOf(services: Services, upload: Upload, checks: Gate): Promise<
   };
 }
 
-/** What is wrong with some lines; INVALID_ARGUMENT when no line can be used. */
+/** What the user should know of the file; INVALID_ARGUMENT when no line can be used. */
 async function checkedLines(
   store: Store,
   upload: Upload,
-  filename: string,
+  source: { readonly filename: string; readonly signal: AbortSignal },
 ): Promise<string | undefined> {
-  const bytes = await store.blobs.get(upload.digest);
-  const dataset = await readDatasetInSteps(bytes, detectFormat(filename, bytes));
-  if (dataset.examples.length > 0) return dataset.faultCount > 0 ? summary(dataset) : undefined;
-  const state = dataset.faultCount > 0 ? summary(dataset) : "it is empty";
-  throw new StrataError("INVALID_ARGUMENT", `Cannot train on the file: ${state}`, {
-    field: "file",
-  });
-}
-
-function summary(dataset: Dataset): string {
-  const lines = dataset.faultCount + dataset.examples.length;
-  const named = dataset.faults
-
-    .map(({ line, reason }) => `line ${line}: ${reason}`);
-  const rest = dataset.faultCount - named.length;
-  if (rest > 0) named.push(`and ${rest} more`);
-  return `${dataset.faultCount} of ${lines} lines cannot be used: ${named.join("; ")}`;
+  const chunks = store.blobs.stream(upload.digest);
+  const dataset = await readDataset(chunks, { ...source, field: "file" });
+  const { examples, warnings } = dataset;
+  const faults = faultSummary(dataset, examples.length);
+  if (examples.length === 0)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot train on the file: ${faults ?? "it is empty"}`,
+      { field: "file" },
+    );
+  const remarks = [...(faults === undefined ? [] : [faults]), ...warnings];
+  return remarks.length === 0 ? undefined : remarks.join("\n");
 }
 
 function fileObject(file: TrainingFile): FileObject {

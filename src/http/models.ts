@@ -7,7 +7,7 @@ import type {
   VplmFacts,
 } from "../contract/models.ts";
 import { checkTrainable } from "../datasets/datasets.ts";
-import { detectFormat, readDatasetInSteps } from "../datasets/read.ts";
+import { readDataset } from "../datasets/read.ts";
 import type { BaseModel } from "../entities/base-model.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -113,8 +113,8 @@ async function createFromFile(
   const { creator, store, trainer } = services;
   const { id, base, signal } = wanted;
   const file = await requireFile(store, wanted.file, "training_file");
-  const bytes = await store.blobs.get(file.blob);
-  const dataset = await readDatasetInSteps(bytes, detectFormat(file.filename, bytes), signal);
+  const source = { filename: file.filename, field: "training_file", signal };
+  const dataset = await readDataset(store.blobs.stream(file.blob), source);
   checkTrainable(dataset);
   const { labels } = dataset;
   return creator.create({ id, base, labels }, async () => {

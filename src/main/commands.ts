@@ -57,6 +57,10 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       await checkUnused(name, home);
       await removePulledBase(cacheFolder, name);
     },
+    async readTexts(chunks, options) {
+      const { readTexts } = await import("../datasets/read.ts");
+      return readTexts(chunks, options);
+    },
     demo: ({ isOnce }, output) => demo(output, isOnce, surroundings),
     async bench(claim, { isQuick }) {
       const { runBench } = await import("../../bench/bench.ts");

@@ -1,7 +1,7 @@
 /** From an uploaded file to tokenised, split examples. */
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
 import { checkTrainable, type Dataset, type Example } from "../datasets/datasets.ts";
-import { detectFormat, readDatasetInSteps } from "../datasets/read.ts";
+import { readDataset } from "../datasets/read.ts";
 import { splitExamples } from "../datasets/split.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import { present } from "../foundation/assert.ts";
@@ -14,7 +14,7 @@ export interface TrainingExamples {
   readonly train: Sequences;
   readonly dev: Sequences;
   readonly labels: readonly string[];
-  /** What is wrong with lines that could not be used, in sentences. */
+  /** What the user should know of the files, in sentences: lines left out, and warnings. */
   readonly complaints: readonly string[];
 }
 
@@ -74,14 +74,16 @@ function grown(known: readonly string[], found: readonly string[]): readonly str
   );
 }
 
-function complaintsOf({ faults, faultCount }: Dataset, field: string): readonly string[] {
-  if (faultCount === 0) return [];
+function complaintsOf({ faults, faultCount, warnings }: Dataset, field: string): readonly string[] {
+  const told = warnings.map((warning) => `${field}: ${warning}`);
+  if (faultCount === 0) return told;
   const lines = faults.map(({ line, reason }) => `${field}, line ${line}: ${reason}`);
   const rest = faultCount - faults.length;
   return [
     `${faultCount} lines of ${field} cannot be used and are left out`,
     ...lines,
     ...(rest > 0 ? [`${field}: and ${rest} more lines`] : []),
+    ...told,
   ];
 }
 
@@ -107,15 +109,8 @@ async function readFile(
 ): Promise<Dataset> {
   const { id, field, signal } = wanted;
   const file = await trainingFileOf(store, id, field);
-  const bytes = await store.blobs.get(file.blob);
-  const dataset = await readDatasetInSteps(bytes, detectFormat(file.filename, bytes), signal);
-  if (dataset.examples.length > limits.trainingExampleCountMax)
-    throw new StrataError(
-      "TOO_LARGE",
-      `Cannot train on "${id}": expected at most ${limits.trainingExampleCountMax} examples, ` +
-        `got ${dataset.examples.length}`,
-      { field },
-    );
+  const source = { filename: file.filename, field, signal };
+  const dataset = await readDataset(store.blobs.stream(file.blob), source);
   if (dataset.examples.length === 0)
     throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${id}": no line can be used`, {
       field,

@@ -1,0 +1,172 @@
+/** Rows become examples: each is checked, counted and compared with the others. */
+import { limits } from "../foundation/limits.ts";
+import type { Pace } from "../foundation/pace.ts";
+import { Conflicts } from "./conflicts.ts";
+import {
+  type Dataset,
+  type Example,
+  kindOf,
+  type LineFault,
+  textValueFault,
+  trainingFault,
+} from "./datasets.ts";
+import { labelCountFault, Labels } from "./labels.ts";
+import type { Notes, RawExample, RawRow, Swallowed } from "./rows.ts";
+import { type ReadOptions, refuse } from "./source.ts";
+
+const lossRemark =
+  'the text holds "\ufffd", which another program has put for what it could not read';
+
+/** Examples that are gone through between two looks at the clock. */
+const stepCount = 4096;
+
+/** A row whose quoted cell may have swallowed lines. */
+interface Suspect {
+  readonly index: number;
+  readonly line: number;
+  readonly swallowed: Swallowed;
+}
+
+/** Counts rows and keeps the first faults. */
+export class Faults {
+  readonly #source: ReadOptions;
+  readonly first: LineFault[] = [];
+  count = 0;
+  #rowCount = 0;
+
+  constructor(source: ReadOptions) {
+    this.#source = source;
+  }
+
+  /** TOO_LARGE at the first row past the limit, whatever is in it. */
+  countRow(line: number): void {
+    const { trainingExampleCountMax: max } = limits;
+    this.#rowCount += 1;
+    if (this.#rowCount > max)
+      refuse(this.#source, `line ${line} is past the limit of ${max} examples`, "TOO_LARGE");
+  }
+
+  add(line: number, reason: string): void {
+    this.count += 1;
+    if (this.first.length < limits.reportedLineErrorCountMax) this.first.push({ line, reason });
+  }
+}
+
+export class Collected {
+  readonly #source: ReadOptions;
+  readonly #notes: Notes;
+  readonly #faults: Faults;
+  readonly #examples: Example[] = [];
+  readonly #labels = new Labels();
+  readonly #conflicts = new Conflicts();
+  readonly #suspects: Suspect[] = [];
+  readonly #fieldCounts = new Map<string, number>();
+
+  constructor(source: ReadOptions, notes: Notes) {
+    this.#source = source;
+    this.#notes = notes;
+    this.#faults = new Faults(source);
+  }
+
+  add(row: RawRow): void {
+    const { line } = row;
+    this.#faults.countRow(line);
+    const example = this.#checked(row);
+    if (typeof example === "string") return this.#faults.add(line, example);
+    if (this.#labels.size > limits.labelCountMax) refuse(this.#source, labelCountFault(line));
+    if ("swallowed" in row)
+      this.#suspects.push({ index: this.#examples.length, line, swallowed: row.swallowed });
+    this.#examples.push(example);
+    this.#conflicts.add(example.text, example.label);
+    if (example.text.includes("\ufffd")) this.#notes.add(line, lossRemark);
+    if ("fields" in row)
+      this.#fieldCounts.set(row.fields, (this.#fieldCounts.get(row.fields) ?? 0) + 1);
+  }
+
+  async dataset(pace: Pace): Promise<Dataset> {
+    const examples = await this.#withoutSuspects(pace);
+    const sorted = this.#labels.sorted();
+    const labels = sorted.map(([label]) => label);
+    const labelCounts = sorted.map(([, count]) => count);
+    const fault = examples.length === 0 ? undefined : trainingFault({ labels, labelCounts });
+    return {
+      examples,
+      labels,
+      labelCounts,
+      faults: this.#faults.first.toSorted((left, right) => left.line - right.line),
+      faultCount: this.#faults.count,
+      warnings: firstOf([
+        ...this.#notes.sentences(),
+        ...this.#fieldWarnings(),
+        ...this.#labelWarnings(),
+        ...(fault === undefined ? [] : [`too little to train a model on alone: ${fault}`]),
+      ]),
+    };
+  }
+
+  /** The checked example, or the reason why it is none. */
+  #checked(raw: RawExample): Example | string {
+    if ("fault" in raw) return raw.fault;
+    const { text, label } = raw;
+    const fault = textValueFault(text);
+    if (fault !== undefined || typeof text !== "string") return fault ?? "text is missing";
+    if (label === undefined) return "label is missing";
+    if (typeof label !== "string" && typeof label !== "boolean" && !Number.isSafeInteger(label))
+      return `label is ${kindOf(label)}, expected a string, an integer or a boolean`;
+    const known = this.#labels.add(label as string | number | boolean); // as just checked
+    return typeof known === "string" ? { text, label: known } : known.fault;
+  }
+
+  /** The examples but those that stand for several lines of which a quote has made one cell. */
+  async #withoutSuspects(pace: Pace): Promise<readonly Example[]> {
+    const swallowing = new Set<number>();
+    for (const { index, line, swallowed } of this.#suspects) {
+      const fault = swallowFault(swallowed, (label) => this.#labels.has(label));
+      if (pace.isDue) await pace.rest();
+      if (fault === undefined) continue;
+      swallowing.add(index);
+      this.#faults.add(line, fault);
+    }
+    if (swallowing.size === 0) return this.#examples;
+    const kept: Example[] = [];
+    for (const [index, example] of this.#examples.entries()) {
+      if (index % stepCount === 0 && pace.isDue) await pace.rest();
+      if (swallowing.has(index)) this.#labels.remove(example.label);
+      else kept.push(example);
+    }
+    return kept;
+  }
+
+  #fieldWarnings(): readonly string[] {
+    if (this.#fieldCounts.size < 2) return [];
+    const counts = [...this.#fieldCounts]
+      .slice(0, 8)
+      .map(([fields, count]) => `${fields} (${count})`);
+    return [`rows call their fields differently: ${counts.join(", ")}`];
+  }
+
+  #labelWarnings(): readonly string[] {
+    const { count } = this.#conflicts;
+    const conflict = count === 1 ? "1 text stands" : `${count} texts stand`;
+    return [
+      ...this.#labels.warnings(),
+      ...(count === 0 ? [] : [`${conflict} under more than one label`]),
+    ];
+  }
+}
+
+function firstOf(warnings: readonly string[]): readonly string[] {
+  const rest = warnings.length - limits.reportedLineErrorCountMax;
+  if (rest <= 0) return warnings;
+  return [...warnings.slice(0, limits.reportedLineErrorCountMax), `and ${rest} more warnings`];
+}
+
+/** What is wrong with a record of several lines, if one of them has a label of the file. */
+export function swallowFault(
+  { labels, lastLine }: Swallowed,
+  isKnown: (label: string) => boolean,
+): string | undefined {
+  const label = labels.find(isKnown);
+  if (label === undefined) return undefined;
+  return `a quote that opens here swallows lines up to line ${lastLine}, one with label "${label}"`;
+}

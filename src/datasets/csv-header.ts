@@ -1,0 +1,96 @@
+/** The line of a CSV file that names its columns. */
+import { roleNames, roleOf } from "./columns.ts";
+import { CsvRecord } from "./csv-record.ts";
+
+export interface CsvHeader {
+  readonly delimiter: string;
+  readonly names: readonly string[];
+  /** Cells that a record must have: names that are empty at the end need none. */
+  readonly cellCountMin: number;
+  readonly text: number;
+  /** -1 where there is none and none is needed. */
+  readonly label: number;
+}
+
+const delimiters = [",", ";", "\t", "|"];
+
+/** The separator that a first line such as `sep=;` tells to a spreadsheet. */
+export function separatorOf(line: string): string | undefined {
+  return /^"?sep=(.)"?$/i.exec(line.trim())?.[1];
+}
+
+/**
+ * The header, by the first separator under which the line names a column for each role that is
+ * needed; or why it is none, in a sentence that goes on after "line 1 ".
+ */
+export function findHeader(
+  line: string,
+  options: { readonly isLabelled: boolean; readonly separator: string | undefined },
+): CsvHeader | string {
+  const { isLabelled, separator } = options;
+  let half: string | undefined;
+  for (const delimiter of separator === undefined ? delimiters : [separator]) {
+    const names = namesIn(line, delimiter);
+    const texts = columnsOf(names, "text");
+    const labels = columnsOf(names, "label");
+    if (texts.length > 0 && (labels.length > 0 || !isLabelled))
+      return headerOf({ delimiter, names, texts, labels, isLabelled });
+    if (names.length > 1 && (texts.length > 0 || labels.length > 0))
+      half ??=
+        texts.length > 0
+          ? `names no column for the label: expected one of ${roleNames.label}`
+          : `names no column for the text: expected one of ${roleNames.text}`;
+  }
+  return half ?? noHeader(line, isLabelled);
+}
+
+/** The columns that the cells name, if they are the names of columns and not an example. */
+export function repeatedHeader(
+  cells: readonly string[],
+  { delimiter, label }: CsvHeader,
+): CsvHeader | undefined {
+  if (label === -1 || roleOf(cells[label] ?? "") === undefined) return undefined;
+  const texts = columnsOf(cells, "text");
+  const labels = columnsOf(cells, "label");
+  if (texts.length !== 1 || labels.length !== 1) return undefined;
+  const found = headerOf({ delimiter, names: cells, texts, labels, isLabelled: true });
+  return typeof found === "string" ? undefined : found;
+}
+
+function namesIn(line: string, delimiter: string): readonly string[] {
+  const record = new CsvRecord(1);
+  const state = record.read(line, { delimiter, quoting: "doubled" });
+  return state === "done" ? record.cells.map((cell) => cell.trim()) : line.split(delimiter);
+}
+
+function columnsOf(names: readonly string[], role: "text" | "label"): readonly number[] {
+  return names.flatMap((name, index) => (roleOf(name) === role ? [index] : []));
+}
+
+function headerOf(found: {
+  readonly delimiter: string;
+  readonly names: readonly string[];
+  readonly texts: readonly number[];
+  readonly labels: readonly number[];
+  readonly isLabelled: boolean;
+}): CsvHeader | string {
+  const { delimiter, names, texts, labels, isLabelled } = found;
+  if (texts.length > 1) return severalColumns("text", names, texts);
+  if (labels.length > 1 && isLabelled) return severalColumns("label", names, labels);
+  const cellCountMin = names.findLastIndex((name) => name !== "") + 1;
+  return { delimiter, names, cellCountMin, text: texts[0] ?? -1, label: labels[0] ?? -1 };
+}
+
+function severalColumns(role: string, names: readonly string[], found: readonly number[]): string {
+  const columns = found.map((index) => `"${names[index]}" (column ${index + 1})`).join(" and ");
+  return `names ${found.length} columns that could be the ${role}: ${columns}; rename all but one`;
+}
+
+function noHeader(line: string, isLabelled: boolean): string {
+  const begins = line.length > 60 ? `${line.slice(0, 60)}…` : line;
+  const example = isLabelled ? "text,label" : "text";
+  return (
+    `is no header, it begins with "${begins}"; put a line before it that names the columns, ` +
+    `such as "${example}"`
+  );
+}

@@ -1,0 +1,90 @@
+/** From the source of one JSON value to text and label. */
+import { limits } from "../foundation/limits.ts";
+import { fromMessages } from "./chat.ts";
+import { roleNames, roleOf } from "./columns.ts";
+import type { RawExample } from "./rows.ts";
+
+/** What the search for its end has counted outside of the value's strings. */
+export interface JsonShape {
+  readonly depth: number;
+  readonly colonCount: number;
+  readonly commaCount: number;
+}
+
+/**
+ * The row that an object makes. Fields are found by the names of `columns.ts`; where two could be
+ * the text, or the label, none is taken.
+ */
+export function fromJson(source: string, shape: JsonShape, isLabelled: boolean): RawExample {
+  if (shape.depth > limits.jsonDepthMax)
+    return { fault: `line is nested deeper than the limit of ${limits.jsonDepthMax}` };
+  if (shape.colonCount + shape.commaCount > limits.trainingRowValueCountMax)
+    return { fault: `line has more values than the limit of ${limits.trainingRowValueCountMax}` };
+  let value: unknown;
+  try {
+    value = JSON.parse(source);
+  } catch {
+    return { fault: `line is not valid JSON${hint(source)}` };
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return { fault: "line is not a JSON object" };
+  if (keyCount(value) < shape.colonCount) return { fault: repeatedKey(source, shape) };
+  return fromObject(value as Record<string, unknown>, isLabelled); // an object's fields are unknown
+}
+
+/** The parser's own message quotes the input at a length that it chooses. */
+function hint(source: string): string {
+  const [bare] = /(?<=[:,[]\s*)(NaN|-?Infinity|None|True|False|undefined)(?=\s*[,\]}])/.exec(
+    source,
+  ) ?? [""];
+  if (bare !== "") return `: ${bare} is no value in JSON`;
+  return /^\{\s*'/.test(source) ? ": it has single quotes where JSON has double ones" : "";
+}
+
+/** Of a value and all that it holds: an object that repeats a key has fewer than its colons. */
+function keyCount(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const parts: readonly unknown[] = Object.values(value);
+  let count = Array.isArray(value) ? 0 : parts.length;
+  for (const part of parts) count += keyCount(part);
+  return count;
+}
+
+function repeatedKey(source: string, { depth }: JsonShape): string {
+  const seen = new Set<string>();
+  for (const [, key = "", colon] of source.matchAll(/"((?:[^"\\]|\\.)*)"(\s*:)?/g)) {
+    if (colon === undefined) continue;
+    // In nested objects the same key stands rightly in several.
+    if (depth === 1 && seen.has(key)) return `the key "${key.slice(0, 40)}" stands twice`;
+    seen.add(key);
+  }
+  return "a key stands twice in the same object";
+}
+
+function fromObject(value: Readonly<Record<string, unknown>>, isLabelled: boolean): RawExample {
+  const keys = Object.keys(value);
+  const chat = keys.includes("messages") ? ["messages"] : [];
+  const texts = [...candidates(value, "text"), ...chat];
+  const labels = isLabelled ? [...candidates(value, "label"), ...chat] : [];
+  if (texts.length > 1) return { fault: severalFault("text", texts) };
+  if (labels.length > 1) return { fault: severalFault("label", labels) };
+  const [[text = ""], [label = ""]] = [texts, labels];
+  if (text === "") return { fault: `text is missing: expected one of ${roleNames.text}` };
+  if (text === "messages") return fromMessages(value[text], isLabelled);
+  const fields = label === "" ? text : `${text} and ${label}`;
+  return { text: value[text], label: label === "" ? undefined : value[label], fields };
+}
+
+/** The fields of a role. A null yields to a value. */
+function candidates(
+  value: Readonly<Record<string, unknown>>,
+  role: "text" | "label",
+): readonly string[] {
+  const named = Object.keys(value).filter((key) => roleOf(key) === role);
+  const filled = named.filter((key) => value[key] !== null);
+  return filled.length === 0 ? named.slice(0, 1) : filled;
+}
+
+function severalFault(role: string, names: readonly string[]): string {
+  return `${names.map((name) => `"${name}"`).join(" and ")} could both be the ${role}`;
+}

@@ -1,0 +1,60 @@
+/** What the formats' readers hand to the check of the examples. */
+
+/** Text and label as the file has them, not yet checked; or why there are none. */
+export type RawExample =
+  | {
+      readonly text: unknown;
+      readonly label: unknown;
+      /** The names of the fields that they come from, for example `text and label`. */
+      readonly fields?: string;
+      readonly swallowed?: Swallowed;
+    }
+  | { readonly fault: string };
+
+/**
+ * Labels that stand in the middle of a cell, as if lines of their own ended there. If the file has
+ * such a label, a quote has swallowed lines.
+ */
+export interface Swallowed {
+  readonly labels: readonly string[];
+  readonly lastLine: number;
+}
+
+/** `line` is where it begins, counted from 1 as an editor shows it. */
+export type RawRow = RawExample & { readonly line: number };
+
+/** What readers give where they have worked for a while without a row. */
+export const pause = Symbol("pause");
+
+/** Turns a file's text, piece by piece and with "\n" as line end, into rows. */
+export interface RowReader {
+  /** Where the next piece begins, for messages. */
+  readonly line: number;
+  readonly column: number;
+  read(piece: string): Iterable<RawRow | typeof pause>;
+  /** Rows that only the end of the file completes. */
+  end(): Iterable<RawRow | typeof pause>;
+}
+
+/** Remarks on lines that were read all the same: each is told once, with its first line. */
+export class Notes {
+  readonly #lines = new Map<string, { readonly first: number; count: number }>();
+  readonly #general: string[] = [];
+
+  add(line: number, remark: string): void {
+    const known = this.#lines.get(remark);
+    if (known === undefined) this.#lines.set(remark, { first: line, count: 1 });
+    else known.count += 1;
+  }
+
+  addGeneral(remark: string): void {
+    this.#general.push(remark);
+  }
+
+  sentences(): readonly string[] {
+    const ofLines = [...this.#lines].map(([remark, { first, count }]) =>
+      count === 1 ? `line ${first}: ${remark}` : `line ${first} and ${count - 1} more: ${remark}`,
+    );
+    return [...this.#general, ...ofLines];
+  }
+}

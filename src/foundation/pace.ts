@@ -1,0 +1,24 @@
+/** Long work on the main thread goes in slices of time, so that others come to run in between. */
+import { limits } from "./limits.ts";
+import { turn } from "./turn.ts";
+
+export class Pace {
+  readonly #signal: AbortSignal | undefined;
+  #sliceEndMs = performance.now() + limits.mainThreadSliceMsMax;
+
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** Whether the slice is over: cheap enough to be asked for each line of a file. */
+  get isDue(): boolean {
+    return performance.now() >= this.#sliceEndMs;
+  }
+
+  /** Lets others run, then begins a slice; rejects with the signal's reason. */
+  async rest(): Promise<void> {
+    await turn();
+    this.#signal?.throwIfAborted();
+    this.#sliceEndMs = performance.now() + limits.mainThreadSliceMsMax;
+  }
+}
