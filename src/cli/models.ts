@@ -34,7 +34,7 @@ export function addCreate(program: Command, context: CommandContext): void {
     .description("Create a custom model; with --file it answers within seconds.")
     .requiredOption("--base <base>", "the base model that it stands on")
     .option("--labels <a,b>", "labels, separated by commas, for a model to be trained later")
-    .option("--file <path>", "labelled texts: JSON lines, or CSV when it ends in .csv")
+    .option("--file <path>", "labelled texts: JSON lines, or CSV with a header")
     .action(async (name: string, flags: CreateFlags) => {
       const session = await connect(flags, context);
       const model = await create(session, name, flags);

@@ -27,7 +27,7 @@ export function addTrain(program: Command, context: CommandContext): void {
     .command("train")
     .argument("<model>", "a custom model to train further, or a base for a new one")
     .description("Train on labelled texts; the new version serves only if it is better.")
-    .requiredOption("--file <path>", "labelled texts: JSON lines, or CSV when it ends in .csv")
+    .requiredOption("--file <path>", "labelled texts: JSON lines, or CSV with a header")
     .option("--validation <path>", "texts to judge by (default: a part of the file)")
     .option("--epochs <count>", "passes over the texts", integerBetween(1, limits.epochCountMax))
     .option("--batch-size <n>", "texts a step", integerBetween(1, limits.trainingBatchSizeMax))

@@ -24,10 +24,9 @@ const fileSchema = z
     filename: z.string(),
     purpose: z.string(),
     status: z.enum(["uploaded", "processed", "error"]),
-    status_details: z
-      .string()
-      .nullable()
-      .openapi({ description: "The lines of a training file that cannot be used" }),
+    status_details: z.string().nullable().openapi({
+      description: "Lines of a training file that cannot be used, and what may not be meant",
+    }),
   })
   .openapi("File");
 

@@ -2,7 +2,7 @@
 import { labelFault } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
 
-/** Spellings of a label that are told apart in a warning; there may be any number. */
+/** Spellings, or labels, that a warning tells apart; there may be any number. */
 const spellingCountMax = 8;
 /** Spellings that are found without normalising them anew. */
 const cachedCountMax = 10_000;
@@ -89,7 +89,11 @@ export class Labels {
     }
     return [...groups.values()].flatMap((group) => {
       if (group.length === 1) return [];
-      const all = group.map(({ label, count }) => `${shown(label)} (${count})`).join(", ");
+      const told = group
+        .slice(0, spellingCountMax)
+        .map(({ label, count }) => `${shown(label)} (${count})`);
+      const rest = group.length - told.length;
+      const all = `${told.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
       return [`labels look alike and are kept apart: ${all}; is one of them meant?`];
     });
   }

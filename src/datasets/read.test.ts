@@ -1,6 +1,7 @@
 /** Checks the readers: formats, line numbers, reasons, and that hostile bytes harm nobody. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
@@ -277,7 +278,14 @@ describe("limits", () => {
   });
 
   test("a reader that stops closes what it reads from", async () => {
-    for (const content of ["PK\u0003\u0004 workbook", "a,b\n", "text,label\n".padEnd(9_000, "a")]) {
+    const files = [
+      "PK\u0003\u0004 workbook",
+      "a,b\n",
+      "text,label\n".padEnd(9_000, "a"),
+      gzipSync("a,b\n"),
+      gzipSync("text,label\na,b\n"),
+    ];
+    for (const content of files) {
       let isClosed = false;
       async function* source(): AsyncGenerator<Uint8Array> {
         try {
@@ -289,9 +297,19 @@ describe("limits", () => {
       await assert.rejects(
         readDataset(source(), { filename: "a.csv", signal: AbortSignal.timeout(50) }),
       );
-      assert.ok(isClosed, content.slice(0, 10));
+      assert.ok(isClosed, String(content.slice(0, 10)));
     }
   });
+});
+
+test("an error of what is read passes as it is, gzip or not", async () => {
+  for (const bytes of [Buffer.from("text,label\na,b\n"), gzipSync("text,label\na,b\n")]) {
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield bytes;
+      throw new StrataError("CORRUPT", "Cannot read: rotten");
+    }
+    await assert.rejects(readDataset(source(), { filename: "a" }), { code: "CORRUPT" });
+  }
 });
 
 test("whatever the bytes are, every example is valid, and errors are ours", async () => {

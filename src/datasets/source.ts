@@ -1,4 +1,5 @@
 /** From a user's bytes to pieces of text: takes gzip off, and refuses what is no text. */
+import { once } from "node:events";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { type ErrorCode, StrataError } from "../foundation/errors.ts";
@@ -104,14 +105,19 @@ async function expanded(chunks: Chunks, options: ReadOptions): Promise<Chunks> {
 
 async function* gunzipped(chunks: Chunks, options: ReadOptions): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: pieceBytes });
+  const packed = Readable.from(chunks);
   // An error of the chunks destroys `gunzip`, and so reaches the loop below.
-  pipeline(Readable.from(chunks), gunzip, () => {});
+  pipeline(packed, gunzip, () => {});
   try {
     for await (const chunk of gunzip) yield chunk as Uint8Array; // what zlib's streams give
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     if (code.startsWith("Z_")) refuse(options, "its gzip is damaged or cut short");
     throw error;
+  } finally {
+    // Whoever ends the reading may count on the chunks' being closed.
+    packed.destroy();
+    if (!packed.closed) await once(packed, "close");
   }
 }
 
