@@ -7,7 +7,8 @@ import type { Resident } from "../src/processor/adapter-pool.ts";
 import { batchFeeds } from "../src/processor/batch.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
-import { type Fitted, shareRight } from "../src/trainer/fit.ts";
+import { highest, shareRight } from "../src/trainer/answers.ts";
+import type { Fitted } from "../src/trainer/fit.ts";
 import {
   evaluationShape,
   type Sequences,
@@ -45,11 +46,11 @@ export async function servedEntityF1(
   },
 ): Promise<number> {
   const { labels, test } = options;
-  const scores = await serve(tensors, { ...options, task: "token", labelCount: labels.length });
-  return tokenF1(test, scores, labels);
+  const answers = await serve(tensors, { ...options, task: "token", labelCount: labels.length });
+  return tokenF1(test, answers, labels);
 }
 
-/** Probabilities of each sequence, `[labels]` or `[tokens, labels]`. */
+/** The label of each sequence, or of each of its tokens. */
 async function serve(
   tensors: Tensors,
   options: ServingOptions & {
@@ -57,7 +58,7 @@ async function serve(
     readonly labelCount: number;
     readonly test: Source;
   },
-): Promise<readonly Float32Array[]> {
+): Promise<readonly Int32Array[]> {
   const { base, runtime, task, labelCount, test } = options;
   const { config, pooling } = base.checkpoint;
   const source = test.states === undefined ? "ids" : "states";
@@ -66,7 +67,7 @@ async function serve(
   const program = await runtime.load(graph, { constants });
   const { memory, resident } = placed(tensors);
   const rank = Number(tensors.get(`adapter.${config.shallowLayerCount}.down`)?.shape[0] ?? 0);
-  const scores: Float32Array[] = Array.from({ length: test.ids.length });
+  const answers: Int32Array[] = Array.from({ length: test.ids.length });
   for (const batch of sortedBatches(test.ids, evaluationShape)) {
     const rows = batch.map((index) => ({
       ids: test.ids[index] ?? new Int32Array(),
@@ -84,10 +85,10 @@ async function serve(
     const all = probabilities?.values as Float32Array; // a float32 output of the graph
     const width = all.length / batch.length;
     for (const [row, index] of batch.entries())
-      scores[index] = all.subarray(row * width, (row + 1) * width);
+      answers[index] = highest(all.subarray(row * width, (row + 1) * width), labelCount);
   }
   await program.release();
-  return scores;
+  return answers;
 }
 
 /** The base's weights, with those that were learned in their place, quantised anew. */

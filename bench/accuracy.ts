@@ -11,6 +11,7 @@ import { openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { meanInterval } from "../src/datasets/metrics.ts";
+import { present } from "../src/foundation/assert.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit, type Fitted } from "../src/trainer/fit.ts";
 import { fitInstantHead } from "../src/trainer/instant.ts";
@@ -178,7 +179,7 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
   const head = headOnly(instant.head, labelCount);
   return {
     ...plan,
-    devAccuracy: round(100 * fitted.devScore),
+    devAccuracy: round(100 * present(fitted.devScore, "every task has a dev")),
     testAccuracy: round(100 * (await servedAccuracy(fitted.tensors, options))),
     instantTestAccuracy: round(100 * (await servedAccuracy(head, options))),
     bestEpoch: fitted.epochCount,

@@ -7,6 +7,7 @@ import { benchCapacity } from "./capacity.ts";
 import { benchGraph } from "./graph.ts";
 import { benchHierarchy } from "./hierarchy.ts";
 import { benchHeadline } from "./headline.ts";
+import { benchHonest } from "./honest.ts";
 import { benchHttp } from "./http.ts";
 import { benchMixed } from "./mixed.ts";
 import { benchMultiplexing } from "./multiplexing.ts";
@@ -27,6 +28,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   search: benchSearch,
   headline: benchHeadline,
   multiplexing: benchMultiplexing,
+  honest: benchHonest,
 };
 
 /** INVALID_ARGUMENT for an unknown claim. */

@@ -212,7 +212,7 @@ async function runTexts(plan: Plan, parts: Parts): Promise<Scores> {
   const options = { ...settings.classification, method: "adapter", seed, epochCount } as const;
   const { devScore, tensors } = await fit(base, { train, dev, labelCount, pooling }, options);
   const testScore = await servedAccuracy(tensors, { base, runtime, labelCount, test });
-  return { devScore: round(100 * devScore), testScore: round(100 * testScore) };
+  return scoresOf(devScore, testScore);
 }
 
 async function runTokens(plan: Plan, parts: Parts): Promise<Scores> {
@@ -225,7 +225,12 @@ async function runTokens(plan: Plan, parts: Parts): Promise<Scores> {
   const options = { ...settings.ner, method: "adapter", seed, epochCount } as const;
   const { devScore, tensors } = await fitTokens(base, { train, dev, labels }, options);
   const testScore = await servedEntityF1(tensors, { base, runtime, labels, test });
-  return { devScore: round(100 * devScore), testScore: round(100 * testScore) };
+  return scoresOf(devScore, testScore);
+}
+
+function scoresOf(devScore: number | undefined, testScore: number): Scores {
+  const dev = present(devScore, "every task has a dev");
+  return { devScore: round(100 * dev), testScore: round(100 * testScore) };
 }
 
 /** The dense arm's test keeps to ids: the serving graph computes their shallow part, too. */

@@ -5,22 +5,20 @@ import type { Checkpoint, Tokenizer } from "../src/checkpoints/checkpoints.ts";
 import { readConll } from "../src/datasets/conll.ts";
 import type { Example } from "../src/datasets/datasets.ts";
 import { readDataset } from "../src/datasets/read.ts";
-import { splitExamples } from "../src/datasets/split.ts";
+import { splitByContent } from "../src/datasets/split.ts";
 import { present } from "../src/foundation/assert.ts";
-import type { Sequences } from "../src/trainer/sequences.ts";
+import { encodeContents } from "../src/trainer/contents.ts";
+import { type ContentSequences, picked } from "../src/trainer/sequences.ts";
 import type { TokenTask } from "../src/trainer/token-fit.ts";
 import { tokenizeSentences, type TokenSequences } from "../src/trainer/token-sequences.ts";
 
 export interface Task {
   readonly name: string;
   readonly labels: readonly string[];
-  readonly train: Sequences;
-  readonly dev: Sequences;
-  readonly test: Sequences;
+  readonly train: ContentSequences;
+  readonly dev: ContentSequences;
+  readonly test: ContentSequences;
 }
-
-/** Share of the training examples that become dev where a task brings none. */
-const devShare = 0.1;
 
 /** The folder of these tasks, or undefined when this checkout has none beside it. */
 export function taskFolder(kind: "classification" | "ner" = "classification"): string | undefined {
@@ -37,22 +35,20 @@ export function corporaFolder(): string | undefined {
 export async function loadTask(folder: string, name: string, tokenizer: Tokenizer): Promise<Task> {
   const all = (await readExamples(join(folder, name), "train")) ?? [];
   const own = await readExamples(join(folder, name), "dev");
-  const { train, dev } = own === undefined ? split(all) : { train: all, dev: own };
   const test = present(await readExamples(join(folder, name), "test"), "every task has a test");
   const labels = [...new Set(all.map(({ label }) => label))].toSorted();
-  const sequences = async (examples: readonly Example[]): Promise<Sequences> => ({
-    ids: (await tokenizer.encode(examples.map(({ text }) => text))).ids,
+  const sequences = async (examples: readonly Example[]): Promise<ContentSequences> => ({
+    ...(await encodeContents(
+      tokenizer,
+      examples.map(({ text }) => text),
+    )),
     // A label that training has not seen counts as an error: no output stands for it.
     labels: Int32Array.from(examples, ({ label }) => labels.indexOf(label)),
     states: undefined,
   });
-  return {
-    name,
-    labels,
-    train: await sequences(train),
-    dev: await sequences(dev),
-    test: await sequences(test),
-  };
+  const train = await sequences(all);
+  const parts = own === undefined ? split(train) : { train, dev: await sequences(own) };
+  return { name, labels, ...parts, test: await sequences(test) };
 }
 
 /** The task's words as the checkpoint's tokens; its labels are those that training has seen. */
@@ -77,6 +73,15 @@ export async function loadTokenTask(
   };
 }
 
+/** The examples of a part of the task, or undefined when it has no such part. */
+export function readRows(
+  folder: string,
+  task: string,
+  part: "train" | "test",
+): Promise<readonly Example[] | undefined> {
+  return readExamples(join(folder, task), part);
+}
+
 async function readExamples(folder: string, part: string): Promise<readonly Example[] | undefined> {
   for (const ending of ["jsonl", "csv"]) {
     const path = join(folder, `${part}.${ending}`);
@@ -86,9 +91,8 @@ async function readExamples(folder: string, part: string): Promise<readonly Exam
   return undefined;
 }
 
-function split(examples: readonly Example[]): { train: Example[]; dev: Example[] } {
-  const parts = splitExamples(examples, { devShare, seed: 0 });
-  const pick = (indices: Uint32Array): Example[] =>
-    Array.from(indices, (index) => present(examples[index], "the split indexes the examples"));
-  return { train: pick(parts.train), dev: pick(parts.dev) };
+/** As the product divides a file. */
+function split(all: ContentSequences): Pick<Task, "train" | "dev"> {
+  const parts = splitByContent(all);
+  return { train: picked(all, parts.train), dev: picked(all, parts.dev) };
 }

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { StrataError } from "../src/foundation/errors.ts";
-import { evaluate, fit, type FitOptions, type FitProgress } from "../src/trainer/fit.ts";
+import { classify } from "../src/trainer/answers.ts";
+import { fit, type FitOptions, type FitProgress } from "../src/trainer/fit.ts";
 import { type Sequences, shallowStates } from "../src/trainer/sequences.ts";
 import { fitTokens } from "../src/trainer/token-fit.ts";
 import { tokenizeSentences, type TokenSequences } from "../src/trainer/token-sequences.ts";
@@ -73,12 +74,18 @@ describe("a fit", () => {
     const accuracies = progress.flatMap(({ devScore = [] }) => devScore);
     const best = Math.max(...accuracies);
     assert.equal(fitted.devScore, best);
-    assert.equal(fitted.epochCount, accuracies.indexOf(best) + 1);
-    assert.equal(accuracies.length, fitted.epochCount + 3, accuracies.join());
+    // Of equals the last one within the patience of 3.
+    const first = accuracies.indexOf(best) + 1;
+    assert.equal(fitted.epochCount, accuracies.slice(0, first + 3).lastIndexOf(best) + 1);
+    // Parts of dev have bests of their own, which may come later.
+    assert.ok(accuracies.length >= first + 3 && accuracies.length < 40, accuracies.join());
     assert.ok(best > 0.8, `dev accuracy ${best}`);
     // What it returns is that epoch's weights, not the last ones.
     const { tensors } = fitted;
-    assert.equal(await evaluate(base, task, { method: "adapter", tensors }), best);
+    const asked = { ...task, source: task.dev };
+    const answers = await classify(base, asked, { method: "adapter", tensors });
+    const rightCount = answers.filter((answer, index) => answer === task.dev.labels[index]).length;
+    assert.equal(rightCount / answers.length, best);
   });
 
   it("reports rising steps and the loss of those since the last report", async () => {
@@ -138,12 +145,13 @@ describe("a fit of tokens", () => {
       seed: 1,
     };
     const fitted = await fitTokens(base, { train, dev, labels }, options);
-    assert.ok(fitted.devScore > 0.8, `dev F1 ${fitted.devScore}`);
+    const score = fitted.devScore ?? NaN;
+    assert.ok(score > 0.8, `dev F1 ${score}`);
     const kept = {
       train: { ...train, states: await shallowStates(base, train.ids) },
       dev: { ...dev, states: await shallowStates(base, dev.ids) },
     };
     const again = await fitTokens(base, { ...kept, labels }, options);
-    assert.ok(Math.abs(again.devScore - fitted.devScore) < 0.05, `dev F1 ${again.devScore}`);
+    assert.ok(Math.abs((again.devScore ?? NaN) - score) < 0.05, `dev F1 ${again.devScore}`);
   });
 });

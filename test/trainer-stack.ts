@@ -69,3 +69,16 @@ export function hardLines(count: number, seed = 2): readonly Line[] {
     return { text: `${word(isFirst)} ${word(isSecond)}`, label };
   });
 }
+
+/** One of two words tells the label, and two others say nothing: a head alone tells them apart. */
+export function markedLines(count: number, seed = 3): readonly Line[] {
+  const random = new SeededRandom(seed);
+  const word = (): string => smallWords[random.integer(36)] ?? "";
+  return Array.from({ length: count }, (_, index) => {
+    const isHigh = index % 2 === 0;
+    return {
+      text: `${isHigh ? "w39" : "w38"} ${word()} ${word()}`,
+      label: isHigh ? "high" : "low",
+    };
+  });
+}

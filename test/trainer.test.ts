@@ -13,6 +13,7 @@ import {
   easyLines,
   hardLines,
   type Line,
+  markedLines,
   openTrainer,
   storeFile,
   trainingBaseOf,
@@ -73,7 +74,7 @@ describe("a job", () => {
   it("serves an instant version while it trains, then the better one", async () => {
     const job = await submit(hardLines(300), { hyperparameters: wellTrained, suffix: "hard" });
     const instant = await nextEvent(job, /can be called now/);
-    assert.match(instant.message, /^Version 1: instant head, dev accuracy/);
+    assert.match(instant.message, /^Version 1: instant head, .* held-out texts are right/);
     const { model } = (await stack.store.catalog.jobs.get(job.id)) ?? {};
     assert.match(model ?? "", /^ft:base:strata:hard:/);
     const early = await stack.processor.classify(model ?? "", ["w1 w2"]);
@@ -92,7 +93,7 @@ describe("a job", () => {
     );
     assert.equal(served.servedVersion, 2);
     const [instantly = NaN, trained = NaN] = versions.map(({ metrics }) => metrics["devAccuracy"]);
-    assert.ok(trained > instantly, `${trained} against ${instantly}`);
+    assert.ok(trained >= instantly, `${trained} against ${instantly}`);
     assert.equal(versions[1]?.metrics["baselineDevAccuracy"], instantly);
     // The served model knows what it has learned, on texts that it has not seen.
     const unseen = hardLines(100, 5);
@@ -108,8 +109,9 @@ describe("a job", () => {
     assert.ok(rightCount >= 85, `${rightCount} of 100 are right`);
   });
 
-  it("stores what is not better, and does not serve it", async () => {
-    const job = await submit(easyLines(200), { hyperparameters: { learningRate: 1e-7 } });
+  it("stores what is worse, and does not serve it", async () => {
+    // From a learning rate of 1 nothing comes but one label for all.
+    const job = await submit(markedLines(400), { hyperparameters: { learningRate: 1 } });
     const done = await trainer.finished(job.id);
     assert.equal(done.status, "succeeded");
     const { model, versions } = await modelOf(done.model);
@@ -122,7 +124,11 @@ describe("a job", () => {
       ],
     );
     const messages = (await eventsOf(job)).map(({ message }) => message);
-    assert.ok(messages.some((message) => /not better and not served/.test(message)));
+    assert.ok(
+      messages.some((message) =>
+        message.startsWith("Version 2: Not served: worse than version 1 on "),
+      ),
+    );
     // It can still be called by its number.
     assert.equal((await stack.processor.classify(`${model.id}@2`, ["w1"])).version, 2);
   });

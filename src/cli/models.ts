@@ -133,9 +133,11 @@ async function showModel({ client, output }: Session, name: string): Promise<voi
     if (versions.length === 0) return;
     output.line();
     await output.table(
-      ["version", "kind", "served", "rank", "size", "metrics", "created"],
+      ["version", "kind", "served", "rank", "size", "held out", "created"],
       versions.map(versionCells),
     );
+    for (const { version, verdict } of versions)
+      if (verdict !== null) output.line(`version ${version}: ${verdict}`);
   });
 }
 
@@ -146,11 +148,16 @@ function versionCells(version: ModelVersion): string[] {
     version.is_served ? "yes" : "",
     String(version.rank),
     formatBytes(version.bytes),
-    Object.entries(version.metrics)
-      .map(([name, value]) => `${name} ${rounded(value)}`)
-      .join(", "),
+    heldOutCell(version.metrics),
     localTime(version.created_at),
   ];
+}
+
+/** "86.7 % of 30", or nothing where nothing was held out. */
+function heldOutCell({ devAccuracy, devCount }: ModelVersion["metrics"]): string {
+  if (devAccuracy === undefined) return "";
+  const share = `${(100 * devAccuracy).toFixed(1)} %`;
+  return devCount === undefined ? share : `${share} of ${devCount}`;
 }
 
 async function showJob({ client, output }: Session, id: string): Promise<void> {
@@ -253,10 +260,6 @@ function versionName(version: number | null): string {
 
 function shortened(text: string): string {
   return text.length <= 48 ? text : `${text.slice(0, 47)}…`;
-}
-
-function rounded(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toPrecision(3);
 }
 
 function localTime(unixSeconds: number): string {

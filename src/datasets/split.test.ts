@@ -1,38 +1,103 @@
-/** Checks the split: each index once, shares per label, the same seed the same split. */
+/** Checks the split: sides by content alone, copies together, something to learn of each label. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { checkTrainable, type Dataset, type Example } from "./datasets.ts";
-import { splitExamples } from "./split.ts";
+import { shortDigestCount } from "../foundation/digest.ts";
+import { permutation, SeededRandom } from "../foundation/random.ts";
+import { checkTrainable, type Dataset } from "./datasets.ts";
+import { type Contents, distinctContents, splitByContent } from "./split.ts";
 
-const labelled = (labels: readonly string[]): Example[] =>
-  labels.map((label, index) => ({ text: `t${index}`, label }));
+interface Row {
+  /** Of the content, in 0 … 1. */
+  readonly share: number;
+  readonly label: number;
+}
 
-test("each index is in one part, and each label of two or more in both", () => {
-  const labels = fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 200 });
-  const share = fc.double({ min: 0.01, max: 0.99, noNaN: true });
+function contentsOf(rows: readonly Row[]): Contents {
+  return {
+    digests: Float64Array.from(rows, ({ share }) => Math.floor(share * shortDigestCount)),
+    labels: Int32Array.from(rows, ({ label }) => label),
+  };
+}
+
+/** Contents that are held out, and those that are trained on. */
+function sidesOf(contents: Contents): { held: Set<number>; trained: Set<number> } {
+  const { train, dev } = splitByContent(contents);
+  const digests = (indices: Uint32Array): Set<number> =>
+    new Set(Array.from(indices, (index) => contents.digests[index] ?? NaN));
+  return { held: digests(dev), trained: digests(train) };
+}
+
+const rowArbitrary = fc.record({
+  share: fc.integer({ min: 0, max: 49 }).map((step) => step / 50),
+  label: fc.nat(3),
+});
+const rowsArbitrary = fc.array(rowArbitrary, { maxLength: 120 });
+
+test("copies fall on one side, and each content is somewhere", () => {
   fc.assert(
-    fc.property(labels, share, fc.nat(), (names, devShare, seed) => {
-      const { train, dev } = splitExamples(labelled(names), { devShare, seed });
-      const all = [...train, ...dev].toSorted((left, right) => left - right);
-      assert.deepEqual(all, [...names.keys()]);
-      for (const label of new Set(names)) {
-        const total = names.filter((name) => name === label).length;
-        const count = [...dev].filter((index) => names[index] === label).length;
-        if (total === 1) assert.equal(count, 0);
-        else assert.ok(count >= 1 && count < total);
-        if (total > 1) assert.ok(Math.abs(count - devShare * total) <= 1);
-      }
+    fc.property(rowsArbitrary, (rows) => {
+      const contents = contentsOf(rows);
+      const { held, trained } = sidesOf(contents);
+      assert.ok([...held].every((digest) => !trained.has(digest)));
+      assert.deepEqual(new Set([...held, ...trained]), new Set(contents.digests));
+      const { train, dev } = splitByContent(contents);
+      assert.equal(dev.length, held.size, "each held-out content stands once");
+      const heldRows = [...contents.digests].filter((digest) => held.has(digest));
+      assert.equal(train.length + heldRows.length, rows.length);
     }),
   );
 });
 
-test("a seed repeats its split, another seed gives another", () => {
-  const examples = labelled(Array.from({ length: 100 }, (_, index) => `l${index % 2}`));
-  const split = (seed: number): string =>
-    splitExamples(examples, { devShare: 0.2, seed }).dev.join();
-  assert.equal(split(1), split(1));
-  assert.notEqual(split(1), split(2));
+test("a side does not depend on place, copies, labels or other rows", () => {
+  // Each label has contents far from the border, so that no label is in need.
+  const anchors = [0, 1, 2, 3].map((label) => ({ share: 0.9 + label / 100, label }));
+  fc.assert(
+    fc.property(rowsArbitrary, rowsArbitrary, fc.nat(), (rows, more, seed) => {
+      const before = sidesOf(contentsOf([...rows, ...anchors]));
+      const grown = [...more, ...rows, ...anchors, ...rows];
+      const moved = [...permutation(grown.length, new SeededRandom(seed))].map((index) => ({
+        share: grown[index]?.share ?? NaN,
+        label: ((grown[index]?.label ?? 0) + index) % 4,
+      }));
+      const after = sidesOf(contentsOf([...moved, ...anchors]));
+      assert.ok([...before.held].every((digest) => after.held.has(digest)));
+      assert.ok([...before.trained].every((digest) => after.trained.has(digest)));
+    }),
+  );
+});
+
+test("fifteen of a hundred contents are held out", () => {
+  const contents = contentsOf(
+    Array.from({ length: 100 }, (_, step) => ({ share: (step + 0.5) / 100, label: 0 })),
+  );
+  assert.deepEqual(
+    [...splitByContent(contents).dev],
+    Array.from({ length: 15 }, (_, index) => index),
+  );
+});
+
+test("of a label that would be held out as a whole, the highest content is trained on", () => {
+  const rows = [
+    { share: 0.1, label: 1 },
+    { share: 0.12, label: 1 },
+    { share: 0.05, label: 1 },
+    { share: 0.01, label: 0 },
+    { share: 0.5, label: 0 },
+    { share: 0.12, label: 1 },
+  ];
+  const { train, dev } = splitByContent(contentsOf(rows));
+  assert.deepEqual([...train], [1, 4, 5]);
+  assert.deepEqual([...dev], [0, 2, 3]);
+});
+
+test("a content under two labels stands for the one that most of its copies have", () => {
+  const rows = [3, 2, 2, 3, 2].map((label) => ({ share: 0.1, label }));
+  const contents = contentsOf([...rows, { share: 0.9, label: 2 }, { share: 0.9, label: 3 }]);
+  assert.deepEqual([...splitByContent(contents).dev], [4]);
+  // As many have label 3 as have label 2: the last one is the latest word.
+  const even = contentsOf([2, 3, 3, 2].map((label) => ({ share: 0.1, label })));
+  assert.deepEqual([...distinctContents(even)], [3]);
 });
 
 test("what cannot be trained on is refused by name and limit", () => {

@@ -30,3 +30,11 @@ export class DigestStream {
     return `sha256:${this.#hash.digest("hex")}`;
   }
 }
+
+/** How many short digests there are: 48 bits, which a double holds exactly. */
+export const shortDigestCount = 2 ** 48;
+
+/** The first 48 bits of the SHA-256, as a whole number below `shortDigestCount`. */
+export function shortDigestOf(bytes: Uint8Array): number {
+  return createHash("sha256").update(bytes).digest().readUIntBE(0, 6);
+}

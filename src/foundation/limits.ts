@@ -72,6 +72,8 @@ export const limits = {
   reportedLineErrorCountMax: 100,
   epochCountMax: 200,
   trainingStatesBytesMax: 2 * 1024 * 1024 * 1024,
+  evidenceRowCountMax: 2_000,
+  evidenceTokenCountMax: 100_000,
   trainingBatchSizeMax: 256,
   trainingBatchTokensMax: 2048,
   learningRateMultiplierMax: 1_000,

@@ -2,28 +2,22 @@
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
 import { checkTrainable, type Dataset, type Example } from "../datasets/datasets.ts";
 import { readDataset } from "../datasets/read.ts";
-import { splitExamples } from "../datasets/split.ts";
+import { distinctContents, splitByContent } from "../datasets/split.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
-import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
-import type { Sequences } from "./sequences.ts";
+import { encodeContents } from "./contents.ts";
+import { type ContentSequences, picked } from "./sequences.ts";
 
 export interface TrainingExamples {
-  readonly train: Sequences;
-  readonly dev: Sequences;
+  readonly train: ContentSequences;
+  /** Each content once; a small file may have none. */
+  readonly dev: ContentSequences;
   readonly labels: readonly string[];
   /** What the user should know of the files, in sentences: lines left out, and warnings. */
   readonly complaints: readonly string[];
 }
-
-const devShare = 0.15;
-/**
- * The split depends on the data alone, not on a job's seed: a later job then compares with an
- * earlier version on examples that neither has seen.
- */
-const splitSeed = 0;
 
 export interface ExampleOptions {
   readonly trainingFile: string;
@@ -47,17 +41,19 @@ export async function loadExamples(
   const labels = grown(options.labels ?? [], dataset.labels);
   const validation =
     validationFile === undefined ? undefined : await read(validationFile, "validation_file");
-  const [train, dev] =
-    validation === undefined
-      ? splitInTwo(dataset.examples)
-      : [dataset.examples, validation.examples];
+  const encode = (from: Dataset, field: string): Promise<ContentSequences> =>
+    encoded(from.examples, { tokenizer, labels, field, signal });
+  const given = await encode(dataset, "training_file");
+  const judges = validation && (await encode(validation, "validation_file"));
+  const divided = judges === undefined ? divide(given) : divideFrom(given, judges);
+  const { overlapCount, ...parts } = divided;
   return {
-    train: await tokenize(tokenizer, { examples: train, labels, field: "training_file" }),
-    dev: await tokenize(tokenizer, { examples: dev, labels, field: "validation_file" }),
+    ...parts,
     labels,
     complaints: [
       ...complaintsOf(dataset, "training_file"),
       ...(validation === undefined ? [] : complaintsOf(validation, "validation_file")),
+      ...overlapComplaint(overlapCount),
     ],
   };
 }
@@ -72,6 +68,45 @@ function grown(known: readonly string[], found: readonly string[]): readonly str
       `the limit is ${limits.labelCountMax}`,
     { field: "training_file" },
   );
+}
+
+interface Divided {
+  readonly train: ContentSequences;
+  readonly dev: ContentSequences;
+  /** Examples to train on that judge, so that they are not trained on. */
+  readonly overlapCount: number;
+}
+
+function divide(given: ContentSequences): Divided {
+  const { train, dev } = splitByContent(given);
+  return { train: picked(given, train), dev: picked(given, dev), overlapCount: 0 };
+}
+
+/**
+ * What the caller chose to judge by judges, and is not trained on, unless a label would have
+ * nothing else to learn from: then that content is trained on, and does not judge.
+ */
+function divideFrom(given: ContentSequences, judges: ContentSequences): Divided {
+  const chosen = new Set(judges.digests);
+  const train = picked(given, splitByContent(given, (digest) => chosen.has(digest)).train);
+  const trained = new Set(train.digests);
+  const dev = distinctContents(judges);
+  return {
+    train,
+    dev: picked(
+      judges,
+      dev.filter((index) => !trained.has(judges.digests[index] ?? -1)),
+    ),
+    overlapCount: given.ids.length - train.ids.length,
+  };
+}
+
+function overlapComplaint(count: number): readonly string[] {
+  if (count === 0) return [];
+  return [
+    `${count} examples of training_file stand in validation_file too: they judge what is ` +
+      `learned, and are not trained on`,
+  ];
 }
 
 function complaintsOf({ faults, faultCount, warnings }: Dataset, field: string): readonly string[] {
@@ -118,24 +153,16 @@ async function readFile(
   return dataset;
 }
 
-function splitInTwo(examples: readonly Example[]): [Example[], Example[]] {
-  const { train, dev } = splitExamples(examples, { devShare, seed: splitSeed });
-  const pick = (indices: Uint32Array): Example[] =>
-    Array.from(indices, (index) => present(examples[index], "the split indexes the examples"));
-  return [pick(train), pick(dev)];
-}
-
-async function tokenize(
-  tokenizer: Tokenizer,
-  options: {
-    readonly examples: readonly Example[];
+async function encoded(
+  examples: readonly Example[],
+  options: Pick<ExampleOptions, "tokenizer" | "signal"> & {
     readonly labels: readonly string[];
     readonly field: string;
   },
-): Promise<Sequences> {
-  const { examples, labels, field } = options;
+): Promise<ContentSequences> {
+  const { tokenizer, labels, field, signal } = options;
   const indexByLabel = new Map(labels.map((label, index) => [label, index]));
-  const indices = examples.map(({ label }) => {
+  const indices = Int32Array.from(examples, ({ label }) => {
     const index = indexByLabel.get(label);
     if (index !== undefined) return index;
     const known = labels
@@ -148,6 +175,10 @@ async function tokenize(
       { field },
     );
   });
-  const { ids } = await tokenizer.encode(examples.map(({ text }) => text));
-  return { ids, labels: Int32Array.from(indices), states: undefined };
+  const texts = examples.map(({ text }) => text);
+  return {
+    ...(await encodeContents(tokenizer, texts, signal)),
+    labels: indices,
+    states: undefined,
+  };
 }

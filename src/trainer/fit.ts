@@ -11,15 +11,15 @@ import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
 import { type TrainingMethod, type TrainingTask, wordTable } from "../models/training-graph.ts";
 import type { Value } from "../runtime/runtime.ts";
+import { answersTo, from, joined, type Learned, shareRight, sourceOf } from "./answers.ts";
+import { BestEpoch, CrossedAnswers } from "./epoch-choice.ts";
 import { scheduleFeeds } from "./schedule-feeds.ts";
 import {
   type Batch,
   type BatchShape,
-  evaluationShape,
   type Feed,
   type Sequences,
   shuffledBatches,
-  sortedBatches,
   type Source,
   sourceFeeds,
 } from "./sequences.ts";
@@ -29,6 +29,8 @@ import { WordTable } from "./word-table.ts";
 export interface FitTask {
   readonly train: Sequences;
   readonly dev: Sequences;
+  /** Answered as well; no epoch is chosen by them. */
+  readonly others?: Source;
   readonly labelCount: number;
   readonly pooling: Pooling;
 }
@@ -43,8 +45,12 @@ export interface Objective {
   readonly dev: Source;
   /** `targets` and `exampleWeights` of a batch of `train`; see `stepGraph`. */
   targets(batch: Batch): Feed;
-  /** In [0, 1], by the logits of each dev sequence: `[labels]`, or `[tokens, labels]`. */
-  score(logits: readonly Float32Array[]): number;
+  /** Answered as well; no epoch is chosen by them. */
+  readonly others?: Source;
+  /** In [0, 1], by the answers to each dev sequence: one, or one per token. */
+  score(answers: readonly Int32Array[]): number;
+  /** Where each dev sequence has one answer: it gets that of an epoch chosen without it. */
+  readonly crossed?: CrossedAnswers;
 }
 
 export interface FitOptions {
@@ -53,7 +59,7 @@ export interface FitOptions {
   readonly learningRate: number;
   readonly epochCount: number;
   readonly batchSize: number;
-  /** Epochs without a better score on dev after which it stops. */
+  /** Epochs without a better score on dev after which it stops; without dev it never does. */
   readonly patience: number;
   readonly seed: number;
   readonly signal?: AbortSignal;
@@ -66,52 +72,90 @@ export interface FitProgress {
   readonly stepCount: number;
   /** Mean since the last report. */
   readonly loss: number;
-  /** After the last step of an epoch. */
+  /** After the last step of an epoch, where there is a dev. */
   readonly devScore?: number;
 }
 
 export interface Fitted {
   /** By name; see `adapterTensors` and `headTensors`, and all of the base's for `full`. */
   readonly tensors: ReadonlyMap<string, Value>;
-  /** In [0, 1]: accuracy, or F1 over entities. */
-  readonly devScore: number;
+  /** In [0, 1]: accuracy, or F1 over entities, of the epoch that is best; without dev none. */
+  readonly devScore: number | undefined;
   readonly epochCount: number;
   readonly trainedTokenCount: number;
 }
 
 const warmupShare = 0.1;
 
-/** The best epoch is the one with the highest accuracy on dev. */
-export function fit(base: TrainingBase, task: FitTask, options: FitOptions): Promise<Fitted> {
-  return learn(base, classification(task), options);
+export interface FittedClassifier extends Fitted {
+  /** Label of each sequence of dev, by an epoch that was chosen without it. */
+  readonly devAnswers: Int32Array;
+  /** Label of each of the others, by the epoch whose values these are. */
+  readonly otherAnswers: Int32Array;
 }
 
-/** Share of the task's dev examples that these learned values classify rightly. */
-export function evaluate(base: TrainingBase, task: FitTask, learned: Learned): Promise<number> {
-  return devScoreOf(base, classification(task), learned);
+/** The best epoch is the one with the highest accuracy on dev; without dev the last one. */
+export async function fit(
+  base: TrainingBase,
+  task: FitTask,
+  options: FitOptions,
+): Promise<FittedClassifier> {
+  const crossed = new CrossedAnswers(task.dev.labels, options.patience);
+  const fitted = await learn(base, { ...classification(task), crossed }, options);
+  const { otherAnswers } = fitted;
+  return {
+    ...fitted,
+    devAnswers: crossed.answers,
+    otherAnswers: Int32Array.from(otherAnswers, ([answer]) => answer ?? -1),
+  };
+}
+
+export interface Learning extends Fitted {
+  /** Of each of the objective's others, by the epoch whose values these are. */
+  readonly otherAnswers: readonly Int32Array[];
 }
 
 export async function learn(
   base: TrainingBase,
   objective: Objective,
   options: FitOptions,
-): Promise<Fitted> {
+): Promise<Learning> {
   const { method, epochCount, patience, seed } = options;
   const source = sourceOf(objective.train, method);
   const step = await base.step({ method, source, task: objective.task });
   await step.program.write(initialState(base, step, { objective, options }));
   const run = new Run({ base, objective, options, step, source });
-  let best: Fitted | undefined;
+  const best = new BestEpoch(patience);
+  let chosen: Learning | undefined;
   for (let epoch = 1; epoch <= epochCount; epoch++) {
     await run.epoch(epoch, new SeededRandom(seed, epoch));
     const tensors = await run.learned();
-    const devScore = await devScoreOf(base, objective, { method, tensors });
-    run.report(epoch, devScore);
-    if (best === undefined || devScore > best.devScore)
-      best = { tensors, devScore, epochCount: epoch, trainedTokenCount: 0 };
-    else if (epoch - best.epochCount >= patience) break;
+    const learned = { method, tensors };
+    const judged = await judge(base, objective, { learned, signal: options.signal });
+    run.report(epoch, judged.devScore);
+    // Without dev, the later an epoch the better.
+    if (best.add(judged.devScore ?? epoch))
+      chosen = { tensors, ...judged, epochCount: epoch, trainedTokenCount: 0 };
+    if (best.isOver && (objective.crossed?.isOver ?? true)) break;
   }
-  return { ...present(best, "at least one epoch ran"), trainedTokenCount: run.tokenCount };
+  return { ...present(chosen, "at least one epoch ran"), trainedTokenCount: run.tokenCount };
+}
+
+/** How good these learned values are on dev, and what they answer. */
+async function judge(
+  base: TrainingBase,
+  objective: Objective,
+  { learned, signal }: { readonly learned: Learned; readonly signal: AbortSignal | undefined },
+): Promise<Pick<Learning, "devScore" | "otherAnswers">> {
+  const { dev, others } = objective;
+  const source = joined(dev, others);
+  const answers = await answersTo(base, { ...objective, source, signal }, learned);
+  const devAnswers = answers.slice(0, dev.ids.length);
+  objective.crossed?.add(devAnswers.map(([answer]) => answer ?? -1));
+  return {
+    devScore: dev.ids.length === 0 ? undefined : objective.score(devAnswers),
+    otherAnswers: answers.slice(dev.ids.length),
+  };
 }
 
 interface RunOptions {
@@ -251,45 +295,14 @@ function initialValues(name: string, shape: readonly number[], random: SeededRan
   return name.endsWith(".down") ? values.map(() => 0.02 * random.normal()) : values;
 }
 
-interface Learned {
-  readonly method: TrainingMethod;
-  readonly tensors: ReadonlyMap<string, Value>;
-}
-
-/** How good these learned values are on dev, in [0, 1]. */
-async function devScoreOf(
-  base: TrainingBase,
-  objective: Objective,
-  { method, tensors }: Learned,
-): Promise<number> {
-  const { task, dev, pooling } = objective;
-  const source = sourceOf(dev, method);
-  const { program } = await base.logits({ method, source, task });
-  // Buffers are handed over, and the caller keeps its values.
-  const copies = [...tensors].map(
-    ([name, value]) => [name, { ...value, values: value.values.slice() }] as const,
-  );
-  await program.write(Object.fromEntries(copies));
-  const { hiddenSize } = base.checkpoint.config;
-  const all: Float32Array[] = Array.from({ length: dev.ids.length });
-  for (const batch of sortedBatches(dev.ids, evaluationShape)) {
-    const feeds = sourceFeeds(from(dev, source), batch, { pooling, hiddenSize });
-    const { logits } = await program.run(feeds);
-    const values = present(logits, "the graph's output").values as Float32Array; // float32 output
-    const width = values.length / batch.length;
-    for (const [row, index] of batch.entries())
-      all[index] = values.subarray(row * width, (row + 1) * width);
-  }
-  return objective.score(all);
-}
-
-function classification({ train, dev, labelCount, pooling }: FitTask): Objective {
+function classification({ train, dev, others, labelCount, pooling }: FitTask): Objective {
   return {
     task: "sequence",
     pooling,
     labelCount,
     train,
     dev,
+    ...(others === undefined ? {} : { others }),
     targets(batch) {
       const targets = new Float32Array(batch.length * labelCount);
       for (const [row, index] of batch.entries())
@@ -300,30 +313,6 @@ function classification({ train, dev, labelCount, pooling }: FitTask): Objective
         exampleWeights: { type: "float32", shape: [batch.length], values: weights },
       };
     },
-    score: (logits) => shareRight(dev, logits),
+    score: (answers) => shareRight(dev, answers),
   };
-}
-
-/** Share of the sequences whose label has the highest score; scores are `[labels]` of each. */
-export function shareRight(
-  { labels }: Pick<Sequences, "labels">,
-  scores: readonly Float32Array[],
-): number {
-  const right = scores.filter((row, index) => argmax(row) === labels[index]);
-  return right.length / Math.max(1, scores.length);
-}
-
-export function argmax(values: Float32Array): number {
-  let best = 0;
-  for (const [index, value] of values.entries()) if (value > (values[best] ?? 0)) best = index;
-  return best;
-}
-
-/** Kept states serve only while the shallow part stays as it is. */
-function sourceOf({ states }: Source, method: TrainingMethod): "ids" | "states" {
-  return states === undefined || method === "full" ? "ids" : "states";
-}
-
-function from({ ids, states }: Source, source: "ids" | "states"): Source {
-  return { ids, states: source === "ids" ? undefined : states };
 }

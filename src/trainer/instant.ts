@@ -1,82 +1,62 @@
 /**
- * The instant head: closed form on the base's pooled features; dev chooses λ, the
- * weighting and the temperature.
+ * The instant head: closed form on the base's pooled features. Everything about it is chosen on
+ * the training side alone, so that its figure on dev is one of texts that it has never seen.
  */
-import type { VersionWeights, WeightTensor } from "../creator/creator.ts";
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
-import { headTensors } from "../models/head.ts";
-import { evaluationShape, type Sequences, sortedBatches, sourceFeeds } from "./sequences.ts";
-import { type Head, type LabelledFeatures, ridgeSystem, scoresOf, solveRidge } from "./ridge.ts";
+import type { Program } from "../runtime/runtime.ts";
+import {
+  type ContentSequences,
+  evaluationShape,
+  picked,
+  sortedBatches,
+  type Source,
+  sourceFeeds,
+} from "./sequences.ts";
+import { type Head, rowWeights, type Weighting } from "./ridge.ts";
+import { solveInThread } from "./ridge-solver.ts";
 import type { TrainingBase } from "./training-base.ts";
 
 export interface InstantHead {
   readonly head: Head;
-  /** In [0, 1]. */
-  readonly devAccuracy: number;
+  /** Label of each sequence of dev. */
+  readonly devAnswers: Int32Array;
 }
 
 /** An instant head is to be there within seconds, however much data there is. */
-const tokensMax = { train: 200_000, dev: 50_000 } as const;
-const lambdas = [1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1] as const;
-/** Factors of the scores before the softmax: least squares leaves them in about [0, 1]. */
-const inverseTemperatures = [1, 2, 4, 6, 8, 12, 16, 24] as const;
+const trainTokensMax = 200_000;
 
 export async function fitInstantHead(
   base: TrainingBase,
   task: {
-    readonly train: Sequences;
-    readonly dev: Sequences;
+    readonly train: ContentSequences;
+    readonly dev: Source;
     readonly labelCount: number;
     readonly pooling: Pooling;
   },
   signal?: AbortSignal,
 ): Promise<InstantHead> {
   const { labelCount, pooling } = task;
-  const [train, dev] = [within(task.train, tokensMax.train), within(task.dev, tokensMax.dev)];
-  const trainFeatures = await pooledFeatures(base, train, { pooling, signal });
-  const devFeatures = await pooledFeatures(base, dev, { pooling, signal });
-  const candidates: (Fit & { readonly head: Head; readonly factor: number })[] = [];
+  const train = within(task.train, trainTokensMax);
+  const { labels, digests } = train;
+  const features = await pooledFeatures(base, train, { pooling, signal });
+  const asked = await pooledFeatures(base, task.dev, { pooling, signal });
+  const width = base.checkpoint.config.hiddenSize + 1;
+  const program = await base.gram();
+  const weightings: Weighting[] = [];
   for (const isBalanced of [true, false]) {
-    const weighting = { labelCount, isBalanced };
-    const system = await ridgeSystem(await base.ridge(), trainFeatures, weighting);
-    for (const lambda of lambdas) {
-      // The solve takes the main thread some milliseconds; the next one waits for a graph's run.
-      const head = solveRidge(system, lambda);
-      const scores = await scoresOf(await base.scores(), devFeatures, head);
-      for (const factor of inverseTemperatures) {
-        const fitness = measure(scores, { labels: devFeatures.labels, factor });
-        candidates.push({ head, factor, ...fitness });
-      }
-    }
+    const weights = rowWeights(labels, { labelCount, isBalanced });
+    weightings.push({ weights, gram: await gramOf(program, { features, width, weights }) });
   }
-  const { head, factor, accuracy } = best(candidates);
-  return { head: scaled(head, factor), devAccuracy: accuracy };
-}
-
-/** The head as a version of a model, to be served at once. */
-export function instantWeights(
-  { head, devAccuracy }: InstantHead,
-  labels: readonly string[],
-  { checkpoint, precision }: Pick<TrainingBase, "checkpoint" | "precision">,
-): VersionWeights {
-  const { config, pooling } = checkpoint;
-  const values: Readonly<Record<string, Float32Array>> = {
-    "head.weight": head.weight,
-    "head.bias": head.bias,
-  };
-  const tensors = new Map<string, WeightTensor>();
-  for (const { name, shape } of headTensors(config, head.bias.length))
-    tensors.set(name, { shape, values: present(values[name], "a part of the head") });
-  const metrics = { devAccuracy };
-  const facts = { labels, rank: 0, pooling, precision, metrics };
-  return { kind: "instant", tensors, ...facts, isServed: true };
+  const problem = { features, labels, digests, width, labelCount, weightings, asked };
+  const { head, answers } = await solveInThread(problem, signal);
+  return { head, devAnswers: answers };
 }
 
 /** As many sequences as `tokenCountMax` allows, chosen by chance, always the same ones. */
-function within(sequences: Sequences, tokenCountMax: number): Sequences {
-  const { ids, labels, states } = sequences;
+function within(sequences: ContentSequences, tokenCountMax: number): ContentSequences {
+  const { ids } = sequences;
   const chosen: number[] = [];
   let tokenCount = 0;
   for (const index of permutation(ids.length, new SeededRandom(0))) {
@@ -84,68 +64,45 @@ function within(sequences: Sequences, tokenCountMax: number): Sequences {
     if (tokenCount > tokenCountMax && chosen.length > 0) break;
     chosen.push(index);
   }
-  const pick = <T>(values: readonly T[]): T[] =>
-    chosen.map((index) => present(values[index], "an index of the sequences"));
-  return {
-    ids: pick(ids),
-    labels: Int32Array.from(chosen, (index) => labels[index] ?? 0),
-    states: states === undefined ? undefined : pick(states),
-  };
+  return picked(sequences, chosen);
 }
 
 /** The base's pooled vector of each sequence, and the constant 1. */
-export async function pooledFeatures(
+async function pooledFeatures(
   base: TrainingBase,
-  sequences: Sequences,
-  options: { readonly pooling: Pooling; readonly signal?: AbortSignal | undefined },
-): Promise<LabelledFeatures> {
+  source: Source,
+  options: { readonly pooling: Pooling; readonly signal: AbortSignal | undefined },
+): Promise<Float32Array> {
   const { hiddenSize } = base.checkpoint.config;
   const width = hiddenSize + 1;
   const { pooling, signal } = options;
-  const program = await base.pooled(sequences.states === undefined ? "ids" : "states");
-  const features = new Float32Array(sequences.ids.length * width).fill(1);
-  for (const batch of sortedBatches(sequences.ids, evaluationShape)) {
+  const program = await base.pooled(source.states === undefined ? "ids" : "states");
+  const features = new Float32Array(source.ids.length * width).fill(1);
+  for (const batch of sortedBatches(source.ids, evaluationShape)) {
     signal?.throwIfAborted();
-    const feeds = sourceFeeds(sequences, batch, { pooling, hiddenSize });
+    const feeds = sourceFeeds(source, batch, { pooling, hiddenSize });
     const { pooled } = await program.run(feeds);
     const rows = present(pooled, "the graph's output").values as Float32Array; // float32 output
     for (const [row, index] of batch.entries())
       features.set(rows.subarray(row * hiddenSize, (row + 1) * hiddenSize), index * width);
   }
-  return { features, labels: sequences.labels, width };
+  return features;
 }
 
-interface Fit {
-  readonly accuracy: number;
-  /** Mean negative log-likelihood. */
-  readonly loss: number;
-}
-
-/** The more accurate; among equals the one with the lower loss. */
-function best<F extends Fit>(fits: readonly F[]): F {
-  return fits.reduce((a, b) =>
-    b.accuracy > a.accuracy || (b.accuracy === a.accuracy && b.loss < a.loss) ? b : a,
-  );
-}
-
-function measure(
-  scores: Float32Array,
-  { labels, factor }: { readonly labels: Int32Array; readonly factor: number },
-): Fit {
-  const width = scores.length / Math.max(1, labels.length);
-  let rightCount = 0;
-  let loss = 0;
-  for (const [index, label] of labels.entries()) {
-    const row = scores.subarray(index * width, (index + 1) * width);
-    const highest = row.reduce((a, b) => Math.max(a, b), -Infinity);
-    if (row[label] === highest) rightCount += 1;
-    const total = row.reduce((sum, score) => sum + Math.exp(factor * (score - highest)), 0);
-    loss += Math.log(total) - factor * ((row[label] ?? 0) - highest);
-  }
-  const count = Math.max(1, labels.length);
-  return { accuracy: rightCount / count, loss: loss / count };
-}
-
-function scaled({ weight, bias }: Head, factor: number): Head {
-  return { weight: weight.map((w) => w * factor), bias: bias.map((b) => b * factor) };
+/** Xᵀ D X. The runtime takes the features' buffer over, and the caller keeps its own. */
+async function gramOf(
+  program: Program,
+  options: {
+    readonly features: Float32Array;
+    readonly width: number;
+    readonly weights: Float32Array;
+  },
+): Promise<Float32Array> {
+  const { features, width, weights } = options;
+  const count = weights.length;
+  const results = await program.run({
+    features: { type: "float32", shape: [count, width], values: features.slice() },
+    weights: { type: "float32", shape: [count], values: weights.slice() },
+  });
+  return present(results["gram"], "the graph's output").values as Float32Array; // float32 output
 }

@@ -24,12 +24,12 @@ import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import type { Store } from "../storage/storage.ts";
 import { loadExamples, type TrainingExamples } from "./examples.ts";
-import { fitInstantHead, instantWeights } from "./instant.ts";
 import { checkJob } from "./job-checks.ts";
 import { JobLog } from "./job-log.ts";
 import { trainModel } from "./train-model.ts";
 import type { InstantSpecification, Trainer } from "./trainer.ts";
 import type { TrainingBase } from "./training-base.ts";
+import { instantVersion } from "./version-weights.ts";
 
 export interface JobTrainerOptions {
   readonly store: Store;
@@ -90,10 +90,7 @@ export class JobTrainer implements Trainer {
     const { trainingFile, labels, signal } = specification;
     const base = await this.#options.openBase(specification.base);
     const examples = await this.#load(base, { trainingFile, labels, signal });
-    const { pooling } = base.checkpoint;
-    const labelCount = labels.length;
-    const instant = await fitInstantHead(base, { ...examples, labelCount, pooling }, signal);
-    return instantWeights(instant, labels, base);
+    return instantVersion(base, examples, signal);
   }
 
   async cancel(id: string): Promise<Job> {

@@ -17,6 +17,27 @@ export interface Sequences extends Source {
   readonly labels: Int32Array;
 }
 
+/** Sequences with the digests of their contents; see `contents.ts`. */
+export interface ContentSequences extends Sequences {
+  readonly digests: Float64Array;
+}
+
+/** Those at the indices, in their order. */
+export function picked(
+  { ids, labels, states, digests }: ContentSequences,
+  indices: Iterable<number>,
+): ContentSequences {
+  const chosen = [...indices];
+  const pick = <T>(values: readonly T[]): T[] =>
+    chosen.map((index) => present(values[index], "an index of the sequences"));
+  return {
+    ids: pick(ids),
+    labels: Int32Array.from(chosen, (index) => labels[index] ?? 0),
+    states: states === undefined ? undefined : pick(states),
+    digests: Float64Array.from(chosen, (index) => digests[index] ?? 0),
+  };
+}
+
 /** Indices of the sequences that run together. */
 export type Batch = readonly number[];
 

@@ -28,7 +28,7 @@ function tokenObjective({ train, dev, labels }: TokenTask): Objective {
     train,
     dev,
     targets: (batch) => tokenTargets(train, batch, labels),
-    score: (logits) => tokenF1(dev, logits, labels),
+    score: (answers) => tokenF1(dev, answers, labels),
   };
 }
 

@@ -43,13 +43,11 @@ test("a word's first piece stands for it; what is cut off has none", async () =>
 test("F1 counts words that were cut off as missed", async () => {
   const { wordLabels, starts } = await sequences(6);
   const labels = ["B-Thing", "I-Thing", "O"];
-  /** Scores of one sequence, of which each token's highest is that of the named label. */
-  const scores = (...highest: readonly number[]): Float32Array =>
-    Float32Array.from(highest.flatMap((label) => [0, 1, 2].map((at) => (at === label ? 3 : -1))));
-  // Within a word, and at the specials, it does not matter what is highest.
-  const right = [scores(0, 2, 0, 2, 1, 0), scores(1, 0, 1), scores(0, 2, 2, 0, 0, 0)];
+  const answers = (...answered: readonly number[]): Int32Array => Int32Array.from(answered);
+  // Within a word, and at the specials, it does not matter what is answered.
+  const right = [answers(0, 2, 0, 2, 1, 0), answers(1, 0, 1), answers(0, 2, 2, 0, 0, 0)];
   // Found are 3 of 5 entities, and no others.
   assert.equal(tokenF1({ wordLabels, starts }, right, labels), (2 * 3) / (5 + 3));
-  const wrong = [scores(2, 2, 0, 2, 2, 2), scores(2, 2, 2), scores(2, 2, 2, 2, 0, 2)];
+  const wrong = [answers(2, 2, 0, 2, 2, 2), answers(2, 2, 2), answers(2, 2, 2, 2, 0, 2)];
   assert.equal(tokenF1({ wordLabels, starts }, wrong, labels), (2 * 1) / (5 + 2));
 });

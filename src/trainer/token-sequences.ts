@@ -3,7 +3,6 @@ import type { Tokenizer } from "../checkpoints/checkpoints.ts";
 import type { LabelledSentence } from "../datasets/conll.ts";
 import { entityF1 } from "../datasets/metrics.ts";
 import { present } from "../foundation/assert.ts";
-import { argmax } from "./fit.ts";
 import type { Source } from "./sequences.ts";
 
 export interface TokenSequences extends Source {
@@ -47,19 +46,19 @@ export async function tokenizeSentences(
 }
 
 /**
- * F1 over the entities that `scores` mean, in [0, 1]; they are `[tokens, labels]` of each sequence.
+ * F1 over the entities that `answers` mean, in [0, 1]; they number the label of each token.
  * Words that were cut off count as outside of all entities, so that cutting does not flatter.
  */
 export function tokenF1(
   { wordLabels, starts }: Pick<TokenSequences, "wordLabels" | "starts">,
-  scores: readonly Float32Array[],
+  answers: readonly Int32Array[],
   labels: readonly string[],
 ): number {
   const predicted = starts.map((words, index) =>
     Array.from(words, (start) => {
       if (start < 0) return outside;
-      const row = scores[index]?.subarray(start * labels.length, (start + 1) * labels.length);
-      return labels[argmax(present(row, "scores of every sequence"))] ?? outside;
+      const answer = present(answers[index]?.[start], "an answer to every token");
+      return labels[answer] ?? outside;
     }),
   );
   return entityF1(wordLabels, predicted);

@@ -1,20 +1,25 @@
-/** What a job runs: instant head first, then adapter and head, kept only if they are better. */
+/**
+ * What a job runs. A model without a version gets the instant head first; then adapter and head
+ * are trained, and served unless held-out texts speak for the version that is served.
+ */
 import { defaultLearningRate, type Hyperparameters, type Job } from "../entities/job.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
-import type { Creator, WeightTensor } from "../creator/creator.ts";
-import { decodeSafetensors } from "../checkpoints/safetensors.ts";
+import type { Creator, VersionWeights, WeightTensor } from "../creator/creator.ts";
+import { present } from "../foundation/assert.ts";
+import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { adapterTensors } from "../models/adapter.ts";
-import { headTensors } from "../models/head.ts";
 import type { Store } from "../storage/storage.ts";
+import { distinctDigests, encodeEvidence, rememberedOf } from "./evidence.ts";
 import type { TrainingExamples } from "./examples.ts";
-import { evaluate, fit, type FitProgress, type FitTask } from "./fit.ts";
-import { fitInstantHead, type InstantHead, instantWeights } from "./instant.ts";
-import { type Sequences, shallowStates } from "./sequences.ts";
+import { fit, type FitProgress, type FittedClassifier } from "./fit.ts";
+import { comparedRows, type Judged, othersOf, type Served, servedOf } from "./judging.ts";
+import { shallowStates, type Source } from "./sequences.ts";
 import type { TrainingBase } from "./training-base.ts";
+import { compare, type Comparison, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
+import { figureText, heldOutRows, instantVersion, ownFigures } from "./version-weights.ts";
 
 /** What "auto" stands for. */
-export const defaultHyperparameters: Hyperparameters = {
+const defaultHyperparameters: Hyperparameters = {
   epochCount: 8,
   batchSize: 16,
   learningRate: defaultLearningRate,
@@ -26,6 +31,8 @@ export const defaultHyperparameters: Hyperparameters = {
  * has its effect, since dev of a few hundred examples is noisy.
  */
 const patience = 4;
+/** How often a version is compared anew, since another one came to be served meanwhile. */
+const comparisonCountMax = 5;
 
 export interface TrainModelOptions {
   readonly base: TrainingBase;
@@ -43,22 +50,73 @@ export interface TrainedModel {
 }
 
 export async function trainModel(
-  examples: TrainingExamples,
+  loaded: TrainingExamples,
   options: TrainModelOptions,
 ): Promise<TrainedModel> {
-  const { base, model, job, creator, signal, say } = options;
-  const train = await withStates(base, examples.train, signal);
-  const dev = await withStates(base, examples.dev, signal);
-  const { pooling } = base.checkpoint;
-  const { labels } = examples;
-  const labelCount = labels.length;
-  const instant = await fitInstantHead(base, { train, dev, labelCount, pooling }, signal);
-  const task = { train, dev, labelCount, pooling };
-  const baseline = await baselineAccuracy(options, { task, instant, labels });
-  say(`Training on ${train.ids.length} examples, ${dev.ids.length} held out`, {
-    baseline_dev_accuracy: baseline,
-  });
+  const { base, job, say, signal } = options;
+  const examples = {
+    ...loaded,
+    train: await withStates(base, loaded.train, signal),
+    dev: await withStates(base, loaded.dev, signal),
+  };
+  const served = (await servedOf(options.store, options.model)) ?? (await first(examples, options));
+  say(`Training on ${examples.train.ids.length} examples, ${examples.dev.ids.length} held out`);
   const chosen = { ...defaultHyperparameters, ...job.hyperparameters };
+  const { fitted, judged } = await fitAndAnswer(examples, { ...options, chosen, served });
+  const { labels, dev } = examples;
+  const tensors = new Map<string, WeightTensor>();
+  for (const [name, { shape, values }] of fitted.tensors)
+    tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
+  const metrics = ownFigures(dev.labels, fitted.devAnswers);
+  const version = await publishCompared(options, {
+    judged,
+    weights: {
+      kind: "trained",
+      labels,
+      tensors,
+      rank: chosen.rank,
+      pooling: base.checkpoint.pooling,
+      precision: base.precision,
+      metrics,
+      evidence: encodeEvidence(judged.evidence),
+      job: job.id,
+    },
+  });
+  say(`Version ${version.number}: ${figureText(metrics)}`, eventValues(version.metrics));
+  say(`Version ${version.number}: ${version.verdict ?? ""}`);
+  return { version, trainedTokenCount: fitted.trainedTokenCount };
+}
+
+/** The instant version of a model that has none, so that it can be called while it is trained. */
+async function first(examples: TrainingExamples, options: TrainModelOptions): Promise<Served> {
+  const { base, creator, model, say, signal, store } = options;
+  const weights = await instantVersion(base, examples, signal);
+  const { number } = await creator.publish(model, weights);
+  say(
+    `Version ${number}: instant head, ${figureText(weights.metrics)}: ` +
+      `"${model.id}" can be called now`,
+    eventValues(weights.metrics),
+  );
+  const served = await servedOf(store, { ...model, servedVersion: number });
+  return present(served, "the version was published just now");
+}
+
+interface FitParts extends TrainModelOptions {
+  readonly chosen: Hyperparameters;
+  readonly served: Served;
+}
+
+/** Trains, and answers what was held out from this or from the served version. */
+async function fitAndAnswer(
+  examples: TrainingExamples,
+  { base, job, signal, say, chosen, served }: FitParts,
+): Promise<{ readonly fitted: FittedClassifier; readonly judged: Judged }> {
+  const { labels, train, dev } = examples;
+  const { pooling } = base.checkpoint;
+  const seen = distinctDigests(examples.train.digests);
+  const rows = othersOf(served, { seen, held: new Set(examples.dev.digests) });
+  const others = await withStates(base, sourceOf(rows), signal);
+  const task = { train, dev, others, labelCount: labels.length, pooling };
   const fitted = await fit(base, task, {
     ...chosen,
     method: "adapter",
@@ -67,77 +125,93 @@ export async function trainModel(
     signal,
     onProgress: (progress) => say(progressMessage(progress), progressValues(progress)),
   });
-  const isServed = fitted.devScore > baseline;
-  const tensors = new Map<string, WeightTensor>();
-  for (const [name, { shape, values }] of fitted.tensors)
-    tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
-  const version = await creator.publish(model, {
-    kind: "trained",
-    labels,
-    tensors,
-    rank: chosen.rank,
-    pooling,
-    precision: base.precision,
-    metrics: { devAccuracy: fitted.devScore, baselineDevAccuracy: baseline },
-    job: job.id,
-    isServed,
-  });
-  const verdict = isServed ? "it is served now" : "it is not better and not served";
-  say(
-    `Version ${version.number}: dev accuracy ${percent(fitted.devScore)} against ` +
-      `${percent(baseline)} before: ${verdict}`,
-    { dev_accuracy: fitted.devScore },
-  );
-  return { version, trainedTokenCount: fitted.trainedTokenCount };
+  const held = heldOutRows(examples.dev, fitted.devAnswers, labels);
+  const answered = rows.map((row, index) => ({
+    ...row,
+    answer: present(labels[fitted.otherAnswers[index] ?? -1], "an answer to each of the others"),
+  }));
+  const remembered = rememberedOf(examples.dev);
+  const own = remembered.map((index) => present(held[index], "an index of the held-out texts"));
+  const byDigest = new Map([...held, ...answered].map((row) => [row.digest, row]));
+  return { fitted, judged: { evidence: { seen, rows: own }, byDigest } };
 }
 
-/** Dev accuracy of what is served now; a model without a version gets the instant one first. */
-async function baselineAccuracy(
+function sourceOf(rows: readonly { readonly ids: Int32Array }[]): Source {
+  return { ids: rows.map(({ ids }) => ids), states: undefined };
+}
+
+/**
+ * Publishes the version by the side of the one that is served by then: while a job ran, somebody
+ * may have served another one.
+ */
+async function publishCompared(
   options: TrainModelOptions,
-  {
-    task,
-    instant,
-    labels,
-  }: {
-    readonly task: FitTask;
-    readonly instant: InstantHead;
-    readonly labels: readonly string[];
+  parts: {
+    readonly judged: Judged;
+    readonly weights: Omit<VersionWeights, "isServed">;
   },
-): Promise<number> {
-  const { creator, model, store, base, say } = options;
-  const served =
-    model.servedVersion === undefined
-      ? undefined
-      : await store.catalog.versions.get(model.incarnation, model.servedVersion);
-  if (served === undefined) {
-    const version = await creator.publish(model, instantWeights(instant, labels, base));
-    say(
-      `Version ${version.number}: instant head, dev accuracy ${percent(instant.devAccuracy)}: ` +
-        `"${model.id}" can be called now`,
-      { dev_accuracy: instant.devAccuracy },
-    );
-    return instant.devAccuracy;
+): Promise<Version> {
+  const { base, store, creator, model } = options;
+  for (let attempt = 1; ; attempt++) {
+    const current = await store.catalog.models.get(model.id);
+    if (current?.incarnation !== model.incarnation)
+      throw new StrataError("NOT_FOUND", `Cannot publish to "${model.id}": it has been deleted`);
+    const served = present(await servedOf(store, current), "a model that was served stays so");
+    const { number } = served.version;
+    const rows = await comparedRows({ base, store, served }, parts.judged);
+    const comparison = compare(rows);
+    const isServed = isToBeServed(findingOf(comparison));
+    const { weights } = parts;
+    try {
+      return await creator.publish(model, {
+        ...weights,
+        metrics: { ...weights.metrics, ...comparedFigures(comparison) },
+        verdict: verdictOf(comparison, number),
+        isServed,
+        replaces: number,
+      });
+    } catch (error) {
+      const isOvertaken = error instanceof StrataError && error.code === "CONFLICT";
+      if (!isOvertaken || attempt === comparisonCountMax) throw error;
+    }
   }
-  const file = decodeSafetensors(await store.blobs.get(served.blob));
-  const { config } = base.checkpoint;
-  const rank = Math.max(1, served.rank);
-  const wanted = [...adapterTensors(config, rank), ...headTensors(config, task.labelCount)];
-  const tensors = wanted.map(({ name, shape }) => {
-    // A label that the served version does not know is one that it never answers.
-    const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    if (name === "head.bias") values.fill(-1e9);
-    if (file.names.includes(name)) values.set(file.tensor(name).values);
-    return [name, { type: "float32", shape, values }] as const;
-  });
-  return evaluate(base, task, { method: "adapter", tensors: new Map(tensors) });
+}
+
+function comparedFigures({ count, servedShare, difference }: Comparison): Record<string, number> {
+  if (count === 0) return { comparedCount: 0 };
+  return {
+    comparedCount: count,
+    baselineDevAccuracy: servedShare,
+    difference: difference.mean,
+    differenceLow: difference.low,
+    differenceHigh: difference.high,
+  };
+}
+
+/** The names of a version's figures in events. */
+const eventNames: Readonly<Record<string, string>> = {
+  devAccuracy: "dev_accuracy",
+  devCount: "dev_count",
+  baselineDevAccuracy: "baseline_dev_accuracy",
+  comparedCount: "compared_count",
+  difference: "difference",
+  differenceLow: "difference_low",
+  differenceHigh: "difference_high",
+};
+
+function eventValues(metrics: Readonly<Record<string, number>>): Record<string, number> {
+  const entries = Object.entries(metrics);
+  return Object.fromEntries(
+    entries.flatMap(([name, value]) => (eventNames[name] ? [[eventNames[name], value]] : [])),
+  );
 }
 
 /** The shallow part's states are kept while they fit into memory, and computed again otherwise. */
-async function withStates(
+async function withStates<S extends Source>(
   base: TrainingBase,
-  sequences: Sequences,
+  sequences: S,
   signal: AbortSignal,
-): Promise<Sequences> {
+): Promise<S> {
   const tokenCount = sequences.ids.reduce((sum, { length }) => sum + length, 0);
   const bytes = tokenCount * base.checkpoint.config.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
   if (bytes > limits.trainingStatesBytesMax) return sequences;
@@ -145,7 +219,7 @@ async function withStates(
 }
 
 function progressMessage({ epoch, step, stepCount, loss, devScore }: FitProgress): string {
-  const dev = devScore === undefined ? "" : `, dev accuracy ${percent(devScore)}`;
+  const dev = devScore === undefined ? "" : `, dev accuracy ${(100 * devScore).toFixed(1)} %`;
   return `Step ${step}/${stepCount}, epoch ${epoch}: loss ${loss.toFixed(4)}${dev}`;
 }
 
@@ -153,8 +227,4 @@ function progressValues(progress: FitProgress): Record<string, number> {
   const { epoch, step, stepCount, loss, devScore } = progress;
   const dev = devScore === undefined ? {} : { valid_accuracy: devScore };
   return { epoch, step, total_steps: stepCount, train_loss: loss, ...dev };
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

@@ -6,7 +6,7 @@ import type { Precision } from "../entities/base-model.ts";
 import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import type { StepGraph } from "../models/learning.ts";
-import { ridgeGraph, scoresGraph } from "../models/ridge-graph.ts";
+import { gramGraph } from "../models/ridge-graph.ts";
 import { shallowGraph } from "../models/serving-graph.ts";
 import {
   logitsGraph,
@@ -70,12 +70,8 @@ export class TrainingBase {
     return (await this.#program("shallow", make)).program;
   }
 
-  async ridge(): Promise<Program> {
-    return (await this.#program("ridge", () => plain(ridgeGraph()))).program;
-  }
-
-  async scores(): Promise<Program> {
-    return (await this.#program("scores", () => plain(scoresGraph()))).program;
+  async gram(): Promise<Program> {
+    return (await this.#program("gram", () => plain(gramGraph()))).program;
   }
 
   #options(method: Method): TrainingGraphOptions {

@@ -1,0 +1,145 @@
+/** The real trainer and creator over a memory store, for the claim `honest`. */
+import { openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
+import { openCheckpoint } from "../src/checkpoints/folder.ts";
+import { decodeSafetensors } from "../src/checkpoints/safetensors.ts";
+import type { Creator } from "../src/creator/creator.ts";
+import { createCreator } from "../src/creator/store-creator.ts";
+import type { Version, VirtualModel } from "../src/entities/virtual-model.ts";
+import { assert, present } from "../src/foundation/assert.ts";
+import { systemClock } from "../src/foundation/clock.ts";
+import { systemIds } from "../src/foundation/random.ts";
+import { silentTelemetry } from "../src/foundation/telemetry.ts";
+import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
+import type { Value } from "../src/runtime/runtime.ts";
+import { createMemoryStore } from "../src/storage/memory/memory-store.ts";
+import type { Store } from "../src/storage/storage.ts";
+import { JobTrainer } from "../src/trainer/job-trainer.ts";
+import { TrainingBase } from "../src/trainer/training-base.ts";
+import { servedAccuracy } from "./accuracy-serving.ts";
+import type { Row } from "./honest-texts.ts";
+
+const baseId = "all-MiniLM-L6-v2";
+
+export class Stage {
+  readonly base: TrainingBase;
+  readonly #runtime: OrtRuntime;
+  readonly #store: Store = createMemoryStore();
+  readonly #creator: Creator;
+  readonly #trainer: JobTrainer;
+  #modelCount = 0;
+
+  constructor(base: TrainingBase, runtime: OrtRuntime) {
+    this.base = base;
+    this.#runtime = runtime;
+    const parts = { store: this.#store, clock: systemClock, ids: systemIds };
+    this.#creator = createCreator(parts);
+    const openBase = () => Promise.resolve(base);
+    this.#trainer = new JobTrainer({
+      ...parts,
+      creator: this.#creator,
+      telemetry: silentTelemetry,
+      openBase,
+    });
+  }
+
+  async open(): Promise<void> {
+    const { config, digest, pooling, tokensMax } = this.base.checkpoint;
+    const facts = { config, digest, pooling, tokensMax, source: "bench", createdAt: 0 };
+    await this.#store.catalog.bases.insert({ id: baseId, ...facts });
+    await this.#trainer.start();
+  }
+
+  async close(): Promise<void> {
+    await this.#trainer.close();
+    await this.#runtime.close();
+  }
+
+  /** A model with its instant version. */
+  async create(rows: readonly Row[]): Promise<VirtualModel> {
+    const labels = [...new Set(rows.map(({ label }) => label))].toSorted();
+    const trainingFile = await this.#upload(rows);
+    const id = `m${++this.#modelCount}`;
+    return this.#creator.create({ id, base: baseId, labels }, () =>
+      this.#trainer.fitInstant({ base: baseId, trainingFile, labels }),
+    );
+  }
+
+  /** Trains a model, or a new one of the base; returns it as it is then, with its versions. */
+  async train(
+    model: VirtualModel | undefined,
+    rows: readonly Row[],
+    epochCount?: number,
+  ): Promise<{ readonly model: VirtualModel; readonly versions: readonly Version[] }> {
+    const trainingFile = await this.#upload(rows);
+    const hyperparameters = epochCount === undefined ? {} : { epochCount };
+    const wanted = { model: model?.id ?? baseId, trainingFile, hyperparameters };
+    const job = await this.#trainer.submit(wanted);
+    const done = await this.#trainer.finished(job.id);
+    assert(done.status === "succeeded", `The job has ${done.status}: ${done.error?.message ?? ""}`);
+    const after = await this.#store.catalog.models.get(done.model ?? "");
+    const trained = present(after, "the job's model is there");
+    const versions = await this.#store.catalog.versions.list(trained.incarnation);
+    return { model: trained, versions };
+  }
+
+  async served(model: VirtualModel): Promise<Version> {
+    const { incarnation, servedVersion = 0 } = model;
+    const { versions } = this.#store.catalog;
+    return present(await versions.get(incarnation, servedVersion), "the served version is there");
+  }
+
+  serve(model: VirtualModel, version: number): Promise<VirtualModel> {
+    return this.#creator.serve(model, version);
+  }
+
+  delete(model: VirtualModel): Promise<void> {
+    return this.#creator.delete(model);
+  }
+
+  /** Accuracy through the serving graph on rows that no training has seen. */
+  async testAccuracy(version: Version, rows: readonly Row[]): Promise<number> {
+    const file = decodeSafetensors(await this.#store.blobs.get(version.blob));
+    const tensors = new Map<string, Value>();
+    for (const name of file.names) {
+      const { shape, values } = file.tensor(name);
+      tensors.set(name, { type: "float32", shape, values });
+    }
+    const tokenizer = await this.base.checkpoint.tokenizer();
+    const { ids } = await tokenizer.encode(rows.map(({ text }) => text));
+    const labels = Int32Array.from(rows, ({ label }) => version.labels.indexOf(label));
+    const test = { ids, labels, states: undefined };
+    const labelCount = version.labels.length;
+    return servedAccuracy(tensors, { base: this.base, runtime: this.#runtime, labelCount, test });
+  }
+
+  async #upload(rows: readonly Row[]): Promise<string> {
+    const lines = rows.map((row) => JSON.stringify(row)).join("\n");
+    const bytes = new TextEncoder().encode(lines);
+    const file = {
+      id: systemIds.next("file-"),
+      filename: "rows.jsonl",
+      purpose: "fine-tune",
+      bytes: bytes.length,
+      blob: await this.#store.blobs.put(bytes),
+      createdAt: 0,
+      faultSummary: undefined,
+    } as const;
+    await this.#store.catalog.files.insert(file);
+    return file.id;
+  }
+}
+
+/** On one thread: the claim is about figures, not about time. */
+export async function openStage(cacheFolder: string): Promise<Stage> {
+  const { folder } = await openPulledBase(cacheFolder, baseId);
+  const checkpoint = await openCheckpoint(folder);
+  const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+  const weights = await loadBaseWeights(checkpoint, runtime);
+  const stage = new Stage(
+    new TrainingBase({ checkpoint, weights, precision: "int8", runtime }),
+    runtime,
+  );
+  await stage.open();
+  return stage;
+}

@@ -1,0 +1,286 @@
+/**
+ * Claim `honest`: figures that cannot be learned by heart. Coin flips are trained on twice, with
+ * the file grown, moved, repeated or written anew in between: the served version's own figure must
+ * stay at one half. Real tasks grow, or get wrong labels: the better version must be served, and
+ * the worse one not. The long run adds to its result file case by case and goes on where it was
+ * stopped; `--quick` repeats some cases and prints the file's summary.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { meanInterval } from "../src/datasets/metrics.ts";
+import type { Version } from "../src/entities/virtual-model.ts";
+import { present } from "../src/foundation/assert.ts";
+import { SeededRandom } from "../src/foundation/random.ts";
+import type { BenchOptions, BenchResult } from "./claim.ts";
+import { openStage, type Stage } from "./honest-stage.ts";
+import { type Change, changed, changes, coinFlips, type Row, shuffled } from "./honest-texts.ts";
+import { commitOf, machine, round } from "./measure.ts";
+import { readRows, taskFolder } from "./tasks.ts";
+
+/** Two trainings on labels that are coin flips. */
+interface CoinCase {
+  readonly seed: number;
+  readonly change: Change;
+  /** Figures of the served version after the first and after the second training. */
+  readonly first: number;
+  readonly second: number;
+  readonly isSecondServed: boolean;
+}
+
+const secondFiles = [
+  "grown",
+  "random labels",
+  "new rows of random labels",
+  "swapped labels",
+] as const;
+
+/** A second training on a real task; figures are shares of right answers to its test file. */
+interface RealCase {
+  readonly task: string;
+  readonly seed: number;
+  readonly firstCount: number;
+  readonly secondCount: number;
+  readonly second: (typeof secondFiles)[number];
+  readonly testBefore: number;
+  readonly testAfter: number;
+  readonly isSecondServed: boolean;
+  readonly verdict: string;
+}
+
+interface ResultFile {
+  readonly machine: unknown;
+  readonly commit: string;
+  readonly coins: readonly CoinCase[];
+  readonly reals: readonly RealCase[];
+}
+
+const coinCount = 200;
+const coinRowCount = 200;
+/** Tasks with the rows of their first and of their grown file. */
+const sizes = [
+  { task: "trec", firstCount: 200, secondCount: 800 },
+  { task: "banking77", firstCount: 231, secondCount: 924 },
+] as const;
+const realSeeds = [0, 1, 2] as const;
+const furtherPlans = [
+  { task: "trec", seed: 0, firstCount: 150, secondCount: 1_500 },
+  // Of which too few texts are held out to tell: reported apart.
+  { task: "trec", seed: 0, firstCount: 60, secondCount: 300 },
+] as const;
+const smallFileRows = 100;
+/** Of a test file: enough to tell 10 points. */
+const testRowCountMax = 1_000;
+/** Enough for labels to be learned by heart, and for an epoch to be chosen. */
+const coinEpochCount = 4;
+/** By how much the second version is to be better on the test file, to count as better. */
+const betterBy = 0.1;
+
+const resultPath = join(import.meta.dirname, "../../bench/results/honest.json");
+
+export async function benchHonest({ isQuick, cacheFolder }: BenchOptions): Promise<BenchResult> {
+  const stage = await openStage(cacheFolder);
+  try {
+    if (isQuick) {
+      const again: CoinCase[] = [];
+      for (let seed = 0; seed < changes.length; seed++) again.push(await coinCase(stage, seed));
+      return { ...summary(readResults()), repeated: { coins: again } };
+    }
+    await runAll(stage);
+    return summary(readResults());
+  } finally {
+    await stage.close();
+  }
+}
+
+async function runAll(stage: Stage): Promise<void> {
+  const commit = commitOf();
+  const add = (found: Partial<Pick<ResultFile, "coins" | "reals">>): void => {
+    const file = readResults();
+    const coins = [...file.coins, ...(found.coins ?? [])];
+    const reals = [...file.reals, ...(found.reals ?? [])];
+    writeResults({ machine: machine(), commit, coins, reals });
+    process.stderr.write(`${JSON.stringify(found)}\n`);
+  };
+  const folder = taskFolder();
+  // In turns, so that a run that is stopped has seen both.
+  const plans = folder === undefined ? [] : realPlans();
+  const coinsPerPlan = Math.ceil(coinCount / Math.max(1, plans.length));
+  for (let turn = 0; turn === 0 || turn < plans.length; turn++) {
+    for (let seed = turn * coinsPerPlan; seed < (turn + 1) * coinsPerPlan; seed++)
+      if (seed < coinCount && !readResults().coins.some((known) => known.seed === seed))
+        add({ coins: [await coinCase(stage, seed)] });
+    const plan = plans[turn];
+    if (plan === undefined || folder === undefined) continue;
+    const isKnown = ({ task, seed, firstCount }: RealCase): boolean =>
+      task === plan.task && seed === plan.seed && firstCount === plan.firstCount;
+    if (!readResults().reals.some(isKnown)) add({ reals: await realCases(stage, folder, plan) });
+  }
+}
+
+/** Every other one begins as an instant version, the rest with a job of their own. */
+async function coinCase(stage: Stage, seed: number): Promise<CoinCase> {
+  const rows = coinFlips(coinRowCount, new SeededRandom(seed));
+  const change = changes[seed % changes.length] ?? "grown";
+  const isInstant = Math.floor(seed / changes.length) % 2 === 0;
+  const before = isInstant
+    ? await stage.create(rows)
+    : (await stage.train(undefined, rows, coinEpochCount)).model;
+  const first = figureOf(await stage.served(before));
+  const { model } = await stage.train(before, changed(rows, change, seed), coinEpochCount);
+  const second = figureOf(await stage.served(model));
+  const isSecondServed = model.servedVersion !== before.servedVersion;
+  await stage.delete(model);
+  return { seed, change, first, second, isSecondServed };
+}
+
+function figureOf({ metrics }: Version): number {
+  return present(metrics["devAccuracy"], "200 texts have some that are held out");
+}
+
+interface RealPlan {
+  readonly task: string;
+  readonly seed: number;
+  readonly firstCount: number;
+  readonly secondCount: number;
+}
+
+function realPlans(): readonly RealPlan[] {
+  return [
+    ...realSeeds.flatMap((seed) => sizes.map((size) => ({ ...size, seed }))),
+    ...furtherPlans,
+  ];
+}
+
+/** One first training, and from it a second one on each kind of file. */
+async function realCases(
+  stage: Stage,
+  folder: string,
+  plan: RealPlan,
+): Promise<readonly RealCase[]> {
+  const { task, seed, firstCount, secondCount } = plan;
+  const random = new SeededRandom(seed, 7);
+  const all = shuffled(present(await readRows(folder, task, "train"), "the task's rows"), random);
+  const ownTest = present(await readRows(folder, task, "test"), "the task's test file");
+  const test = shuffled(ownTest, random).slice(0, testRowCountMax);
+  const rows = all.slice(0, firstCount);
+  const { model: before } = await stage.train(undefined, trainable(rows));
+  const first = await stage.served(before);
+  const testBefore = await stage.testAccuracy(first, test);
+  const cases: RealCase[] = [];
+  for (const second of secondFiles) {
+    const file = secondFile(second, { all, rows, secondCount, random });
+    await stage.serve(before, first.number);
+    const { model, versions } = await stage.train(before, trainable(file));
+    const last = present(versions.at(-1), "a version was trained");
+    cases.push({
+      ...plan,
+      second,
+      testBefore: round(testBefore),
+      testAfter: round(await stage.testAccuracy(last, test)),
+      isSecondServed: model.servedVersion === last.number,
+      verdict: last.verdict ?? "",
+    });
+  }
+  await stage.delete(before);
+  return cases;
+}
+
+function secondFile(
+  second: RealCase["second"],
+  parts: {
+    readonly all: readonly Row[];
+    readonly rows: readonly Row[];
+    readonly secondCount: number;
+    readonly random: SeededRandom;
+  },
+): readonly Row[] {
+  const { all, rows, secondCount, random } = parts;
+  const labels = [...new Set(rows.map(({ label }) => label))].toSorted();
+  const guessed = ({ text }: Row): Row => ({
+    text,
+    label: labels[random.integer(labels.length)] ?? "",
+  });
+  switch (second) {
+    case "grown":
+      return all.slice(0, secondCount);
+    case "random labels":
+      return rows.map(guessed);
+    case "new rows of random labels":
+      return all.slice(rows.length, 2 * rows.length).map(guessed);
+    case "swapped labels":
+      return rows.map(({ text, label }) => {
+        const index = (labels.indexOf(label) + 1) % labels.length;
+        return { text, label: labels[index] ?? "" };
+      });
+  }
+}
+
+/** A label of one row alone cannot be trained on. */
+function trainable(rows: readonly Row[]): readonly Row[] {
+  const counts = new Map<string, number>();
+  for (const { label } of rows) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return rows.filter(({ label }) => (counts.get(label) ?? 0) > 1);
+}
+
+function summary({ coins, reals, ...rest }: ResultFile): BenchResult {
+  const firsts = coins.map(({ first }) => first);
+  const seconds = coins.map(({ second }) => second);
+  const isSmall = ({ firstCount }: RealCase): boolean => firstCount < smallFileRows;
+  const intervals = {
+    first: coins.length < 2 ? null : meanInterval(firsts, 0.95),
+    second: coins.length < 2 ? null : meanInterval(seconds, 0.95),
+  };
+  return {
+    meanFirst: mean(firsts),
+    meanSecond: mean(seconds),
+    intervals95: intervals,
+    coinTasks: coins.length,
+    coinSecondServed: shareServed(coins),
+    ...servedShares(reals.filter((one) => !isSmall(one))),
+    smallFiles: servedShares(reals.filter(isSmall)),
+    targets: {
+      meanFirst: [0.48, 0.52],
+      meanSecond: [0.48, 0.52],
+      coinTasks: 200,
+      servedWhenBetter: 0.9,
+      servedWhenWorse: 0.05,
+    },
+    ...rest,
+    coins,
+    reals,
+  };
+}
+
+function servedShares(cases: readonly RealCase[]): BenchResult {
+  const grown = cases.filter(({ second }) => second === "grown");
+  const better = grown.filter(({ testBefore, testAfter }) => testAfter - testBefore >= betterBy);
+  const worse = cases.filter(({ second }) => second.endsWith("random labels"));
+  return {
+    servedWhenBetter: shareServed(better),
+    betterCases: better.length,
+    servedWhenWorse: shareServed(worse),
+    worseCases: worse.length,
+    servedWhenSwapped: shareServed(cases.filter(({ second }) => second === "swapped labels")),
+    servedWhenGrown: shareServed(grown),
+  };
+}
+
+function shareServed(cases: readonly { readonly isSecondServed: boolean }[]): number | null {
+  return mean(cases.map(({ isSecondServed }) => (isSecondServed ? 1 : 0)));
+}
+
+function mean(values: readonly number[]): number | null {
+  return values.length === 0 ? null : round(values.reduce((a, b) => a + b, 0) / values.length);
+}
+
+function readResults(): ResultFile {
+  if (!existsSync(resultPath))
+    return { machine: machine(), commit: commitOf(), coins: [], reals: [] };
+  return JSON.parse(readFileSync(resultPath, "utf8")) as ResultFile; // written below
+}
+
+function writeResults(file: ResultFile): void {
+  mkdirSync(dirname(resultPath), { recursive: true });
+  writeFileSync(`${resultPath}.new`, `${JSON.stringify(file, null, 2)}\n`);
+  renameSync(`${resultPath}.new`, resultPath);
+}

@@ -1,0 +1,76 @@
+/** Checks what a version remembers: bytes and back, its limits, and damage. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { shortDigestCount } from "../foundation/digest.ts";
+import { limits } from "../foundation/limits.ts";
+import {
+  decodeEvidence,
+  distinctDigests,
+  encodeEvidence,
+  hasSeen,
+  rememberedOf,
+} from "./evidence.ts";
+
+const digest = fc.integer({ min: 0, max: shortDigestCount - 1 });
+const label = fc.constantFrom("ham", "spam", "größe", 'a "b"', "日本");
+const row = fc.record(
+  {
+    digest,
+    ids: fc
+      .array(fc.integer({ min: 0, max: 250_000 }), { maxLength: 9 })
+      .map((ids) => Int32Array.from(ids)),
+    label,
+    answer: label,
+  },
+  { noNullPrototype: true },
+);
+
+test("bytes give back what they were made of", () => {
+  fc.assert(
+    fc.property(fc.array(digest), fc.array(row), (digests, rows) => {
+      const evidence = { seen: distinctDigests(Float64Array.from(digests)), rows };
+      const bytes = encodeEvidence(evidence);
+      // A view into something larger, as a blob may be.
+      const padded = new Uint8Array(bytes.length + 3);
+      padded.set(bytes, 3);
+      assert.deepEqual(decodeEvidence(padded.subarray(3)), evidence);
+    }),
+  );
+});
+
+test("seen is what was trained on, and nothing else", () => {
+  const seen = distinctDigests(Float64Array.of(5, 3, 9, 3));
+  assert.deepEqual([...seen], [3, 5, 9]);
+  const found = [2, 3, 4, 5, 9, 10].filter((one) => hasSeen({ seen }, one));
+  assert.deepEqual(found, [3, 5, 9]);
+  assert.equal(hasSeen({ seen: new Float64Array() }, 0), false);
+});
+
+test("the contents of the lowest digests are remembered, within the limits", () => {
+  const count = limits.evidenceRowCountMax + 10;
+  const digests = Float64Array.from({ length: count }, (_, index) => count - index);
+  const short = Array.from({ length: count }, () => Int32Array.of(1));
+  const chosen = rememberedOf({ digests, ids: short });
+  assert.equal(chosen.length, limits.evidenceRowCountMax);
+  assert.deepEqual(chosen.slice(0, 2), [count - 1, count - 2]);
+  const long = Array.from({ length: count }, () => new Int32Array(512));
+  assert.equal(
+    rememberedOf({ digests, ids: long }).length,
+    Math.floor(limits.evidenceTokenCountMax / 512),
+  );
+});
+
+test("damaged bytes are named so", () => {
+  const bytes = encodeEvidence({
+    seen: Float64Array.of(1, 2),
+    rows: [{ digest: 1, ids: Int32Array.of(7), label: "a", answer: "b" }],
+  });
+  const other = bytes.slice();
+  other[10] = (other[10] ?? 0) ^ 0xff;
+  for (const damaged of [bytes.subarray(0, -4), new Uint8Array(), new Uint8Array(100), other])
+    assert.throws(() => decodeEvidence(damaged), {
+      code: "CORRUPT",
+      message: /^Cannot read what a version has seen: /,
+    });
+});

@@ -1,0 +1,134 @@
+/**
+ * What a version has seen and what was held out from it: digests of the contents that it was
+ * trained on, and held-out texts with what it answered. So a later version can be judged beside it
+ * on texts that neither was trained on, when the file is gone, too.
+ */
+import { assert, present } from "../foundation/assert.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
+import { limits } from "../foundation/limits.ts";
+
+export interface Evidence {
+  /** Contents trained on: distinct digests, ascending; see `contents.ts`. */
+  readonly seen: Float64Array;
+  /** Held-out contents with the lowest digests, ascending. */
+  readonly rows: readonly HeldOutRow[];
+}
+
+export interface HeldOutRow {
+  readonly digest: number;
+  readonly ids: Int32Array;
+  readonly label: string;
+  /** By a form of the version that was not chosen for its answer to this text. */
+  readonly answer: string;
+}
+
+/** Held-out contents that are remembered, of those in `dev`: indices, by ascending digest. */
+export function rememberedOf(dev: {
+  readonly digests: Float64Array;
+  readonly ids: readonly Int32Array[];
+}): readonly number[] {
+  const order = [...dev.digests.keys()].toSorted(
+    (a, b) => (dev.digests[a] ?? 0) - (dev.digests[b] ?? 0),
+  );
+  let tokenCount = 0;
+  const chosen: number[] = [];
+  for (const index of order.slice(0, limits.evidenceRowCountMax)) {
+    tokenCount += dev.ids[index]?.length ?? 0;
+    if (tokenCount > limits.evidenceTokenCountMax) break;
+    chosen.push(index);
+  }
+  return chosen;
+}
+
+/** Distinct digests, ascending. */
+export function distinctDigests(digests: Float64Array): Float64Array {
+  return digests.toSorted().filter((digest, index, all) => digest !== all[index - 1]);
+}
+
+/** Whether the version was trained on this content. */
+export function hasSeen({ seen }: Pick<Evidence, "seen">, digest: number): boolean {
+  let [low, high] = [0, seen.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((seen[middle] ?? Infinity) < digest) low = middle + 1;
+    else high = middle;
+  }
+  return seen[low] === digest;
+}
+
+const form = "strata-evidence-1";
+
+/**
+ * Bytes of the header's length as a 32-bit number, the header in JSON, padded to 8 bytes, and the
+ * arrays: digests as float64, then per row label, answer, count of ids as int32, and all ids.
+ */
+export function encodeEvidence({ seen, rows }: Evidence): Uint8Array {
+  const names = [...new Set(rows.flatMap(({ label, answer }) => [label, answer]))].toSorted();
+  const indexByName = new Map(names.map((name, index) => [name, index]));
+  const indexOf = (name: string): number => present(indexByName.get(name), "a name of the rows");
+  const header = JSON.stringify({ form, names, seenCount: seen.length, rowCount: rows.length });
+  const length = Buffer.byteLength(header);
+  const padding = (8 - ((4 + length) % 8)) % 8;
+  const prefix = Buffer.alloc(4);
+  prefix.writeUInt32LE(length + padding);
+  const arrays = [
+    seen,
+    Float64Array.from(rows, ({ digest }) => digest),
+    Int32Array.from(rows, ({ label }) => indexOf(label)),
+    Int32Array.from(rows, ({ answer }) => indexOf(answer)),
+    Int32Array.from(rows, ({ ids }) => ids.length),
+    ...rows.map(({ ids }) => ids),
+  ];
+  const parts = arrays.map(({ buffer, byteOffset, byteLength }) =>
+    Buffer.from(buffer, byteOffset, byteLength),
+  );
+  return Buffer.concat([prefix, Buffer.from(header + " ".repeat(padding)), ...parts]);
+}
+
+interface Header {
+  readonly form: string;
+  readonly names: readonly string[];
+  readonly seenCount: number;
+  readonly rowCount: number;
+}
+
+/** CORRUPT when the bytes are none of `encodeEvidence`. */
+export function decodeEvidence(bytes: Uint8Array): Evidence {
+  try {
+    return parseEvidence(bytes);
+  } catch (error) {
+    throw wrapError(error, "CORRUPT", "Cannot read what a version has seen");
+  }
+}
+
+function parseEvidence(bytes: Uint8Array): Evidence {
+  // The copy is aligned, which the typed arrays need.
+  const { buffer } = new Uint8Array(bytes);
+  const headerLength = new DataView(buffer).getUint32(0, true);
+  const json = new TextDecoder().decode(new Uint8Array(buffer, 4, headerLength));
+  const { names, seenCount, rowCount, ...header } = JSON.parse(json) as Header; // checked below
+  if (header.form !== form)
+    throw new StrataError("CORRUPT", `expected "${form}", got "${header.form}"`);
+  let offset = 4 + headerLength;
+  const floats = (count: number): Float64Array => {
+    offset += 8 * count;
+    return new Float64Array(buffer, offset - 8 * count, count);
+  };
+  const integers = (count: number): Int32Array => {
+    offset += 4 * count;
+    return new Int32Array(buffer, offset - 4 * count, count);
+  };
+  const seen = floats(seenCount);
+  const digests = floats(rowCount);
+  const [labels, answers, lengths] = [integers(rowCount), integers(rowCount), integers(rowCount)];
+  const nameOf = (indices: Int32Array, row: number): string =>
+    present(names[indices[row] ?? -1], "a name of the header");
+  const rows = Array.from(digests, (digest, row) => ({
+    digest,
+    ids: integers(lengths[row] ?? 0),
+    label: nameOf(labels, row),
+    answer: nameOf(answers, row),
+  }));
+  assert(offset === buffer.byteLength, "the arrays fill the bytes");
+  return { seen, rows };
+}

@@ -1,0 +1,123 @@
+/**
+ * The new version beside the served one. Compared are the held-out texts that both remember, less
+ * what either was trained on: the new data alone would not show what the served version knows and
+ * the new one has lost, nor would a file of wrong labels look wrong by itself.
+ */
+import { decodeSafetensors } from "../checkpoints/safetensors.ts";
+import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import { present } from "../foundation/assert.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { adapterTensors } from "../models/adapter.ts";
+import { headTensors } from "../models/head.ts";
+import type { Value } from "../runtime/runtime.ts";
+import type { Store } from "../storage/storage.ts";
+import { classify } from "./answers.ts";
+import { decodeEvidence, type Evidence, hasSeen, type HeldOutRow } from "./evidence.ts";
+import type { TrainingBase } from "./training-base.ts";
+import type { ComparedRow } from "./verdict.ts";
+
+/** The version to compare with. */
+export interface Served {
+  readonly version: Version;
+  /** Undefined for a version from before it was kept, or when it cannot be read. */
+  readonly evidence: Evidence | undefined;
+}
+
+export async function servedOf(store: Store, model: VirtualModel): Promise<Served | undefined> {
+  const { incarnation, servedVersion } = model;
+  if (servedVersion === undefined) return undefined;
+  const version = await store.catalog.versions.get(incarnation, servedVersion);
+  if (version === undefined) return undefined;
+  const { evidence: digest } = version;
+  const bytes = digest === undefined ? undefined : await readableOf(() => store.blobs.get(digest));
+  return { version, evidence: bytes && (await readableOf(async () => decodeEvidence(bytes))) };
+}
+
+/** What the new version holds out, with its answers, whether it will be remembered or not. */
+export interface Judged {
+  readonly evidence: Evidence;
+  /** Its held-out texts, and those that only the served version remembers: label and answer. */
+  readonly byDigest: ReadonlyMap<number, Pick<HeldOutRow, "label" | "answer">>;
+}
+
+/** Texts that only the served version remembers, and that the new one was not trained on. */
+export function othersOf(
+  served: Served | undefined,
+  fresh: { readonly seen: Float64Array; readonly held: ReadonlySet<number> },
+): readonly HeldOutRow[] {
+  const rows = served?.evidence?.rows ?? [];
+  return rows.filter(({ digest }) => !fresh.held.has(digest) && !hasSeen(fresh, digest));
+}
+
+/** Both versions' answers to what neither was trained on. */
+export async function comparedRows(
+  parts: { readonly base: TrainingBase; readonly store: Store; readonly served: Served },
+  judged: Judged,
+): Promise<readonly ComparedRow[]> {
+  const { version, evidence } = parts.served;
+  if (evidence === undefined) return [];
+  const remembered = new Map(evidence.rows.map((row) => [row.digest, row]));
+  const rows = new Map(remembered);
+  for (const row of judged.evidence.rows) if (!rows.has(row.digest)) rows.set(row.digest, row);
+  const compared = [...rows.values()].filter(
+    ({ digest }) => judged.byDigest.has(digest) && !hasSeen(evidence, digest),
+  );
+  // What it remembers are answers of forms that were not chosen by them; what was derived from it
+  // has weights, and so answers, of its own.
+  const isAsked = ({ digest }: HeldOutRow): boolean =>
+    version.kind === "derived" || !remembered.has(digest);
+  const asked = compared.filter(isAsked);
+  const answers = await servedAnswers(parts, asked);
+  if (answers === undefined) return [];
+  const answerOf = new Map(asked.map(({ digest }, index) => [digest, answers[index]]));
+  return compared.map(({ digest }) => {
+    const own = present(judged.byDigest.get(digest), "an answer to what is compared");
+    const known = remembered.get(digest);
+    return {
+      labels: [...new Set([own.label, known?.label ?? own.label])],
+      servedAnswer: answerOf.get(digest) ?? present(known, "it is asked or known").answer,
+      newAnswer: own.answer,
+    };
+  });
+}
+
+/** What the served weights answer, or undefined when they cannot be read. */
+async function servedAnswers(
+  parts: { readonly base: TrainingBase; readonly store: Store; readonly served: Served },
+  rows: readonly HeldOutRow[],
+): Promise<readonly string[] | undefined> {
+  const { base, store, served } = parts;
+  const { blob, rank, labels, pooling } = served.version;
+  const bytes = await readableOf(() => store.blobs.get(blob));
+  if (bytes === undefined) return undefined;
+  const file = decodeSafetensors(bytes);
+  const { config } = base.checkpoint;
+  const wanted = [
+    // A head alone runs in the graph of adapters, with one that does nothing.
+    ...adapterTensors(config, Math.max(1, rank)),
+    ...headTensors(config, labels.length),
+  ];
+  const tensors = new Map<string, Value>();
+  for (const { name, shape } of wanted) {
+    const count = shape.reduce((product, size) => product * size, 1);
+    const values = file.names.includes(name)
+      ? file.tensor(name).values.slice()
+      : new Float32Array(count);
+    tensors.set(name, { type: "float32", shape, values });
+  }
+  const source = { ids: rows.map(({ ids }) => ids), states: undefined };
+  const texts = { labelCount: labels.length, pooling, source };
+  const answers = await classify(base, texts, { method: "adapter", tensors });
+  return Array.from(answers, (answer) => present(labels[answer], "a label of the version"));
+}
+
+/** Undefined for bytes that are damaged or gone: a new version must be able to replace them. */
+async function readableOf<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof StrataError) || !["CORRUPT", "NOT_FOUND"].includes(error.code))
+      throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,112 @@
+/** Checks which version wins, and what is said of it. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { SeededRandom } from "../foundation/random.ts";
+import { compare, type ComparedRow, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
+
+/** Rows that only the new version, only the served one, both and none have right. */
+function rowsOf(...counts: readonly number[]): ComparedRow[] {
+  const [newOnly = 0, servedOnly = 0, both = 0, none = 0] = counts;
+  const row = (servedAnswer: string, newAnswer: string) => ({
+    labels: ["a"],
+    servedAnswer,
+    newAnswer,
+  });
+  return [
+    ...Array.from({ length: newOnly }, () => row("b", "a")),
+    ...Array.from({ length: servedOnly }, () => row("a", "b")),
+    ...Array.from({ length: both }, () => row("a", "a")),
+    ...Array.from({ length: none }, () => row("b", "c")),
+  ];
+}
+
+const isServed = (rows: readonly ComparedRow[]): boolean => isToBeServed(findingOf(compare(rows)));
+
+describe("which version is served", () => {
+  // The sign test: 5 of 5 has the probability 1/32, below 5 %; 4 of 4 has 1/16.
+  const cases = [
+    ["better", rowsOf(5, 0, 0)],
+    ["few", rowsOf(4, 0, 0)],
+    ["worse", rowsOf(0, 5, 30)],
+    ["few", rowsOf(0, 4, 30)],
+    // 10 or more of 12 has (66 + 12 + 1) / 4096 = 1.9 %; 9 or more has 7.3 %.
+    ["better", rowsOf(10, 2, 300)],
+    ["alike", rowsOf(9, 3, 300)],
+    ["few", rowsOf(9, 3, 187)],
+    ["alike", rowsOf(9, 3, 188)],
+    ["few", []],
+    ["alike", rowsOf(0, 0, 200)],
+  ] as const;
+  for (const [finding, rows] of cases)
+    it(`finds "${finding}" in ${verdictOf(compare(rows), 1)}`, () => {
+      assert.equal(findingOf(compare(rows)), finding);
+    });
+
+  it("counts either label of a text that stands under two", () => {
+    const relabelled = { labels: ["a", "b"], servedAnswer: "a", newAnswer: "b" };
+    const comparison = compare([...rowsOf(0, 0, 2), relabelled, { ...relabelled, newAnswer: "c" }]);
+    assert.equal(comparison.relabelledCount, 2);
+    assert.equal(comparison.servedShare, 1);
+    assert.equal(comparison.difference.mean, -0.25);
+    assert.match(verdictOf(comparison, 3), /2 of them stand under another label than before/);
+  });
+
+  it("says why, with version, count and interval", () => {
+    assert.equal(
+      verdictOf(compare(rowsOf(0, 5, 30, 5)), 2),
+      "Not served: worse than version 2 on 40 texts that neither was trained on: 75.0 % right " +
+        "against 87.5 %, difference -12.5 points, -12.5 to -1.2 at 90 %",
+    );
+    assert.match(verdictOf(compare([]), 2), /^Served: the newer wins where no text is known/);
+  });
+});
+
+describe("the rule, over many comparisons", () => {
+  const runCount = 2_000;
+
+  /** Share of comparisons after which the new version is served, and the served one's figure. */
+  function play(count: number, rates: { newOnly: number; servedOnly: number; both: number }) {
+    const random = new SeededRandom(count);
+    let [servedCount, figure] = [0, 0];
+    for (let run = 0; run < runCount; run++) {
+      const numbers = [0, 0, 0, 0];
+      for (let index = 0; index < count; index++) {
+        const u = random.uniform();
+        const steps = [
+          rates.newOnly,
+          rates.newOnly + rates.servedOnly,
+          rates.newOnly + rates.servedOnly + rates.both,
+        ];
+        const kind = steps.findIndex((step) => u < step);
+        const at = kind === -1 ? 3 : kind;
+        numbers[at] = (numbers[at] ?? 0) + 1;
+      }
+      const [newOnly = 0, servedOnly = 0, both = 0, none = 0] = numbers;
+      const takes = isServed(rowsOf(newOnly, servedOnly, both, none));
+      if (takes) servedCount += 1;
+      figure += (both + (takes ? newOnly : servedOnly)) / count / runCount;
+    }
+    return { served: servedCount / runCount, figure };
+  }
+
+  it("hardly flatters the winner where both guess", () => {
+    for (const count of [15, 30, 60, 300]) {
+      const { figure } = play(count, { newOnly: 0.25, servedOnly: 0.25, both: 0.25 });
+      assert.ok(Math.abs(figure - 0.5) < 0.015, `${count}: ${figure}`);
+    }
+  });
+
+  it("serves what is 10 points better nine times in ten, with few texts and with many", () => {
+    for (const count of [20, 60, 150, 250, 400]) {
+      const { served } = play(count, { newOnly: 0.15, servedOnly: 0.05, both: 0.6 });
+      assert.ok(served > 0.9, `${count}: ${served}`);
+    }
+  });
+
+  it("does not serve what has lost half of its answers, from some thirty texts on", () => {
+    for (const count of [30, 60, 300]) {
+      const { served } = play(count, { newOnly: 0.05, servedOnly: 0.5, both: 0.3 });
+      assert.ok(served < 0.05, `${count}: ${served}`);
+    }
+  });
+});

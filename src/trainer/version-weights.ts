@@ -1,0 +1,100 @@
+/** What is published of a fit: weights, figures, and what was seen and held out. */
+import type { VersionWeights, WeightTensor } from "../creator/creator.ts";
+import { shareInterval } from "../datasets/metrics.ts";
+import { present } from "../foundation/assert.ts";
+import { headTensors } from "../models/head.ts";
+import {
+  distinctDigests,
+  encodeEvidence,
+  type Evidence,
+  type HeldOutRow,
+  rememberedOf,
+} from "./evidence.ts";
+import type { TrainingExamples } from "./examples.ts";
+import { fitInstantHead } from "./instant.ts";
+import { type ContentSequences, picked } from "./sequences.ts";
+import type { TrainingBase } from "./training-base.ts";
+
+type Figures = Readonly<Record<string, number>>;
+
+/**
+ * A version's own figures: the share of its right answers to held-out texts, each counted once,
+ * with Wilson's interval. Where nothing is held out there is no share, and none is made up.
+ */
+export function ownFigures(expected: Int32Array, answers: Int32Array): Figures {
+  const devCount = expected.length;
+  if (devCount === 0) return { devCount };
+  const rightCount = expected.filter((label, index) => label === answers[index]).length;
+  const { mean, low, high } = shareInterval(rightCount, devCount);
+  return { devAccuracy: mean, devAccuracyLow: low, devAccuracyHigh: high, devCount };
+}
+
+/** "86.7 % of 30 held-out texts are right (70.3 to 94.7)", or that nothing is held out. */
+export function figureText({
+  devAccuracy,
+  devAccuracyLow,
+  devAccuracyHigh,
+  ...rest
+}: Figures): string {
+  if (devAccuracy === undefined) return "too few texts to hold any out: no figure";
+  const points = (share: number | undefined): string => (100 * (share ?? NaN)).toFixed(1);
+  const interval = `${points(devAccuracyLow)} to ${points(devAccuracyHigh)}`;
+  return `${points(devAccuracy)} % of ${rest["devCount"]} held-out texts are right (${interval})`;
+}
+
+/** Each held-out text with the answer that it got. */
+export function heldOutRows(
+  { ids, labels: expected, digests }: ContentSequences,
+  answers: Int32Array,
+  labels: readonly string[],
+): readonly HeldOutRow[] {
+  const nameOf = (label: number | undefined): string =>
+    present(labels[label ?? -1], "a label of the version");
+  return ids.map((row, index) => ({
+    digest: present(digests[index], "one digest per text"),
+    ids: row,
+    label: nameOf(expected[index]),
+    answer: nameOf(answers[index]),
+  }));
+}
+
+/** The instant head of these examples as a version, served at once. */
+export async function instantVersion(
+  base: TrainingBase,
+  examples: Pick<TrainingExamples, "train" | "dev" | "labels">,
+  signal?: AbortSignal,
+): Promise<VersionWeights> {
+  const { train, labels } = examples;
+  const { pooling, config } = base.checkpoint;
+  const labelCount = labels.length;
+  // As many as are remembered tell enough: an instant head is to be there within seconds.
+  const dev = picked(examples.dev, rememberedOf(examples.dev));
+  const { head, devAnswers } = await fitInstantHead(
+    base,
+    { train, dev, labelCount, pooling },
+    signal,
+  );
+  const values: Readonly<Record<string, Float32Array>> = {
+    "head.weight": head.weight,
+    "head.bias": head.bias,
+  };
+  const tensors = new Map<string, WeightTensor>();
+  for (const { name, shape } of headTensors(config, labelCount))
+    tensors.set(name, { shape, values: present(values[name], "a part of the head") });
+  const evidence: Evidence = {
+    seen: distinctDigests(train.digests),
+    rows: heldOutRows(dev, devAnswers, labels),
+  };
+  return {
+    kind: "instant",
+    labels,
+    tensors,
+    rank: 0,
+    pooling,
+    precision: base.precision,
+    metrics: ownFigures(dev.labels, devAnswers),
+    evidence: encodeEvidence(evidence),
+    verdict: "Served: the first version",
+    isServed: true,
+  };
+}
