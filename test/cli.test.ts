@@ -56,9 +56,9 @@ describe("without a server", () => {
       message: "Cannot run: unknown command 'lists' (Did you mean list?)",
       exitStatus: 2,
     });
-    assert.equal((await failure(["list"])).code, "UNAUTHENTICATED");
-    const away = ["list", "--api-key", "k", "--url", "http://127.0.0.1:9"];
-    assert.equal((await failure(away)).code, "UNAVAILABLE");
+    const away = ["list", "--patience", "0", "--url"];
+    assert.equal((await failure([...away, "http://a.invalid"])).code, "UNAUTHENTICATED");
+    assert.equal((await failure([...away, "http://127.0.0.1:9", "--api-key", "k"])).code, "UNAVAILABLE");
     assert.equal((await failure(["serve", "--port", "0"])).code, "CONFLICT");
   });
 

@@ -1,18 +1,63 @@
-/** The operator's API key: given, from the environment, or kept in the home folder. */
+/** The operator's API key: given, from a file or the environment, or kept in the home folder. */
 import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { type Command, Option } from "commander";
 import { present } from "../foundation/assert.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
+import type { Output } from "./output.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 const fileName = "api-key";
+
+export interface KeyOptions {
+  readonly apiKey?: string;
+  readonly apiKeyFile?: string;
+}
+
+/** Adds `--api-key-file` and `--api-key`; `fallback` says what comes after the environment. */
+export function addKeyOptions(command: Command, fallback: string): void {
+  const isDefault = `(default: STRATA_API_KEY, or ${fallback})`;
+  const plain = new Option("--api-key <key>", "the key itself, which the list of processes shows");
+  command
+    .option("--api-key-file <file>", `file that holds the server's key ${isDefault}`)
+    .addOption(plain.conflicts("apiKeyFile"));
+}
+
+/** By an option or the environment; undefined when neither gives one. */
+export async function givenKey(
+  { apiKey, apiKeyFile }: KeyOptions,
+  { environment }: Surroundings,
+  output: Output,
+): Promise<string | undefined> {
+  if (apiKey !== undefined)
+    output.note(
+      "Warning: other users can read --api-key in the list of processes; " +
+        "use --api-key-file or STRATA_API_KEY",
+    );
+  const key =
+    apiKey ??
+    (apiKeyFile === undefined ? environment["STRATA_API_KEY"] : await readKeyFile(apiKeyFile));
+  return key ? checkApiKey(key) : undefined;
+}
+
+async function readKeyFile(path: string): Promise<string> {
+  let key;
+  try {
+    key = (await readFile(path, "utf8")).trim();
+  } catch (error) {
+    throw wrapError(error, "INVALID_ARGUMENT", `Cannot read API key "${path}"`);
+  }
+  if (key !== "") return key;
+  throw new StrataError("INVALID_ARGUMENT", `Cannot use API key "${path}": the file is empty`);
+}
 
 /** The stored key, or undefined when there is none. */
 export async function readApiKey(home: string): Promise<string | undefined> {
   const path = join(home, fileName);
   try {
     const key = (await readFile(path, "utf8")).trim();
-    return key === "" ? undefined : key;
+    return key === "" ? undefined : checkApiKey(key);
   } catch (error) {
     if (isCode(error, "ENOENT")) return undefined;
     throw wrapError(error, "UNAVAILABLE", `Cannot read API key "${path}"`);
@@ -48,7 +93,7 @@ export async function loadOrCreateApiKey(home: string, ids: Ids): Promise<string
 }
 
 /** INVALID_ARGUMENT when a key holds what an HTTP header cannot carry. */
-export function checkApiKey(key: string): string {
+function checkApiKey(key: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   throw new StrataError(
     "INVALID_ARGUMENT",

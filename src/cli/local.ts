@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 import { StrataError } from "../foundation/errors.ts";
-import { checkApiKey, loadOrCreateApiKey } from "./api-key.ts";
+import { addKeyOptions, givenKey, type KeyOptions, loadOrCreateApiKey } from "./api-key.ts";
 import { addBase } from "./base.ts";
 import type { CommandContext, SharedOptions } from "./command-context.ts";
 import { defaultPort, integerBetween, outputOf, shared } from "./command-context.ts";
@@ -24,10 +24,9 @@ export function addTrialCommands(program: Command, context: CommandContext): voi
   addDoctor(program, context);
 }
 
-interface ServeFlags extends SharedOptions {
+interface ServeFlags extends SharedOptions, KeyOptions {
   readonly port: number;
   readonly host: string;
-  readonly apiKey?: string;
   readonly precision: "int8" | "fp32";
   readonly workers?: number;
   readonly corsOrigin: readonly string[];
@@ -41,12 +40,12 @@ function addServe(program: Command, context: CommandContext): void {
     .description("Serve models over HTTP until Ctrl-C.")
     .option("--port <number>", "0 takes a free one", integerBetween(0, 65_535), defaultPort)
     .option("--host <address>", "address to listen on", "127.0.0.1")
-    .option("--api-key <key>", "key that callers send (default: STRATA_API_KEY, or a stored one)")
     .addOption(precision.choices(["int8", "fp32"]).default("int8"))
     .option("--workers <count>", "worker threads of the engine", integerBetween(1, workerCountMax))
     .option("--cors-origin <origin>", "whose pages may call; may be given again", origins, [])
     .option("--allow-host <name>", "another name for the loopback; may be given again", names, [])
     .action(async (flags: ServeFlags) => serve(flags, context));
+  addKeyOptions(command, "one that is drawn once and kept in the home folder");
   shared(command, context, ["strata serve", "strata serve --port 0 --precision fp32 --json"]);
 }
 
@@ -63,16 +62,16 @@ function origins(text: string, before: readonly string[]): readonly string[] {
 async function serve(flags: ServeFlags, context: CommandContext): Promise<void> {
   const { commands, surroundings } = context;
   const output = outputOf(context, flags);
-  const given = flags.apiKey ?? surroundings.environment["STRATA_API_KEY"];
+  const given = await givenKey(flags, surroundings, output);
   const { home, host, port, precision } = flags;
-  const apiKey = checkApiKey(given || (await loadOrCreateApiKey(home, surroundings.ids)));
+  const apiKey = given ?? (await loadOrCreateApiKey(home, surroundings.ids));
   const callers = { corsOrigins: flags.corsOrigin, hostNames: flags.allowHost };
   const place = { home, host, port, ...callers };
   const options = { ...place, precision, apiKey, signal: surroundings.signal };
   await commands.serve({ ...options, workerCount: flags.workers }, ({ url }) => {
     void output.result({ url, home }, () => {
       output.line(`Strata serves at ${url}`);
-      output.line(`API key: ${given ? "as given" : `in ${home}/api-key`}`);
+      output.line(`API key: ${given !== undefined ? "as given" : `in ${home}/api-key`}`);
       output.line("Stop it with Ctrl-C.");
     });
   });

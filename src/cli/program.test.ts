@@ -1,6 +1,8 @@
 /** The command line in process: its words, its streams and its exit statuses. */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -120,11 +122,14 @@ test("wrong words exit with 2, say what is wrong and print nothing on stdout", a
     [["serve", "--port", "70000"], /integer from 0 to 65535/],
     [["serve", "--precision", "int4"], /Allowed choices are int8, fp32/],
     [["list", "dogs"], /Allowed choices are models, jobs, files/],
-    [["list", "--api-key", "k", "--url", "nowhere"], /Cannot call "nowhere"/],
-    [["list", "--api-key", "two words"], /printable ASCII/],
-    [["create", "x", "--base", "b", "--api-key", "k"], /expected either --labels or --file/],
-    [["predict", "m", "--api-key", "k", "--file", join(home, "none")], /Cannot read ".*none"/],
-    [["delete", "m", "--api-key", "k"], /add --yes/],
+    [["list", "--url", "nowhere"], /Cannot call "nowhere"/],
+    [["list", "--api-key-file", join(home, "none")], /Cannot read API key ".*none"/],
+    [["list", "--api-key-file", "f", "--api-key", "k"], /cannot be used with option/],
+    [["list", "--patience", "-1"], /integer from 0 to 3600/],
+    [["create", "x", "--base", "b"], /expected either --labels or --file/],
+    [["predict", "m", "--file", join(home, "none")], /Cannot read ".*none"/],
+    [["train", "m", "--file", join(home, "none")], /Cannot read ".*none"/],
+    [["delete", "m"], /add --yes/],
   ] as const) {
     const { status, output, errors } = await run(words);
     assert.equal(status, 2, words.join(" "));
@@ -141,10 +146,12 @@ test("with --json an error is a JSON object on stderr, with the status of its co
     "--json",
     "--home",
     join(home, "empty"),
+    "--url",
+    "http://strata.invalid",
   ]);
   assert.equal(status, 3);
   assert.equal(output, "");
-  const place = `--api-key, STRATA_API_KEY or the file "api-key" in "${home}/empty"`;
+  const place = `--api-key-file, STRATA_API_KEY or the file "api-key" in "${home}/empty"`;
   assert.deepEqual(JSON.parse(errors), {
     error: {
       code: "UNAUTHENTICATED",
@@ -154,11 +161,36 @@ test("with --json an error is a JSON object on stderr, with the status of its co
   });
 });
 
-test("a server that is not there gives UNAVAILABLE and its address", async () => {
-  const environment = { STRATA_API_KEY: "k", STRATA_URL: "http://127.0.0.1:9" };
-  const { status, errors } = await run(["list"], { environment });
+test("a server that is not there gives UNAVAILABLE, its address and what to do", async () => {
+  const passing = createServer().listen(0, "127.0.0.1");
+  await once(passing, "listening");
+  const { port } = passing.address() as AddressInfo; // It listens on a port.
+  passing.close();
+  const url = `http://127.0.0.1:${port}`;
+  const environment = { STRATA_API_KEY: "k", STRATA_URL: url };
+  const { status, errors } = await run(["list", "--patience", "0"], { environment });
   assert.equal(status, 11);
-  assert.match(errors, /Cannot reach the server at http:\/\/127\.0\.0\.1:9/);
+  const cure = 'nothing listens there; start a server with "strata serve"';
+  assert.equal(errors, `Error: Cannot reach the server at ${url}: ${cure}\n`);
+});
+
+test("a key on the command line is taken with a warning, one in a file without", async () => {
+  const wrong = join(home, "wrong-key");
+  await writeFile(wrong, "two words\n");
+  for (const [words, errors] of [
+    [["--api-key", "two words"], /^Warning: other users can read --api-key.*\nError: .*ASCII/],
+    [["--api-key-file", wrong], /^Error: Cannot use API key: .*printable ASCII/],
+  ] as const) {
+    for (const command of ["list", "serve"]) {
+      const told = await run([command, ...words]);
+      assert.equal(told.status, 2);
+      assert.match(told.errors, errors);
+      assert.ok(!told.errors.includes("two words"));
+    }
+  }
+  const empty = join(home, "empty-key");
+  await writeFile(empty, " \n");
+  assert.match((await run(["list", "--api-key-file", empty])).errors, /empty-key": .* empty/);
 });
 
 test("errors of local commands give their code's status; a bug gives 1", async () => {

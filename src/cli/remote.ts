@@ -5,14 +5,16 @@ import type { Command } from "commander";
 import { Client } from "../client/client.ts";
 import type { FileObject } from "../contract/files.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
-import { checkApiKey, readApiKey } from "./api-key.ts";
+import { limits } from "../foundation/limits.ts";
+import { addKeyOptions, givenKey, type KeyOptions, readApiKey } from "./api-key.ts";
+import { awaitServer } from "./await-server.ts";
 import type { CommandContext, SharedOptions } from "./command-context.ts";
-import { defaultPort, outputOf, shared } from "./command-context.ts";
+import { defaultPort, integerBetween, outputOf, shared } from "./command-context.ts";
 import type { Output } from "./output.ts";
 
-export interface RemoteOptions extends SharedOptions {
+export interface RemoteOptions extends SharedOptions, KeyOptions {
   readonly url?: string;
-  readonly apiKey?: string;
+  readonly patience: number;
 }
 
 /** What the action of a remote command works with. */
@@ -27,24 +29,36 @@ export function remote(
   context: CommandContext,
   examples: readonly string[],
 ): Command {
-  command
-    .option("--url <url>", `server to call (default: STRATA_URL or ${defaultUrl})`)
-    .option("--api-key <key>", "its key (default: STRATA_API_KEY, or the one in the home folder)");
+  command.option("--url <url>", `server to call (default: STRATA_URL or ${defaultUrl})`);
+  addKeyOptions(command, "the one in the home folder");
+  const seconds = integerBetween(0, limits.serverWaitSecondsMax);
+  const patience = "seconds to wait for a server on this machine to listen";
+  command.option("--patience <seconds>", patience, seconds, defaultPatienceSeconds);
   return shared(command, context, examples);
 }
 
-/** UNAUTHENTICATED when there is no key anywhere; says where it looked. */
+/** Nothing is called yet: words that are wrong are told without a server. */
 export async function connect(options: RemoteOptions, context: CommandContext): Promise<Session> {
-  const { environment } = context.surroundings;
-  const given = options.apiKey ?? environment["STRATA_API_KEY"];
-  const apiKey = given || (await readApiKey(options.home));
-  if (apiKey === undefined) {
-    const where = `--api-key, STRATA_API_KEY or the file "api-key" in "${options.home}"`;
-    throw new StrataError("UNAUTHENTICATED", `Cannot call a server: expected a key in ${where}`);
-  }
-  const baseUrl = checkUrl(options.url ?? (environment["STRATA_URL"] || defaultUrl));
-  const client = new Client({ baseUrl, apiKey: checkApiKey(apiKey) });
-  return { client, output: outputOf(context, options), context };
+  const { surroundings } = context;
+  const output = outputOf(context, options);
+  const given = await givenKey(options, surroundings, output);
+  const baseUrl = checkUrl(options.url ?? (surroundings.environment["STRATA_URL"] || defaultUrl));
+  let ready: Promise<string> | undefined;
+  const readyKey = async (): Promise<string> => {
+    await awaitServer(baseUrl, { surroundings, output, seconds: options.patience });
+    // A server that was started a moment ago has stored its key before it listens.
+    return given ?? (await storedKey(options.home));
+  };
+  const client = new Client({ baseUrl, apiKey: () => (ready ??= readyKey()) });
+  return { client, output, context };
+}
+
+/** UNAUTHENTICATED when there is none; says where one was looked for. */
+async function storedKey(home: string): Promise<string> {
+  const key = await readApiKey(home);
+  if (key !== undefined) return key;
+  const where = `--api-key-file, STRATA_API_KEY or the file "api-key" in "${home}"`;
+  throw new StrataError("UNAUTHENTICATED", `Cannot call a server: expected a key in ${where}`);
 }
 
 /** Uploads a file for training; lines that cannot be used are noted, not fatal. */
@@ -67,6 +81,7 @@ export async function readBytes(path: string): Promise<Buffer> {
   }
 }
 
+const defaultPatienceSeconds = 15;
 const defaultUrl = `http://127.0.0.1:${defaultPort}`;
 
 function checkUrl(text: string): string {

@@ -8,13 +8,14 @@ import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.
 import type { Classifications, Embeddings } from "../contract/inference.ts";
 import type { ListedModel, Model, ModelVersion } from "../contract/models.ts";
 import { fromWire } from "../contract/wire-error.ts";
-import type { Clock } from "../foundation/clock.ts";
+import { type Clock, pause } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 
 export interface ClientOptions {
   /** For example `http://127.0.0.1:8080`. */
   readonly baseUrl: string;
-  readonly apiKey: string;
+  /** Or where it comes from once it is needed: asked before each request. */
+  readonly apiKey: string | (() => Promise<string>);
 }
 
 /** What may follow a call of a route: its parts that are not `undefined`. */
@@ -40,11 +41,12 @@ export interface WaitOptions {
 
 export class Client {
   readonly #baseUrl: string;
-  readonly #apiKey: string;
+  readonly #apiKey: () => Promise<string>;
 
   constructor(options: ClientOptions) {
     this.#baseUrl = options.baseUrl.replace(/\/+$/, "");
-    this.#apiKey = options.apiKey;
+    const { apiKey } = options;
+    this.#apiKey = typeof apiKey === "string" ? () => Promise.resolve(apiKey) : apiKey;
   }
 
   /** Calls any JSON route, named by method and path, for example `POST /v1/classify`. */
@@ -171,7 +173,8 @@ export class Client {
       seen = fresh[0]?.id ?? seen;
       for (const event of fresh.toReversed()) options.onEvent?.(event);
       if (job.finished_at !== null) return job;
-      await pause(options);
+      await pause(options.clock, options.pollMs ?? 500, options.signal);
+      if (options.signal?.aborted === true) throw cancelled(options.signal.reason);
     }
   }
 
@@ -222,11 +225,12 @@ export class Client {
   async #fetch(operation: keyof Api, parts: Parts, signal: AbortSignal): Promise<Response> {
     const method = operation.slice(0, operation.indexOf(" "));
     const template = operation.slice(method.length + 1);
+    const apiKey = await this.#apiKey();
     const response = await fetch(this.#baseUrl + pathOf(template, parts), {
       method,
       signal,
       headers: {
-        authorization: `Bearer ${this.#apiKey}`,
+        authorization: `Bearer ${apiKey}`,
         ...(parts.body !== undefined && { "content-type": "application/json" }),
       },
       ...(parts.body !== undefined && { body: JSON.stringify(parts.body) }),
@@ -307,22 +311,6 @@ async function readBytes(response: Response): Promise<Uint8Array> {
 function unreadable(cause: unknown): StrataError {
   const message = `Cannot read the answer: ${reasonOf(cause)}`;
   return new StrataError("UNAVAILABLE", message, { cause });
-}
-
-function pause(options: WaitOptions): Promise<void> {
-  const { clock, signal } = options;
-  if (signal?.aborted === true) return Promise.reject(cancelled(signal.reason));
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      stop();
-      reject(cancelled(signal?.reason));
-    };
-    const stop = clock.schedule(options.pollMs ?? 500, () => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    });
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
 }
 
 function cancelled(cause: unknown): StrataError {

@@ -16,3 +16,17 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** After so long, or as soon as the signal aborts; whoever waits looks at the signal. */
+export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      stop();
+      signal?.removeEventListener("abort", finish);
+      resolve();
+    };
+    const stop = clock.schedule(delayMs, finish);
+    signal?.addEventListener("abort", finish, { once: true });
+    if (signal?.aborted === true) finish();
+  });
+}

@@ -39,6 +39,8 @@ export const limits = {
   uploadFieldBytesMax: 4096,
   fileNameCharactersMax: 255,
   drainMsMax: 10_000,
+  serverWaitSecondsMax: 3_600,
+  serverProbeMsMax: 5_000,
   // Names
   nameCharactersMax: 64,
   modelIdCharactersMax: 200,
