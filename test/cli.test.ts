@@ -58,7 +58,10 @@ describe("without a server", () => {
     });
     const away = ["list", "--patience", "0", "--url"];
     assert.equal((await failure([...away, "http://a.invalid"])).code, "UNAUTHENTICATED");
-    assert.equal((await failure([...away, "http://127.0.0.1:9", "--api-key", "k"])).code, "UNAVAILABLE");
+    assert.equal(
+      (await failure([...away, "http://127.0.0.1:9", "--api-key", "k"])).code,
+      "UNAVAILABLE",
+    );
     assert.equal((await failure(["serve", "--port", "0"])).code, "CONFLICT");
   });
 

@@ -35,10 +35,12 @@ async function inScene(
     now: () => nowMs,
     monotonic: () => nowMs,
     schedule(delayMs, callback) {
-      void Promise.resolve(onPause(nowMs, scene)).then(() => {
+      const passing = async (): Promise<void> => {
+        await onPause(nowMs, scene);
         nowMs += delayMs;
         callback();
-      });
+      };
+      void passing();
       return () => undefined;
     },
   };

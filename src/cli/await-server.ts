@@ -17,7 +17,7 @@ export interface Patience {
 /** Between two looks. */
 const pollMs = 100;
 
-/** UNAVAILABLE when nobody listens in time; what answers otherwise than ready is told by its call. */
+/** UNAVAILABLE when nobody listens in time; other faults are told by the call that follows. */
 export async function awaitServer(
   baseUrl: string,
   { surroundings, output, seconds }: Patience,

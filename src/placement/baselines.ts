@@ -7,6 +7,30 @@ import { assignDevices, sameShape } from "./devices.ts";
 import type { Candidate, Judge, PlacedGroup } from "./judge.ts";
 import { selectUnits } from "./selection.ts";
 
+/** Rules that place once and for all; each is a start of the search as well. */
+export const ruleNames = ["selective replication", "round robin", "uniform replication"] as const;
+
+export type RuleName = (typeof ruleNames)[number];
+
+export function placeByRule(rule: RuleName, judge: Judge): Candidate {
+  switch (rule) {
+    case "selective replication":
+      return selectiveReplication(judge);
+    case "round robin":
+      return roundRobin(judge, pipelineStageCount(judge));
+    case "uniform replication":
+      return uniformReplication(judge);
+  }
+}
+
+/** As AlpaServe has it four, or the next fewer that a model was measured with. */
+function pipelineStageCount({ configurations }: Judge): number {
+  const known = configurations.filter(
+    ({ intraOp, stageCount }) => intraOp === 1 && stageCount <= 4,
+  );
+  return Math.max(1, ...known.map(({ stageCount }) => stageCount));
+}
+
 /** Selective replication (SR): a group is a device, and the selection is the fast greedy one. */
 export function selectiveReplication(judge: Judge): Candidate {
   return greedyPipelines(judge, 1);

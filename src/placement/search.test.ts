@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
 import { SeededRandom } from "../foundation/random.ts";
+import { placeByRule, ruleNames } from "./baselines.ts";
 import { assignDevices, sameShape } from "./devices.ts";
 import { drawArrivals, steadyDemand } from "./demand.ts";
 import { arrivalsOf, twoStages, unitOf } from "./exam-problem.ts";
-import { Judge, type Planning } from "./judge.ts";
+import { Judge, type PlacedGroup, type Planning } from "./judge.ts";
 import { climb } from "./moves.ts";
-import { idealProfile } from "./placement.ts";
+import { type Arrivals, idealProfile } from "./placement.ts";
 import { search, type SearchProgress } from "./search.ts";
+import { runSearchTask } from "./search-tasks.ts";
 import { selectUnits } from "./selection.ts";
 import { verify } from "./verify.ts";
 
@@ -77,7 +79,6 @@ describe("search", () => {
     const planning = planningOf(7);
     const first = await search(planning, { ...options, seed: 3 });
     const judges = [new Judge(planning), new Judge(planning)];
-    const { runSearchTask } = await import("./search.ts");
     let turn = 0;
     const second = await search(planning, {
       ...options,
@@ -107,6 +108,27 @@ describe("search", () => {
           { addCount: 8 },
         );
         assert.ok(attainment >= counts.goodCount / counts.requestCount, `seed ${seed}`);
+      }
+    }
+  });
+
+  test("it is never worse than what a rule places, on the trial neither", async () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const planning = planningOf(seed);
+      const trial = planningOf(100 + seed).arrivals;
+      const shareOf = (groups: readonly PlacedGroup[], arrivals: Arrivals): number => {
+        const { counts } = new Judge({ ...planning, arrivals }).judge(groups);
+        return counts.goodCount / counts.requestCount;
+      };
+      const planned = await search(planning, { ...options, seed, roundCount: 0 });
+      const tried = await search(planning, { ...options, seed, roundCount: 0, trial });
+      const ruled = ruleNames.map((rule) => placeByRule(rule, new Judge(planning)).groups);
+      for (const [index, groups] of ruled.entries()) {
+        const what = `${ruleNames[index]}, seed ${seed}`;
+        assert.ok(planned.attainment >= shareOf(groups, planning.arrivals), what);
+        const found = shareOf(tried.candidate.groups, trial);
+        assert.ok(found >= shareOf(groups, trial), what);
+        assert.ok(found >= shareOf(planned.candidate.groups, trial), what);
       }
     }
   });

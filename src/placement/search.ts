@@ -1,11 +1,11 @@
 /**
- * The search for a placement: shapes and buckets filled greedily, then the most promising ones
- * improved side by side by local moves. It consists of tasks, which may run anywhere and in any
- * order: the outcome depends on the seed alone, not on how many workers there are. It may be
- * stopped at any time and then returns the best so far.
+ * The search for a placement: what simple rules place, and shapes and buckets filled greedily; then
+ * the most promising ones improved side by side by local moves. It consists of tasks, which may run
+ * anywhere and in any order: the outcome depends on the seed alone, not on how many workers there
+ * are. It may be stopped at any time and then returns the best so far.
  */
 import type { Clock } from "../foundation/clock.ts";
-import { SeededRandom } from "../foundation/random.ts";
+import { ruleNames } from "./baselines.ts";
 import { bestSplits, type Bucket, bucketsOf, type Filled, latencyClusters } from "./buckets.ts";
 import { assignDevices, sameShape, sizeOf } from "./devices.ts";
 import {
@@ -16,32 +16,8 @@ import {
   type Planning,
   planOf,
 } from "./judge.ts";
-import { climb } from "./moves.ts";
-import type { Configuration, Plan } from "./placement.ts";
-import { selectUnits } from "./selection.ts";
-
-/** A part of the search that stands on its own; a message. */
-export type SearchTask =
-  | {
-      readonly kind: "select";
-      readonly groups: readonly PlacedGroup[];
-      readonly units: readonly number[];
-    }
-  | {
-      readonly kind: "climb";
-      readonly start: Candidate;
-      readonly seed: number;
-      readonly stream: number;
-      readonly runCount: number;
-    };
-
-export interface TaskResult {
-  readonly candidate: Candidate;
-  /** Simulations. */
-  readonly runCount: number;
-}
-
-export type RunTask = (task: SearchTask) => Promise<TaskResult>;
+import type { Arrivals, Configuration, Plan } from "./placement.ts";
+import { inThisThread, type RunTask, type SearchTask } from "./search-tasks.ts";
 
 export interface SearchProgress {
   readonly goodCount: number;
@@ -56,10 +32,16 @@ export interface SearchOptions {
   /** 0 by default. */
   readonly seed?: number;
   /**
-   * After which no more tasks are begun, nor greedy ones after half of it; all are by default.
+   * After which no more tasks are begun, nor greedy ones after half of it; all are by default. The
+   * rules' are, unless it is 0.
    */
   readonly seconds?: number;
   readonly signal?: AbortSignal;
+  /**
+   * Requests that no placement was made for, by which the last choice is made: what was found, or
+   * one of the rules' placements where that serves more of them. The planned ones by default.
+   */
+  readonly trial?: Arrivals;
   /** A placement to improve on beside those that are made anew; it must break no rule. */
   readonly start?: readonly PlacedGroup[];
   /** Whether to end as soon as the objective's attainment is reached. */
@@ -90,28 +72,10 @@ const defaultRoundCount = 6;
 const shapesPerBucket = 5;
 /** Handed out at a time; the others wait, and are not begun when time is over. */
 const tasksAtOnce = 8;
-const addCount = 8;
 
 /** The plan breaks no rule of `verify`; it has no groups if no unit runs on this cluster. */
 export async function search(planning: Planning, options: SearchOptions): Promise<SearchResult> {
   return new Search(planning, options).run();
-}
-
-/** What a worker does; a judge serves all tasks of one planning. */
-export function runSearchTask(judge: Judge, task: SearchTask): TaskResult {
-  const before = judge.runCount;
-  if (task.kind === "climb") {
-    const random = new SeededRandom(task.seed, task.stream);
-    const candidate = climb(judge, task.start, { ...task, random });
-    return { candidate, runCount: judge.runCount - before };
-  }
-  const { groups, units } = task;
-  const isWhole = units.length === judge.problem.units.length;
-  const own = isWhole ? judge : judge.narrowedTo(units);
-  const ownBefore = own.runCount;
-  const selected = selectUnits(own, groups, { units, addCount });
-  const candidate = isWhole ? selected : judge.judge(selected.groups);
-  return { candidate, runCount: own.runCount - ownBefore + Number(!isWhole) };
 }
 
 interface BucketTask {
@@ -127,12 +91,15 @@ interface Shapes {
 /** Owns the best so far. */
 class Search {
   readonly #options: SearchOptions;
+  readonly #planning: Planning;
   readonly #judge: Judge;
   readonly #attainment: number;
   readonly #runTask: RunTask;
   readonly #startMs: number;
   readonly #start: Candidate;
   #best: Candidate;
+  /** What the rules placed. */
+  #ruled: readonly Candidate[] = [];
   #runCount = 0;
   /** Sets of tasks that have been run. */
   #setCount = 0;
@@ -141,6 +108,7 @@ class Search {
 
   constructor(planning: Planning, options: SearchOptions) {
     this.#options = options;
+    this.#planning = planning;
     this.#judge = new Judge(planning);
     this.#attainment = planning.problem.objective.attainment;
     this.#runTask = options.runTask ?? inThisThread(this.#judge, options.clock);
@@ -157,18 +125,32 @@ class Search {
         const stream = round * islandCount + island;
         return { kind: "climb", start, seed, stream, runCount: runsPerRound };
       });
-      const found = await this.#runAll(tasks, () => this.#isStopped);
-      islands = found.flatMap((candidate) => candidate ?? []).toSorted(byWorth);
+      const results = await this.#runAll(tasks, () => this.#isStopped);
+      const found = results.flatMap((candidate) => candidate ?? []);
+      for (const candidate of found) this.#take(candidate);
+      islands = found.toSorted(byWorth);
       const [first] = islands;
       if (first !== undefined && islands.length > 1) islands = [...islands.slice(0, -1), first];
     }
+    const candidate = this.#chosen();
     return {
-      plan: planOf(this.#best.groups, this.#judge.problem),
-      candidate: this.#best,
-      attainment: attainmentOf(this.#best),
+      plan: planOf(candidate.groups, this.#judge.problem),
+      candidate,
+      attainment: attainmentOf(candidate),
       runCount: this.#runCount,
       isFinished: this.#isEnough || !this.#isCut,
     };
+  }
+
+  /** What was found fits the bursts that it was made for; by others a rule's may be better. */
+  #chosen(): Candidate {
+    const { trial } = this.#options;
+    if (trial === undefined || trial === this.#planning.arrivals) return this.#best;
+    const judge = new Judge({ ...this.#planning, arrivals: trial });
+    const finalists = [this.#best, ...this.#ruled];
+    const counts = finalists.map(({ groups }) => judge.judge(groups).counts);
+    const best = counts.reduce((a, b) => (isBetter(b, a) ? b : a));
+    return finalists[counts.indexOf(best)] ?? this.#best;
   }
 
   /** The best shapes and splits into buckets, the best first; fewer if there are no more. */
@@ -182,9 +164,17 @@ class Search {
       const groups = this.#shapes(bucket, shapes);
       return groups.map((empty) => ({ bucket, task: { kind: "select", groups: empty, units } }));
     };
-    const whole = await this.#fill(
-      buckets.filter(isWhole).flatMap((bucket) => tasksOf(bucket, { configurations })),
-    );
+    // Side by side, since the rules may take long; but taken in this order, whoever is done first.
+    const [ruled, whole] = await Promise.all([
+      this.#runAll(
+        ruleNames.map((rule) => ({ kind: "rule", rule })),
+        () => this.#isAborted,
+      ),
+      this.#fill(buckets.filter(isWhole).flatMap((bucket) => tasksOf(bucket, { configurations }))),
+    ]);
+    this.#ruled = ruled.flatMap((candidate) => candidate ?? []);
+    for (const candidate of this.#ruled) this.#take(candidate);
+    for (const { candidate } of whole) this.#take(candidate);
     const ranked = whole
       .toSorted((a, b) => byWorth(a.candidate, b.candidate))
       .flatMap(({ candidate }) => candidate.groups[0]?.configuration ?? []);
@@ -195,8 +185,9 @@ class Search {
     const splits = bestSplits(parts, clusters.length, deviceCount)
       .slice(0, islandCount)
       .flatMap(({ parts: joined }) => this.#join(joined) ?? []);
+    for (const { candidate } of parts) this.#take(candidate);
     for (const split of splits) this.#take(split);
-    const starts = [...splits, ...whole.map(({ candidate }) => candidate)];
+    const starts = [...splits, ...whole.map(({ candidate }) => candidate), ...this.#ruled];
     if (this.#options.start !== undefined) starts.push(this.#start);
     return starts.toSorted(byWorth).slice(0, islandCount);
   }
@@ -254,7 +245,10 @@ class Search {
     return groups?.map((group) => ({ ...group, units: [] }));
   }
 
-  /** In their order; undefined are those that were not begun, since it was over before. */
+  /**
+   * In the order of the tasks, not of their ends, since of equals the first one is kept; undefined
+   * are those that were not begun, since it was over before.
+   */
   async #runAll(
     tasks: readonly SearchTask[],
     isOver: () => boolean,
@@ -276,8 +270,6 @@ class Search {
     };
     await Promise.all(Array.from({ length: tasksAtOnce }, lane));
     this.#setCount += 1;
-    // In their order, not in that of their ends: of equals the first one is kept.
-    for (const candidate of found) if (candidate !== undefined) this.#take(candidate);
     return found;
   }
 
@@ -288,7 +280,7 @@ class Search {
       goodCount: Math.max(goodCount, counts.goodCount),
       requestCount,
       runCount: this.#runCount,
-      doneShare: (this.#setCount + doneShare) / (roundCount + 2),
+      doneShare: (this.#setCount + doneShare) / (roundCount + 3),
     });
   }
 
@@ -304,7 +296,11 @@ class Search {
   }
 
   get #isStopped(): boolean {
-    return this.#options.signal?.aborted === true || this.#spentShare >= 1;
+    return this.#isAborted || this.#spentShare >= 1;
+  }
+
+  get #isAborted(): boolean {
+    return this.#options.signal?.aborted === true || this.#options.seconds === 0;
   }
 
   /** Of the time. */
@@ -313,17 +309,6 @@ class Search {
     const spentSeconds = (clock.monotonic() - this.#startMs) / 1000;
     return seconds === 0 ? 1 : spentSeconds / seconds;
   }
-}
-
-/** One after the other; between two of them others have their turn, such as who aborts it. */
-function inThisThread(judge: Judge, clock: Clock): RunTask {
-  let last: Promise<unknown> = Promise.resolve();
-  return (task) => {
-    const pause = last.then(() => new Promise<void>((resolve) => clock.schedule(0, resolve)));
-    const result = pause.then(() => runSearchTask(judge, task));
-    last = result;
-    return result;
-  };
 }
 
 function byWorth(a: Candidate, b: Candidate): number {

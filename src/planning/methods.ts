@@ -1,5 +1,5 @@
 /** Ways to plan that are compared: the search, and what it is to be better than. */
-import { roundRobin, selectiveReplication } from "../placement/baselines.ts";
+import { placeByRule, type RuleName, selectiveReplication } from "../placement/baselines.ts";
 import { Judge, type Planning, planOf } from "../placement/judge.ts";
 import type { Arrivals } from "../placement/placement.ts";
 import { type ReplacementOptions, replacements } from "../placement/replacement.ts";
@@ -21,7 +21,7 @@ export function searching(runSearch: RunSearch, options: SearchOptions): Method 
   return {
     name: ownName,
     async attain(planning, trial) {
-      const { plan } = await runSearch(planning, options);
+      const { plan } = await runSearch(planning, { ...options, trial });
       return judgePlan(plan, planning, { trial }).attainment;
     },
   };
@@ -30,8 +30,8 @@ export function searching(runSearch: RunSearch, options: SearchOptions): Method 
 /** Re-placement, as Clockwork++, replicates anew in every window, at no cost. */
 export function baselinesOf({ windowSeconds, ...stop }: BaselineOptions): readonly Method[] {
   return [
-    placing("selective replication", selectiveReplication),
-    placing("round robin", (judge) => roundRobin(judge, pipelineStageCount(judge))),
+    placing("selective replication"),
+    placing("round robin"),
     replacing("re-placement", { windowSeconds, knows: "past" }, stop),
     replacing("re-placement, clairvoyant", { windowSeconds, knows: "future" }, stop),
   ];
@@ -41,23 +41,15 @@ export interface BaselineOptions extends Pick<SearchOptions, "clock" | "signal">
   readonly windowSeconds: number;
 }
 
-function placing(name: string, place: ReplacementOptions["plan"]): Method {
+function placing(name: RuleName): Method {
   return {
     name,
     attain(planning, trial) {
-      const { groups } = place(new Judge(planning));
+      const { groups } = placeByRule(name, new Judge(planning));
       const { attainment } = judgePlan(planOf(groups, planning.problem), planning, { trial });
       return Promise.resolve(attainment);
     },
   };
-}
-
-/** As AlpaServe has it four, or the next fewer that a model was measured with. */
-function pipelineStageCount({ configurations }: Judge): number {
-  const known = configurations.filter(
-    ({ intraOp, stageCount }) => intraOp === 1 && stageCount <= 4,
-  );
-  return Math.max(1, ...known.map(({ stageCount }) => stageCount));
 }
 
 function replacing(

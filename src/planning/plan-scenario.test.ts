@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import { type Clock, systemClock } from "../foundation/clock.ts";
+import { steadyDemand } from "../placement/demand.ts";
 import type { Plan } from "../placement/placement.ts";
 import { search } from "../placement/search.ts";
 import { verify } from "../placement/verify.ts";
 import { smallScenario } from "./exam-scenario.ts";
+import { withDevices } from "./fleet.ts";
 import { baselinesOf } from "./methods.ts";
 import { type PlanRun, planScenario, type PlanStep } from "./plan-scenario.ts";
-import { planningOf, trialOf } from "./planning.ts";
-import { axisOf } from "./sweep.ts";
+import { planningOf, type Scenario, trialOf } from "./planning.ts";
+import { axisNames, axisOf } from "./sweep.ts";
 
 const run: PlanRun = {
   runSearch: search,
@@ -43,6 +46,45 @@ describe("planScenario", () => {
       [...new Set(steps.map(({ step }) => step))],
       ["search", "compare", "what if", "cheapest"],
     );
+  });
+
+  test("no plan and no point is below a rule that places once", async () => {
+    const share = fc.double({ min: 0.02, max: 1, noNaN: true });
+    const load = fc.record({ rate: share.map((x) => 12 * x), cv: share.map((x) => 9 * x) });
+    const cases = fc.record({
+      loads: fc.array(load, { minLength: 2, maxLength: 4 }),
+      deviceCount: fc.integer({ min: 1, max: 5 }),
+      roomCount: fc.integer({ min: 1, max: 2 }),
+      slo: fc.double({ min: 0.1, max: 1, noNaN: true }),
+      seed: fc.nat(1000),
+    });
+    const property = fc.asyncProperty(cases, async ({ loads, deviceCount, roomCount, ...rest }) => {
+      const [unit] = smallScenario.units;
+      const nodes = smallScenario.fleet.nodes.map((node) => ({
+        ...node,
+        deviceBytes: roomCount * 1e9,
+      }));
+      const scenario: Scenario = {
+        ...smallScenario,
+        units: loads.flatMap((_, index) => (unit ? [{ ...unit, name: `m${index}` }] : [])),
+        fleet: withDevices({ ...smallScenario.fleet, nodes }, deviceCount),
+        deadlineSeconds: loads.map(() => rest.slo),
+        demand: steadyDemand(loads, 60),
+        seed: rest.seed,
+      };
+      const axes = axisNames.map((name) => axisOf(scenario, name));
+      const result = await planScenario(scenario, { ...run, axes, findsCheapest: false });
+      const [ours, ...others] = result.methods;
+      for (const { name, attainment } of others.slice(0, 2))
+        assert.ok((ours?.attainment ?? 0) >= attainment, name);
+      for (const { axis, curves } of result.sweeps)
+        for (const { method, attainments } of curves.slice(1, 3))
+          for (const [index, attainment] of attainments.entries()) {
+            const what = `${method}, ${axis.name} ${axis.values[index]}`;
+            assert.ok((curves[0]?.attainments[index] ?? 0) >= attainment, what);
+          }
+    });
+    await fc.assert(property, { numRuns: 8, endOnFailure: true });
   });
 
   test("one seed, one outcome", async () => {

@@ -56,7 +56,7 @@ export async function planScenario(scenario: Scenario, run: PlanRun): Promise<Pl
   const [planning, trial] = [planningOf(scenario), trialOf(scenario)];
   const { plan } = await runSearch(planning, {
     ...run.search,
-    seed,
+    ...{ seed, trial },
     onProgress: ({ goodCount, requestCount, doneShare }) =>
       steps.show("search", shareText(goodCount / Math.max(1, requestCount)), {
         extra: searchWeight * doneShare,
