@@ -95,6 +95,17 @@ describe("create --file", () => {
     assert.match(made.errors, /2 texts stand under more than one label/);
   });
 
+  it("tells the same in the events of a job", async () => {
+    const path = await folder.write("twice.csv", `${csv}\nlamp 0,other\nnobody\n`);
+    const words = ["train", "lamps", "--file", path, "--epochs", "1", "--wait", "--json"];
+    const trained = await folder.run(words);
+    assert.equal(trained.status, 0, trained.errors);
+    const { id } = JSON.parse(trained.output) as { id: string }; // `train` prints the job.
+    const { output } = await folder.run(["show", id]);
+    assert.match(output, /training_file, line 15: record has 1 columns/);
+    assert.match(output, /training_file: 1 text stands under more than one label/);
+  });
+
   it("names every label with too few examples, and what is no text", async () => {
     const files: readonly (readonly [string, string | Uint8Array, RegExp])[] = [
       ["rare.csv", `${csv}\na,odd\nb,rare\n`, /got 1 of "odd", 1 of "rare"/],

@@ -2,14 +2,7 @@
 import { limits } from "../foundation/limits.ts";
 import type { Pace } from "../foundation/pace.ts";
 import { Conflicts } from "./conflicts.ts";
-import {
-  type Dataset,
-  type Example,
-  kindOf,
-  type LineFault,
-  textValueFault,
-  trainingFault,
-} from "./datasets.ts";
+import { type Dataset, type Example, kindOf, type LineFault, textValueFault } from "./datasets.ts";
 import { labelCountFault, Labels } from "./labels.ts";
 import type { Notes, RawExample, RawRow, Swallowed } from "./rows.ts";
 import { type ReadOptions, refuse } from "./source.ts";
@@ -88,7 +81,6 @@ export class Collected {
     const sorted = this.#labels.sorted();
     const labels = sorted.map(([label]) => label);
     const labelCounts = sorted.map(([, count]) => count);
-    const fault = examples.length === 0 ? undefined : trainingFault({ labels, labelCounts });
     return {
       examples,
       labels,
@@ -99,7 +91,6 @@ export class Collected {
         ...this.#notes.sentences(),
         ...this.#fieldWarnings(),
         ...this.#labelWarnings(),
-        ...(fault === undefined ? [] : [`too little to train a model on alone: ${fault}`]),
       ]),
     };
   }

@@ -150,7 +150,6 @@ const readable: readonly Case[] = [
     content: csv.replace("the waiter", '"the waiter'),
     texts: rows.filter((row) => !row.includes("waiter")),
     faults: [/^3: a quote that opens here is not closed/],
-    warnings: [/got 1 of "good"/],
   },
   {
     file: "swallow.csv",
@@ -158,7 +157,6 @@ const readable: readonly Case[] = [
     texts: rows.filter((row) => !/waiter|dry/.test(row)),
     labels: ["bad", "good"],
     faults: [/^3: a quote that opens here swallows lines up to line 4, one with label "good"/],
-    warnings: [/^too little to train a model on alone: .* got 1 of "bad", 1 of "good"$/],
   },
   {
     file: "comma.csv",
@@ -311,20 +309,6 @@ describe("labels", () => {
     const content = Buffer.from(all.map((row) => JSON.stringify(row)).join("\n"));
     const { warnings } = await readDataset(chunksOf(content), { filename: "a.jsonl" });
     assert.deepEqual(warnings, ["2 texts stand under more than one label"]);
-  });
-
-  test("every label with too few examples is named at once, and so is a single label", async () => {
-    const few = `${csv}\na,odd\nb,rare\nc,`;
-    const { warnings } = await readDataset(chunksOf(Buffer.from(few)), { filename: "a.csv" });
-    assert.deepEqual(warnings, [
-      "too little to train a model on alone: expected at least 2 examples of each label, " +
-        'got 1 of "odd", 1 of "rare"',
-    ]);
-    const one = csv.replaceAll("bad", "good");
-    const single = await readDataset(chunksOf(Buffer.from(one)), { filename: "a.csv" });
-    assert.deepEqual(single.warnings, [
-      'too little to train a model on alone: expected at least 2 labels, got 1 ("good")',
-    ]);
   });
 });
 

@@ -116,7 +116,7 @@ export class JsonReader implements RowReader {
     if (code === openBracket && this.#options.isArray && this.#arrayLine === undefined)
       this.#arrayLine = this.#line;
     else if (code === closeBracket && this.#arrayLine !== undefined) this.#arrayLine = undefined;
-    else return code === comma || code === dosEnd || code === byteOrderMark;
+    else return code === comma || code === dosEnd || isWideSpace(code);
     return true;
   }
 
@@ -278,6 +278,11 @@ function keep(value: OpenValue, piece: string): void {
   if (value.length <= lengthMax) value.parts.push(piece.slice(value.from));
   value.length += piece.length - value.from;
   value.from = 0;
+}
+
+/** White space beyond ASCII; JSON knows none, but editors and pages leave some behind. */
+function isWideSpace(code: number): boolean {
+  return code > 0x7f && /\s/.test(String.fromCharCode(code));
 }
 
 function widened(indent: number | undefined): number | undefined {

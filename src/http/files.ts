@@ -1,7 +1,7 @@
 /** Uploaded files. A blob leaves with the last row that names it. */
 import { filePurposes } from "../contract/files.ts";
 import type { FileObject, fileRoutes } from "../contract/files.ts";
-import { faultSummary } from "../datasets/datasets.ts";
+import { faultSummary, trainingFault } from "../datasets/datasets.ts";
 import { readDataset } from "../datasets/read.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Digest } from "../foundation/digest.ts";
@@ -123,7 +123,12 @@ async function checkedLines(
       `Cannot train on the file: ${faults ?? "it is empty"}`,
       { field: "file" },
     );
-  const remarks = [...(faults === undefined ? [] : [faults]), ...warnings];
+  const shortage = trainingFault(dataset);
+  const remarks = [
+    ...(faults === undefined ? [] : [faults]),
+    ...warnings,
+    ...(shortage === undefined ? [] : [`too little to train a model on alone: ${shortage}`]),
+  ];
   return remarks.length === 0 ? undefined : remarks.join("\n");
 }
 

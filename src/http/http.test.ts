@@ -237,7 +237,10 @@ describe("uploads", () => {
     const answer = await jsonOf(
       await send(services, "POST /v1/files", form([file(lines), purpose])),
     );
-    assert.match(String(answer["status_details"]), /^1 of 3 lines cannot be used: line 2: /);
+    const [faults, ...remarks] = String(answer["status_details"]).split("\n");
+    assert.match(faults ?? "", /^1 of 3 lines cannot be used: line 2: /);
+    assert.equal(remarks.length, 1);
+    assert.match(remarks[0] ?? "", /^too little to train a model on alone: .* got 1 \("/);
   });
 
   test("bytes of two files live until the second is deleted", async () => {
