@@ -24,11 +24,11 @@ export function pageReply<Row, Item extends object>(
     for await (const row of rows) {
       const item = toItem(row);
       const text = JSON.stringify(item);
-      hasMore = count === limit || (count > 0 && characters + text.length > limits.listBytesMax);
+      hasMore = count === limit || (count > 0 && characters + text.length + 1 > limits.listBytesMax);
       if (hasMore) return;
       yield text;
       count += 1;
-      characters += text.length;
+      characters += text.length + 1;
       ids.last = "id" in item && typeof item.id === "string" ? item.id : null;
       if (count === 1) ids.first = ids.last;
     }
