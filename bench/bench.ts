@@ -9,6 +9,7 @@ import { benchHierarchy } from "./hierarchy.ts";
 import { benchHeadline } from "./headline.ts";
 import { benchHonest } from "./honest.ts";
 import { benchHttp } from "./http.ts";
+import { benchLatency } from "./latency.ts";
 import { benchMixed } from "./mixed.ts";
 import { benchMultiplexing } from "./multiplexing.ts";
 import { benchSearch } from "./search.ts";
@@ -20,6 +21,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   train: benchTrain,
   mixed: benchMixed,
   http: benchHttp,
+  latency: benchLatency,
   accuracy: benchAccuracy,
   hierarchy: benchHierarchy,
   accuracyHierarchical: benchAccuracyHierarchical,

@@ -44,7 +44,10 @@ describe("hosts", () => {
       await call(http, "GET /", { headers: { host: "evil.example:7860" } }),
     );
     assert.equal(code, "forbidden");
-    assert.match(message, /for host "evil.example": expected localhost, .*strata.local.*allow-host/);
+    assert.match(
+      message,
+      /for host "evil.example": expected localhost, .*strata.local.*allow-host/,
+    );
     assert.equal((await call(http, "GET /healthz")).status, 200);
   });
 

@@ -24,7 +24,8 @@ export function pageReply<Row, Item extends object>(
     for await (const row of rows) {
       const item = toItem(row);
       const text = JSON.stringify(item);
-      hasMore = count === limit || (count > 0 && characters + text.length + 1 > limits.listBytesMax);
+      hasMore =
+        count === limit || (count > 0 && characters + text.length + 1 > limits.listBytesMax);
       if (hasMore) return;
       yield text;
       count += 1;

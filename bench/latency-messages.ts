@@ -1,0 +1,26 @@
+/** What the bench `latency` asks of its server's process. */
+
+export interface LatencyScene {
+  readonly home: string;
+  readonly cacheFolder: string;
+  readonly apiKey: string;
+  /** Models in the catalog, each with the longest and most labels. */
+  readonly modelCount: number;
+  /** Files in the catalog, each with a long report on its lines. */
+  readonly fileCount: number;
+}
+
+export type LatencyCommand = { readonly kind: "mark" } | { readonly kind: "read" | "close" };
+
+export type LatencyReply =
+  | { readonly kind: "ready"; readonly url: string }
+  | { readonly kind: "marked" }
+  | {
+      readonly kind: "read";
+      /** Since the mark: the highest memory above the one at the mark. */
+      readonly rssGrowthBytes: number;
+      /** The longest time on a core between two looks: what others on the machine do is not in it. */
+      readonly heldMs: number;
+      /** Blobs that no row names. */
+      readonly orphanCount: number;
+    };
