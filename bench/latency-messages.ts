@@ -10,7 +10,9 @@ export interface LatencyScene {
   readonly fileCount: number;
 }
 
-export type LatencyCommand = { readonly kind: "mark" } | { readonly kind: "read" | "close" };
+export interface LatencyCommand {
+  readonly kind: "mark" | "read" | "countOrphans" | "close";
+}
 
 export type LatencyReply =
   | { readonly kind: "ready"; readonly url: string }
@@ -19,8 +21,8 @@ export type LatencyReply =
       readonly kind: "read";
       /** Since the mark: the highest memory above the one at the mark. */
       readonly rssGrowthBytes: number;
-      /** The longest time on a core between two looks: what others on the machine do is not in it. */
+      /** The longest time on a core between two looks, without what others on the machine take. */
       readonly heldMs: number;
-      /** Blobs that no row names. */
-      readonly orphanCount: number;
-    };
+    }
+  /** Blobs that no row names. */
+  | { readonly kind: "orphans"; readonly count: number };

@@ -37,6 +37,7 @@ interface Answered {
 }
 
 const base = "all-MiniLM-L6-v2";
+const labelCharacters = `${limits.labelCharactersMax} characters`;
 const labels = Array.from({ length: limits.labelCountMax }, (_, index) =>
   `${index}-`.padEnd(limits.labelCharactersMax, "y"),
 );
@@ -51,11 +52,11 @@ export async function latencyScenes(place: Place): Promise<readonly Scene[]> {
 
 function listScenes(place: Place): readonly Scene[] {
   const { modelCount, fileCount } = place.sizes;
-  const { labelCountMax, labelCharactersMax } = limits;
+  const { labelCountMax } = limits;
   return [
     {
       scene: "list of models",
-      size: `${modelCount} of ${labelCountMax} labels of ${labelCharactersMax} characters`,
+      size: `${modelCount} of ${labelCountMax} labels of ${labelCharacters}`,
       work: () => everyPage(place, "/v1/models"),
     },
     {
@@ -73,7 +74,7 @@ function answerScenes(place: Place): readonly Scene[] {
   return [
     {
       scene: "longest classification",
-      size: `${texts.length} texts, ${scoreCount} labels of ${limits.labelCharactersMax} characters`,
+      size: `${texts.length} texts, ${scoreCount} labels of ${labelCharacters}`,
       work: () => ask("/v1/classify", { model: "wide", input: texts, top_k: scoreCount }),
     },
     {
@@ -91,7 +92,7 @@ function bodyScenes(place: Place): readonly Scene[] {
   const bodies = new Map([
     ["escapes", `{"model":"nobody","input":"${fill("\\u00e9", limits.inputCharactersMax)}"}`],
     ["token ids", `{"model":"nobody","input":[${fill("1,", limits.requestTokensMax - 1)}1]}`],
-    ["arrays", `{"model":"nobody","input":[${fill("[],", limits.jsonElementCountMax / 2 - 9)}[]]}`],
+    ["arrays", `{"model":"a","input":[${fill("[],", limits.jsonElementCountMax / 2 - 9)}[]]}`],
     ["members", `{${fill('"abcdefgh":1,', limits.jsonMemberCountMax - 9)}"model":"nobody"}`],
     ["brackets", fill("[", Infinity)],
     ["quotes", `{"model":"nobody","input":"${fill('\\"', Infinity)}"}`],
@@ -99,7 +100,7 @@ function bodyScenes(place: Place): readonly Scene[] {
   return [...bodies].map(([kind, body]) => ({
     scene: `body of ${kind}`,
     size: `${body.length} bytes`,
-    work: () => send(place, "POST /v1/embeddings", body, "application/json"),
+    work: () => send(place, "POST /v1/embeddings", jsonOf(body)),
   }));
 }
 
@@ -174,7 +175,11 @@ async function everyPage(place: Place, path: string): Promise<void> {
 }
 
 function post(place: Place, path: string, body: object): Promise<Answered> {
-  return send(place, `POST ${path}`, JSON.stringify(body), "application/json");
+  return send(place, `POST ${path}`, jsonOf(JSON.stringify(body)));
+}
+
+function jsonOf(content: string): Body {
+  return { content, type: "application/json" };
 }
 
 function upload(place: Place, pieces: Iterable<Buffer>, purpose: string): Promise<Answered> {
@@ -186,15 +191,19 @@ function upload(place: Place, pieces: Iterable<Buffer>, purpose: string): Promis
     yield Buffer.from("\r\n--B--\r\n");
   }
   const type = "multipart/form-data; boundary=B";
-  return send(place, "POST /v1/files", Readable.from(form()), type);
+  return send(place, "POST /v1/files", { content: Readable.from(form()), type });
+}
+
+interface Body {
+  readonly content: string | Readable;
+  readonly type: string;
 }
 
 /** Sends, and reads the answer without keeping it. */
 async function send(
   { url, apiKey }: Place,
   target: string,
-  body: string | Readable = "",
-  type = "",
+  { content: body, type }: Body = { content: "", type: "" },
 ): Promise<Answered> {
   const [method = "", path = ""] = target.split(" ");
   const headers = {

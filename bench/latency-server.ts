@@ -81,9 +81,9 @@ function watch({ url, store, close }: Server): void {
       reply({ kind: "marked" });
     } else if (command.kind === "read") {
       sample();
-      void orphanCount(store).then((count) =>
-        reply({ kind: "read", rssGrowthBytes: most - before, heldMs, orphanCount: count }),
-      );
+      reply({ kind: "read", rssGrowthBytes: most - before, heldMs });
+    } else if (command.kind === "countOrphans") {
+      void orphanCount(store).then((count) => reply({ kind: "orphans", count }));
     } else void close().then(() => process.exit());
   });
   reply({ kind: "ready", url });

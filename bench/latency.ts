@@ -57,33 +57,44 @@ export async function benchLatency(options: BenchOptions): Promise<BenchResult> 
   const { cacheFolder } = options;
   const server = new ServerProcess({ home, cacheFolder, apiKey, modelCount, fileCount });
   try {
-    const url = await server.url();
-    const probe = new Worker(new URL("./latency-probe.js", import.meta.url), { workerData: url });
-    const measured: Measured[] = [];
-    const run = async (scene: string, size: string, work: () => Promise<unknown>) => {
-      measured.push(await measure({ scene, size, work }, { url, server, probe }));
-    };
-    // How others on the machine show in the figures.
-    await run("idle", "2 s", () => new Promise((resolve) => setTimeout(resolve, 2_000)));
-    for (const { scene, size, work } of await latencyScenes({ url, apiKey, sizes }))
-      await run(scene, size, work);
-    let unanswered = 0;
-    await run("hostile", `${sizes.hostileCount} forms and bodies`, async () => {
-      const port = Number(new URL(url).port);
-      unanswered = await countUnanswered({ port, apiKey }, sizes.hostileCount, hostileLaneCount);
-    });
-    const { orphanCount } = await server.read();
-    await probe.terminate();
-    return resultOf(measured, { unanswered, orphanCount, hostileCount: sizes.hostileCount });
+    return await measureAll(await server.url(), server, sizes);
   } finally {
     await server.close();
     await rm(home, { recursive: true, force: true });
   }
 }
 
+async function measureAll(url: string, server: ServerProcess, sizes: Sizes): Promise<BenchResult> {
+  const probe = new Worker(new URL("./latency-probe.js", import.meta.url), { workerData: url });
+  const measured: Measured[] = [];
+  const run = async (scene: string, size: string, work: () => Promise<unknown>): Promise<void> => {
+    measured.push(await measure({ scene, size, work }, { url, server, probe }));
+  };
+  try {
+    // How others on the machine show in the figures.
+    await run("idle", "2 s", () => new Promise((resolve) => setTimeout(resolve, 2_000)));
+    for (const { scene, size, work } of await latencyScenes({ url, apiKey, sizes }))
+      await run(scene, size, work);
+    const { hostileCount } = sizes;
+    let unanswered = 0;
+    await run("hostile", `${hostileCount} forms and bodies`, async () => {
+      const port = Number(new URL(url).port);
+      unanswered = await countUnanswered({ port, apiKey }, hostileCount, hostileLaneCount);
+    });
+    const orphanCount = await server.orphanCount();
+    return resultOf(measured, { unanswered, orphanCount, hostileCount });
+  } finally {
+    await probe.terminate();
+  }
+}
+
 function resultOf(
   measured: readonly Measured[],
-  counts: { readonly unanswered: number; readonly orphanCount: number; hostileCount: number },
+  counts: {
+    readonly unanswered: number;
+    readonly orphanCount: number;
+    readonly hostileCount: number;
+  },
 ): BenchResult {
   const most = (value: (row: Measured) => number): number => Math.max(...measured.map(value));
   return {
@@ -166,6 +177,11 @@ class ServerProcess {
     return this.#reply("read");
   }
 
+  async orphanCount(): Promise<number> {
+    this.#tell("countOrphans");
+    return (await this.#reply("orphans")).count;
+  }
+
   async close(): Promise<void> {
     if (this.#child.connected) this.#tell("close");
     await this.#exit;
@@ -179,7 +195,7 @@ class ServerProcess {
     kind: Kind,
   ): Promise<Extract<LatencyReply, { kind: Kind }>> {
     for (;;) {
-      const [reply] = (await once(this.#child, "message")) as [LatencyReply]; // by latency-server.ts
+      const [reply] = (await once(this.#child, "message")) as [LatencyReply]; // its server's
       if (reply.kind === kind) return reply as Extract<LatencyReply, { kind: Kind }>; // as it says
     }
   }

@@ -9,6 +9,7 @@ import type { Clock } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
 import type { Holds, Store } from "../storage/storage.ts";
 import { checkDerivation, checkSpecification, checkWeights } from "./checks.ts";
@@ -109,7 +110,11 @@ class StoreCreator implements Creator {
   async derive(options: DeriveOptions): Promise<readonly VirtualModel[]> {
     checkDerivation(options);
     const { model, version } = await this.#served(options.source);
-    for (const [index, id] of options.ids.entries()) await this.#checkFree(id, `ids[${index}]`);
+    const pace = new Pace(options.signal);
+    for (const [index, id] of options.ids.entries()) {
+      await this.#checkFree(id, `ids[${index}]`);
+      if (pace.isDue) await pace.rest();
+    }
     const tensors = await this.#weights(version);
     const held: Digest[] = [];
     try {
@@ -216,6 +221,7 @@ class StoreCreator implements Creator {
     held: Digest[],
   ): Promise<number> {
     let blobBytes = 0;
+    const pace = new Pace(signal);
     for (let start = 0; start < ids.length; start += limits.derivedBlobsInFlightMax) {
       signal?.throwIfAborted();
       const end = Math.min(start + limits.derivedBlobsInFlightMax, ids.length);
@@ -230,6 +236,7 @@ class StoreCreator implements Creator {
         blobBytes = bytes.length;
         const put = this.#holds.put(bytes).then((digest) => void (held[index] = digest));
         puts.push(put.catch((error: unknown) => void failures.push(error)));
+        if (pace.isDue) await pace.rest().catch((error: unknown) => void failures.push(error));
       }
       await Promise.all(puts);
       if (failures.length > 0) throw failures[0];
@@ -239,7 +246,11 @@ class StoreCreator implements Creator {
 
   /** What was named stays, what was not is removed, now or at a later deletion. */
   async #letGo(held: readonly Digest[]): Promise<void> {
-    for (const digest of held.filter(Boolean)) await this.#holds.release(digest).catch(() => {});
+    const pace = new Pace();
+    for (const digest of held.filter(Boolean)) {
+      await this.#holds.release(digest).catch(() => {});
+      if (pace.isDue) await pace.rest();
+    }
   }
 
   async #weights(version: Version): Promise<ReadonlyMap<string, WeightTensor>> {

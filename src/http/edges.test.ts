@@ -169,14 +169,13 @@ describe("fields", () => {
   });
 
   test("the document says where null is allowed", async () => {
-    const text = JSON.stringify((await httpWith({})).openapi());
-    const document = JSON.parse(text) as {
-      paths: Record<string, Record<string, { requestBody: { content: object } }>>;
-    }; // What this test reads of it.
-    const content = document.paths["/v1/embeddings"]?.["post"]?.requestBody.content;
-    const { schema } = Object.values(content ?? {})[0] as {
-      schema: { properties: Record<string, { anyOf?: { type: string }[]; default?: string }> };
-    }; // It has JSON alone.
+    type Schema = { properties: Record<string, { anyOf?: { type: string }[]; default?: string }> };
+    type Operation = { requestBody: { content: Record<string, { schema: Schema }> } };
+    type Document = { paths: Record<string, Record<string, Operation>> };
+    const document = (await httpWith({})).openapi() as Document; // What this test reads of it.
+    const { content } = document.paths["/v1/embeddings"]?.["post"]?.requestBody ?? {};
+    const schema = content?.["application/json"]?.schema;
+    assert.ok(schema !== undefined);
     const { encoding_format: format, model } = schema.properties;
     assert.deepEqual(format?.anyOf?.at(-1), { type: "null" });
     assert.equal(format?.default, "float");
@@ -184,15 +183,13 @@ describe("fields", () => {
   });
 
   test("a cut text is told on both routes, or refused", async () => {
+    type Told = { data: { truncated: boolean }[]; usage: { truncated_inputs: number } };
     const http = await httpWith({});
     const input = ["short", "word ".repeat(40).trim()];
     for (const route of ["classify", "embeddings"]) {
       const json = { model: "spam", input };
       const response = await call(http, `POST /v1/${route}`, { json, headers });
-      const { data, usage } = (await response.json()) as {
-        data: { truncated: boolean }[];
-        usage: { truncated_inputs: number };
-      }; // Both routes answer these.
+      const { data, usage } = (await response.json()) as Told; // Both routes answer these.
       assert.deepEqual(
         data.map(({ truncated }) => truncated),
         [false, true],

@@ -10,6 +10,7 @@ import { rowsOf } from "./paging.ts";
 import { standInKey, standInServices } from "./stand-ins.ts";
 
 type ModelPage = Answer<Api["GET /v1/models"]>;
+type ClassifyAnswer = Answer<Api["POST /v1/classify"]>;
 
 async function get<T>(http: Http, path: string): Promise<T> {
   const headers = { authorization: `Bearer ${standInKey}` };
@@ -85,7 +86,7 @@ test("others have turns while a long list is written", async () => {
   assert.ok(turnCount > 30, `${turnCount} turns`);
 });
 
-test("rows that go while they are listed are no error, and none is lost or told twice", async () => {
+test("rows that go while they are listed are no error, none is lost or told twice", async () => {
   const { store } = await standInServices(systemClock);
   const ids = Array.from({ length: 100 }, (_, index) => `m${index}`);
   await addModels(store, ids, ["a", "b"]);
@@ -112,9 +113,8 @@ test("a long answer is streamed whole, and one that nobody could read is refused
     const headers = { authorization, "content-type": "application/json" };
     return http.fetch(new Request("http://local/v1/classify", { method: "POST", headers, body }));
   };
-  const answer = (await (await ask(limits.labelCountMax, 10)).json()) as Answer<
-    Api["POST /v1/classify"]
-  >; // What the route answers.
+  const response = await ask(limits.labelCountMax, 10);
+  const answer = (await response.json()) as ClassifyAnswer; // What the route answers.
   assert.deepEqual(
     answer.data.map(({ index }) => index),
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],

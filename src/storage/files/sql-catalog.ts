@@ -9,6 +9,7 @@ import type { TrainingFile } from "../../entities/training-file.ts";
 import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
 import type { Digest } from "../../foundation/digest.ts";
 import type { Log } from "../../foundation/telemetry.ts";
+import { Pace } from "../../foundation/pace.ts";
 import { pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
 import type { Catalog, EventTable, PageOptions, Table, VersionTable } from "../storage.ts";
 import { CatalogWriter, type CatalogWriterParts } from "./catalog-writer.ts";
@@ -26,8 +27,9 @@ const versionForm: RecordForm = {
 const eventForm: RecordForm = { table: "events", jsonColumns: ["values"] };
 const fileForm: RecordForm = { table: "files", jsonColumns: [] };
 const modelForm: RecordForm = { table: "models", jsonColumns: ["labels"] };
-/** Rows per statement: SQLite takes at most 32,766 values in one. */
-const insertRowCountMax = 500;
+/** Rows per statement, and characters of their labels: one holds the thread while it runs. */
+const insertRowCountMax = 100;
+const insertCharacterCountMax = 512 * 1024;
 
 export interface SqlCatalogParts extends CatalogWriterParts {
   readonly log: Log;
@@ -171,8 +173,12 @@ class SqlVersions implements VersionTable {
     rows: readonly { readonly model: VirtualModel; readonly version: Version }[],
   ): Promise<void> {
     await this.#writer.add("insert into models", async (transaction) => {
-      for (let start = 0; start < rows.length; start += insertRowCountMax)
-        await insertChunk(transaction, rows.slice(start, start + insertRowCountMax));
+      const pace = new Pace();
+      for (const chunk of chunksOf(rows)) {
+        await insertChunk(transaction, chunk);
+        // In the midst of a transaction others may run; what they write waits for its end.
+        if (pace.isDue) await pace.rest();
+      }
     });
   }
 
@@ -280,6 +286,20 @@ class SqlEvents implements EventTable {
 }
 
 type Chunk = readonly { readonly model: VirtualModel; readonly version: Version }[];
+
+function* chunksOf(rows: Chunk): Generator<Chunk, void, undefined> {
+  let chunk: Chunk[number][] = [];
+  let characters = 0;
+  for (const row of rows) {
+    chunk.push(row);
+    for (const label of row.model.labels) characters += 2 * label.length;
+    if (chunk.length < insertRowCountMax && characters < insertCharacterCountMax) continue;
+    yield chunk;
+    chunk = [];
+    characters = 0;
+  }
+  if (chunk.length > 0) yield chunk;
+}
 
 async function insertChunk(transaction: Transaction<CatalogTables>, chunk: Chunk): Promise<void> {
   const models = chunk.map(({ model, version }) =>
