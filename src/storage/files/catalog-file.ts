@@ -50,6 +50,8 @@ export async function openCatalog(folder: string, options: CatalogOptions): Prom
     if (schema > 0 && schema < currentSchema) await keepCopy(sqlite, folder, schema);
     const database = new Kysely<CatalogTables>({ dialect: new CatalogDialect(sqlite) });
     await migrate(database, schema);
+    // The tables stand in the file itself from now on, whatever happens to its log.
+    if (schema < currentSchema) sqlite.pragma("wal_checkpoint(TRUNCATE)");
     const state = await database.selectFrom("state").selectAll().executeTakeFirstOrThrow();
     // A mark without its catalog would tell of a loss.
     await syncFolder(folder);

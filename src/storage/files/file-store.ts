@@ -46,11 +46,11 @@ export async function openFileStore(
     const reserve = new Reserve(path, { files, bytes: reserveBytes });
     const parts = { files, reserve, log: options.log ?? silentTelemetry.log };
     return await guardDisk(action, async () => {
-      const isReserved = await reserve.take();
+      await reserve.take();
       try {
         return await openParts(path, { ...parts, unlock });
       } catch (error) {
-        if (!isDiskFull(error) || !isReserved || !(await reserve.spend())) throw error;
+        if (!isDiskFull(error) || !(await reserve.spend())) throw error;
         return openParts(path, { ...parts, unlock });
       }
     });
@@ -68,7 +68,7 @@ interface StoreParts {
 }
 
 async function openParts(path: string, parts: StoreParts): Promise<Store> {
-  const { log, unlock } = parts;
+  const { log, reserve, unlock } = parts;
   const { blobs, quarantine } = await openFileBlobs(path, parts);
   const hasBlobs = (await hasAny(blobs.list())) || (await hasAny(quarantine.list()));
   const { database, mark } = await openCatalog(path, { hasBlobs, log });
@@ -81,6 +81,8 @@ async function openParts(path: string, parts: StoreParts): Promise<Store> {
     async close() {
       await database.destroy();
       mark.close();
+      // The next opening may find the disk full.
+      await reserve.take().catch(() => {});
       unlock();
     },
   };

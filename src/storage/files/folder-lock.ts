@@ -12,6 +12,8 @@ export function lockFolder(folder: string): () => void {
   const ownerPath = join(folder, "owner");
   const lock = openSqlite(join(folder, "lock"));
   try {
+    // A journal would need space on a disk that is full.
+    lock.pragma("journal_mode = MEMORY");
     lock.exec("BEGIN EXCLUSIVE");
     tellOwner(ownerPath);
   } catch (error) {

@@ -10,13 +10,18 @@ import { SeededRandom } from "../../foundation/random.ts";
 import { diskFull, isDiskFull } from "./disk-errors.ts";
 import type { FileOperations } from "./file-operations.ts";
 
+/** Less than this is not worth holding: a change of the catalog would not fit. */
+const partBytesMin = 256 * 1024;
+/** The file system takes some space for itself. */
+const partOfFree = 0.9;
+
 export class Reserve {
   readonly #folder: string;
   readonly #path: string;
   readonly #files: FileOperations;
   readonly #bytes: number;
-  #isHeld = false;
-  #taking: Promise<boolean> | undefined;
+  #heldBytes = 0;
+  #taking: Promise<void> | undefined;
 
   /** In `folder`, of `bytes`; with 0 there is none, and nothing is refused. */
   constructor(folder: string, options: { readonly files: FileOperations; readonly bytes: number }) {
@@ -26,11 +31,12 @@ export class Reserve {
     this.#bytes = options.bytes;
   }
 
-  /** Takes the space if there is enough of it; whether it is held now. */
+  /** Takes the space, or as much of it as there is; whether all of it is held now. */
   async take(): Promise<boolean> {
-    if (this.#isHeld || this.#bytes === 0) return true;
+    if (this.#heldBytes === this.#bytes) return true;
     this.#taking ??= this.#take().finally(() => (this.#taking = undefined));
-    return this.#taking;
+    await this.#taking;
+    return this.#heldBytes === this.#bytes;
   }
 
   /** To be called before the store grows: UNAVAILABLE while the reserve cannot be held. */
@@ -40,41 +46,40 @@ export class Reserve {
 
   /** Gives the space up; whether there was any. */
   async spend(): Promise<boolean> {
-    if (!this.#isHeld) return false;
-    this.#isHeld = false;
+    if (this.#heldBytes === 0) return false;
+    this.#heldBytes = 0;
     await this.#files.remove(this.#path);
     return true;
   }
 
-  async #take(): Promise<boolean> {
+  async #take(): Promise<void> {
+    const file = await this.#files.open(this.#path);
+    await file?.close();
+    this.#heldBytes = file?.bytes ?? 0;
+    if (this.#heldBytes === this.#bytes) return;
+    const freeBytes = await this.#files.freeBytes(this.#folder);
+    const isEnough = this.#heldBytes + freeBytes >= this.#bytes;
+    // Whoever asks again and again while the disk is full does not write each time.
+    if (!isEnough && (this.#heldBytes > 0 || freeBytes < partBytesMin)) return;
+    this.#heldBytes = 0;
+    await this.#files.remove(this.#path);
+    const bytes = isEnough ? this.#bytes : Math.floor(freeBytes * partOfFree);
     try {
-      if (!(await this.#isThere())) {
-        await this.#files.remove(this.#path);
-        // Whoever asks again and again while the disk is full does not write each time.
-        if ((await this.#files.freeBytes(this.#folder)) < this.#bytes) return false;
-        await this.#write();
-      }
-      this.#isHeld = true;
+      await this.#write(bytes);
+      this.#heldBytes = bytes;
     } catch (error) {
       if (!isDiskFull(error)) throw error;
       await this.#files.remove(this.#path);
     }
-    return this.#isHeld;
   }
 
-  async #isThere(): Promise<boolean> {
-    const file = await this.#files.open(this.#path);
-    await file?.close();
-    return file?.bytes === this.#bytes;
-  }
-
-  async #write(): Promise<void> {
+  async #write(bytes: number): Promise<void> {
     const piece = new Uint32Array(limits.blobPieceBytesMax / Uint32Array.BYTES_PER_ELEMENT);
     const random = new SeededRandom(0);
     for (let index = 0; index < piece.length; index++) piece[index] = random.integer(2 ** 32);
     const writer = await this.#files.create(this.#path);
     try {
-      for (let left = this.#bytes; left > 0; left -= piece.byteLength)
+      for (let left = bytes; left > 0; left -= piece.byteLength)
         await writer.write(new Uint8Array(piece.buffer, 0, Math.min(left, piece.byteLength)));
       await writer.sync();
     } finally {

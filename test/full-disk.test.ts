@@ -1,0 +1,153 @@
+/**
+ * A disk that is really full: a small file system in memory, filled to its last block. What is
+ * there is served and can be deleted, before and after a stop, and errors say what is the matter.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test, type TestContext } from "node:test";
+import { exampleModel, exampleVersion } from "../src/storage/conformance.ts";
+import { openFileStore } from "../src/storage/files/file-store.ts";
+import type { Store } from "../src/storage/storage.ts";
+import { ProgramFolder } from "./cli-process.ts";
+
+const mounted: string[] = [];
+after(() => {
+  for (const folder of mounted) {
+    assert.equal(spawnSync("umount", [folder]).status, 0);
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** A folder on a disk of its own; skips the test, saying so, where none can be mounted. */
+function smallDisk(context: TestContext, mebibytes: number): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "strata-disk-"));
+  const options = ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", folder];
+  if (spawnSync("mount", options).status !== 0) {
+    rmSync(folder, { recursive: true });
+    context.skip("a file system can be mounted by root alone");
+    return undefined;
+  }
+  mounted.push(folder);
+  return folder;
+}
+
+/** Takes all space that is left. */
+function fillUp(folder: string): void {
+  const file = openSync(join(folder, "filler"), "a");
+  try {
+    for (;;) writeSync(file, Buffer.alloc(4096));
+  } catch (error) {
+    assert.match(String(error), /ENOSPC/);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const full = { code: "UNAVAILABLE", message: /the disk is full; delete models or files, or make/ };
+
+async function add({ catalog, holds }: Store, id: string): Promise<void> {
+  const blob = await holds.put(Buffer.alloc(100_000, id));
+  const version = { ...exampleVersion(id, 1), blob, evidence: undefined };
+  await catalog.versions.insertWithModels([{ model: exampleModel(id), version }]);
+  await holds.release(blob);
+}
+
+/** Reads, changes and deletes everything but the last model, then adds one. */
+async function empty(store: Store): Promise<void> {
+  const { blobs, catalog, holds } = store;
+  await assert.rejects(add(store, "late"), full);
+  await assert.rejects(blobs.putStream(streamOf(Buffer.alloc(1_000)), 9_999), full);
+  await assert.rejects(catalog.models.insert(exampleModel("late")), full);
+  const models = await catalog.models.list({ limit: 100 });
+  for (const model of models.slice(0, -1)) {
+    const [version] = await catalog.versions.list(model.incarnation);
+    assert.ok(version !== undefined);
+    assert.equal((await blobs.get(version.blob)).length, 100_000);
+    await catalog.models.update({ ...model, createdAt: 2 });
+    assert.equal(await catalog.models.delete(model.id), true);
+    await holds.removeUnused(version.blob);
+    assert.equal(await blobs.has(version.blob), false);
+  }
+  assert.equal(await catalog.models.count(), 1);
+}
+
+async function* streamOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
+}
+
+for (const isStopped of [false, true])
+  test(`a full disk is read and emptied${isStopped ? " after a stop" : ""}`, async (context) => {
+    const folder = smallDisk(context, 24);
+    if (folder === undefined) return;
+    const path = join(folder, "store");
+    let store = await openFileStore(path);
+    for (let index = 0; index < 100; index++) await add(store, `m${index}`);
+    if (isStopped) await store.close();
+    fillUp(folder);
+    if (isStopped) store = await openFileStore(path);
+    await empty(store);
+    // What was deleted makes room for the reserve, and then for what is new.
+    rmSync(join(folder, "filler"));
+    await add(store, "new");
+    await store.close();
+    store = await openFileStore(path);
+    assert.deepEqual(
+      (await store.catalog.models.list({ limit: 9 })).map(({ id }) => id),
+      ["m99", "new"],
+    );
+    await store.close();
+  });
+
+test("a server on a full disk answers and deletes, after a restart too", async (context) => {
+  const folder = smallDisk(context, 48);
+  if (folder === undefined) return;
+  process.env["TMPDIR"] = folder;
+  const program = await ProgramFolder.create();
+  delete process.env["TMPDIR"];
+  const pulled = await program.run([
+    "base",
+    "pull",
+    "tiny",
+    "--source",
+    `dir:${program.path}/tiny`,
+  ]);
+  assert.equal(pulled.status, 0, pulled.errors);
+  const texts = ["lamp", "shade"].flatMap((word) =>
+    Array.from({ length: 20 }, (_, index) =>
+      JSON.stringify({ text: `${word} ${index}`, label: word }),
+    ),
+  );
+  const lines = Buffer.from(texts.join("\n"));
+  let server = await program.serve();
+  const file = await program.client.uploadFile(lines, "lamps.jsonl");
+  const spare = await program.client.uploadFile(lines.subarray(0, 500), "spare.jsonl");
+  for (const id of ["a", "b", "c"])
+    await program.client.createModel({ id, base: "tiny", training_file: file.id });
+  const answer = async (model: string): Promise<string> =>
+    JSON.stringify((await program.client.classify({ model, input: ["lamp"] })).data);
+  const before = await answer("b");
+  fillUp(folder);
+  for (let round = 0; round < 2; round++) {
+    const { client } = program;
+    assert.equal(await answer("b"), before);
+    const create = client.createModel({ id: "d", base: "tiny", labels: ["x", "y"] });
+    await assert.rejects(create, { code: "UNAVAILABLE", message: /the disk is full/ });
+    await assert.rejects(client.uploadFile(lines, "more.jsonl"), { message: /the disk is full/ });
+    await client.deleteModel(round === 0 ? "a" : "c");
+    if (round === 0) {
+      await client.deleteFile(spare.id);
+      server.kill("SIGTERM");
+      assert.deepEqual(await once(server, "exit"), [0, null]);
+      fillUp(folder);
+      server = await program.serve();
+    }
+  }
+  rmSync(join(folder, "filler"));
+  await program.client.createModel({ id: "d", base: "tiny", labels: ["x", "y"] });
+  assert.equal(await answer("b"), before);
+  await program.remove();
+});
