@@ -91,6 +91,8 @@ async function textsIn(
     if (warnings.length > 0) output.note(`Remarks on ${filename}:\n${warnings.join("\n")}`);
     return texts;
   } catch (error) {
+    if (surroundings.signal.aborted)
+      throw new StrataError("CANCELLED", `Cannot read "${file ?? filename}": interrupted`);
     throw wrapError(error, "INVALID_ARGUMENT", `Cannot read "${file ?? filename}"`);
   }
 }

@@ -6,7 +6,7 @@
 import { limits } from "../foundation/limits.ts";
 import { type CsvHeader, findHeader, repeatedHeader, separatorOf } from "./csv-header.ts";
 import { CsvRecord } from "./csv-record.ts";
-import { Lines } from "./lines.ts";
+import { isBlank, Lines, withoutMark } from "./lines.ts";
 import { type Notes, pause, type RawRow, type RowReader } from "./rows.ts";
 import { type ReadOptions, refuse } from "./source.ts";
 
@@ -21,7 +21,6 @@ const openFault = "a quote that opens here is not closed";
 const strayFault = "a quoted cell goes on after its quote; a quote inside of it must be doubled";
 
 const remarks = {
-  mark: "a byte order mark stands here; it is skipped, as where files were joined",
   header: "the header stands here again; it is skipped, as where files were joined",
   literal: "a quote that opens here is not closed; it is taken as a part of the text",
   backslash: 'a quote is written \\" instead of ""; it is read as a quote',
@@ -101,9 +100,9 @@ export class CsvReader implements RowReader {
   #take(line: NumberedLine): RawRow | undefined {
     if (this.#open !== undefined) return this.#goOn(this.#open, line.text);
     const { number } = line;
-    const text = this.#withoutMark(line);
+    const text = withoutMark(line.text, number, this.#options.notes);
     if (text.length > lengthMax) return { line: number, fault: longFault };
-    if (text.trim() === "" || text === "\x1a") return undefined;
+    if (isBlank(text)) return undefined;
     if (this.#header === undefined) return this.#readHeader({ text, number });
     const record = new CsvRecord(number);
     const state = record.read(text, { delimiter: this.#header.delimiter, quoting: "doubled" });
@@ -111,12 +110,6 @@ export class CsvReader implements RowReader {
     if (state === "done") return this.#rowOf(record, this.#header);
     this.#open = record;
     return undefined;
-  }
-
-  #withoutMark({ text, number }: NumberedLine): string {
-    if (!text.startsWith("\ufeff")) return text;
-    this.#options.notes.add(number, remarks.mark);
-    return text.slice(1);
   }
 
   #readHeader({ text, number }: NumberedLine): undefined {

@@ -333,6 +333,16 @@ describe("texts to classify", () => {
       assert.deepEqual(texts, expected);
     });
 
+  test("a mark in the middle is told and taken off", async () => {
+    const joined = chunksOf(Buffer.from("\ufeffa\n\ufeffb\n\x1a\n"));
+    assert.deepEqual(await readTexts(joined, { filename: "a.txt" }), {
+      texts: ["a", "b"],
+      warnings: [
+        "line 2: a byte order mark stands here; it is skipped, as where files were joined",
+      ],
+    });
+  });
+
   test("what cannot be read is named by line", async () => {
     for (const [filename, content, reason] of [
       ["a.txt", cp1252("tea\ncaf\xe9\n"), /line 2, column 4: byte 0xE9/],

@@ -6,14 +6,13 @@
  */
 import { limits } from "../foundation/limits.ts";
 import { fromJson } from "./json-fields.ts";
-import type { Notes, RawExample, RawRow, RowReader } from "./rows.ts";
+import { markRemark, type Notes, type RawExample, type RawRow, type RowReader } from "./rows.ts";
 
 const [lineFeed, tab, space, quote, comma, colon] = [0x0a, 0x09, 0x20, 0x22, 0x2c, 0x3a];
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
 const [dosEnd, byteOrderMark] = [0x1a, 0xfeff];
 const { trainingLineCharactersMax: lengthMax } = limits;
 
-const joined = "a byte order mark stands here; it is skipped, as where files were joined";
 const openString = "line is not valid JSON: a string is not closed";
 const openObject = "line is not valid JSON: an object is not closed";
 
@@ -112,7 +111,7 @@ export class JsonReader implements RowReader {
 
   /** Whether a character stands between values: the array's brackets do. */
   #isBetween(code: number): boolean {
-    if (code === byteOrderMark) this.#options.notes.add(this.#line, joined);
+    if (code === byteOrderMark) this.#options.notes.add(this.#line, markRemark);
     if (code === openBracket && this.#options.isArray && this.#arrayLine === undefined)
       this.#arrayLine = this.#line;
     else if (code === closeBracket && this.#arrayLine !== undefined) this.#arrayLine = undefined;

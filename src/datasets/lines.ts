@@ -1,6 +1,6 @@
 /** Lines of a text that arrives in pieces. */
 import { limits } from "../foundation/limits.ts";
-import type { RawRow, RowReader } from "./rows.ts";
+import { markRemark, type Notes, type RawRow, type RowReader } from "./rows.ts";
 
 const lineFeed = 0x0a;
 
@@ -69,9 +69,26 @@ export class Lines {
   }
 }
 
+/** Whether a line holds nothing, or only DOS's mark of the end of a file. */
+export function isBlank(line: string): boolean {
+  return line.trim() === "" || line === "\x1a";
+}
+
+/** The line without the byte order mark that it has where files were joined, which is told. */
+export function withoutMark(line: string, number: number, notes: Notes): string {
+  if (!line.startsWith("\ufeff")) return line;
+  notes.add(number, markRemark);
+  return line.slice(1);
+}
+
 /** Texts, one a line; there are no labels. */
 export class LineReader implements RowReader {
+  readonly #notes: Notes;
   readonly #lines = new Lines(() => true);
+
+  constructor(notes: Notes) {
+    this.#notes = notes;
+  }
 
   get line(): number {
     return this.#lines.number + 1;
@@ -90,7 +107,10 @@ export class LineReader implements RowReader {
   }
 
   *#rows(lines: Iterable<string>): Generator<RawRow> {
-    for (const text of lines)
-      if (text.trim() !== "") yield { line: this.#lines.number, text, label: undefined };
+    for (const line of lines) {
+      const { number } = this.#lines;
+      const text = withoutMark(line, number, this.#notes);
+      if (!isBlank(text)) yield { line: number, text, label: undefined };
+    }
   }
 }

@@ -121,21 +121,24 @@ function canDecide(head: string): boolean {
 function readerOf(head: string, reading: Reading): RowReader {
   const { source, notes, isLabelled } = reading;
   const ending = /\.(jsonl|ndjson|json|csv|tsv|psv)(?:\.gz)?$/i.exec(source.filename)?.[1];
-  const named = /json$|jsonl$/i.test(ending ?? "") ? "json" : ending === undefined ? "" : "csv";
+  const named = ending === undefined ? undefined : /json/i.test(ending) ? "json" : "csv";
   const kind = kindOf(head, { named, isLabelled });
-  const isJson = kind === "json" || kind === "array";
-  if (named !== "" && isJson !== (named === "json"))
+  const content = kind === "array" ? "json" : kind;
+  if (named !== undefined && content !== named)
     notes.addGeneral(
-      `the name ends in .${ending}, the content is ${isJson ? "JSON" : "CSV"} and read as such`,
+      `the name ends in .${ending}, the content is ${content.toUpperCase()} and read as such`,
     );
-  if (kind === "lines") return new LineReader();
-  if (isJson) return new JsonReader({ isLabelled, notes, isArray: kind === "array" });
-  return new CsvReader({ isLabelled, notes, source });
+  if (kind === "lines") return new LineReader(notes);
+  if (kind === "csv") return new CsvReader({ isLabelled, notes, source });
+  return new JsonReader({ isLabelled, notes, isArray: kind === "array" });
 }
 
 function kindOf(
   head: string,
-  { named, isLabelled }: { readonly named: string; readonly isLabelled: boolean },
+  {
+    named,
+    isLabelled,
+  }: { readonly named: "json" | "csv" | undefined; readonly isLabelled: boolean },
 ): "json" | "array" | "csv" | "lines" {
   const start = head.trimStart();
   const [line = ""] = start.split("\n", 1);
@@ -145,6 +148,5 @@ function kindOf(
   if (/^\[\s*\{/.test(start)) return "array";
   // A line of plain text may begin with a brace.
   if (start.startsWith("{") && (isLabelled || /^\{\s*(?:"|$)/.test(line))) return "json";
-  if (named !== "") return named === "json" ? "json" : "csv";
-  return isLabelled ? "csv" : "lines";
+  return named ?? (isLabelled ? "csv" : "lines");
 }

@@ -36,6 +36,9 @@ export interface RowReader {
   end(): Iterable<RawRow | typeof pause>;
 }
 
+export const markRemark =
+  "a byte order mark stands here; it is skipped, as where files were joined";
+
 /** Remarks on lines that were read all the same: each is told once, with its first line. */
 export class Notes {
   readonly #lines = new Map<string, { readonly first: number; count: number }>();
