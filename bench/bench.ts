@@ -12,6 +12,7 @@ import { benchHttp } from "./http.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMixed } from "./mixed.ts";
 import { benchMultiplexing } from "./multiplexing.ts";
+import { benchOverload } from "./overload.ts";
 import { benchSearch } from "./search.ts";
 import { benchSimulator } from "./simulator.ts";
 import { benchTrain } from "./train.ts";
@@ -22,6 +23,7 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   mixed: benchMixed,
   http: benchHttp,
   latency: benchLatency,
+  overload: benchOverload,
   accuracy: benchAccuracy,
   hierarchy: benchHierarchy,
   accuracyHierarchical: benchAccuracyHierarchical,

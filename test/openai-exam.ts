@@ -185,7 +185,13 @@ export function examineWithOpenAi(server: () => ExaminedServer): void {
     assert.equal(cut.data[0]?.embedding.length, 4);
     const wide = { model, input: "one text", dimensions: dimensions + 1 };
     await assert.rejects(client().embeddings.create(wide), BadRequestError);
-    const tokens = await client().embeddings.create({ model, input: [[2, 5], [3]] });
+    const tokens = await client().embeddings.create({
+      model,
+      input: [
+        [2, 5, 3],
+        [2, 3],
+      ],
+    });
     assert.equal(tokens.data.length, 2);
   });
 

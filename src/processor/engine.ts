@@ -109,10 +109,8 @@ export class Engine {
       waitMsMax: limits.queueWaitMsMax * foreseen,
       retryAfterMsMax: limits.retryAfterMsMax,
     });
-    if (admission.kind === "rejected") {
-      this.#promisedUntilMs = nowMs + admission.promisedMs;
-      throw overloaded(sequenceCount, admission);
-    }
+    this.#promisedUntilMs = nowMs + admission.promisedMs;
+    if (admission.kind === "rejected") throw overloaded(sequenceCount, admission);
     return this.#placeOf(arriving);
   }
 

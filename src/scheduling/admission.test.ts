@@ -26,7 +26,7 @@ function bulk(count: number) {
 
 test("an idle queue takes any request, however long its own work is", () => {
   const admission = admitToQueue(request(300_000, 0, 100), idle, limits);
-  assert.deepEqual(admission, { kind: "admitted", waitMs: 0 });
+  assert.deepEqual(admission, { kind: "admitted", waitMs: 0, promisedMs: 0 });
 });
 
 test("a request waits for what runs, what is before it, and what comes before it", () => {
@@ -50,7 +50,7 @@ test("a bulk is in nobody's way but its own model's", () => {
   const queue = { ...idle, waiting: bulk(90), modelCount: 1, msPerToken: 10 };
   // Nine seconds of work; another model's text runs behind the first ten tokens of it.
   const other = admitToQueue(request(10), queue, limits);
-  assert.deepEqual(other, { kind: "admitted", waitMs: 100 });
+  assert.deepEqual(other, { kind: "admitted", waitMs: 100, promisedMs: 0 });
   const same = admitToQueue(request(10, 900), queue, limits);
   assert.equal(same.kind, "rejected");
   assert.equal(same.waitMs, 9_000);
@@ -86,6 +86,13 @@ test("who is rejected is told when there is room, each after the one before", ()
   // At that time the queue has drained, and the promise is over.
   const drained = { ...idle, runningTokenCount: 1_400 - first.retryAfterMs };
   assert.equal(admitToQueue(request(50), drained, limits).kind, "admitted");
+});
+
+test("promises end when the queue shows that nobody has come back", () => {
+  const short = { ...idle, runningTokenCount: 499, promisedMs: 3_000 };
+  assert.equal(admitToQueue(request(1), short, limits).promisedMs, 0);
+  const long = { ...idle, runningTokenCount: 501, promisedMs: 3_000 };
+  assert.equal(admitToQueue(request(1), long, limits).promisedMs, 3_000);
 });
 
 test("a time to come back is at least a millisecond and never beyond its limit", () => {

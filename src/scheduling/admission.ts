@@ -34,19 +34,22 @@ export interface QueueLimits {
   readonly retryAfterMsMax: number;
 }
 
+interface Foreseen {
+  readonly waitMs: number;
+  /** For how long room is promised from now on. */
+  readonly promisedMs: number;
+}
+
 export type QueueAdmission =
-  | { readonly kind: "admitted"; readonly waitMs: number }
-  | {
+  | ({ readonly kind: "admitted" } & Foreseen)
+  | ({
       readonly kind: "rejected";
       /** The limit that the request would pass. */
       readonly limit: "sequences" | "wait";
-      readonly waitMs: number;
       readonly sequenceCount: number;
       /** When there is room, if nobody comes but those who were told to. */
       readonly retryAfterMs: number;
-      /** `promisedMs` of the next snapshot. */
-      readonly promisedMs: number;
-    };
+    } & Foreseen);
 
 /**
  * Admits a request unless others' work would keep it waiting for longer than the limit. Who is
@@ -63,7 +66,11 @@ export function admitToQueue(
   let sequenceCount = waiting.length;
   for (const coming of queue.coming) sequenceCount += coming.sequenceCount;
   const excess = sequenceCount + arriving.sequenceCount - limits.sequencesMax;
-  if (excess <= 0 && waitMs <= limits.waitMsMax) return { kind: "admitted", waitMs };
+  if (excess <= 0 && waitMs <= limits.waitMsMax) {
+    // A queue that has shrunk so far has not met those who were told to come back.
+    const isKept = waitMs > limits.waitMsMax * keptShare;
+    return { kind: "admitted", waitMs, promisedMs: isKept ? promisedMs : 0 };
+  }
   const ownMs = arriving.tokenCount * msPerToken;
   const excessMs = Math.max(0, excess) * meanTokens(waiting) * msPerToken;
   const roomMs = Math.max(excessMs, waitMs - limits.waitMsMax);
@@ -78,6 +85,9 @@ export function admitToQueue(
     promisedMs: startMs + ownMs,
   };
 }
+
+/** Of the limit: above it, those who come back keep the queue long. */
+const keptShare = 0.5;
 
 /** Others' tokens that run before the last sequence of the request, as far as can be foreseen. */
 function tokensBefore(arriving: Coming, queue: QueueSnapshot): number {
