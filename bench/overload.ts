@@ -1,4 +1,4 @@
-/** Claim `overload`: past its capacity a server keeps its rate and tells the others when to come. */
+/** Claim `overload`: past its capacity a server keeps its rate, and tells the rest when to come. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";

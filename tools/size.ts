@@ -19,8 +19,8 @@ const budgets: readonly Budget[] = [
   { folders: ["foundation"], linesMax: 600 },
   { folders: ["entities"], linesMax: 400 },
   { folders: ["contract"], linesMax: 1_200 },
-  // Loading ONNX Runtime has a place of its own, which silences it.
-  { folders: ["tensor", "runtime"], linesMax: 3_100 },
+  // Loading ONNX Runtime has a place of its own, which silences it; a thread that dies comes back.
+  { folders: ["tensor", "runtime"], linesMax: 3_250 },
   { folders: ["models"], linesMax: 1_150 },
   // Admission to the queue joined the order within it.
   { folders: ["scheduling"], linesMax: 400 },

@@ -25,11 +25,11 @@ export const errorCodes = {
   TOO_LARGE: row(413, false, 8, "The request exceeds a size limit"),
   UNSUPPORTED_MEDIA_TYPE: row(415, false, 2, "The body has a content type that is not read here"),
   TOO_SLOW: row(408, true, 15, "The request did not arrive in time"),
-  OVERLOADED: row(429, true, 9, "A queue is full; try again after the given time"),
+  OVERLOADED: row(429, true, 9, "The wait would be too long; try again after the given time"),
   CANCELLED: row(499, false, 10, "The caller cancelled"),
   UNAVAILABLE: row(502, true, 11, "Something outside Strata cannot be reached"),
   DEADLINE: row(504, true, 12, "It took longer than the limit"),
-  CORRUPT: row(500, false, 13, "Stored bytes do not match their digest"),
+  CORRUPT: row(500, false, 13, "Stored bytes are not what they are said to be"),
   UNSUPPORTED: row(501, false, 14, "This build or machine cannot do that"),
   INTERNAL: row(500, false, 1, "A bug in Strata"),
 } as const satisfies Record<string, ErrorRow>;

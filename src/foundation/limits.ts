@@ -56,6 +56,7 @@ export const limits = {
   queueSequenceCountMax: 8_192,
   queueWaitMsMax: 2_000,
   retryAfterMsMax: 30_000,
+  threadRestartCountMax: 3,
   batchTokensMax: 512,
   batchSequenceCountMax: 64,
   adapterRankMax: 64,

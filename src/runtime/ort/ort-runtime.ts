@@ -1,72 +1,110 @@
-/** ONNX Runtime on the CPU, in one worker thread of its own. */
-import { Worker } from "node:worker_threads";
+/**
+ * ONNX Runtime on the CPU, in one worker thread of its own. A thread that dies is started again and
+ * given its programs; what ran fails, and so does what has lost its state.
+ */
 import { StrataError } from "../../foundation/errors.ts";
+import { limits } from "../../foundation/limits.ts";
 import { toOnnx } from "../../tensor/onnx/to-onnx.ts";
 import type { Graph, TensorType } from "../../tensor/tensor.ts";
 import { bindFeeds } from "../feeds.ts";
 import type { Feeds, LoadOptions, Program, Results, Runtime, StateNames } from "../runtime.ts";
 import { silenceOrt } from "./load-ort.ts";
-import { type OrtCommand, type OrtOptions, type OrtReply, transfers } from "./protocol.ts";
+import { OrtThread } from "./ort-thread.ts";
+import { type OrtCommand, type OrtOptions, transfers } from "./protocol.ts";
 
-interface Pending {
-  resolve(results: Results): void;
-  reject(error: StrataError): void;
+interface Loaded {
+  readonly graph: Graph;
+  readonly options: LoadOptions;
 }
 
 export class OrtRuntime implements Runtime {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  #requestCount = 0;
+  readonly #options: OrtOptions;
+  #thread: OrtThread;
+  /** What a new thread must load, by number. */
+  readonly #loaded = new Map<number, Loaded>();
   #programCount = 0;
-  #failure: StrataError | undefined;
+  /** How many threads there were before this one. */
+  #generation = 0;
+  /** Threads that have ended since one ran a program. */
+  #endCount = 0;
+  #restarting: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(options: OrtOptions) {
     silenceOrt();
-    this.#worker = new Worker(new URL("./ort-worker.js", import.meta.url), { workerData: options });
-    // The process may end while the worker waits for commands; `close` ends it in order.
-    this.#worker.unref();
-    this.#worker.on("message", (reply: OrtReply) => this.#settle(reply));
-    this.#worker.on("error", (error) => this.#fail(error.message));
-    this.#worker.on("exit", () => this.#fail("its thread has ended"));
+    this.#options = options;
+    this.#thread = this.#open();
   }
 
   async load(graph: Graph, options: LoadOptions = {}): Promise<Program> {
-    const { constants = new Map(), state = {} } = options;
-    const { bytes, inputs, outputs } = toOnnx(graph, constants);
     const program = this.#programCount++;
-    await this.#ask({ kind: "load", program, model: bytes, outputs: [...outputs.keys()], state }, [
-      bytes.buffer,
-    ]);
-    return new OrtProgram({ inputs, state, ask: (c, buffers) => this.#ask(c, buffers), program });
-  }
-
-  async close(): Promise<void> {
-    if (this.#failure === undefined) await this.#ask({ kind: "close" }, []);
-  }
-
-  #ask(command: OrtCommand, buffers: readonly ArrayBufferLike[]): Promise<Results> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const id = this.#requestCount++;
-    // While an answer is awaited the process must not end.
-    if (this.#pending.size === 0) this.#worker.ref();
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, command }, buffers as ArrayBuffer[]); // none is shared
+    while (this.#restarting !== undefined) await this.#restarting;
+    const { inputs } = await this.#loadAs(program, { graph, options });
+    this.#loaded.set(program, { graph, options });
+    return new OrtProgram({
+      inputs,
+      state: options.state ?? {},
+      program,
+      ask: (command, buffers) => this.#ask(command, buffers),
+      generation: () => this.#generation,
     });
   }
 
-  #settle(reply: OrtReply): void {
-    const pending = this.#pending.get(reply.id);
-    this.#pending.delete(reply.id);
-    if (this.#pending.size === 0) this.#worker.unref();
-    if ("results" in reply) pending?.resolve(reply.results);
-    else pending?.reject(new StrataError("INTERNAL", `ONNX Runtime: ${reply.error}`));
+  async close(): Promise<void> {
+    while (this.#restarting !== undefined) await this.#restarting;
+    this.#isClosed = true;
+    if (!this.#isGone()) await this.#thread.ask({ kind: "close" }, []);
   }
 
-  #fail(reason: string): void {
-    this.#failure ??= new StrataError("INTERNAL", `Cannot reach ONNX Runtime: ${reason}`);
-    for (const pending of this.#pending.values()) pending.reject(this.#failure);
-    this.#pending.clear();
+  #open(): OrtThread {
+    return new OrtThread(this.#options, () => this.#restart());
+  }
+
+  async #loadAs(
+    program: number,
+    { graph, options: { constants = new Map(), state = {} } }: Loaded,
+  ): Promise<{ readonly inputs: ReadonlyMap<string, TensorType> }> {
+    const { bytes, inputs, outputs } = toOnnx(graph, constants);
+    const names = [...outputs.keys()];
+    await this.#thread.ask({ kind: "load", program, model: bytes, outputs: names, state }, [
+      bytes.buffer,
+    ]);
+    return { inputs };
+  }
+
+  async #ask(command: OrtCommand, buffers: readonly ArrayBufferLike[]): Promise<Results> {
+    while (this.#restarting !== undefined) await this.#restarting;
+    if (this.#isGone()) {
+      const state = `its thread has ended ${this.#endCount} times in a row`;
+      throw new StrataError("UNAVAILABLE", `Cannot reach ONNX Runtime: ${state}`);
+    }
+    if (command.kind === "release") this.#loaded.delete(command.program);
+    const results = await this.#thread.ask(command, buffers);
+    if (command.kind === "run") this.#endCount = 0;
+    return results;
+  }
+
+  #isGone(): boolean {
+    return this.#endCount > limits.threadRestartCountMax;
+  }
+
+  #restart(): void {
+    this.#endCount += 1;
+    if (this.#isClosed || this.#isGone()) return;
+    this.#generation += 1;
+    this.#thread = this.#open();
+    const restarting = this.#reload().finally(() => {
+      if (this.#restarting === restarting) this.#restarting = undefined;
+    });
+    this.#restarting = restarting;
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      for (const [program, loaded] of this.#loaded) await this.#loadAs(program, loaded);
+    } catch {
+      // The thread has died again, which begins the next restart, or a run says what is missing.
+    }
   }
 }
 
@@ -75,6 +113,8 @@ interface OrtProgramOptions {
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly state: StateNames;
   readonly ask: (command: OrtCommand, buffers: readonly ArrayBufferLike[]) => Promise<Results>;
+  /** Another number says that another thread answers, which has no state. */
+  readonly generation: () => number;
 }
 
 class OrtProgram implements Program {
@@ -83,9 +123,12 @@ class OrtProgram implements Program {
   readonly #fed: ReadonlyMap<string, TensorType>;
   readonly #kept: ReadonlyMap<string, TensorType>;
   readonly #written = new Set<string>();
+  /** The thread that the state was written to. */
+  #generation: number;
 
   constructor(options: OrtProgramOptions) {
     this.#options = options;
+    this.#generation = options.generation();
     const isKept = ([name]: readonly [string, TensorType]): boolean => name in options.state;
     this.#kept = new Map([...options.inputs].filter(isKept));
     this.#fed = new Map([...options.inputs].filter((entry) => !isKept(entry)));
@@ -93,6 +136,7 @@ class OrtProgram implements Program {
 
   async run(feeds: Feeds): Promise<Results> {
     bindFeeds(this.#fed, feeds);
+    this.#forgetLost();
     for (const name of this.#kept.keys())
       if (!this.#written.has(name)) throw refuse("run graph", `state "${name}" was never written`);
     const { program, ask } = this.#options;
@@ -101,6 +145,7 @@ class OrtProgram implements Program {
 
   async write(values: Feeds): Promise<void> {
     const names = Object.keys(values);
+    this.#forgetLost();
     bindFeeds(new Map(names.map((name) => [name, this.#state(name)])), values);
     for (const name of names) this.#written.add(name);
     const { program, ask } = this.#options;
@@ -108,6 +153,7 @@ class OrtProgram implements Program {
   }
 
   async read(names: readonly string[]): Promise<Results> {
+    this.#forgetLost();
     for (const name of names) {
       this.#state(name);
       if (!this.#written.has(name)) throw refuse("read state", `"${name}" was never written`);
@@ -119,6 +165,13 @@ class OrtProgram implements Program {
   async release(): Promise<void> {
     const { program, ask } = this.#options;
     await ask({ kind: "release", program }, []);
+  }
+
+  /** State that died with its thread counts as never written. */
+  #forgetLost(): void {
+    const generation = this.#options.generation();
+    if (generation !== this.#generation) this.#written.clear();
+    this.#generation = generation;
   }
 
   #state(name: string): TensorType {

@@ -1,7 +1,13 @@
 /** ONNX Runtime sits the exam that the reference interpreter sets. */
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { once } from "node:events";
+import { describe, it } from "node:test";
+import type { Worker } from "node:worker_threads";
+import { limits } from "../../foundation/limits.ts";
+import { add } from "../../tensor/operators/elementwise.ts";
+import { Graph } from "../../tensor/tensor.ts";
 import { examineRuntime } from "../conformance.ts";
+import type { Value } from "../runtime.ts";
 import { OrtRuntime } from "./ort-runtime.ts";
 
 examineRuntime("ort", async () => new OrtRuntime({ threadCount: 1, spinUs: 0 }), 1e-5);
@@ -11,4 +17,63 @@ it("has silenced the library before any thread loads it", async () => {
   const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
   assert.equal(process.env["ORT_DISABLE_TELEMETRY"], "1");
   await runtime.close();
+});
+
+describe("a thread that dies", () => {
+  const state = { y: "sum" };
+
+  function numbers(...values: number[]): Value {
+    return { type: "float32", shape: [values.length], values: Float32Array.from(values) };
+  }
+
+  /** x + y, where y becomes the sum if it is kept. */
+  function sumGraph(): Graph {
+    const graph = new Graph();
+    const [x, y] = [graph.input("x", "float32", ["n"]), graph.input("y", "float32", ["n"])];
+    graph.output("sum", add(x, y));
+    graph.output("result", add(x, y));
+    return graph;
+  }
+
+  /** Ends the thread as an error in it would, between two runs. */
+  async function kill(thread: Promise<unknown[]>): Promise<void> {
+    const [worker] = (await thread) as [Worker]; // what the event carries
+    await worker.terminate();
+  }
+
+  function nextThread(): Promise<unknown[]> {
+    return once(process, "worker");
+  }
+
+  it("is started again with its programs, and its state is not made up", async () => {
+    const first = nextThread();
+    const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+    const plain = await runtime.load(sumGraph());
+    const keeping = await runtime.load(sumGraph(), { state });
+    await keeping.write({ y: numbers(1, 1) });
+    await keeping.run({ x: numbers(1, 2) });
+    await kill(first);
+    const feeds = () => ({ x: numbers(1, 2), y: numbers(10, 20) });
+    assert.deepEqual((await plain.run(feeds()))["result"]?.values, Float32Array.of(11, 22));
+    await assert.rejects(keeping.run({ x: numbers(1, 2) }), /state "y" was never written/);
+    await assert.rejects(keeping.read(["y"]), /"y" was never written/);
+    await keeping.write({ y: numbers(2, 2) });
+    const { result } = await keeping.run({ x: numbers(1, 2) });
+    assert.deepEqual(result?.values, Float32Array.of(3, 4));
+    await runtime.close();
+  });
+
+  it("again and again without a run is given up, and that is UNAVAILABLE", async () => {
+    let thread = nextThread();
+    const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+    const plain = await runtime.load(sumGraph());
+    for (let count = 0; count <= limits.threadRestartCountMax; count++) {
+      const ended = thread;
+      thread = nextThread();
+      await kill(ended);
+    }
+    const asked = plain.run({ x: numbers(1), y: numbers(1) });
+    await assert.rejects(asked, { code: "UNAVAILABLE", message: /ended 4 times in a row/ });
+    await runtime.close();
+  });
 });
