@@ -7,9 +7,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
-import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { meanInterval } from "../src/datasets/metrics.ts";
 import { present } from "../src/foundation/assert.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
@@ -122,8 +121,8 @@ class Bench {
 }
 
 async function openBench(cacheFolder: string, folder: string, threadCount = 1): Promise<Bench> {
-  const { folder: files } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
-  const checkpoint = await openCheckpoint(files);
+  const pulled = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
+  const checkpoint = await openBaseCheckpoint(pulled);
   const runtime = new OrtRuntime({ threadCount, spinUs: 500 });
   const weights = await loadBaseWeights(checkpoint, runtime);
   const base = new TrainingBase({ checkpoint, weights, precision: "int8", runtime });

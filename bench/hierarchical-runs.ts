@@ -5,10 +5,9 @@
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { type BaseWeights, loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { Checkpoint } from "../src/checkpoints/checkpoints.ts";
-import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { checkDomain, type HierarchicalBase, openHierarchy } from "../src/checkpoints/hierarchy.ts";
 import { assert, present } from "../src/foundation/assert.ts";
 import { digestOf } from "../src/foundation/digest.ts";
@@ -150,8 +149,8 @@ export interface BenchSetting {
 
 export async function openBench(setting: BenchSetting): Promise<HierarchicalBench> {
   const { cacheFolder, threadCount } = setting;
-  const { folder } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
-  const checkpoint = await openCheckpoint(folder);
+  const pulled = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
+  const checkpoint = await openBaseCheckpoint(pulled);
   const runtime = new OrtRuntime({ threadCount, spinUs: threadCount === 1 ? 0 : 500 });
   const weights = await loadBaseWeights(checkpoint, runtime);
   const open = (path: string) => openHierarchy(path, { checkpoint, weights }, runtime);

@@ -6,9 +6,8 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { constantsOf } from "../src/checkpoints/base-weights.ts";
-import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import { type HitCounts, hitRates, type NgramEncoder } from "../src/knowledge/knowledge.ts";
@@ -40,8 +39,8 @@ const textCount = 2000;
 export async function benchHierarchy({ isQuick, cacheFolder }: BenchOptions): Promise<BenchResult> {
   const folder = corporaFolder();
   if (folder === undefined) return { skipped: "the corpora are not beside this checkout" };
-  const { folder: base } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
-  const tokenizer = await (await openCheckpoint(base)).tokenizer();
+  const pulled = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
+  const tokenizer = await (await openBaseCheckpoint(pulled)).tokenizer();
   const { ngrams, heldOut } = await corpusNgrams({ tokenizer, corpora: folder });
   const unseen = {
     general: heldOut,

@@ -1,9 +1,8 @@
 /** What training and serving over an int8 base costs in accuracy, on one real task. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
-import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import type { Precision } from "../src/entities/base-model.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit } from "../src/trainer/fit.ts";
@@ -25,9 +24,8 @@ export async function int8Cost({ isQuick, cacheFolder }: BenchOptions): Promise<
   if (isQuick) return existsSync(resultPath) ? JSON.parse(readFileSync(resultPath, "utf8")) : null;
   if (folder === undefined) return { skipped: "the tasks are not beside this checkout" };
   const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
-  const checkpoint = await openCheckpoint(
-    (await openPulledBase(cacheFolder, "all-MiniLM-L6-v2")).folder,
-  );
+  const pulled = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
+  const checkpoint = await openBaseCheckpoint(pulled);
   const weights = await loadBaseWeights(checkpoint, runtime);
   const task = await loadTask(folder, taskName, await checkpoint.tokenizer());
   const testAccuracy: Record<Precision, number[]> = { fp32: [], int8: [] };

@@ -70,7 +70,14 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   await store.catalog.bases.insert({ id: "base", ...facts });
   const close = (): Promise<void> => runtime.close();
   const bases = new Map([["base", base]]);
-  const processor = new BatchingProcessor({ directory, pool, clock, bases, close });
+  const processor = new BatchingProcessor({
+    directory,
+    pool,
+    clock,
+    bases,
+    refusals: new Map(),
+    close,
+  });
   return { store, creator, processor, pool, checkpoint, weights, runtime, close };
 }
 

@@ -34,6 +34,7 @@ describe("the tokens of 200 texts", () => {
     const inOrder = Object.entries(vocab).sort(([, a], [, b]) => a - b);
     const tokenizer = tokenizerOfVocabulary(inOrder.map(([token]) => token).join("\n"), {
       casing: { isLowercase: true, stripsAccents: true, splitsChinese: true },
+      vocabularySize: 30_522,
       tokensMax: 256,
     });
     const { ids, isTruncated } = await tokenizer.encode(texts);

@@ -28,7 +28,8 @@ const budgets: readonly Budget[] = [
   { folders: ["datasets"], linesMax: 2_600 },
   // Half of it is about faults: checks of rows, quarantine, lost changes, the full disk.
   { folders: ["storage"], linesMax: 2_800 },
-  { folders: ["checkpoints"], linesMax: 3_300 },
+  // What strangers make is checked part by part: tokenizers, weights, one commit per pull.
+  { folders: ["checkpoints"], linesMax: 3_600 },
   { folders: ["knowledge"], linesMax: 1_200 },
   { folders: ["placement"], linesMax: 2_900 },
   { folders: ["planning"], linesMax: 1_850 },

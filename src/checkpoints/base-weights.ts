@@ -1,5 +1,6 @@
 /** A base model's weights in the form and under the names that the graphs of `models/` declare. */
-import { present } from "../foundation/assert.ts";
+import type { EncoderConfig } from "../entities/base-model.ts";
+import { assert, present } from "../foundation/assert.ts";
 import { quantizeGraph } from "../models/quantize.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
 import type { Graph, TypedValues } from "../tensor/tensor.ts";
@@ -29,41 +30,63 @@ export async function loadBaseWeights(
   runtime: Runtime,
 ): Promise<BaseWeights> {
   const weights = new Map<string, TypedValues>();
-  const { config } = checkpoint;
-  const read = async (name: string): Promise<Float32Array> =>
-    (await checkpoint.tensor(name)).values;
-  weights.set("embeddings.word", await read("embeddings.word_embeddings.weight"));
-  weights.set("embeddings.position", await read("embeddings.position_embeddings.weight"));
-  const segments = await read("embeddings.token_type_embeddings.weight");
-  weights.set("embeddings.segment", segments.slice(0, config.hiddenSize));
-  weights.set("embeddings.norm.gain", await read("embeddings.LayerNorm.weight"));
-  weights.set("embeddings.norm.bias", await read("embeddings.LayerNorm.bias"));
+  const places = placesOf(checkpoint.config);
   const quantizer = await runtime.load(quantizeGraph());
-  for (let layer = 0; layer < config.layerCount; layer++) {
-    const [ours, theirs] = [`layer.${layer}`, `encoder.layer.${layer}`];
-    for (const [name, source] of Object.entries(norms)) {
-      weights.set(`${ours}.${name}.gain`, await read(`${theirs}.${source}.weight`));
-      weights.set(`${ours}.${name}.bias`, await read(`${theirs}.${source}.bias`));
-    }
-    for (const [name, source] of Object.entries(linears)) {
-      weights.set(`${ours}.${name}.bias`, await read(`${theirs}.${source}.bias`));
-      const { shape, values } = await checkpoint.tensor(`${theirs}.${source}.weight`);
-      const forms = await linearForms(quantizer, { shape, values });
-      for (const [form, array] of forms) weights.set(`${ours}.${name}.${form}`, array);
-    }
+  for await (const [source, tensor] of checkpoint.tensors()) {
+    const { name, kind } = present(places.get(source), "Every promised tensor has its place");
+    if (kind === "linear")
+      for (const [form, array] of await linearForms(quantizer, tensor))
+        weights.set(`${name}.${form}`, array);
+    // All tokens are of the first segment.
+    else if (kind === "segments")
+      weights.set(name, tensor.values.slice(0, checkpoint.config.hiddenSize));
+    else weights.set(name, tensor.values);
   }
   await quantizer.release();
   return weights;
 }
 
-/** Forms of a linear weight `[out, in]`, by the last part of their input names. */
+interface Place {
+  /** Of the input, without the form of a linear weight. */
+  readonly name: string;
+  readonly kind: "plain" | "segments" | "linear";
+}
+
+/** Where each tensor of a checkpoint goes, by its name there. */
+function placesOf(config: EncoderConfig): ReadonlyMap<string, Place> {
+  const places = new Map<string, Place>();
+  const put = (source: string, name: string, kind: Place["kind"] = "plain"): void =>
+    void places.set(source, { name, kind });
+  const putNorm = (source: string, name: string): void => {
+    put(`${source}.weight`, `${name}.gain`);
+    put(`${source}.bias`, `${name}.bias`);
+  };
+  put("embeddings.word_embeddings.weight", "embeddings.word");
+  put("embeddings.position_embeddings.weight", "embeddings.position");
+  put("embeddings.token_type_embeddings.weight", "embeddings.segment", "segments");
+  putNorm("embeddings.LayerNorm", "embeddings.norm");
+  for (let layer = 0; layer < config.layerCount; layer++) {
+    const [ours, theirs] = [`layer.${layer}`, `encoder.layer.${layer}`];
+    for (const [name, source] of Object.entries(norms))
+      putNorm(`${theirs}.${source}`, `${ours}.${name}`);
+    for (const [name, source] of Object.entries(linears)) {
+      put(`${theirs}.${source}.weight`, `${ours}.${name}`, "linear");
+      put(`${theirs}.${source}.bias`, `${ours}.${name}.bias`);
+    }
+  }
+  return places;
+}
+
+/**
+ * Forms of a linear weight `[out, in]`, by the last part of their input names. The run takes the
+ * buffer of `values` over, which must hold nothing else.
+ */
 export async function linearForms(
   quantizer: Program,
   { shape, values }: { readonly shape: readonly number[]; readonly values: Float32Array },
 ): Promise<readonly (readonly [string, TypedValues])[]> {
-  // The run takes the buffer over, so that a view into a larger one is copied first.
-  const weight = { type: "float32", shape, values: values.slice() } as const;
-  const results = await quantizer.run({ weight });
+  assert(values.byteLength === values.buffer.byteLength, "The values have a buffer of their own");
+  const results = await quantizer.run({ weight: { type: "float32", shape, values } });
   return [
     "transposed",
     "int8.values",

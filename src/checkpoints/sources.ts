@@ -1,9 +1,9 @@
 /** Where base models come from: `hf:`, `pypi:` and `dir:`, each a way to fill a folder. */
 import { constants } from "node:fs";
-import { copyFile, mkdir, stat } from "node:fs/promises";
+import { copyFile, mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { wrapError } from "../foundation/errors.ts";
-import { checkpointFiles, isAbsent, isWanted } from "./files.ts";
+import { checkpointFiles, checkSize, isWanted, sizeOf } from "./files.ts";
 import { openCheckpoint } from "./folder.ts";
 import { fetchFromHub } from "./hub.ts";
 import type { SourceRequest } from "./network.ts";
@@ -20,7 +20,8 @@ export interface Source {
   readonly label: string;
   /** What a base from here is called when the user gives no name. */
   readonly name: string;
-  fetchInto(request: Omit<SourceRequest, "place">): Promise<void>;
+  /** Returns the commit that was brought, where the source has commits. */
+  fetchInto(request: Omit<SourceRequest, "place">): Promise<string | undefined>;
 }
 
 /** The source of a label such as `hf:owner/repository`; undefined without a known scheme. */
@@ -38,22 +39,24 @@ export function parseSource(label: string): Source | undefined {
 }
 
 /** Source `dir:`: copies the files of a folder, which is checked where it is. */
-async function copyFromFolder({ place, folder, network }: SourceRequest): Promise<void> {
+async function copyFromFolder({ place, folder, network }: SourceRequest): Promise<undefined> {
   await openCheckpoint(place);
   const paths = new Set<string>();
   for (const file of checkpointFiles) {
     if (!isWanted(file, paths)) continue;
     const from = join(place, file.path);
+    const bytes = await sizeOf(from);
+    if (bytes === undefined) continue;
+    checkSize(file, bytes);
     const to = join(folder, file.path);
     await mkdir(dirname(to), { recursive: true });
     try {
       await copyFile(from, to, constants.COPYFILE_FICLONE);
-      const { size } = await stat(to);
-      network.onProgress?.({ file: file.path, receivedBytes: size, totalBytes: size });
-      paths.add(file.path);
     } catch (error) {
-      if (!isAbsent(error)) throw wrapError(error, "UNAVAILABLE", `Cannot copy "${from}"`);
+      throw wrapError(error, "UNAVAILABLE", `Cannot copy "${from}"`);
     }
+    network.onProgress?.({ file: file.path, receivedBytes: bytes, totalBytes: bytes });
+    paths.add(file.path);
   }
 }
 

@@ -14,21 +14,34 @@ import {
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Encoded, Tokenizer } from "./checkpoints.ts";
 import type { Casing } from "./config.ts";
+import { checkedTokenizer } from "./tokenizer-json.ts";
 
-/** From `tokenizer.json`; its own truncation and padding are replaced. */
-export function tokenizerOfJson(json: string, tokensMax: number): Tokenizer {
+/** From `tokenizer.json`, checked part by part; its own truncation and padding are replaced. */
+export function tokenizerOfJson(json: string, size: TokenizerSize): Tokenizer {
+  const checked = checkedTokenizer(json, size.vocabularySize);
   try {
-    return new CuttingTokenizer(RustTokenizer.fromString(json), tokensMax);
+    return new CuttingTokenizer(RustTokenizer.fromString(checked), size);
   } catch (error) {
     throw wrapError(error, "INVALID_ARGUMENT", "Cannot read tokenizer.json");
   }
 }
 
+export interface TokenizerSize {
+  /** How many ids the model knows. */
+  readonly vocabularySize: number;
+  readonly tokensMax: number;
+}
+
 /** From `vocab.txt`, one token a line, as BERT's own tokenizer reads it. */
 export function tokenizerOfVocabulary(vocabulary: string, options: VocabularyOptions): Tokenizer {
-  const { casing, tokensMax } = options;
+  const { casing, vocabularySize } = options;
   const tokens = vocabulary.split(/\r?\n/);
   if (tokens.at(-1) === "") tokens.pop();
+  if (tokens.length > vocabularySize)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot open tokenizer: it has ${tokens.length} tokens, the model knows ${vocabularySize}`,
+    );
   const ids = Object.fromEntries(tokens.map((token, id) => [token, id]));
   for (const token of specialTokens) if (!Object.hasOwn(ids, token)) throw missing(token);
   const model = WordPiece.init(ids, { unkToken: "[UNK]", maxInputCharsPerWord: 100 });
@@ -45,12 +58,11 @@ export function tokenizerOfVocabulary(vocabulary: string, options: VocabularyOpt
   const special = (token: string): [string, number] => [token, ids[token] ?? 0];
   tokenizer.setPostProcessor(bertProcessing(special("[SEP]"), special("[CLS]")));
   tokenizer.addSpecialTokens(specialTokens);
-  return new CuttingTokenizer(tokenizer, tokensMax);
+  return new CuttingTokenizer(tokenizer, options);
 }
 
-export interface VocabularyOptions {
+export interface VocabularyOptions extends TokenizerSize {
   readonly casing: Casing;
-  readonly tokensMax: number;
 }
 
 const specialTokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
@@ -60,7 +72,7 @@ class CuttingTokenizer implements Tokenizer {
   readonly padId: number;
   readonly #tokenizer: RustTokenizer;
 
-  constructor(tokenizer: RustTokenizer, tokensMax: number) {
+  constructor(tokenizer: RustTokenizer, { tokensMax }: TokenizerSize) {
     tokenizer.disablePadding();
     tokenizer.setTruncation(tokensMax);
     // Without its clean-up, which contracts words: what a sequence spells must give it again.

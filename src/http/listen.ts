@@ -56,9 +56,11 @@ export async function listen(http: Http, options: ListenOptions): Promise<Listen
     else socket.destroy();
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) =>
-      reject(wrapError(error, "UNAVAILABLE", `Cannot listen on ${host}:${port}`)),
-    );
+    server.once("error", (error) => {
+      // Its clock would keep the process.
+      slowReaders.close();
+      reject(wrapError(error, "UNAVAILABLE", `Cannot listen on ${host}:${port}`));
+    });
     server.listen(port, host, resolve);
   });
   const address = server.address() as AddressInfo; // It listens on a port, not on a pipe.

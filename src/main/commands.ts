@@ -2,6 +2,7 @@
  * The commands that run in this process, for the command line. Each imports what it runs on when it
  * is called: a command that only talks to a server shall not wait for an engine to load.
  */
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,7 +36,8 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
   const cacheFolder = cacheFolderOf(surroundings);
   return {
     async serve(options, onReady) {
-      const server = await start(options, surroundings);
+      const server = await startUnlessStopped(options, surroundings);
+      if (server === undefined) return;
       onReady({ url: server.url });
       await aborted(signal);
       await server.close();
@@ -47,9 +49,8 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       return hierarchise({ ...options, cacheFolder, coreCount }, onProgress);
     },
     async listBases() {
-      const pulled = await pulledBases(cacheFolder);
-      const rows = await Promise.all(pulled.map(rowOf));
-      const missing = knownBases.filter(({ name }) => !pulled.some(({ id }) => id === name));
+      const rows = await presentRows(cacheFolder);
+      const missing = knownBases.filter(({ name }) => !rows.some(({ id }) => id === name));
       return [...rows, ...missing.map(({ name, sources }) => absentRow(name, sources))];
     },
     async removeBase(name, { home }) {
@@ -84,7 +85,10 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
         serverUrl: environment["STRATA_URL"] ?? "http://127.0.0.1:7860",
         probeRuntime: ortVersion,
         probeCatalog: async () => probeCatalog(),
-        listBases: async () => (await pulledBases(cacheFolder)).map(({ id }) => id),
+        checkBases: async () => {
+          const { checkBases } = await import("./base-checks.ts");
+          return checkBases({ cacheFolder, home, manifestPath });
+        },
       }),
   };
 }
@@ -120,9 +124,18 @@ function cacheFolderOf({ environment, userFolder }: Surroundings): string {
   return environment["STRATA_CACHE"] ?? join(caches, "strata");
 }
 
-async function pulledBases(cacheFolder: string): Promise<readonly PulledBase[]> {
-  const { listPulledBases } = await import("../checkpoints/base-cache.ts");
-  return listPulledBases(cacheFolder);
+/** Undefined when it was told to stop before it was ready, which is an end as any other. */
+async function startUnlessStopped(
+  options: ServeOptions,
+  surroundings: Surroundings,
+): Promise<Server | undefined> {
+  try {
+    return await start(options, surroundings);
+  } catch (error) {
+    if (surroundings.signal.aborted && error instanceof StrataError && error.code === "CANCELLED")
+      return undefined;
+    throw error;
+  }
 }
 
 async function start(options: ServeOptions, surroundings: Surroundings): Promise<Server> {
@@ -140,17 +153,25 @@ async function pullWhole(
   surroundings: Surroundings,
   onProgress: (progress: PullProgress) => void,
 ): Promise<PullReport> {
-  if (!options.isHierarchical) return rowOf(await pull(options, surroundings, onProgress));
+  const { checkNameFree } = await import("./base-checks.ts");
+  const checkName = async (id: string): Promise<void> => checkNameFree(options.home, id);
+  const wanted = { ...options, checkName };
+  if (!options.isHierarchical) return rowOf(await pull(wanted, surroundings, onProgress));
   const shipped = await import("../checkpoints/shipped-hierarchy.ts");
   await shipped.requireHierarchy(options.name, manifestPath);
-  const base = await pull(options, surroundings, onProgress);
+  const base = await pull(wanted, surroundings, onProgress);
   const network = await networkOf(surroundings);
   const hierarchy = await shipped.installHierarchy(base, manifestPath, network);
   return { ...(await rowOf(base)), hierarchy };
 }
 
+interface WantedBase extends Pick<PullOptions, "name" | "source"> {
+  /** Rejects when the name is taken. */
+  readonly checkName?: (id: string) => Promise<void>;
+}
+
 async function pull(
-  { name, source }: Pick<PullOptions, "name" | "source">,
+  { name, source, checkName }: WantedBase,
   surroundings: Surroundings,
   onProgress: (progress: PullProgress) => void,
 ): Promise<PulledBase> {
@@ -159,6 +180,7 @@ async function pull(
     ...(await networkOf(surroundings)),
     cacheFolder: cacheFolderOf(surroundings),
     ...(source === undefined ? {} : { as: name }),
+    ...(checkName === undefined ? {} : { checkName }),
     onProgress: ({ file, receivedBytes, totalBytes }) =>
       onProgress({ step: `downloading ${file}`, doneBytes: receivedBytes, totalBytes }),
   });
@@ -184,6 +206,32 @@ async function rowOf(base: PulledBase): Promise<BaseRow> {
   return { id, source, digest, bytes, isPresent: true, isHierarchical };
 }
 
+/** A row for each base of the cache, whose every byte is compared with its digest. */
+async function presentRows(cacheFolder: string): Promise<readonly BaseRow[]> {
+  const { checkPulledBase, listCachedBases } = await import("../checkpoints/base-cache.ts");
+  const rows: BaseRow[] = [];
+  for (const found of await listCachedBases(cacheFolder)) {
+    if (found.kind === "damaged") {
+      const row = absentRow(found.id, []);
+      rows.push({ ...row, isPresent: true, fault: found.fault.message });
+      continue;
+    }
+    const row = await rowOf(found.base);
+    const fault = await faultOf(checkPulledBase(found.base));
+    rows.push(fault === undefined ? row : { ...row, fault });
+  }
+  return rows;
+}
+
+async function faultOf(check: Promise<void>): Promise<string | undefined> {
+  try {
+    await check;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 function absentRow(id: string, sources: readonly string[]): BaseRow {
   const source = sources.join(", ");
   return { id, source, digest: "", bytes: 0, isPresent: false, isHierarchical: false };
@@ -191,23 +239,17 @@ function absentRow(id: string, sources: readonly string[]): BaseRow {
 
 /** CONFLICT while a vPLM of this home stands on the base, or a server has the home open. */
 async function checkUnused(name: string, home: string): Promise<void> {
+  const folder = join(home, "store");
+  // A home without a store is not made by looking for one.
+  if (!existsSync(folder)) return;
   const { openFileStore } = await import("../storage/files/file-store.ts");
-  const store = await openFileStore(join(home, "store"));
+  const { modelStandingOn } = await import("./base-conflicts.ts");
+  const store = await openFileStore(folder);
   try {
-    for (let after: string | undefined; ;) {
-      const page = await store.catalog.models.list({
-        limit: 1000,
-        ...(after === undefined ? {} : { after }),
-      });
-      const user = page.find(({ base }) => base === name);
-      if (user !== undefined)
-        throw new StrataError(
-          "CONFLICT",
-          `Cannot remove base model "${name}": model "${user.id}" stands on it`,
-        );
-      after = page.at(-1)?.id;
-      if (after === undefined) return;
-    }
+    const user = await modelStandingOn(store.catalog, name);
+    if (user === undefined) return;
+    const state = `model "${user}" stands on it`;
+    throw new StrataError("CONFLICT", `Cannot remove base model "${name}": ${state}`);
   } finally {
     await store.close();
   }

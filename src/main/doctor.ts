@@ -2,6 +2,7 @@
 import { mkdir, statfs } from "node:fs/promises";
 import type { Finding } from "../cli/local-commands.ts";
 import { formatBytes } from "../cli/output.ts";
+import type { BaseCheck } from "./base-checks.ts";
 
 export interface DoctorOptions {
   readonly home: string;
@@ -11,8 +12,8 @@ export interface DoctorOptions {
   readonly probeRuntime: () => Promise<string>;
   /** Loads the SQL driver and returns its version. */
   readonly probeCatalog: () => Promise<string>;
-  /** Names of the base models that are present. */
-  readonly listBases: () => Promise<readonly string[]>;
+  /** Reads the base models that are present, byte by byte. */
+  readonly checkBases: () => Promise<readonly BaseCheck[]>;
 }
 
 const freeBytesMin = 2_000_000_000;
@@ -23,7 +24,7 @@ export async function runDoctor(options: DoctorOptions): Promise<readonly Findin
     checkNode(process.versions.node),
     await probe("ONNX Runtime", options.probeRuntime),
     await probe("SQL catalog", options.probeCatalog),
-    await checkBases(options.listBases),
+    ...(await baseFindings(options.checkBases)),
     await checkDisk(options.home),
     await checkServer(options.serverUrl),
   ];
@@ -48,16 +49,30 @@ async function probe(check: string, load: () => Promise<string>): Promise<Findin
   }
 }
 
-async function checkBases(list: () => Promise<readonly string[]>): Promise<Finding> {
+/** One for those that can be served, and one for each that cannot. */
+async function baseFindings(
+  read: () => Promise<readonly BaseCheck[]>,
+): Promise<readonly Finding[]> {
   const check = "base models";
   const cure = 'Run "strata base pull all-MiniLM-L6-v2".';
   try {
-    const names = await list();
-    if (names.length > 0) return { check, status: "ok", message: names.join(", ") };
-    return { check, status: "warn", message: "none is present", cure };
+    const bases = await read();
+    if (bases.length === 0) return [{ check, status: "warn", message: "none is present", cure }];
+    const whole = bases.filter(({ fault }) => fault === undefined).map(({ id }) => id);
+    const damaged = bases.flatMap(({ id, fault }): Finding[] =>
+      fault === undefined
+        ? []
+        : [{ check: `base model "${id}"`, status: "fail", message: fault, cure: removal(id) }],
+    );
+    const message = `${whole.join(", ")}: every byte has its digest`;
+    return [...(whole.length === 0 ? [] : [{ check, status: "ok", message } as const]), ...damaged];
   } catch (error) {
-    return { check, status: "fail", message: messageOf(error), cure };
+    return [{ check, status: "fail", message: messageOf(error), cure }];
   }
+}
+
+function removal(id: string): string {
+  return `Mend it as said, or remove it with "strata base remove ${id}".`;
 }
 
 async function checkDisk(home: string): Promise<Finding> {

@@ -6,11 +6,10 @@ import { createReadStream } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { openPulledBase } from "../checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../checkpoints/base-weights.ts";
 import type { Checkpoint, CheckpointTensor, Tokenizer } from "../checkpoints/checkpoints.ts";
 import { digestOfFile } from "../checkpoints/files.ts";
-import { openCheckpoint } from "../checkpoints/folder.ts";
 import { encodeHierarchy, type HierarchicalBase, openHierarchy } from "../checkpoints/hierarchy.ts";
 import { replaceFile } from "../foundation/replace-file.ts";
 import { decodeSafetensors, encodeSafetensors } from "../checkpoints/safetensors.ts";
@@ -82,8 +81,8 @@ async function learnForm(
   onProgress: (progress: HierarchiseProgress) => void,
 ): Promise<HierarchiseReport> {
   const { name, cacheFolder, outFolder, signal, seed, learningRate } = options;
-  const { folder, digest } = await openPulledBase(cacheFolder, name);
-  const checkpoint = await openCheckpoint(folder);
+  const checkpoint = await openBaseCheckpoint(await openPulledBase(cacheFolder, name));
+  const { digest } = checkpoint;
   const config = hierarchicalConfig(checkpoint.config, options.shallowLayerCount);
   const start = await startOf({ checkpoint, config }, options, runtime);
   const tokenizer = await checkpoint.tokenizer();

@@ -7,15 +7,16 @@ import { systemIds } from "../foundation/random.ts";
 /** To be called once: it takes over SIGINT and SIGTERM. A second one ends the process at once. */
 export function processSurroundings(version: string): Surroundings {
   const interruption = new AbortController();
-  for (const [signal, exitStatus] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-  ] as const) {
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.on(signal, () => {
-      if (interruption.signal.aborted) process.exit(exitStatus);
-      interruption.abort();
+      if (!interruption.signal.aborted) {
+        interruption.abort();
+        return;
+      }
+      // The signal's own action: `exit` would end threads in the middle of a run, which aborts.
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
     });
-  }
   // A reader such as `head` that has gone is no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);

@@ -21,6 +21,8 @@ export interface BatchingProcessorOptions {
   readonly directory: ModelDirectory;
   readonly pool: AdapterPool;
   readonly bases: ReadonlyMap<string, OpenBase>;
+  /** Why a base is not loaded, by its name, as far as that is known. */
+  readonly refusals: ReadonlyMap<string, StrataError>;
   readonly clock: Clock;
   /** Ends what the processor runs on. */
   close(): Promise<void>;
@@ -92,12 +94,7 @@ export class BatchingProcessor implements Processor {
   /** Resolves, checks, takes a place, and answers. */
   async #run(resolved: Resolved, inputs: EmbedInputs, options: RequestOptions): Promise<Ran> {
     const base = this.#options.bases.get(resolved.base);
-    if (base === undefined)
-      throw new StrataError(
-        "CONFLICT",
-        `Cannot call the model: its base "${resolved.base}" is not loaded on this server`,
-        { field: "model" },
-      );
+    if (base === undefined) throw this.#notServed(resolved);
     checkInputs(base, inputs);
     const place = base.engine.admit({
       flow: flowOf(resolved),
@@ -119,6 +116,14 @@ export class BatchingProcessor implements Processor {
     } finally {
       place.leave();
     }
+  }
+
+  #notServed(resolved: Resolved): StrataError {
+    const name = resolved.kind === "base" ? resolved.base : resolved.model.id;
+    const state =
+      this.#options.refusals.get(resolved.base)?.message ??
+      `its base "${resolved.base}" is not loaded on this server`;
+    return new StrataError("CONFLICT", `Cannot call "${name}": ${state}`, { field: "model" });
   }
 
   async #answer(prepared: Prepared): Promise<readonly SequenceAnswer[]> {

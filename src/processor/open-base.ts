@@ -32,12 +32,13 @@ export interface OpenBaseOptions {
 
 export async function openBase(options: OpenBaseOptions): Promise<OpenBase> {
   const { id, checkpoint, weights, precision, runtimes, memory, clock, telemetry } = options;
+  // What may be wrong with a base comes before its weights fill every worker.
+  const tokenizer = new TokenizeQueue(await checkpoint.tokenizer());
   const graph = servingGraph(checkpoint.config, precision);
   const constants = constantsOf(graph, weights);
   const programs = await Promise.all(runtimes.map((runtime) => runtime.load(graph, { constants })));
   const { config } = checkpoint;
   const msPerToken = await measureMsPerToken(programs, config, clock);
   const engine = new Engine({ config, programs, memory, msPerToken, clock, telemetry });
-  const tokenizer = new TokenizeQueue(await checkpoint.tokenizer());
   return { id, checkpoint, precision, engine, tokenizer };
 }

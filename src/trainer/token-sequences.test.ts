@@ -14,7 +14,9 @@ const sentences = [
 ];
 
 function sequences(tokensMax: number) {
-  const tokenizer = tokenizerOfVocabulary(vocabulary.join("\n"), { casing, tokensMax });
+  const vocabularySize = vocabulary.length;
+  const options = { casing, vocabularySize, tokensMax };
+  const tokenizer = tokenizerOfVocabulary(vocabulary.join("\n"), options);
   return tokenizeSentences({ tokenizer, tokensMax }, sentences);
 }
 

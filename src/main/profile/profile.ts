@@ -3,9 +3,8 @@
  * plans with: a unit with a profile for each number of cores and stages, and the overheads.
  */
 import { cpus, totalmem } from "node:os";
-import { openPulledBase } from "../../checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../../checkpoints/base-cache.ts";
 import { type BaseWeights, constantsOf, loadBaseWeights } from "../../checkpoints/base-weights.ts";
-import { openCheckpoint } from "../../checkpoints/folder.ts";
 import type { EncoderConfig, Precision } from "../../entities/base-model.ts";
 import type { Clock } from "../../foundation/clock.ts";
 import { stageGraph } from "../../models/stage-graph.ts";
@@ -76,8 +75,8 @@ export async function profileEngine(
   options: ProfileOptions,
   onProgress: (progress: ProfileProgress) => void,
 ): Promise<EngineProfile> {
-  const { folder } = await openPulledBase(options.cacheFolder, options.name);
-  const checkpoint = await openCheckpoint(folder);
+  const base = await openPulledBase(options.cacheFolder, options.name);
+  const checkpoint = await openBaseCheckpoint(base);
   const runtime = openRuntime(1);
   const weights = await loadBaseWeights(checkpoint, runtime);
   await runtime.close();

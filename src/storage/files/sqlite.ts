@@ -8,10 +8,19 @@ import { StrataError } from "../../foundation/errors.ts";
 
 export type Sqlite = SqliteModule.Database;
 
-/** Opens or makes a database file. A lock of another process fails at once with SQLITE_BUSY. */
-export function openSqlite(path: string): Sqlite {
+/** How long a reader waits for the moment in which a writer moves its log into the file. */
+const readerWaitMsMax = 2_000;
+
+/**
+ * Opens or makes a database file. A lock of another process fails at once with SQLITE_BUSY; one
+ * that only reads makes nothing and waits a moment.
+ */
+export function openSqlite(
+  path: string,
+  { isReadOnly = false }: { readonly isReadOnly?: boolean } = {},
+): Sqlite {
   const Database = load();
-  return new Database(path, { timeout: 0 });
+  return new Database(path, { readonly: isReadOnly, timeout: isReadOnly ? readerWaitMsMax : 0 });
 }
 
 /** Opens a database file that exists to look at it; neither it nor its log is changed. */

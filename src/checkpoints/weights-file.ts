@@ -1,0 +1,213 @@
+/**
+ * `model.safetensors` of a checkpoint, read from front to back in one go: what is hashed is what
+ * is used, and no more than one tensor is held at a time.
+ */
+import { type FileHandle, open } from "node:fs/promises";
+import { basename } from "node:path";
+import type { EncoderConfig } from "../entities/base-model.ts";
+import { type Digest, DigestStream } from "../foundation/digest.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
+import type { CheckpointTensor } from "./checkpoints.ts";
+import { corruptFile } from "./files.ts";
+import {
+  headerBytesOf,
+  parseSafetensorsHeader,
+  prefixBytes,
+  type TensorRange,
+  toFloat32,
+} from "./safetensors.ts";
+
+/** Checks the header: the tensors that the configuration promises are there in their sizes. */
+export async function checkWeights(path: string, config: EncoderConfig): Promise<void> {
+  await withReader(path, (reader) => readHeader(reader, config));
+}
+
+/**
+ * The tensors that the configuration promises, in the order of the file. CORRUPT at the end, when
+ * the bytes are not those of `digest`: what came before must not be used then. CORRUPT too when a
+ * number is not finite, which would reach every answer.
+ */
+export async function* readWeights(
+  path: string,
+  config: EncoderConfig,
+  digest: Digest,
+): AsyncGenerator<readonly [string, CheckpointTensor]> {
+  const reader = await FrontToBack.open(path);
+  try {
+    const { ranges, dataBytes } = await readHeader(reader, config);
+    let at = 0;
+    for (const [name, range] of ranges) {
+      await reader.skip(range.begin - at);
+      const tensor = toFloat32(range, await reader.read(range.end - range.begin));
+      checkFinite(name, tensor.values);
+      yield [name, tensor];
+      at = range.end;
+    }
+    await reader.skip(dataBytes - at);
+    const found = reader.digest();
+    if (found !== digest) throw corruptFile(basename(path), digest, found);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** CORRUPT when a value is infinite or no number. */
+export function checkFinite(name: string, values: Float32Array): void {
+  // What is finite differs from itself by 0; one value that is not makes the sum no number.
+  let probe = 0;
+  for (const value of values) probe += value - value;
+  if (probe === 0) return;
+  const index = values.findIndex((value) => !Number.isFinite(value));
+  throw new StrataError(
+    "CORRUPT",
+    `Cannot read tensor "${name}": value ${index} is ${values[index]}, expected a finite number`,
+  );
+}
+
+interface Header {
+  /** Those of the promised tensors, in the order of the file. */
+  readonly ranges: readonly (readonly [string, TensorRange])[];
+  readonly dataBytes: number;
+}
+
+async function readHeader(reader: FrontToBack, config: EncoderConfig): Promise<Header> {
+  const prefix = await reader.read(Math.min(prefixBytes, reader.bytes));
+  const headerBytes = headerBytesOf(prefix, reader.bytes);
+  const dataBytes = reader.bytes - prefixBytes - headerBytes;
+  const header = parseSafetensorsHeader(await reader.read(headerBytes), dataBytes);
+  const found = new Map<string, TensorRange>();
+  for (const [name, range] of header.ranges) {
+    const plain = plainName(name);
+    if (found.has(plain))
+      throw new StrataError("CORRUPT", `Cannot open checkpoint: two tensors are "${plain}"`);
+    found.set(plain, range);
+  }
+  const ranges = [...bertShapes(config)].map(
+    ([name, shape]) => [name, checkedRange(name, shape, found.get(name))] as const,
+  );
+  return { ranges: ranges.toSorted(([, a], [, b]) => a.begin - b.begin), dataBytes };
+}
+
+/** Checkpoints of the first years call a norm's weight and bias gamma and beta. */
+function plainName(name: string): string {
+  return name
+    .replace(/^bert\./, "")
+    .replace(/\.gamma$/, ".weight")
+    .replace(/\.beta$/, ".bias");
+}
+
+/** The range, which says that as many bytes lie in the file as the configuration promises. */
+function checkedRange(
+  name: string,
+  shape: readonly number[],
+  found: TensorRange | undefined,
+): TensorRange {
+  if (found === undefined)
+    throw new StrataError("NOT_FOUND", `Cannot open checkpoint: tensor "${name}" is missing`);
+  if (found.shape.join() !== shape.join())
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot open checkpoint: tensor "${name}" has shape [${found.shape.join()}], ` +
+        `config.json says [${shape.join()}]`,
+    );
+  if (!/^B?F\d+$/.test(found.dtype))
+    throw new StrataError(
+      "UNSUPPORTED",
+      `Cannot open checkpoint: tensor "${name}" is ${found.dtype}, expected floating-point numbers`,
+    );
+  return found;
+}
+
+function* bertShapes(config: EncoderConfig): Generator<readonly [string, readonly number[]]> {
+  const { hiddenSize: hidden, intermediateSize: inner } = config;
+  yield ["embeddings.word_embeddings.weight", [config.vocabularySize, hidden]];
+  yield ["embeddings.position_embeddings.weight", [config.positionCount, hidden]];
+  yield ["embeddings.token_type_embeddings.weight", [config.segmentCount, hidden]];
+  yield* affine("embeddings.LayerNorm", [hidden]);
+  for (let layer = 0; layer < config.layerCount; layer++) {
+    const at = `encoder.layer.${layer}`;
+    for (const part of ["self.query", "self.key", "self.value", "output.dense"])
+      yield* affine(`${at}.attention.${part}`, [hidden, hidden]);
+    yield* affine(`${at}.attention.output.LayerNorm`, [hidden]);
+    yield* affine(`${at}.intermediate.dense`, [inner, hidden]);
+    yield* affine(`${at}.output.dense`, [hidden, inner]);
+    yield* affine(`${at}.output.LayerNorm`, [hidden]);
+  }
+}
+
+/** A weight of `shape` and a bias of its first dimension. */
+function* affine(
+  name: string,
+  shape: readonly [number, ...number[]],
+): Generator<readonly [string, readonly number[]]> {
+  yield [`${name}.weight`, shape];
+  yield [`${name}.bias`, [shape[0]]];
+}
+
+const skippedBytesMax = 1 << 20;
+
+/** A file that is read once, in order, and hashed as it is read. */
+class FrontToBack {
+  /** Of the whole file. */
+  readonly bytes: number;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #digest = new DigestStream();
+  #at = 0;
+
+  private constructor(path: string, file: FileHandle, bytes: number) {
+    this.#path = path;
+    this.#file = file;
+    this.bytes = bytes;
+  }
+
+  static async open(path: string): Promise<FrontToBack> {
+    try {
+      const file = await open(path);
+      return new FrontToBack(path, file, (await file.stat()).size);
+    } catch (error) {
+      throw wrapError(error, "UNAVAILABLE", `Cannot read "${path}"`);
+    }
+  }
+
+  /** The next bytes, in a buffer of their own. */
+  async read(count: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(count);
+    try {
+      for (let filled = 0; filled < count;) {
+        const { bytesRead } = await this.#file.read(bytes, filled, count - filled, this.#at);
+        if (bytesRead === 0)
+          throw new StrataError("CORRUPT", `Cannot read "${this.#path}": it ends at ${this.#at}`);
+        filled += bytesRead;
+        this.#at += bytesRead;
+      }
+    } catch (error) {
+      throw wrapError(error, "UNAVAILABLE", `Cannot read "${this.#path}"`);
+    }
+    this.#digest.update(bytes);
+    return bytes;
+  }
+
+  async skip(count: number): Promise<void> {
+    for (let left = count; left > 0;)
+      left -= (await this.read(Math.min(left, skippedBytesMax))).length;
+  }
+
+  /** Of what was read. */
+  digest(): Digest {
+    return this.#digest.finish();
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+async function withReader<T>(path: string, work: (reader: FrontToBack) => Promise<T>): Promise<T> {
+  const reader = await FrontToBack.open(path);
+  try {
+    return await work(reader);
+  } finally {
+    await reader.close();
+  }
+}
