@@ -20,7 +20,7 @@ export interface Checkpoint {
    * are not those of `files`: nothing of them may be used then.
    */
   tensors(): AsyncIterable<readonly [string, CheckpointTensor]>;
-  /** A tokenizer of its own, cutting at `tokensMax`. */
+  /** Its tokenizer, cutting at `tokensMax`: opened once, and shared by all who encode. */
   tokenizer(): Promise<Tokenizer>;
 }
 

@@ -56,7 +56,19 @@ export async function openCheckpoint(folder: string, recorded?: FileDigests): Pr
     files,
     digest: digestOf([...files].map(([path, digest]) => `${digest} ${path}\n`).join("")),
     tensors: () => readWeights(weights, config, weightsDigest),
-    tokenizer: () => openTokenizer({ root, files, config, tokensMax }),
+    tokenizer: once(() => openTokenizer({ root, files, config, tokensMax })),
+  };
+}
+
+/** Calls `open` at the first call, and again after it has failed. */
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    if (opened !== undefined) return opened;
+    const opening = open();
+    opened = opening;
+    opening.catch(() => (opened = undefined));
+    return opening;
   };
 }
 

@@ -41,6 +41,7 @@ export const limits = {
   drainMsMax: 10_000,
   serverWaitSecondsMax: 3_600,
   serverProbeMsMax: 5_000,
+  exitWaitMsMax: 5_000,
   // Names
   nameCharactersMax: 64,
   modelIdCharactersMax: 200,

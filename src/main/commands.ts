@@ -12,6 +12,7 @@ import { knownBases } from "../checkpoints/known-bases.ts";
 import type { Network } from "../checkpoints/network.ts";
 import type {
   BaseRow,
+  Finding,
   LocalCommands,
   PullOptions,
   PullProgress,
@@ -32,7 +33,7 @@ const defaultBase = "all-MiniLM-L6-v2";
 const manifestPath = fileURLToPath(new URL("../../../models/models.json", import.meta.url));
 
 export function localCommands(surroundings: Surroundings): LocalCommands {
-  const { signal, environment, clock } = surroundings;
+  const { signal, clock } = surroundings;
   const cacheFolder = cacheFolderOf(surroundings);
   return {
     async serve(options, onReady) {
@@ -79,18 +80,20 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       const { profileToFile } = await import("./planning.ts");
       return profileToFile(options, { clock, cacheFolder }, onProgress);
     },
-    doctor: ({ home }) =>
-      runDoctor({
-        home,
-        serverUrl: environment["STRATA_URL"] ?? "http://127.0.0.1:7860",
-        probeRuntime: ortVersion,
-        probeCatalog: async () => probeCatalog(),
-        checkBases: async () => {
-          const { checkBases } = await import("./base-checks.ts");
-          return checkBases({ cacheFolder, home, manifestPath });
-        },
-      }),
+    doctor: ({ home }) => doctor(home, surroundings),
   };
+}
+
+async function doctor(home: string, surroundings: Surroundings): Promise<readonly Finding[]> {
+  const { checkBases } = await import("./base-checks.ts");
+  const cacheFolder = cacheFolderOf(surroundings);
+  return runDoctor({
+    home,
+    serverUrl: surroundings.environment["STRATA_URL"] ?? "http://127.0.0.1:7860",
+    probeRuntime: ortVersion,
+    probeCatalog: async () => probeCatalog(),
+    checkBases: () => checkBases({ cacheFolder, home, manifestPath }),
+  });
 }
 
 async function demo(output: Output, isOnce: boolean, surroundings: Surroundings): Promise<void> {
