@@ -17,7 +17,7 @@ import type { AskedOnce, OverloadLoad, OverloadTarget } from "./overload-load.ts
 const apiKey = "bench";
 const modelCount = 256;
 /** Enough to keep the queue filled, and few enough not to be refused. */
-const clientCount = 48;
+const clientCount = 96;
 const overloadFactor = 3;
 /** Of a text, special tokens included; as many short ones as long ones. */
 const [tokensMin, tokensMax] = [32, 224];

@@ -68,7 +68,7 @@ const newShare = 0.1;
 const flowCountKept = 1_024;
 
 /** The part of the limit up to which requests are admitted; the rest is for what comes anew. */
-const foreseen = 0.8;
+const foreseen = 0.7;
 
 export class Engine {
   readonly #options: EngineOptions;
@@ -104,7 +104,7 @@ export class Engine {
     let tag = startTag(this.#virtualTime, this.#flows.get(flow)?.finish);
     for (const coming of this.#coming) if (coming.flow === flow) tag += coming.tokenCount;
     const arriving = { flow, tag, tokenCount, sequenceCount };
-    const admission = admitToQueue(arriving, this.#snapshot(nowMs), {
+    const admission = admitToQueue(arriving, this.#snapshot(flow, nowMs), {
       sequencesMax: limits.queueSequenceCountMax,
       waitMsMax: limits.queueWaitMsMax * foreseen,
       retryAfterMsMax: limits.retryAfterMsMax,
@@ -127,13 +127,14 @@ export class Engine {
     };
   }
 
-  #snapshot(nowMs: number): QueueSnapshot {
+  #snapshot(flow: string, nowMs: number): QueueSnapshot {
+    const isWaiting = (this.#flows.get(flow)?.waitingCount ?? 0) > 0;
     return {
       waiting: this.#queue,
       coming: this.#coming,
       runningTokenCount: this.#runningTokenCount,
       virtualTime: this.#virtualTime,
-      modelCount: this.#waitingFlowCount,
+      otherModelCount: this.#waitingFlowCount - (isWaiting ? 1 : 0),
       msPerToken: this.#msPerToken / this.#workerCount,
       promisedMs: Math.max(0, this.#promisedUntilMs - nowMs),
     };

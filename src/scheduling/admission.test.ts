@@ -10,7 +10,7 @@ const idle: QueueSnapshot = {
   coming: [],
   runningTokenCount: 0,
   virtualTime: 0,
-  modelCount: 0,
+  otherModelCount: 0,
   msPerToken: 1,
   promisedMs: 0,
 };
@@ -47,9 +47,9 @@ test("a request waits for what runs, what is before it, and what comes before it
 });
 
 test("a bulk is in nobody's way but its own model's", () => {
-  const queue = { ...idle, waiting: bulk(90), modelCount: 1, msPerToken: 10 };
+  const queue = { ...idle, waiting: bulk(90), msPerToken: 10 };
   // Nine seconds of work; another model's text runs behind the first ten tokens of it.
-  const other = admitToQueue(request(10), queue, limits);
+  const other = admitToQueue(request(10), { ...queue, otherModelCount: 1 }, limits);
   assert.deepEqual(other, { kind: "admitted", waitMs: 100, promisedMs: 0 });
   const same = admitToQueue(request(10, 900), queue, limits);
   assert.equal(same.kind, "rejected");
@@ -59,8 +59,9 @@ test("a bulk is in nobody's way but its own model's", () => {
 });
 
 test("a model whose turn is far ahead waits for as much of all others", () => {
-  const queue = { ...idle, waiting: [{ tokenCount: 1, tag: 0 }], virtualTime: 100, modelCount: 50 };
-  assert.equal(admitToQueue(request(1, 110), queue, limits).waitMs, 500);
+  const waiting = [{ tokenCount: 1, tag: 0 }];
+  const queue = { ...idle, waiting, virtualTime: 100, otherModelCount: 50 };
+  assert.equal(admitToQueue(request(1, 110), queue, limits).waitMs, 501);
   assert.equal(admitToQueue(request(1, 130), queue, limits).kind, "rejected");
 });
 

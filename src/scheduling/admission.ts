@@ -20,8 +20,8 @@ export interface QueueSnapshot {
   /** Tokens of the batches that run. */
   readonly runningTokenCount: number;
   readonly virtualTime: number;
-  /** Models of which something waits. */
-  readonly modelCount: number;
+  /** Models of which something waits, other than the one that asks. */
+  readonly otherModelCount: number;
   /** Of all workers together, from a queue that fills their batches. */
   readonly msPerToken: number;
   /** For how long from now all room is promised to those who were told to come back. */
@@ -99,10 +99,9 @@ function tokensBefore(arriving: Coming, queue: QueueSnapshot): number {
   }
   for (const { tag, tokenCount } of queue.coming)
     ahead += Math.min(tokenCount, Math.max(0, end - tag));
-  // While a model's own turn is ahead, as much of every other model's passes before it, some of
-  // which has yet to come.
-  const share = (arriving.tag - queue.virtualTime) * queue.modelCount;
-  return Math.max(ahead, share);
+  // Until the model's own turn comes, as much of every other model's work passes as of its own;
+  // that work has yet to come, and goes before.
+  return ahead + (arriving.tag - queue.virtualTime) * queue.otherModelCount;
 }
 
 function meanTokens(waiting: readonly Waiting[]): number {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { SeededRandom } from "../foundation/random.ts";
 import { schedule, startTag, virtualTimeAfter, type Waiting } from "./schedule.ts";
 
 const limits = { tokensMax: 512, sequencesMax: 64 };
@@ -79,4 +80,23 @@ test("a busy model keeps its share beside models that come anew all the time", (
   }
   // About a ninth of the service at first, less as the others pile up.
   assert.ok(stepCount < 200, `${stepCount} steps`);
+});
+
+test("few who came later run before a sequence, whatever its length is", () => {
+  const random = new SeededRandom(7);
+  const waiting = Array.from({ length: 1_500 }, (_, tag) => ({
+    tokenCount: 32 + random.integer(193),
+    tag,
+  }));
+  let left: readonly Waiting[] = waiting;
+  const ran: Waiting[] = [];
+  let most = 0;
+  // While the queue is long.
+  while (left.length > 300) {
+    const batch = schedule(left, limits);
+    for (const { tag } of batch) most = Math.max(most, ran.filter((one) => one.tag > tag).length);
+    ran.push(...batch);
+    left = left.filter((sequence) => !batch.includes(sequence));
+  }
+  assert.ok(most <= 100, `${most} came later and ran earlier`);
 });

@@ -17,8 +17,13 @@ export interface BatchLimits {
   readonly sequencesMax: number;
 }
 
-/** Of how many of the first sequences in line the batch is chosen. */
-const windowCount = 256;
+/**
+ * A batch is chosen of the first in line: of as many as would fill this number of batches. More
+ * would find lengths that are more alike, and keep the rare lengths waiting behind who came later.
+ */
+const windowBatches = 16;
+/** Bounds of their number. */
+const [windowCountMin, windowCountMax] = [32, 256];
 
 /**
  * Virtual start time of a sequence that arrives now: it starts where its model's last one ended,
@@ -54,7 +59,7 @@ export function schedule<W extends Waiting>(
   if (head === undefined) return [];
   const distance = (sequence: W): number => Math.abs(sequence.tokenCount - head.tokenCount);
   const candidates = waiting
-    .slice(1, windowCount)
+    .slice(1, windowCount(head, tokensMax))
     .toSorted((a, b) => distance(a) - distance(b) || a.tag - b.tag);
   const batch = [head];
   let longest = head.tokenCount;
@@ -66,4 +71,9 @@ export function schedule<W extends Waiting>(
     batch.push(candidate);
   }
   return batch;
+}
+
+function windowCount({ tokenCount }: Waiting, tokensMax: number): number {
+  const count = windowBatches * Math.floor(tokensMax / Math.max(1, tokenCount));
+  return Math.min(Math.max(count, windowCountMin), windowCountMax);
 }
