@@ -31,7 +31,7 @@ interface Times {
   readonly burstMs: number;
 }
 
-const quickTimes: Times = { roundCount: 3, capacityMs: 4_000, overloadMs: 7_000, burstMs: 2_000 };
+const quickTimes: Times = { roundCount: 3, capacityMs: 3_000, overloadMs: 6_500, burstMs: 2_000 };
 const fullTimes: Times = { roundCount: 10, capacityMs: 6_000, overloadMs: 12_000, burstMs: 4_000 };
 
 export async function benchOverload({ isQuick, cacheFolder }: BenchOptions): Promise<BenchResult> {
