@@ -3,7 +3,7 @@
  * folder gets its name when it is whole; names that begin with a dot are work in progress.
  */
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import type { BaseModel } from "../entities/base-model.ts";
@@ -84,15 +84,8 @@ export async function listCachedBases(cacheFolder: string): Promise<readonly Cac
  * NOT_FOUND: it has not been pulled; CORRUPT: a file is gone or has another size.
  */
 export async function openPulledBase(cacheFolder: string, id: string): Promise<PulledBase> {
-  const folder = folderOf(cacheFolder, id);
-  const text = await readRecord(folder, id);
-  let base: PulledBase;
-  try {
-    base = { ...parse(record, text, recordFile), folder };
-  } catch (error) {
-    throw damaged(id, error);
-  }
-  if (base.id !== id) throw damaged(id, new Error(`${recordFile} is of "${base.id}"`));
+  const base = await readPulledBase(cacheFolder, id);
+  const { folder } = base;
   for (const [path, { bytes }] of Object.entries(base.files)) {
     const found = await stat(join(folder, path)).catch(() => undefined);
     if (found?.size === bytes) continue;
@@ -100,6 +93,19 @@ export async function openPulledBase(cacheFolder: string, id: string): Promise<P
     throw damaged(id, new Error(state), base.source);
   }
   return base;
+}
+
+/** The same, whatever has become of its files. */
+export async function readPulledBase(cacheFolder: string, id: string): Promise<PulledBase> {
+  const folder = folderOf(cacheFolder, id);
+  const text = await readRecord(folder, id);
+  try {
+    const base = { ...parse(record, text, recordFile), folder };
+    if (base.id !== id) throw new Error(`${recordFile} is of "${base.id}"`);
+    return base;
+  } catch (error) {
+    throw damaged(id, error);
+  }
 }
 
 async function readRecord(folder: string, id: string): Promise<string> {
@@ -217,6 +223,7 @@ export async function installBase(installation: Installation): Promise<PulledBas
     files[path] = { digest: found, bytes: await syncFile(join(staging, path)) };
   const facts = { digest: checkpoint.digest, createdAt, pooling, tokensMax, config, files };
   const base = { id, source, ...(commit === undefined ? {} : { commit }), ...facts };
+  await removeOthers(staging, new Set(Object.keys(files)));
   await writeFile(join(staging, recordFile), `${JSON.stringify(base, null, 2)}\n`);
   await syncFile(join(staging, recordFile));
   await syncFolder(staging);
@@ -225,6 +232,15 @@ export async function installBase(installation: Installation): Promise<PulledBas
   await rename(staging, folder);
   await syncFolder(dirname(folder));
   return { ...base, folder };
+}
+
+/** What earlier pulls that were cut off have left is no part of the base. */
+async function removeOthers(folder: string, kept: ReadonlySet<string>): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = relative(folder, path).replaceAll("\\", "/");
+    if (!entry.isDirectory() && !kept.has(name)) await rm(path, { force: true });
+  }
 }
 
 /** Some of every kind: nothing, space, words, marks, ideographs, a lone surrogate. */

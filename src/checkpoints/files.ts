@@ -1,6 +1,7 @@
 /** Which files make a checkpoint, how large each may be, and why others are left alone. */
 import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { type Digest, DigestStream } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
@@ -35,6 +36,12 @@ export function isWanted(
   paths: { readonly has: (path: string) => boolean },
 ): boolean {
   return file.unless === undefined || !paths.has(file.unless);
+}
+
+/** Takes away what an earlier pull has brought of the file, whole or in part. */
+export async function removeFetched(folder: string, { path }: CheckpointFile): Promise<void> {
+  for (const ending of ["", ".part", ".tag"])
+    await rm(join(folder, path + ending), { force: true });
 }
 
 /** TOO_LARGE when the file may not have so many bytes. */

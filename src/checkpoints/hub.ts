@@ -3,13 +3,20 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { StrataError } from "../foundation/errors.ts";
 import { download } from "./download.ts";
-import { type CheckpointFile, checkpointFiles, digestOfFile, isWanted, sizeOf } from "./files.ts";
+import {
+  type CheckpointFile,
+  checkpointFiles,
+  digestOfFile,
+  isWanted,
+  removeFetched,
+  sizeOf,
+} from "./files.ts";
 import type { SourceRequest } from "./network.ts";
 
 const placePattern = /^(?<repository>[\w.-]+(?:\/[\w.-]+)?)(?:@(?<revision>[\w.-]+))?$/;
 
 /** Written beside the files of a pull that is not pinned: the commit that they are of. */
-export const commitFile = ".commit";
+const commitFile = ".commit";
 
 const commitPattern = /^[0-9a-f]{40}$/;
 
@@ -86,11 +93,6 @@ async function settleRevision(request: SourceRequest, hub: Hub): Promise<string>
 
 function commitOf(text: string | null): string | undefined {
   return text !== null && commitPattern.test(text) ? text : undefined;
-}
-
-async function removeFetched(folder: string, { path }: CheckpointFile): Promise<void> {
-  for (const ending of ["", ".part", ".tag"])
-    await rm(join(folder, path + ending), { force: true });
 }
 
 /** What the server said of the file; undefined when the repository has none of this path. */

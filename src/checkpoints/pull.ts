@@ -7,9 +7,8 @@ import { join, resolve } from "node:path";
 import { nameFault } from "../entities/virtual-model.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { errorCodes, StrataError, wrapError } from "../foundation/errors.ts";
-import { checkPulledBase, installBase, openPulledBase, type PulledBase } from "./base-cache.ts";
+import { checkPulledBase, installBase, type PulledBase, readPulledBase } from "./base-cache.ts";
 import { checkpointFiles, digestOfFile } from "./files.ts";
-import { commitFile } from "./hub.ts";
 import { type KnownBase, knownBases } from "./known-bases.ts";
 import { type Network, throwIfCancelled } from "./network.ts";
 import { withPullLock } from "./pull-lock.ts";
@@ -42,7 +41,7 @@ export async function pullBase(name: string, options: PullOptions): Promise<Pull
     throw wrapError(error, "UNAVAILABLE", `Cannot write "${bases}"`);
   });
   return withPullLock(join(bases, `.${plan.id}.lock`), options, async () => {
-    const present = await openPulledBase(cacheFolder, plan.id).catch(() => undefined);
+    const present = await readPulledBase(cacheFolder, plan.id).catch(() => undefined);
     if (present === undefined) return pullFromFirst(plan, { ...options, cacheFolder });
     const isSame = plan.sources.some(({ label }) => label === present.source);
     if (!isSame && plan.pins === undefined)
@@ -139,7 +138,6 @@ async function pullFrom(source: Source, attempt: Attempt): Promise<PulledBase> {
   const request = { folder: staging, pins, commit: wanted, network: options };
   const commit = await source.fetchInto(request);
   await checkPins(staging, plan.pins);
-  await rm(join(staging, commitFile), { force: true });
   const base = await installBase({
     cacheFolder: options.cacheFolder,
     id: plan.id,

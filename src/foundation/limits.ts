@@ -105,7 +105,7 @@ export const limits = {
   pullLockWaitMsMax: 15 * 60_000,
   safetensorsHeaderBytesMax: 64 * 1024 * 1024,
   checkpointTextBytesMax: 32 * 1024 * 1024,
-  checkpointWeightsBytesMax: 4 * 1024 * 1024 * 1024,
+  checkpointWeightsBytesMax: 2 * 1024 * 1024 * 1024,
   layerCountMax: 256,
   hiddenSizeMax: 16_384,
   vocabularySizeMax: 1_000_000,

@@ -2,13 +2,14 @@
  * All that runs graphs: the base models of the cache, loaded for serving and for training. One that
  * cannot be served is named with its reason and does not keep the others from being served.
  */
+import { AssertionError } from "node:assert";
 import { availableParallelism } from "node:os";
 import { type CachedBase, listCachedBases, openBaseCheckpoint } from "../checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../checkpoints/base-weights.ts";
 import type { BaseModel, Precision } from "../entities/base-model.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { CloseStack } from "../foundation/close-stack.ts";
-import { StrataError } from "../foundation/errors.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import { AdapterPool } from "../processor/adapter-pool.ts";
@@ -92,11 +93,12 @@ async function openAll(cached: readonly CachedBase[], room: Room): Promise<Omit<
       bases.set(found.id, serving);
       trainingBases.set(found.id, training);
     } catch (error) {
-      // A bug of ours is not the base's fault.
-      if (!(error instanceof StrataError)) throw error;
-      const { code, message } = error;
+      // A bug of ours is not the base's fault; that its memory cannot be had is.
+      if (error instanceof AssertionError) throw error;
+      const refusal = wrapError(error, "UNSUPPORTED", `Cannot open base model "${found.id}"`);
+      const { code, message } = refusal;
       room.telemetry.log.error("A base model is not served", { base: found.id, code, message });
-      refusals.set(found.id, error);
+      refusals.set(found.id, refusal);
     }
   }
   if (bases.size === 0) throw noneLeft(refusals);
