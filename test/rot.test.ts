@@ -17,6 +17,7 @@ import { StrataError } from "../src/foundation/errors.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import { exampleModel } from "../src/storage/conformance.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
+import { openSqlite } from "../src/storage/files/sqlite.ts";
 import type { Store } from "../src/storage/storage.ts";
 import { sweepBlobs } from "../src/storage/sweep.ts";
 import { ProgramFolder, outcomeOf } from "./cli-process.ts";
@@ -203,6 +204,48 @@ test("a server does not start on a catalog that has lost changes", async () => {
     rmSync(join(store, "catalog.mark"));
     await program.serve();
     assert.equal((await program.client.model("tiny")).id, "tiny");
+  } finally {
+    await program.remove();
+  }
+});
+
+test("a server names what has rotted, serves the rest, and lets it be deleted", async () => {
+  const program = await ProgramFolder.create();
+  try {
+    const source = `dir:${program.path}/tiny`;
+    const pulled = await program.run(["base", "pull", "tiny", "--source", source]);
+    assert.equal(pulled.status, 0, pulled.errors);
+    const server = await program.serve();
+    const texts = ["lamp", "shade", "lamp on", "shade in"];
+    const lines = texts.map((text) => JSON.stringify({ text, label: text.split(" ")[0] }));
+    const file = await program.client.uploadFile(Buffer.from(lines.join("\n")), "a.jsonl");
+    for (const id of ["a", "b", "c", "d"])
+      await program.client.createModel({ id, base: "tiny", training_file: file.id });
+    server.kill("SIGTERM");
+    await once(server, "exit");
+    const catalog = openSqlite(join(program.path, "home", "store", "catalog.sqlite"));
+    catalog.exec(`UPDATE "models" SET "labels" = replace("labels", 'lamp', 'lamq') WHERE "id" = 'b';
+      UPDATE "versions" SET "rank" = "rank" + 1 WHERE "model" =
+        (SELECT "incarnation" FROM "models" WHERE "id" = 'c');
+      UPDATE "files" SET "filename" = 'b.jsonl'`);
+    catalog.close();
+    await program.serve();
+    const { client } = program;
+    const labelOf = async (model: string): Promise<string | undefined> =>
+      (await client.classify({ model, input: ["lamp"] })).data[0]?.label;
+    await assert.rejects(labelOf("b"), { message: /models "b"/ });
+    await assert.rejects(labelOf("c"), { message: /Cannot read versions/ });
+    assert.ok(["lamp", "shade"].includes((await labelOf("a")) ?? ""));
+    const listed: string[] = [];
+    for await (const { id } of client.models()) listed.push(id);
+    assert.deepEqual(listed, ["tiny", "a", "c", "d"]);
+    await assert.rejects(client.file(file.id), { message: /Cannot read files/ });
+    await client.deleteFile(file.id);
+    for (const id of ["b", "c"]) {
+      await client.deleteModel(id);
+      await client.createModel({ id, base: "tiny", labels: ["x", "y"] });
+      assert.equal((await client.model(id)).id, id);
+    }
   } finally {
     await program.remove();
   }

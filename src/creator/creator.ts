@@ -40,6 +40,11 @@ export interface Creator {
   deleteVersion(model: ModelIdentity, version: number): Promise<void>;
   /** Deletes the model, its versions, and blobs that nothing else names. NOT_FOUND if absent. */
   delete(model: ModelIdentity): Promise<void>;
+  /**
+   * Deletes a model whose row has rotted, with its versions; their blobs are left to a sweep.
+   * NOT_FOUND if absent, CONFLICT when the row can be read.
+   */
+  discard(id: string): Promise<void>;
 }
 
 export interface ModelSpecification {

@@ -11,6 +11,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
+import { unlessRotten } from "../storage/checks.ts";
 import type { Holds, Store } from "../storage/storage.ts";
 import { checkDerivation, checkSpecification, checkWeights } from "./checks.ts";
 import type {
@@ -162,22 +163,30 @@ class StoreCreator implements Creator {
           "CONFLICT",
           `Cannot delete version ${number} of "${model.id}": it is served; serve another one first`,
         );
-      const version = await versions.get(model.incarnation, number);
-      if (version === undefined) throw unknownVersion("delete", { model, number });
-      await versions.delete(model.incarnation, number);
+      const version = await unlessRotten(versions.get(model.incarnation, number));
+      if (!(await versions.delete(model.incarnation, number)))
+        throw unknownVersion("delete", { model, number });
       this.#onChange(model.id);
-      await this.#removeUnused([version]);
+      if (version !== undefined) await this.#removeUnused([version]);
     });
   }
 
   delete(identity: ModelIdentity): Promise<void> {
     return this.#turns.run(identity.incarnation, async () => {
       const { id, incarnation } = await this.#existing(identity);
-      const versions = await this.#store.catalog.versions.list(incarnation);
+      const versions = await unlessRotten(this.#store.catalog.versions.list(incarnation));
       await this.#store.catalog.models.delete(id);
       this.#onChange(id);
-      await this.#removeUnused(versions);
+      await this.#removeUnused(versions ?? []);
     });
+  }
+
+  async discard(id: string): Promise<void> {
+    const { models } = this.#store.catalog;
+    if ((await unlessRotten(models.get(id))) !== undefined)
+      throw new StrataError("CONFLICT", `Cannot discard model "${id}": its row can be read`);
+    if (!(await models.delete(id))) throw unknownModel(id, false);
+    this.#onChange(id);
   }
 
   /** Stores the weights, and their row by `insert`; no blob stays when that fails. */

@@ -8,6 +8,7 @@ import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { Gate } from "../foundation/gate.ts";
 import { limits } from "../foundation/limits.ts";
+import { unlessRotten } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import { withinDeadline } from "./deadline.ts";
 import { pageReply } from "./list-reply.ts";
@@ -52,10 +53,11 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
       return new Reply(200, "application/octet-stream", pieces);
     },
     deleteFile: async ({ params }) => {
-      const file = await requireFile(store, params.id);
-      await store.catalog.files.delete(file.id);
-      await store.holds.removeUnused(file.blob);
-      return { id: file.id, object: "file", deleted: true };
+      const { id } = params;
+      const file = await unlessRotten(requireFile(store, id));
+      await store.catalog.files.delete(id);
+      if (file !== undefined) await store.holds.removeUnused(file.blob);
+      return { id, object: "file", deleted: true };
     },
   };
 }

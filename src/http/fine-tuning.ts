@@ -4,6 +4,7 @@ import type { fineTuningRoutes, WireHyperparameters } from "../contract/fine-tun
 import { defaultLearningRate, type Hyperparameters, isFinished } from "../entities/job.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { unlessRotten } from "../storage/checks.ts";
 import type { PageOptions, Store } from "../storage/storage.ts";
 import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
@@ -24,9 +25,10 @@ export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTu
     },
     retrieveJob: async ({ params }) => jobObject(await requireJob(store, params.id)),
     deleteJob: async ({ params }) => {
-      const { id, status } = await requireJob(store, params.id);
-      if (!isFinished(status))
-        throw new StrataError("CONFLICT", `Cannot delete the job "${id}": it is ${status}`);
+      const { id } = params;
+      const job = await unlessRotten(requireJob(store, id));
+      if (job !== undefined && !isFinished(job.status))
+        throw new StrataError("CONFLICT", `Cannot delete the job "${id}": it is ${job.status}`);
       await store.catalog.jobs.delete(id);
       return { id, object: "fine_tuning.job", deleted: true };
     },

@@ -12,6 +12,7 @@ import type { BaseModel } from "../entities/base-model.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { unlessRotten } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import { requireFile } from "./files.ts";
 import { pageReply } from "./list-reply.ts";
@@ -36,7 +37,8 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
         throw new StrataError("FORBIDDEN", `Cannot delete "${params.id}": it is a base model`, {
           field: "model",
         });
-      await creator.delete(await requireModel(store, params.id));
+      const model = await unlessRotten(requireModel(store, params.id));
+      await (model === undefined ? creator.discard(params.id) : creator.delete(model));
       return { id: params.id, object: "model", deleted: true };
     },
     createModel: async ({ body: { id, base, labels, training_file: file }, signal }) =>

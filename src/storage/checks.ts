@@ -42,6 +42,16 @@ export async function* checkedStream(
   }
 }
 
+/** What was read; undefined when it has rotted: it cannot be known, but it can be deleted. */
+export async function unlessRotten<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof StrataError && error.code === "CORRUPT") return undefined;
+    throw error;
+  }
+}
+
 export function rowTaken(table: string, id: string): StrataError {
   return new StrataError("ALREADY_EXISTS", `Cannot insert into ${table}: "${id}" is taken`);
 }

@@ -3,7 +3,8 @@
  * remembers. On a full disk only what makes room, or what settles a row that is there, may use the
  * reserve; what adds rows is refused.
  */
-import type { Kysely, Transaction } from "kysely";
+import type { CompiledQuery, Kysely, Transaction } from "kysely";
+import { present } from "../../foundation/assert.ts";
 import { guardDisk, isDiskFull } from "./disk-errors.ts";
 import type { CommitMark } from "./commit-mark.ts";
 import type { Reserve } from "./reserve.ts";
@@ -19,9 +20,16 @@ type Work<T> = (transaction: Transaction<CatalogTables>) => Promise<T>;
 
 export class CatalogWriter {
   readonly #parts: CatalogWriterParts;
+  readonly #counting: CompiledQuery<{ readonly changeCount: number }>;
 
   constructor(parts: CatalogWriterParts) {
     this.#parts = parts;
+    // Compiled once: it is part of every change.
+    this.#counting = parts.database
+      .updateTable("state")
+      .set(({ eb }) => ({ changeCount: eb("changeCount", "+", 1) }))
+      .returning("changeCount")
+      .compile();
   }
 
   /** Adds rows; UNAVAILABLE when the disk is full. */
@@ -49,12 +57,8 @@ export class CatalogWriter {
     let changeCount = 0;
     const result = await database.transaction().execute(async (transaction) => {
       const done = await work(transaction);
-      const counted = await transaction
-        .updateTable("state")
-        .set(({ eb }) => ({ changeCount: eb("changeCount", "+", 1) }))
-        .returning("changeCount")
-        .executeTakeFirstOrThrow();
-      ({ changeCount } = counted);
+      const { rows } = await transaction.executeQuery(this.#counting);
+      changeCount = present(rows[0], "The catalog has a state").changeCount;
       return done;
     });
     mark.advance(changeCount);
