@@ -1,10 +1,12 @@
 /** The real trainer and creator over a memory store, for the claim `honest`. */
+import { rm } from "node:fs/promises";
 import { openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { decodeSafetensors } from "../src/checkpoints/safetensors.ts";
 import type { Creator } from "../src/creator/creator.ts";
 import { createCreator } from "../src/creator/store-creator.ts";
+import type { Precision } from "../src/entities/base-model.ts";
 import type { Version, VirtualModel } from "../src/entities/virtual-model.ts";
 import { assert, present } from "../src/foundation/assert.ts";
 import { systemClock } from "../src/foundation/clock.ts";
@@ -16,10 +18,11 @@ import { createMemoryStore } from "../src/storage/memory/memory-store.ts";
 import type { Store } from "../src/storage/storage.ts";
 import { JobTrainer } from "../src/trainer/job-trainer.ts";
 import { TrainingBase } from "../src/trainer/training-base.ts";
+import { writeSmallCheckpoint } from "../test/small-checkpoint.ts";
 import { servedAccuracy } from "./accuracy-serving.ts";
 import type { Row } from "./honest-texts.ts";
 
-const baseId = "all-MiniLM-L6-v2";
+const baseId = "base";
 
 export class Stage {
   readonly base: TrainingBase;
@@ -27,10 +30,12 @@ export class Stage {
   readonly #store: Store = createMemoryStore();
   readonly #creator: Creator;
   readonly #trainer: JobTrainer;
+  readonly #afterwards: () => Promise<void>;
   #modelCount = 0;
 
-  constructor(base: TrainingBase, runtime: OrtRuntime) {
+  constructor(base: TrainingBase, runtime: OrtRuntime, afterwards: () => Promise<void>) {
     this.base = base;
+    this.#afterwards = afterwards;
     this.#runtime = runtime;
     const parts = { store: this.#store, clock: systemClock, ids: systemIds };
     this.#creator = createCreator(parts);
@@ -53,6 +58,7 @@ export class Stage {
   async close(): Promise<void> {
     await this.#trainer.close();
     await this.#runtime.close();
+    await this.#afterwards();
   }
 
   /** A model with its instant version. */
@@ -130,16 +136,29 @@ export class Stage {
   }
 }
 
+/** Over all-MiniLM-L6-v2. */
+export async function openRealStage(cacheFolder: string): Promise<Stage> {
+  const { folder } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
+  return openStage(folder, "int8");
+}
+
+/** Over the small base of the tests, which learns a file by heart in a fraction of a second. */
+export async function openSmallStage(): Promise<Stage> {
+  const folder = await writeSmallCheckpoint();
+  return openStage(folder, "fp32", () => rm(folder, { recursive: true }));
+}
+
 /** On one thread: the claim is about figures, not about time. */
-export async function openStage(cacheFolder: string): Promise<Stage> {
-  const { folder } = await openPulledBase(cacheFolder, baseId);
+async function openStage(
+  folder: string,
+  precision: Precision,
+  afterwards = (): Promise<void> => Promise.resolve(),
+): Promise<Stage> {
   const checkpoint = await openCheckpoint(folder);
   const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
   const weights = await loadBaseWeights(checkpoint, runtime);
-  const stage = new Stage(
-    new TrainingBase({ checkpoint, weights, precision: "int8", runtime }),
-    runtime,
-  );
+  const base = new TrainingBase({ checkpoint, weights, precision, runtime });
+  const stage = new Stage(base, runtime, afterwards);
   await stage.open();
   return stage;
 }

@@ -1,5 +1,6 @@
 /** Files for the claim `honest`: labels that are coin flips, and ways to write a file anew. */
 import { type Random, SeededRandom } from "../src/foundation/random.ts";
+import { smallWords } from "../test/small-checkpoint.ts";
 
 export interface Row {
   readonly text: string;
@@ -19,13 +20,21 @@ function pick<T>(values: readonly T[], random: Random): T {
   return values[random.integer(values.length)] as T; // the index is in range
 }
 
+/** Bases that know words of their own. */
+export type Vocabulary = "english" | "small";
+
 /** Distinct texts; what they say has nothing to do with their labels. */
-export function coinFlips(count: number, random: Random): readonly Row[] {
+export function coinFlips(count: number, vocabulary: Vocabulary, random: Random): readonly Row[] {
   const texts = new Set<string>();
+  const word = (): string => pick(smallWords, random);
   while (texts.size < count) {
     const [first, second] = [pick(things, random), pick(things, random)];
     const [one, other] = [pick(traits, random), pick(traits, random)];
-    texts.add(`the ${first} beside the ${second} looked ${one} and ${other}`);
+    texts.add(
+      vocabulary === "small"
+        ? `${word()} ${word()} ${word()} ${word()}`
+        : `the ${first} beside the ${second} looked ${one} and ${other}`,
+    );
   }
   return [...texts].map((text) => ({ text, label: random.uniform() < 0.5 ? "heads" : "tails" }));
 }
@@ -34,12 +43,17 @@ export const changes = ["grown", "moved", "repeated", "respaced", "all"] as cons
 export type Change = (typeof changes)[number];
 
 /** The file as it is uploaded the second time. */
-export function changed(rows: readonly Row[], change: Change, seed: number): readonly Row[] {
+export function changed(
+  rows: readonly Row[],
+  change: Change,
+  options: { readonly vocabulary: Vocabulary; readonly seed: number },
+): readonly Row[] {
+  const { vocabulary, seed } = options;
   const random = new SeededRandom(seed, 1);
   switch (change) {
     case "grown": {
       const known = new Set(rows.map(({ text }) => text));
-      const more = coinFlips(3 + random.integer(60), random);
+      const more = coinFlips(3 + random.integer(60), vocabulary, random);
       return [...more.filter(({ text }) => !known.has(text)), ...rows];
     }
     case "moved":
@@ -50,7 +64,7 @@ export function changed(rows: readonly Row[], change: Change, seed: number): rea
       return rows.map(({ text, label }) => ({ text: respaced(text, random), label }));
     case "all":
       return (["grown", "respaced", "repeated", "moved"] as const).reduce<readonly Row[]>(
-        (all, one) => changed(all, one, seed),
+        (all, one) => changed(all, one, options),
         rows,
       );
   }

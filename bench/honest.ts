@@ -12,13 +12,14 @@ import type { Version } from "../src/entities/virtual-model.ts";
 import { present } from "../src/foundation/assert.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
-import { openStage, type Stage } from "./honest-stage.ts";
+import { openRealStage, openSmallStage, type Stage } from "./honest-stage.ts";
 import { type Change, changed, changes, coinFlips, type Row, shuffled } from "./honest-texts.ts";
 import { commitOf, machine, round } from "./measure.ts";
 import { readRows, taskFolder } from "./tasks.ts";
 
 /** Two trainings on labels that are coin flips. */
 interface CoinCase {
+  readonly base: CoinBase;
   readonly seed: number;
   readonly change: Change;
   /** Figures of the served version after the first and after the second training. */
@@ -34,13 +35,15 @@ const secondFiles = [
   "swapped labels",
 ] as const;
 
+type SecondFile = (typeof secondFiles)[number];
+
 /** A second training on a real task; figures are shares of right answers to its test file. */
 interface RealCase {
   readonly task: string;
   readonly seed: number;
   readonly firstCount: number;
   readonly secondCount: number;
-  readonly second: (typeof secondFiles)[number];
+  readonly second: SecondFile;
   readonly testBefore: number;
   readonly testAfter: number;
   readonly isSecondServed: boolean;
@@ -54,19 +57,34 @@ interface ResultFile {
   readonly reals: readonly RealCase[];
 }
 
-const coinCount = 200;
+/** Tasks over each base: the real one takes seconds for what takes the small one a fraction. */
+const coinCounts = { "all-MiniLM-L6-v2": 100, small: 300 } as const;
+type CoinBase = keyof typeof coinCounts;
 const coinRowCount = 200;
-/** Tasks with the rows of their first and of their grown file. */
-const sizes = [
-  { task: "trec", firstCount: 200, secondCount: 800 },
-  { task: "banking77", firstCount: 231, secondCount: 924 },
-] as const;
-const realSeeds = [0, 1, 2] as const;
-const furtherPlans = [
-  { task: "trec", seed: 0, firstCount: 150, secondCount: 1_500 },
+interface RealPlan {
+  readonly task: string;
+  readonly seed: number;
+  /** Rows of the first file, and of the grown one. */
+  readonly firstCount: number;
+  readonly secondCount: number;
+  readonly seconds: readonly SecondFile[];
+}
+
+const mislabelled = ["random labels", "new rows of random labels"] as const;
+/** With sizes from which growing makes better by far, and at which something is held out. */
+const realPlans: readonly RealPlan[] = [
+  ...[0, 1, 2].flatMap((seed) => {
+    const seconds = seed === 0 ? secondFiles : (["grown", ...mislabelled] as const);
+    return [
+      { task: "banking77", seed, firstCount: 231, secondCount: 924, seconds },
+      { task: "trec", seed, firstCount: 100, secondCount: 800, seconds: ["grown"] as const },
+      { task: "trec", seed, firstCount: 200, secondCount: 800, seconds },
+    ];
+  }),
+  { task: "trec", seed: 0, firstCount: 150, secondCount: 1_500, seconds: secondFiles },
   // Of which too few texts are held out to tell: reported apart.
-  { task: "trec", seed: 0, firstCount: 60, secondCount: 300 },
-] as const;
+  { task: "trec", seed: 0, firstCount: 60, secondCount: 300, seconds: secondFiles },
+];
 const smallFileRows = 100;
 /** Of a test file: enough to tell 10 points. */
 const testRowCountMax = 1_000;
@@ -78,21 +96,34 @@ const betterBy = 0.1;
 const resultPath = join(import.meta.dirname, "../../bench/results/honest.json");
 
 export async function benchHonest({ isQuick, cacheFolder }: BenchOptions): Promise<BenchResult> {
-  const stage = await openStage(cacheFolder);
+  const stages = {
+    "all-MiniLM-L6-v2": await openRealStage(cacheFolder),
+    small: await openSmallStage(),
+  };
   try {
     if (isQuick) {
       const again: CoinCase[] = [];
-      for (let seed = 0; seed < changes.length; seed++) again.push(await coinCase(stage, seed));
-      return { ...summary(readResults()), repeated: { coins: again } };
+      for (const [base, count] of [
+        ["small", 30],
+        ["all-MiniLM-L6-v2", 2],
+      ] as const)
+        for (let seed = 0; seed < count; seed++)
+          again.push(await coinCase(stages[base], base, seed));
+      const repeated = {
+        meanFirst: mean(again.map(({ first }) => first)),
+        meanSecond: mean(again.map(({ second }) => second)),
+        coins: again,
+      };
+      return { ...summary(readResults()), repeated };
     }
-    await runAll(stage);
+    await runAll(stages);
     return summary(readResults());
   } finally {
-    await stage.close();
+    for (const stage of Object.values(stages)) await stage.close();
   }
 }
 
-async function runAll(stage: Stage): Promise<void> {
+async function runAll(stages: Readonly<Record<CoinBase, Stage>>): Promise<void> {
   const commit = commitOf();
   const add = (found: Partial<Pick<ResultFile, "coins" | "reals">>): void => {
     const file = readResults();
@@ -101,54 +132,42 @@ async function runAll(stage: Stage): Promise<void> {
     writeResults({ machine: machine(), commit, coins, reals });
     process.stderr.write(`${JSON.stringify(found)}\n`);
   };
+  for (const base of ["small", "all-MiniLM-L6-v2"] as const)
+    for (let seed = 0; seed < coinCounts[base]; seed++)
+      if (!readResults().coins.some((known) => known.base === base && known.seed === seed))
+        add({ coins: [await coinCase(stages[base], base, seed)] });
   const folder = taskFolder();
-  // In turns, so that a run that is stopped has seen both.
-  const plans = folder === undefined ? [] : realPlans();
-  const coinsPerPlan = Math.ceil(coinCount / Math.max(1, plans.length));
-  for (let turn = 0; turn === 0 || turn < plans.length; turn++) {
-    for (let seed = turn * coinsPerPlan; seed < (turn + 1) * coinsPerPlan; seed++)
-      if (seed < coinCount && !readResults().coins.some((known) => known.seed === seed))
-        add({ coins: [await coinCase(stage, seed)] });
-    const plan = plans[turn];
-    if (plan === undefined || folder === undefined) continue;
+  for (const plan of folder === undefined ? [] : realPlans) {
     const isKnown = ({ task, seed, firstCount }: RealCase): boolean =>
       task === plan.task && seed === plan.seed && firstCount === plan.firstCount;
-    if (!readResults().reals.some(isKnown)) add({ reals: await realCases(stage, folder, plan) });
+    if (readResults().reals.some(isKnown)) continue;
+    add({ reals: await realCases(stages["all-MiniLM-L6-v2"], folder ?? "", plan) });
   }
 }
 
 /** Every other one begins as an instant version, the rest with a job of their own. */
-async function coinCase(stage: Stage, seed: number): Promise<CoinCase> {
-  const rows = coinFlips(coinRowCount, new SeededRandom(seed));
+async function coinCase(stage: Stage, base: CoinBase, seed: number): Promise<CoinCase> {
+  const vocabulary = base === "small" ? "small" : "english";
+  const rows = coinFlips(coinRowCount, vocabulary, new SeededRandom(seed));
   const change = changes[seed % changes.length] ?? "grown";
   const isInstant = Math.floor(seed / changes.length) % 2 === 0;
   const before = isInstant
     ? await stage.create(rows)
     : (await stage.train(undefined, rows, coinEpochCount)).model;
   const first = figureOf(await stage.served(before));
-  const { model } = await stage.train(before, changed(rows, change, seed), coinEpochCount);
+  const { model } = await stage.train(
+    before,
+    changed(rows, change, { vocabulary, seed }),
+    coinEpochCount,
+  );
   const second = figureOf(await stage.served(model));
   const isSecondServed = model.servedVersion !== before.servedVersion;
   await stage.delete(model);
-  return { seed, change, first, second, isSecondServed };
+  return { base, seed, change, first, second, isSecondServed };
 }
 
 function figureOf({ metrics }: Version): number {
   return present(metrics["devAccuracy"], "200 texts have some that are held out");
-}
-
-interface RealPlan {
-  readonly task: string;
-  readonly seed: number;
-  readonly firstCount: number;
-  readonly secondCount: number;
-}
-
-function realPlans(): readonly RealPlan[] {
-  return [
-    ...realSeeds.flatMap((seed) => sizes.map((size) => ({ ...size, seed }))),
-    ...furtherPlans,
-  ];
 }
 
 /** One first training, and from it a second one on each kind of file. */
@@ -157,7 +176,8 @@ async function realCases(
   folder: string,
   plan: RealPlan,
 ): Promise<readonly RealCase[]> {
-  const { task, seed, firstCount, secondCount } = plan;
+  const { seconds, ...facts } = plan;
+  const { task, seed, firstCount, secondCount } = facts;
   const random = new SeededRandom(seed, 7);
   const all = shuffled(present(await readRows(folder, task, "train"), "the task's rows"), random);
   const ownTest = present(await readRows(folder, task, "test"), "the task's test file");
@@ -167,13 +187,13 @@ async function realCases(
   const first = await stage.served(before);
   const testBefore = await stage.testAccuracy(first, test);
   const cases: RealCase[] = [];
-  for (const second of secondFiles) {
+  for (const second of seconds) {
     const file = secondFile(second, { all, rows, secondCount, random });
     await stage.serve(before, first.number);
     const { model, versions } = await stage.train(before, trainable(file));
     const last = present(versions.at(-1), "a version was trained");
     cases.push({
-      ...plan,
+      ...facts,
       second,
       testBefore: round(testBefore),
       testAfter: round(await stage.testAccuracy(last, test)),
@@ -186,7 +206,7 @@ async function realCases(
 }
 
 function secondFile(
-  second: RealCase["second"],
+  second: SecondFile,
   parts: {
     readonly all: readonly Row[];
     readonly rows: readonly Row[];
@@ -223,19 +243,12 @@ function trainable(rows: readonly Row[]): readonly Row[] {
 }
 
 function summary({ coins, reals, ...rest }: ResultFile): BenchResult {
-  const firsts = coins.map(({ first }) => first);
-  const seconds = coins.map(({ second }) => second);
   const isSmall = ({ firstCount }: RealCase): boolean => firstCount < smallFileRows;
-  const intervals = {
-    first: coins.length < 2 ? null : meanInterval(firsts, 0.95),
-    second: coins.length < 2 ? null : meanInterval(seconds, 0.95),
-  };
+  const ofBase = (base: CoinBase): BenchResult =>
+    coinFigures(coins.filter((one) => one.base === base));
   return {
-    meanFirst: mean(firsts),
-    meanSecond: mean(seconds),
-    intervals95: intervals,
-    coinTasks: coins.length,
-    coinSecondServed: shareServed(coins),
+    ...coinFigures(coins),
+    coinTasksByBase: { "all-MiniLM-L6-v2": ofBase("all-MiniLM-L6-v2"), small: ofBase("small") },
     ...servedShares(reals.filter((one) => !isSmall(one))),
     smallFiles: servedShares(reals.filter(isSmall)),
     targets: {
@@ -248,6 +261,20 @@ function summary({ coins, reals, ...rest }: ResultFile): BenchResult {
     ...rest,
     coins,
     reals,
+  };
+}
+
+function coinFigures(coins: readonly CoinCase[]): BenchResult {
+  const firsts = coins.map(({ first }) => first);
+  const seconds = coins.map(({ second }) => second);
+  const intervalOf = (values: readonly number[]) =>
+    values.length < 2 ? null : meanInterval(values, 0.95);
+  return {
+    meanFirst: mean(firsts),
+    meanSecond: mean(seconds),
+    intervals95: { first: intervalOf(firsts), second: intervalOf(seconds) },
+    coinTasks: coins.length,
+    coinSecondServed: shareServed(coins),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Example } from "../src/datasets/datasets.ts";
 import { readDataset } from "../src/datasets/read.ts";
 import { splitByContent } from "../src/datasets/split.ts";
 import { present } from "../src/foundation/assert.ts";
+import { Pace } from "../src/foundation/pace.ts";
 import { encodeContents } from "../src/trainer/contents.ts";
 import { type ContentSequences, picked } from "../src/trainer/sequences.ts";
 import type { TokenTask } from "../src/trainer/token-fit.ts";
@@ -47,7 +48,7 @@ export async function loadTask(folder: string, name: string, tokenizer: Tokenize
     states: undefined,
   });
   const train = await sequences(all);
-  const parts = own === undefined ? split(train) : { train, dev: await sequences(own) };
+  const parts = own === undefined ? await split(train) : { train, dev: await sequences(own) };
   return { name, labels, ...parts, test: await sequences(test) };
 }
 
@@ -92,7 +93,8 @@ async function readExamples(folder: string, part: string): Promise<readonly Exam
 }
 
 /** As the product divides a file. */
-function split(all: ContentSequences): Pick<Task, "train" | "dev"> {
-  const parts = splitByContent(all);
-  return { train: picked(all, parts.train), dev: picked(all, parts.dev) };
+async function split(all: ContentSequences): Promise<Pick<Task, "train" | "dev">> {
+  const pace = new Pace();
+  const parts = await splitByContent(all, pace);
+  return { train: await picked(all, parts.train, pace), dev: await picked(all, parts.dev, pace) };
 }

@@ -16,7 +16,8 @@ interface Budget {
  * every fault found in it was mended with its whole kind.
  */
 const budgets: readonly Budget[] = [
-  { folders: ["foundation"], linesMax: 600 },
+  // Pauses of the main thread, and short digests, came to it.
+  { folders: ["foundation"], linesMax: 700 },
   { folders: ["entities"], linesMax: 400 },
   { folders: ["contract"], linesMax: 1_200 },
   // Loading ONNX Runtime has a place of its own, which silences it; a thread that dies comes back.

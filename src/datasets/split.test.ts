@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { shortDigestCount } from "../foundation/digest.ts";
+import { Pace } from "../foundation/pace.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
 import { checkTrainable, type Dataset } from "./datasets.ts";
 import { type Contents, distinctContents, splitByContent } from "./split.ts";
@@ -21,8 +22,8 @@ function contentsOf(rows: readonly Row[]): Contents {
 }
 
 /** Contents that are held out, and those that are trained on. */
-function sidesOf(contents: Contents): { held: Set<number>; trained: Set<number> } {
-  const { train, dev } = splitByContent(contents);
+async function sidesOf(contents: Contents) {
+  const { train, dev } = await splitByContent(contents, new Pace());
   const digests = (indices: Uint32Array): Set<number> =>
     new Set(Array.from(indices, (index) => contents.digests[index] ?? NaN));
   return { held: digests(dev), trained: digests(train) };
@@ -34,14 +35,14 @@ const rowArbitrary = fc.record({
 });
 const rowsArbitrary = fc.array(rowArbitrary, { maxLength: 120 });
 
-test("copies fall on one side, and each content is somewhere", () => {
-  fc.assert(
-    fc.property(rowsArbitrary, (rows) => {
+test("copies fall on one side, and each content is somewhere", async () => {
+  await fc.assert(
+    fc.asyncProperty(rowsArbitrary, async (rows) => {
       const contents = contentsOf(rows);
-      const { held, trained } = sidesOf(contents);
+      const { held, trained } = await sidesOf(contents);
       assert.ok([...held].every((digest) => !trained.has(digest)));
       assert.deepEqual(new Set([...held, ...trained]), new Set(contents.digests));
-      const { train, dev } = splitByContent(contents);
+      const { train, dev } = await splitByContent(contents, new Pace());
       assert.equal(dev.length, held.size, "each held-out content stands once");
       const heldRows = [...contents.digests].filter((digest) => held.has(digest));
       assert.equal(train.length + heldRows.length, rows.length);
@@ -49,35 +50,35 @@ test("copies fall on one side, and each content is somewhere", () => {
   );
 });
 
-test("a side does not depend on place, copies, labels or other rows", () => {
+test("a side does not depend on place, copies, labels or other rows", async () => {
   // Each label has contents far from the border, so that no label is in need.
   const anchors = [0, 1, 2, 3].map((label) => ({ share: 0.9 + label / 100, label }));
-  fc.assert(
-    fc.property(rowsArbitrary, rowsArbitrary, fc.nat(), (rows, more, seed) => {
-      const before = sidesOf(contentsOf([...rows, ...anchors]));
+  await fc.assert(
+    fc.asyncProperty(rowsArbitrary, rowsArbitrary, fc.nat(), async (rows, more, seed) => {
+      const before = await sidesOf(contentsOf([...rows, ...anchors]));
       const grown = [...more, ...rows, ...anchors, ...rows];
       const moved = [...permutation(grown.length, new SeededRandom(seed))].map((index) => ({
         share: grown[index]?.share ?? NaN,
         label: ((grown[index]?.label ?? 0) + index) % 4,
       }));
-      const after = sidesOf(contentsOf([...moved, ...anchors]));
+      const after = await sidesOf(contentsOf([...moved, ...anchors]));
       assert.ok([...before.held].every((digest) => after.held.has(digest)));
       assert.ok([...before.trained].every((digest) => after.trained.has(digest)));
     }),
   );
 });
 
-test("fifteen of a hundred contents are held out", () => {
+test("fifteen of a hundred contents are held out", async () => {
   const contents = contentsOf(
     Array.from({ length: 100 }, (_, step) => ({ share: (step + 0.5) / 100, label: 0 })),
   );
   assert.deepEqual(
-    [...splitByContent(contents).dev],
+    [...(await splitByContent(contents, new Pace())).dev],
     Array.from({ length: 15 }, (_, index) => index),
   );
 });
 
-test("of a label that would be held out as a whole, the highest content is trained on", () => {
+test("of a label that would be held out whole, the highest content is trained on", async () => {
   const rows = [
     { share: 0.1, label: 1 },
     { share: 0.12, label: 1 },
@@ -86,18 +87,18 @@ test("of a label that would be held out as a whole, the highest content is train
     { share: 0.5, label: 0 },
     { share: 0.12, label: 1 },
   ];
-  const { train, dev } = splitByContent(contentsOf(rows));
+  const { train, dev } = await splitByContent(contentsOf(rows), new Pace());
   assert.deepEqual([...train], [1, 4, 5]);
   assert.deepEqual([...dev], [0, 2, 3]);
 });
 
-test("a content under two labels stands for the one that most of its copies have", () => {
+test("a content under two labels stands for the one that most of its copies have", async () => {
   const rows = [3, 2, 2, 3, 2].map((label) => ({ share: 0.1, label }));
   const contents = contentsOf([...rows, { share: 0.9, label: 2 }, { share: 0.9, label: 3 }]);
-  assert.deepEqual([...splitByContent(contents).dev], [4]);
+  assert.deepEqual([...(await splitByContent(contents, new Pace())).dev], [4]);
   // As many have label 3 as have label 2: the last one is the latest word.
   const even = contentsOf([2, 3, 3, 2].map((label) => ({ share: 0.1, label })));
-  assert.deepEqual([...distinctContents(even)], [3]);
+  assert.deepEqual([...(await distinctContents(even, new Pace()))], [3]);
 });
 
 test("what cannot be trained on is refused by name and limit", () => {

@@ -5,6 +5,7 @@
  */
 import { assert } from "../foundation/assert.ts";
 import { shortDigestCount } from "../foundation/digest.ts";
+import type { Pace } from "../foundation/pace.ts";
 
 /** Examples as digests of their contents and numbers of their labels, which begin at 0. */
 export interface Contents {
@@ -32,60 +33,78 @@ function isHeldOut(digest: number): boolean {
  * Copies fall on one side. Of a label whose contents would all be held out, the one with the
  * highest digest is trained on nevertheless: a label must be learned before it can be judged.
  */
-export function splitByContent(
+export async function splitByContent(
   contents: Contents,
+  pace: Pace,
   holdsOut: (digest: number) => boolean = isHeldOut,
-): Split {
+): Promise<Split> {
   const { digests, labels } = contents;
   assert(digests.length === labels.length, "each example has a content and a label");
-  const held = copiesByContent(contents, holdsOut);
-  for (const digest of neededInTraining(contents, held)) held.delete(digest);
-  const all = Uint32Array.from(digests.keys());
-  const train = all.filter((index) => !held.has(digests[index] ?? -1));
-  return { train, dev: standIns(held, labels) };
+  const held = await copiesByContent(contents, pace, holdsOut);
+  for (const digest of await neededInTraining(contents, pace, held)) held.delete(digest);
+  const train: number[] = [];
+  await pace.each(digests.length, (index) => {
+    if (!held.has(digests[index] ?? -1)) train.push(index);
+  });
+  return { train: Uint32Array.from(train), dev: await standIns(held, pace, labels) };
 }
 
 /** One example of each content, as `dev` of a split. */
-export function distinctContents(contents: Contents): Uint32Array {
-  return standIns(
-    copiesByContent(contents, () => true),
-    contents.labels,
-  );
+export async function distinctContents(contents: Contents, pace: Pace): Promise<Uint32Array> {
+  const copies = await copiesByContent(contents, pace, () => true);
+  return standIns(copies, pace, contents.labels);
 }
 
-function copiesByContent(
+/** A content has few copies as a rule: a list is made for the second one only. */
+type Copies = number | number[];
+
+async function copiesByContent(
   { digests }: Contents,
+  pace: Pace,
   isWanted: (digest: number) => boolean,
-): Map<number, number[]> {
-  const copies = new Map<number, number[]>();
-  for (const [index, digest] of digests.entries()) {
-    if (!isWanted(digest)) continue;
+): Promise<Map<number, Copies>> {
+  const copies = new Map<number, Copies>();
+  await pace.each(digests.length, (index) => {
+    const digest = digests[index] ?? -1;
+    if (!isWanted(digest)) return;
     const known = copies.get(digest);
-    if (known === undefined) copies.set(digest, [index]);
+    if (known === undefined) copies.set(digest, index);
+    else if (typeof known === "number") copies.set(digest, [known, index]);
     else known.push(index);
-  }
+  });
   return copies;
 }
 
-function standIns(
-  contents: ReadonlyMap<number, readonly number[]>,
+async function standIns(
+  contents: ReadonlyMap<number, Copies>,
+  pace: Pace,
   labels: Int32Array,
-): Uint32Array {
-  return Uint32Array.from(contents.values(), (copies) => mostCommon(copies, labels)).sort();
+): Promise<Uint32Array> {
+  const all = contents.values();
+  const chosen = new Uint32Array(contents.size);
+  await pace.each(contents.size, (position) => {
+    const copies: Copies = all.next().value ?? 0; // there are as many
+    chosen[position] = typeof copies === "number" ? copies : mostCommon(copies, labels);
+  });
+  return chosen.sort();
 }
 
 /** Digests of held contents without which a label has nothing to train on. */
-function neededInTraining(
+async function neededInTraining(
   { digests, labels }: Contents,
-  held: ReadonlyMap<number, readonly number[]>,
-): ReadonlySet<number> {
+  pace: Pace,
+  held: ReadonlyMap<number, unknown>,
+): Promise<ReadonlySet<number>> {
   const trained = new Set<number>();
-  for (const [index, label] of labels.entries())
-    if (!held.has(digests[index] ?? -1)) trained.add(label);
+  await pace.each(labels.length, (index) => {
+    if (!held.has(digests[index] ?? -1)) trained.add(labels[index] ?? -1);
+  });
   const highest = new Map<number, number>();
-  for (const [index, label] of labels.entries())
-    if (!trained.has(label))
-      highest.set(label, Math.max(highest.get(label) ?? -1, digests[index] ?? -1));
+  await pace.each(labels.length, (index) => {
+    const label = labels[index] ?? -1;
+    if (trained.has(label)) return;
+    highest.set(label, Math.max(highest.get(label) ?? -1, digests[index] ?? -1));
+  });
   return new Set(highest.values());
 }
 

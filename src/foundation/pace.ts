@@ -2,6 +2,9 @@
 import { limits } from "./limits.ts";
 import { turn } from "./turn.ts";
 
+/** Visits between two looks at the time. */
+const visitsPerLook = 512;
+
 export class Pace {
   readonly #signal: AbortSignal | undefined;
   #sliceEndMs = performance.now() + limits.mainThreadSliceMsMax;
@@ -13,6 +16,14 @@ export class Pace {
   /** Whether the slice is over: cheap enough to be asked for each line of a file. */
   get isDue(): boolean {
     return performance.now() >= this.#sliceEndMs;
+  }
+
+  /** Visits 0 … count - 1, with rests; each visit is short. */
+  async each(count: number, visit: (index: number) => void): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      if (index % visitsPerLook === 0 && this.isDue) await this.rest();
+      visit(index);
+    }
   }
 
   /** Lets others run, then begins a slice; rejects with the signal's reason. */

@@ -3,7 +3,9 @@
  * same answer, or differ in case and white space only: one is not held out from the other.
  */
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
+import { present } from "../foundation/assert.ts";
 import { shortDigestOf } from "../foundation/digest.ts";
+import { Pace } from "../foundation/pace.ts";
 
 export interface EncodedContents {
   readonly ids: readonly Int32Array[];
@@ -11,7 +13,7 @@ export interface EncodedContents {
   readonly digests: Float64Array;
 }
 
-/** Texts between two pauses of the main thread. */
+/** Texts that are encoded together. */
 const chunkSize = 2_048;
 
 /** Rejects with the signal's reason. */
@@ -21,6 +23,7 @@ export async function encodeContents(
   signal?: AbortSignal,
 ): Promise<EncodedContents> {
   const folds = await foldsTexts(tokenizer);
+  const pace = new Pace(signal);
   const ids: Int32Array[] = [];
   const digests = new Float64Array(texts.length);
   for (let start = 0; start < texts.length; start += chunkSize) {
@@ -28,14 +31,16 @@ export async function encodeContents(
     const chunk = texts.slice(start, start + chunkSize);
     const { ids: own } = await tokenizer.encode(chunk);
     const folded = folds ? own : (await tokenizer.encode(chunk.map(fold))).ids;
-    for (const [index, row] of folded.entries()) digests[start + index] = contentOf(row);
-    for (const row of own) ids.push(row);
+    await pace.each(chunk.length, (index) => {
+      digests[start + index] = contentOf(present(folded[index], "ids of each text"));
+      ids.push(present(own[index], "ids of each text"));
+    });
   }
   return { ids, digests };
 }
 
 /** The digest of a sequence of token ids. */
-export function contentOf(ids: Int32Array): number {
+function contentOf(ids: Int32Array): number {
   return shortDigestOf(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
 }
 

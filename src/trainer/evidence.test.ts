@@ -4,11 +4,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { shortDigestCount } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
+import { Pace } from "../foundation/pace.ts";
 import {
   decodeEvidence,
   distinctDigests,
   encodeEvidence,
   hasSeen,
+  lowestOf,
   rememberedOf,
 } from "./evidence.ts";
 
@@ -26,10 +28,13 @@ const row = fc.record(
   { noNullPrototype: true },
 );
 
-test("bytes give back what they were made of", () => {
-  fc.assert(
-    fc.property(fc.array(digest), fc.array(row), (digests, rows) => {
-      const evidence = { seen: distinctDigests(Float64Array.from(digests)), rows };
+test("bytes give back what they were made of", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(digest), fc.array(row), async (digests, rows) => {
+      const evidence = {
+        seen: await distinctDigests(Float64Array.from(digests), new Pace()),
+        rows,
+      };
       const bytes = encodeEvidence(evidence);
       // A view into something larger, as a blob may be.
       const padded = new Uint8Array(bytes.length + 3);
@@ -39,25 +44,47 @@ test("bytes give back what they were made of", () => {
   );
 });
 
-test("seen is what was trained on, and nothing else", () => {
-  const seen = distinctDigests(Float64Array.of(5, 3, 9, 3));
+test("seen is what was trained on, and nothing else", async () => {
+  const seen = await distinctDigests(Float64Array.of(5, 3, 9, 3), new Pace());
   assert.deepEqual([...seen], [3, 5, 9]);
   const found = [2, 3, 4, 5, 9, 10].filter((one) => hasSeen({ seen }, one));
   assert.deepEqual(found, [3, 5, 9]);
   assert.equal(hasSeen({ seen: new Float64Array() }, 0), false);
 });
 
-test("the contents of the lowest digests are remembered, within the limits", () => {
+test("the contents of the lowest digests are remembered, within the limits", async () => {
   const count = limits.evidenceRowCountMax + 10;
   const digests = Float64Array.from({ length: count }, (_, index) => count - index);
   const short = Array.from({ length: count }, () => Int32Array.of(1));
-  const chosen = rememberedOf({ digests, ids: short });
+  const chosen = await rememberedOf({ digests, ids: short }, new Pace());
   assert.equal(chosen.length, limits.evidenceRowCountMax);
   assert.deepEqual(chosen.slice(0, 2), [count - 1, count - 2]);
   const long = Array.from({ length: count }, () => new Int32Array(512));
   assert.equal(
-    rememberedOf({ digests, ids: long }).length,
+    (await rememberedOf({ digests, ids: long }, new Pace())).length,
     Math.floor(limits.evidenceTokenCountMax / 512),
+  );
+});
+
+test("the lowest digests are those that a sort would give, by number or by tokens", async () => {
+  const digests = fc
+    .array(fc.nat(2_000), { maxLength: 60 })
+    .map((steps) => Float64Array.from(steps, (step) => step * 1e11));
+  await fc.assert(
+    fc.asyncProperty(digests, fc.nat(70), fc.nat(200), async (all, countMax, tokensMax) => {
+      const ids = Array.from(all, (_, index) => new Int32Array(1 + (index % 5)));
+      const found = await lowestOf({ digests: all, ids }, { countMax, tokensMax }, new Pace());
+      const sorted = [...all.keys()].toSorted((a, b) => (all[a] ?? 0) - (all[b] ?? 0));
+      const expected: number[] = [];
+      let tokenCount = 0;
+      for (const index of sorted) {
+        tokenCount += ids[index]?.length ?? 0;
+        const isFull = expected.length >= countMax || tokenCount > tokensMax;
+        if (isFull && expected.length > 0) break;
+        expected.push(index);
+      }
+      assert.deepEqual(new Set(found), new Set(expected));
+    }),
   );
 });
 

@@ -4,8 +4,10 @@
  * on texts that neither was trained on, when the file is gone, too.
  */
 import { assert, present } from "../foundation/assert.ts";
+import { shortDigestCount } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import type { Pace } from "../foundation/pace.ts";
 
 export interface Evidence {
   /** Contents trained on: distinct digests, ascending; see `contents.ts`. */
@@ -23,26 +25,94 @@ export interface HeldOutRow {
 }
 
 /** Held-out contents that are remembered, of those in `dev`: indices, by ascending digest. */
-export function rememberedOf(dev: {
+export async function rememberedOf(dev: Digested, pace: Pace): Promise<readonly number[]> {
+  const { evidenceRowCountMax: countMax, evidenceTokenCountMax: tokensMax } = limits;
+  const chosen = await lowestOf(dev, { countMax, tokensMax }, pace);
+  return chosen.toSorted((a, b) => (dev.digests[a] ?? 0) - (dev.digests[b] ?? 0));
+}
+
+export interface Digested {
   readonly digests: Float64Array;
   readonly ids: readonly Int32Array[];
-}): readonly number[] {
-  const order = [...dev.digests.keys()].toSorted(
-    (a, b) => (dev.digests[a] ?? 0) - (dev.digests[b] ?? 0),
-  );
-  let tokenCount = 0;
+}
+
+/** Parts of the range of digests, which fall into each alike. */
+const bucketCount = 2 ** 14;
+
+function bucketOf(digest: number): number {
+  return Math.floor((digest / shortDigestCount) * bucketCount);
+}
+
+/**
+ * Indices of the lowest digests within the limits, at least one: a choice by chance that stays the
+ * same, and grows with the file. They are not sorted.
+ */
+export async function lowestOf(
+  { digests, ids }: Digested,
+  limit: { readonly countMax: number; readonly tokensMax: number },
+  pace: Pace,
+): Promise<readonly number[]> {
+  const counts = new Float64Array(bucketCount);
+  const tokens = new Float64Array(bucketCount);
+  await pace.each(digests.length, (index) => {
+    const bucket = bucketOf(digests[index] ?? 0);
+    counts[bucket] = (counts[bucket] ?? 0) + 1;
+    tokens[bucket] = (tokens[bucket] ?? 0) + (ids[index]?.length ?? 0);
+  });
+  let [count, tokenCount, whole] = [0, 0, 0];
+  for (; whole < bucketCount; whole++) {
+    const [more, moreTokens] = [counts[whole] ?? 0, tokens[whole] ?? 0];
+    if (count + more > limit.countMax || tokenCount + moreTokens > limit.tokensMax) break;
+    count += more;
+    tokenCount += moreTokens;
+  }
   const chosen: number[] = [];
-  for (const index of order.slice(0, limits.evidenceRowCountMax)) {
-    tokenCount += dev.ids[index]?.length ?? 0;
-    if (tokenCount > limits.evidenceTokenCountMax) break;
+  const last: number[] = [];
+  await pace.each(digests.length, (index) => {
+    const bucket = bucketOf(digests[index] ?? 0);
+    if (bucket < whole) chosen.push(index);
+    else if (bucket === whole) last.push(index);
+  });
+  for (const index of last.toSorted((a, b) => (digests[a] ?? 0) - (digests[b] ?? 0))) {
+    tokenCount += ids[index]?.length ?? 0;
+    const isFull = chosen.length >= limit.countMax || tokenCount > limit.tokensMax;
+    if (isFull && chosen.length > 0) break;
     chosen.push(index);
   }
   return chosen;
 }
 
-/** Distinct digests, ascending. */
-export function distinctDigests(digests: Float64Array): Float64Array {
-  return digests.toSorted().filter((digest, index, all) => digest !== all[index - 1]);
+/** Distinct digests, ascending: bucket by bucket, since a sort of all would hold the thread. */
+export async function distinctDigests(digests: Float64Array, pace: Pace): Promise<Float64Array> {
+  const ends = new Uint32Array(bucketCount);
+  await pace.each(digests.length, (index) => {
+    const bucket = bucketOf(digests[index] ?? 0);
+    ends[bucket] = (ends[bucket] ?? 0) + 1;
+  });
+  for (let bucket = 1; bucket < bucketCount; bucket++)
+    ends[bucket] = (ends[bucket] ?? 0) + (ends[bucket - 1] ?? 0);
+  const places = new Uint32Array(bucketCount);
+  places.set(ends.subarray(0, -1), 1);
+  const starts = places.slice();
+  const sorted = new Float64Array(digests.length);
+  await pace.each(digests.length, (index) => {
+    const digest = digests[index] ?? 0;
+    const bucket = bucketOf(digest);
+    const place = places[bucket] ?? 0;
+    sorted[place] = digest;
+    places[bucket] = place + 1;
+  });
+  await pace.each(bucketCount, (bucket) => {
+    sorted.subarray(starts[bucket], ends[bucket]).sort();
+  });
+  let distinctCount = 0;
+  await pace.each(sorted.length, (index) => {
+    const digest = sorted[index] ?? 0;
+    if (distinctCount > 0 && sorted[distinctCount - 1] === digest) return;
+    sorted[distinctCount] = digest;
+    distinctCount += 1;
+  });
+  return sorted.slice(0, distinctCount);
 }
 
 /** Whether the version was trained on this content. */

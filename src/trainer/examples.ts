@@ -4,8 +4,10 @@ import { checkTrainable, type Dataset, type Example } from "../datasets/datasets
 import { readDataset } from "../datasets/read.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
+import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { Pace } from "../foundation/pace.ts";
 import type { Store } from "../storage/storage.ts";
 import { encodeContents } from "./contents.ts";
 import { type ContentSequences, picked } from "./sequences.ts";
@@ -45,8 +47,9 @@ export async function loadExamples(
     encoded(from.examples, { tokenizer, labels, field, signal });
   const given = await encode(dataset, "training_file");
   const judges = validation && (await encode(validation, "validation_file"));
-  const divided = judges === undefined ? divide(given) : divideFrom(given, judges);
-  const { overlapCount, ...parts } = divided;
+  const pace = new Pace(signal);
+  const { overlapCount, ...parts } =
+    judges === undefined ? await divide(given, pace) : await divideFrom(given, judges, pace);
   return {
     ...parts,
     labels,
@@ -77,26 +80,33 @@ interface Divided {
   readonly overlapCount: number;
 }
 
-function divide(given: ContentSequences): Divided {
-  const { train, dev } = splitByContent(given);
-  return { train: picked(given, train), dev: picked(given, dev), overlapCount: 0 };
+async function divide(given: ContentSequences, pace: Pace): Promise<Divided> {
+  const { train, dev } = await splitByContent(given, pace);
+  return {
+    train: await picked(given, train, pace),
+    dev: await picked(given, dev, pace),
+    overlapCount: 0,
+  };
 }
 
 /**
  * What the caller chose to judge by judges, and is not trained on, unless a label would have
  * nothing else to learn from: then that content is trained on, and does not judge.
  */
-function divideFrom(given: ContentSequences, judges: ContentSequences): Divided {
+async function divideFrom(
+  given: ContentSequences,
+  judges: ContentSequences,
+  pace: Pace,
+): Promise<Divided> {
   const chosen = new Set(judges.digests);
-  const train = picked(given, splitByContent(given, (digest) => chosen.has(digest)).train);
+  const split = await splitByContent(given, pace, (digest) => chosen.has(digest));
+  const train = await picked(given, split.train, pace);
   const trained = new Set(train.digests);
-  const dev = distinctContents(judges);
+  const distinct = await distinctContents(judges, pace);
+  const dev = distinct.filter((index) => !trained.has(judges.digests[index] ?? -1));
   return {
     train,
-    dev: picked(
-      judges,
-      dev.filter((index) => !trained.has(judges.digests[index] ?? -1)),
-    ),
+    dev: await picked(judges, dev, pace),
     overlapCount: given.ids.length - train.ids.length,
   };
 }
@@ -162,9 +172,14 @@ async function encoded(
 ): Promise<ContentSequences> {
   const { tokenizer, labels, field, signal } = options;
   const indexByLabel = new Map(labels.map((label, index) => [label, index]));
-  const indices = Int32Array.from(examples, ({ label }) => {
-    const index = indexByLabel.get(label);
-    if (index !== undefined) return index;
+  const indices = new Int32Array(examples.length);
+  const texts: string[] = [];
+  await new Pace(signal).each(examples.length, (position) => {
+    const { label, text } = present(examples[position], "an example at each position");
+    const index = indexByLabel.get(label) ?? -1;
+    indices[position] = index;
+    texts.push(text);
+    if (index !== -1) return;
     const known = labels
       .slice(0, 10)
       .map((name) => `"${name}"`)
@@ -175,7 +190,6 @@ async function encoded(
       { field },
     );
   });
-  const texts = examples.map(({ text }) => text);
   return {
     ...(await encodeContents(tokenizer, texts, signal)),
     labels: indices,

@@ -6,6 +6,7 @@
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { limits } from "../foundation/limits.ts";
+import { Pace } from "../foundation/pace.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
@@ -19,7 +20,7 @@ import {
   type BatchShape,
   type Feed,
   type Sequences,
-  shuffledBatches,
+  shuffledBatchesAtPace,
   type Source,
   sourceFeeds,
 } from "./sequences.ts";
@@ -124,11 +125,16 @@ export async function learn(
   const source = sourceOf(objective.train, method);
   const step = await base.step({ method, source, task: objective.task });
   await step.program.write(initialState(base, step, { objective, options }));
-  const run = new Run({ base, objective, options, step, source });
+  const pace = new Pace(options.signal);
+  const epochBatches = (random: SeededRandom): Promise<readonly Batch[]> =>
+    shuffledBatchesAtPace(objective.train, batchShape(options), { random, pace });
+  // How many there are differs a little between epochs.
+  const stepCount = (await epochBatches(new SeededRandom(0))).length * epochCount;
+  const run = new Run({ base, objective, options, step, source, stepCount });
   const best = new BestEpoch(patience);
   let chosen: Learning | undefined;
   for (let epoch = 1; epoch <= epochCount; epoch++) {
-    await run.epoch(epoch, new SeededRandom(seed, epoch));
+    await run.epoch(epoch, await epochBatches(new SeededRandom(seed, epoch)));
     const tensors = await run.learned();
     const learned = { method, tensors };
     const judged = await judge(base, objective, { learned, signal: options.signal });
@@ -164,13 +170,13 @@ interface RunOptions {
   readonly options: FitOptions;
   readonly step: LearningProgram;
   readonly source: "ids" | "states";
+  readonly stepCount: number;
 }
 
 /** Counts steps and losses over the epochs of one fit. */
 class Run {
   tokenCount = 0;
   readonly #options: RunOptions;
-  readonly #stepCount: number;
   /** Of full training only. */
   readonly #words: WordTable | undefined;
   #step = 0;
@@ -180,19 +186,16 @@ class Run {
 
   constructor(options: RunOptions) {
     this.#options = options;
-    const { train } = options.objective;
-    const perEpoch = shuffledBatches(train, this.#shape(), new SeededRandom(0)).length;
-    this.#stepCount = perEpoch * options.options.epochCount;
     const { hiddenSize } = options.base.checkpoint.config;
     const words = options.base.weights.get(wordTable);
     if (options.step.learned.has(wordTable) && words instanceof Float32Array)
       this.#words = new WordTable(words, hiddenSize);
   }
 
-  async epoch(epoch: number, random: SeededRandom): Promise<void> {
+  async epoch(epoch: number, batches: readonly Batch[]): Promise<void> {
     const { objective, options } = this.#options;
     const { train } = objective;
-    for (const batch of shuffledBatches(train, this.#shape(), random)) {
+    for (const batch of batches) {
       options.signal?.throwIfAborted();
       this.#step += 1;
       this.#lossSum += await this.#learn(this.#feeds(batch));
@@ -226,7 +229,7 @@ class Run {
     this.#options.options.onProgress?.({
       epoch,
       step: this.#step,
-      stepCount: this.#stepCount,
+      stepCount: this.#options.stepCount,
       loss: this.#loss,
       ...(devScore === undefined ? {} : { devScore }),
     });
@@ -234,14 +237,8 @@ class Run {
     this.#lossCount = 0;
   }
 
-  #shape(): BatchShape {
-    // A padded batch costs by its tokens: a batch of long sequences is cut into smaller ones.
-    const tokensMax = limits.trainingBatchTokensMax;
-    return { sequencesMax: this.#options.options.batchSize, tokensMax };
-  }
-
   #feeds(batch: Batch): Record<string, Value> {
-    const { base, objective, options, source } = this.#options;
+    const { base, objective, options, source, stepCount } = this.#options;
     const { pooling, train } = objective;
     const { hiddenSize } = base.checkpoint.config;
     return {
@@ -250,11 +247,16 @@ class Run {
       ...scheduleFeeds({
         learningRate: options.learningRate,
         step: this.#step,
-        stepCount: this.#stepCount,
+        stepCount,
         warmupShare,
       }),
     };
   }
+}
+
+/** A padded batch costs by its tokens: a batch of long sequences is cut into smaller ones. */
+function batchShape({ batchSize }: FitOptions): BatchShape {
+  return { sequencesMax: batchSize, tokensMax: limits.trainingBatchTokensMax };
 }
 
 /** Weights to start from, and zeros for AdamW's means. */

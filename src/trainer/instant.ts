@@ -4,7 +4,7 @@
  */
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
-import { permutation, SeededRandom } from "../foundation/random.ts";
+import { Pace } from "../foundation/pace.ts";
 import type { Program } from "../runtime/runtime.ts";
 import {
   type ContentSequences,
@@ -14,6 +14,7 @@ import {
   type Source,
   sourceFeeds,
 } from "./sequences.ts";
+import { lowestOf } from "./evidence.ts";
 import { type Head, rowWeights, type Weighting } from "./ridge.ts";
 import { solveInThread } from "./ridge-solver.ts";
 import type { TrainingBase } from "./training-base.ts";
@@ -38,7 +39,9 @@ export async function fitInstantHead(
   signal?: AbortSignal,
 ): Promise<InstantHead> {
   const { labelCount, pooling } = task;
-  const train = within(task.train, trainTokensMax);
+  const limit = { countMax: Infinity, tokensMax: trainTokensMax };
+  const pace = new Pace(signal);
+  const train = await picked(task.train, await lowestOf(task.train, limit, pace), pace);
   const { labels, digests } = train;
   const features = await pooledFeatures(base, train, { pooling, signal });
   const asked = await pooledFeatures(base, task.dev, { pooling, signal });
@@ -52,19 +55,6 @@ export async function fitInstantHead(
   const problem = { features, labels, digests, width, labelCount, weightings, asked };
   const { head, answers } = await solveInThread(problem, signal);
   return { head, devAnswers: answers };
-}
-
-/** As many sequences as `tokenCountMax` allows, chosen by chance, always the same ones. */
-function within(sequences: ContentSequences, tokenCountMax: number): ContentSequences {
-  const { ids } = sequences;
-  const chosen: number[] = [];
-  let tokenCount = 0;
-  for (const index of permutation(ids.length, new SeededRandom(0))) {
-    tokenCount += ids[index]?.length ?? 0;
-    if (tokenCount > tokenCountMax && chosen.length > 0) break;
-    chosen.push(index);
-  }
-  return picked(sequences, chosen);
 }
 
 /** The base's pooled vector of each sequence, and the constant 1. */

@@ -1,6 +1,7 @@
 /** Tokenised examples, in the forms that the training graphs read. */
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
+import type { Pace } from "../foundation/pace.ts";
 import { permutation, type Random } from "../foundation/random.ts";
 import type { Value } from "../runtime/runtime.ts";
 import type { TrainingBase } from "./training-base.ts";
@@ -23,18 +24,28 @@ export interface ContentSequences extends Sequences {
 }
 
 /** Those at the indices, in their order. */
-export function picked(
+export async function picked(
   { ids, labels, states, digests }: ContentSequences,
-  indices: Iterable<number>,
-): ContentSequences {
-  const chosen = [...indices];
-  const pick = <T>(values: readonly T[]): T[] =>
-    chosen.map((index) => present(values[index], "an index of the sequences"));
+  indices: ArrayLike<number>,
+  pace: Pace,
+): Promise<ContentSequences> {
+  const count = indices.length;
+  const ownIds: Int32Array[] = [];
+  const ownStates: Float32Array[] = [];
+  const ownLabels = new Int32Array(count);
+  const ownDigests = new Float64Array(count);
+  await pace.each(count, (position) => {
+    const index = indices[position] ?? -1;
+    ownIds.push(present(ids[index], "an index of the sequences"));
+    ownLabels[position] = labels[index] ?? 0;
+    ownDigests[position] = digests[index] ?? 0;
+    if (states !== undefined) ownStates.push(present(states[index], "one state per sequence"));
+  });
   return {
-    ids: pick(ids),
-    labels: Int32Array.from(chosen, (index) => labels[index] ?? 0),
-    states: states === undefined ? undefined : pick(states),
-    digests: Float64Array.from(chosen, (index) => digests[index] ?? 0),
+    ids: ownIds,
+    labels: ownLabels,
+    states: states === undefined ? undefined : ownStates,
+    digests: ownDigests,
   };
 }
 
@@ -66,6 +77,33 @@ export function shuffledBatches(
   );
 }
 
+/** The same batches; others come to run while they are made. */
+export async function shuffledBatchesAtPace(
+  { ids }: Pick<Source, "ids">,
+  shape: BatchShape,
+  { random, pace }: { readonly random: Random; readonly pace: Pace },
+): Promise<readonly Batch[]> {
+  const order = Uint32Array.from(ids.keys());
+  // As `permutation` does it.
+  await pace.each(ids.length - 1, (step) => swap(order, ids.length - 1 - step, random));
+  const groupSize = shape.sequencesMax * sortedBatchCount;
+  const batches: Batch[] = [];
+  await pace.each(Math.ceil(ids.length / groupSize), (group) => {
+    const members = [...order.subarray(group * groupSize, (group + 1) * groupSize)];
+    for (const batch of packed(ids, members, shape)) batches.push(batch);
+  });
+  return [...permutation(batches.length, random)].map((index) =>
+    present(batches[index], "a permutation of the batches"),
+  );
+}
+
+function swap(order: Uint32Array, last: number, random: Random): void {
+  const other = random.integer(last + 1);
+  const held = order[last] ?? 0;
+  order[last] = order[other] ?? 0;
+  order[other] = held;
+}
+
 /** Batches over all sequences by length, for runs in which order does not matter. */
 export function sortedBatches(ids: readonly Int32Array[], shape: BatchShape): readonly Batch[] {
   return packed(ids, [...ids.keys()], shape);
@@ -79,7 +117,7 @@ function packed(
   const lengthOf = (index: number): number => ids[index]?.length ?? 0;
   const batches: number[][] = [];
   let current: number[] = [];
-  for (const index of members.toSorted((a, b) => lengthOf(a) - lengthOf(b))) {
+  for (const index of byLength(members, lengthOf)) {
     const isFull = current.length === sequencesMax;
     if (isFull || (current.length > 0 && lengthOf(index) * (current.length + 1) > tokensMax)) {
       batches.push(current);
@@ -89,6 +127,16 @@ function packed(
   }
   if (current.length > 0) batches.push(current);
   return batches;
+}
+
+/** In the order of their lengths, of which there are few: counted, which is faster than sorted. */
+function byLength(
+  members: readonly number[],
+  lengthOf: (member: number) => number,
+): readonly number[] {
+  const ofLength: number[][] = [];
+  for (const member of members) (ofLength[lengthOf(member)] ??= []).push(member);
+  return ofLength.flat();
 }
 
 export type Feed = Readonly<Record<string, Value>>;

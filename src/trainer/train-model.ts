@@ -8,6 +8,7 @@ import type { Creator, VersionWeights, WeightTensor } from "../creator/creator.t
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { Pace } from "../foundation/pace.ts";
 import type { Store } from "../storage/storage.ts";
 import { distinctDigests, encodeEvidence, rememberedOf } from "./evidence.ts";
 import type { TrainingExamples } from "./examples.ts";
@@ -113,7 +114,8 @@ async function fitAndAnswer(
 ): Promise<{ readonly fitted: FittedClassifier; readonly judged: Judged }> {
   const { labels, train, dev } = examples;
   const { pooling } = base.checkpoint;
-  const seen = distinctDigests(examples.train.digests);
+  const pace = new Pace(signal);
+  const seen = await distinctDigests(train.digests, pace);
   const rows = othersOf(served, { seen, held: new Set(examples.dev.digests) });
   const others = await withStates(base, sourceOf(rows), signal);
   const task = { train, dev, others, labelCount: labels.length, pooling };
@@ -125,15 +127,24 @@ async function fitAndAnswer(
     signal,
     onProgress: (progress) => say(progressMessage(progress), progressValues(progress)),
   });
-  const held = heldOutRows(examples.dev, fitted.devAnswers, labels);
   const answered = rows.map((row, index) => ({
     ...row,
     answer: present(labels[fitted.otherAnswers[index] ?? -1], "an answer to each of the others"),
   }));
-  const remembered = rememberedOf(examples.dev);
-  const own = remembered.map((index) => present(held[index], "an index of the held-out texts"));
+  // What one of the two remembers: of the rest nobody asks.
+  const known = new Set(served.evidence?.rows.map(({ digest }) => digest));
+  const remembered = await rememberedOf(dev, pace);
+  const wanted = new Set(remembered);
+  await pace.each(dev.digests.length, (index) => {
+    if (known.has(dev.digests[index] ?? -1)) wanted.add(index);
+  });
+  const held = heldOutRows(dev, { answers: fitted.devAnswers, indices: [...wanted], labels });
   const byDigest = new Map([...held, ...answered].map((row) => [row.digest, row]));
-  return { fitted, judged: { evidence: { seen, rows: own }, byDigest } };
+  // The remembered ones were added first, in their order.
+  return {
+    fitted,
+    judged: { evidence: { seen, rows: held.slice(0, remembered.length) }, byDigest },
+  };
 }
 
 function sourceOf(rows: readonly { readonly ids: Int32Array }[]): Source {

@@ -2,6 +2,7 @@
 import type { VersionWeights, WeightTensor } from "../creator/creator.ts";
 import { shareInterval } from "../datasets/metrics.ts";
 import { present } from "../foundation/assert.ts";
+import { Pace } from "../foundation/pace.ts";
 import { headTensors } from "../models/head.ts";
 import {
   distinctDigests,
@@ -42,19 +43,22 @@ export function figureText({
   return `${points(devAccuracy)} % of ${rest["devCount"]} held-out texts are right (${interval})`;
 }
 
-/** Each held-out text with the answer that it got. */
+/** The held-out texts at the indices, with the answers that they got. */
 export function heldOutRows(
   { ids, labels: expected, digests }: ContentSequences,
-  answers: Int32Array,
-  labels: readonly string[],
+  given: {
+    readonly answers: Int32Array;
+    readonly indices: readonly number[];
+    readonly labels: readonly string[];
+  },
 ): readonly HeldOutRow[] {
   const nameOf = (label: number | undefined): string =>
-    present(labels[label ?? -1], "a label of the version");
-  return ids.map((row, index) => ({
+    present(given.labels[label ?? -1], "a label of the version");
+  return given.indices.map((index) => ({
     digest: present(digests[index], "one digest per text"),
-    ids: row,
+    ids: present(ids[index], "an index of the texts"),
     label: nameOf(expected[index]),
-    answer: nameOf(answers[index]),
+    answer: nameOf(given.answers[index]),
   }));
 }
 
@@ -68,7 +72,8 @@ export async function instantVersion(
   const { pooling, config } = base.checkpoint;
   const labelCount = labels.length;
   // As many as are remembered tell enough: an instant head is to be there within seconds.
-  const dev = picked(examples.dev, rememberedOf(examples.dev));
+  const pace = new Pace(signal);
+  const dev = await picked(examples.dev, await rememberedOf(examples.dev, pace), pace);
   const { head, devAnswers } = await fitInstantHead(
     base,
     { train, dev, labelCount, pooling },
@@ -82,8 +87,8 @@ export async function instantVersion(
   for (const { name, shape } of headTensors(config, labelCount))
     tensors.set(name, { shape, values: present(values[name], "a part of the head") });
   const evidence: Evidence = {
-    seen: distinctDigests(train.digests),
-    rows: heldOutRows(dev, devAnswers, labels),
+    seen: await distinctDigests(train.digests, pace),
+    rows: heldOutRows(dev, { answers: devAnswers, indices: [...dev.labels.keys()], labels }),
   };
   return {
     kind: "instant",
