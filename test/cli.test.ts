@@ -173,6 +173,18 @@ describe("with a server", () => {
     assert.equal((await failure(["base", "remove", "tiny"])).code, "CONFLICT");
   });
 
+  it("deletes a version that is not served, a finished job and a file", async () => {
+    const jobs = await json<{ id: string; status: string }[]>(["list", "jobs"]);
+    const job = jobs.find(({ status }) => status === "succeeded")?.id ?? "";
+    const [file] = await json<{ id: string }[]>(["list", "files", "--limit", "1"]);
+    await json(["alias", "lamps", "1"]);
+    assert.equal((await failure(["delete", "lamps@1", "--yes"])).code, "CONFLICT");
+    for (const id of ["lamps@2", job, file?.id ?? ""]) {
+      assert.deepEqual(await json(["delete", id, "--yes"]), { id, deleted: true });
+      assert.equal((await failure(["delete", id, "--yes"])).code, "NOT_FOUND", id);
+    }
+  });
+
   it("deletes a model", async () => {
     assert.deepEqual(await json(["delete", "lamps", "--yes"]), { id: "lamps", deleted: true });
     assert.equal((await failure(["show", "lamps"])).code, "NOT_FOUND");

@@ -1,5 +1,4 @@
-/** Commands on models and jobs: create, list, show, alias, cancel, delete. */
-import { createInterface } from "node:readline/promises";
+/** Commands on models and jobs: create, list, show, alias, cancel. */
 import type { Command } from "commander";
 import { Argument } from "commander";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
@@ -18,7 +17,6 @@ export function addModelCommands(program: Command, context: CommandContext): voi
   addShow(program, context);
   addAlias(program, context);
   addCancel(program, context);
-  addDelete(program, context);
 }
 
 interface CreateFlags extends RemoteOptions {
@@ -60,24 +58,38 @@ async function create(session: Session, id: string, flags: CreateFlags): Promise
   return session.client.createModel({ id, base, training_file: uploaded.id });
 }
 
+interface ListFlags extends RemoteOptions {
+  readonly limit?: number;
+}
+
 function addList(program: Command, context: CommandContext): void {
   const kinds = new Argument("[what]", "what to list").choices(["models", "jobs", "files"]);
   const command = program
     .command("list")
     .addArgument(kinds.default("models"))
-    .description("List models, training jobs or uploaded files.")
-    .action(async (what: string, flags: RemoteOptions) => {
+    .description("List models, training jobs or uploaded files: all of them, or the first ones.")
+    .option("--limit <count>", "at most so many", integerBetween(1, 2 ** 31 - 1))
+    .action(async (what: string, { limit = Infinity, ...flags }: ListFlags) => {
       const session = await connect(flags, context);
-      if (what === "jobs") await listJobs(session);
-      else if (what === "files") await listFiles(session);
-      else await listModels(session);
+      if (what === "jobs") await listJobs(session, limit);
+      else if (what === "files") await listFiles(session, limit);
+      else await listModels(session, limit);
     });
-  remote(command, context, ["strata list", "strata list jobs --json"]);
+  remote(command, context, ["strata list", "strata list jobs --limit 5 --json"]);
 }
 
-async function listModels({ client, output }: Session): Promise<void> {
-  const models: Model[] = [];
-  for await (const model of client.models()) models.push(model);
+/** Page after page, until there are so many or no more. */
+async function firstOf<Item>(items: AsyncIterable<Item>, count: number): Promise<Item[]> {
+  const first: Item[] = [];
+  for await (const item of items) {
+    first.push(item);
+    if (first.length === count) break;
+  }
+  return first;
+}
+
+async function listModels({ client, output }: Session, limit: number): Promise<void> {
+  const models = await firstOf(client.models(), limit);
   const cells = models.map(({ id, parent, strata }) =>
     strata.kind === "base"
       ? [id, "base", "", ""]
@@ -86,20 +98,19 @@ async function listModels({ client, output }: Session): Promise<void> {
   await output.result(models, () => output.table(["model", "base", "version", "labels"], cells));
 }
 
-async function listJobs({ client, output }: Session): Promise<void> {
-  const jobs: FineTuningJob[] = [];
-  for await (const job of client.jobs()) jobs.push(job);
+async function listJobs({ client, output }: Session, limit: number): Promise<void> {
+  const jobs = await firstOf(client.jobs(), limit);
   const cells = jobs.map((job) => [
     job.id,
     job.status,
     job.fine_tuned_model ?? job.model,
     localTime(job.created_at),
   ]);
-  await output.result(jobs, () => output.table(["job", "status", "model", "created"], cells));
+  await output.result(jobs, () => output.table(["job", "status", "model", "created (UTC)"], cells));
 }
 
-async function listFiles({ client, output }: Session): Promise<void> {
-  const files = await client.files();
+async function listFiles({ client, output }: Session, limit: number): Promise<void> {
+  const files = (await client.files()).slice(0, limit);
   const cells = files.map((file) => [
     file.id,
     file.filename,
@@ -107,7 +118,7 @@ async function listFiles({ client, output }: Session): Promise<void> {
     file.status,
     localTime(file.created_at),
   ]);
-  const head = ["file", "name", "size", "status", "created"];
+  const head = ["file", "name", "size", "status", "created (UTC)"];
   await output.result(files, () => output.table(head, cells));
 }
 
@@ -133,12 +144,17 @@ async function showModel({ client, output }: Session, name: string): Promise<voi
     if (versions.length === 0) return;
     output.line();
     await output.table(
-      ["version", "kind", "served", "rank", "size", "held out", "created"],
+      ["version", "kind", "served", "adapter", "size", "held out right", "created (UTC)"],
       versions.map(versionCells),
     );
-    for (const { version, verdict } of versions)
-      if (verdict !== null) output.line(`version ${version}: ${verdict}`);
+    printVerdicts(output, versions);
   });
+}
+
+/** Why each is served, or was not. */
+export function printVerdicts(output: Output, versions: readonly ModelVersion[]): void {
+  for (const { version, verdict } of versions)
+    if (verdict !== null) output.line(`version ${version}: ${verdict}`);
 }
 
 function versionCells(version: ModelVersion): string[] {
@@ -146,7 +162,7 @@ function versionCells(version: ModelVersion): string[] {
     String(version.version),
     version.kind,
     version.is_served ? "yes" : "",
-    String(version.rank),
+    version.rank === 0 ? "none, a head only" : `rank ${version.rank}`,
     formatBytes(version.bytes),
     heldOutCell(version.metrics),
     localTime(version.created_at),
@@ -205,39 +221,6 @@ function addCancel(program: Command, context: CommandContext): void {
       await output.result(job, () => printJob(output, job));
     });
   remote(command, context, ["strata cancel ftjob-…"]);
-}
-
-function addDelete(program: Command, context: CommandContext): void {
-  const command = program
-    .command("delete")
-    .argument("<name>", "a custom model")
-    .description("Delete a custom model and all its versions.")
-    .option("--yes", "do not ask")
-    .action(async (name: string, flags: RemoteOptions & { yes?: boolean }) => {
-      const { client, output } = await connect(flags, context);
-      if (flags.yes !== true) await confirm(`Delete "${name}" and all its versions?`, context);
-      await client.deleteModel(name);
-      await output.result({ id: name, deleted: true }, () => output.line(`Deleted ${name}.`));
-    });
-  remote(command, context, ["strata delete tickets --yes"]);
-}
-
-/** CANCELLED unless the answer begins with a "y". */
-async function confirm(question: string, { surroundings }: CommandContext): Promise<void> {
-  const { input, errors, signal } = surroundings;
-  if (input.isTTY !== true) {
-    throw new StrataError("INVALID_ARGUMENT", "Cannot ask without a terminal: add --yes");
-  }
-  const terminal = createInterface({ input, output: errors });
-  try {
-    const answer = await terminal.question(`${question} [y/N] `, { signal });
-    if (/^y/i.test(answer.trim())) return;
-  } catch {
-    // Ctrl-C is a no.
-  } finally {
-    terminal.close();
-  }
-  throw new StrataError("CANCELLED", "Cannot delete: not confirmed");
 }
 
 function printModel(output: Output, { id, parent, strata }: Model): void {

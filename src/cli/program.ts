@@ -6,6 +6,7 @@ import { AssertionError } from "node:assert";
 import { Command, CommanderError } from "commander";
 import { StrataError, errorCodes, wrapError } from "../foundation/errors.ts";
 import type { CommandContext } from "./command-context.ts";
+import { addDelete } from "./delete.ts";
 import { addServerCommands, addTrialCommands } from "./local.ts";
 import { addCreate, addModelCommands } from "./models.ts";
 import { Output } from "./output.ts";
@@ -30,6 +31,7 @@ export function createProgram(context: CommandContext): Command {
   addTrain(program, context);
   addPredict(program, context);
   addModelCommands(program, context);
+  addDelete(program, context);
   addPlacementCommands(program, context);
   addTrialCommands(program, context);
   return program;

@@ -6,7 +6,7 @@ import { StrataError, errorCodes } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { CommandContext } from "./command-context.ts";
 import { integerBetween, positiveNumber } from "./command-context.ts";
-import { printJob } from "./models.ts";
+import { printJob, printVerdicts } from "./models.ts";
 import type { Progress } from "./output.ts";
 import type { RemoteOptions, Session } from "./remote.ts";
 import { connect, remote, uploadTrainingFile } from "./remote.ts";
@@ -39,9 +39,11 @@ export function addTrain(program: Command, context: CommandContext): void {
       const session = await connect(flags, context);
       const job = await submit(session, model, flags);
       const last = flags.wait === true ? await follow(session, job.id) : job;
-      await session.output.result(last, () => {
+      await session.output.result(last, async () => {
         printJob(session.output, last);
         if (flags.wait !== true) session.output.line(`Look at it: strata show ${job.id}`);
+        else if (last.fine_tuned_model !== null)
+          await printOutcome(session, last.id, last.fine_tuned_model);
       });
       throwUnlessWell(last);
     });
@@ -93,6 +95,19 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
   } finally {
     progress.close();
   }
+}
+
+/** Whether the version that the job made is served, and why. */
+async function printOutcome(
+  { client, output }: Session,
+  job: string,
+  model: string,
+): Promise<void> {
+  const versions = await client.versions(model);
+  printVerdicts(
+    output,
+    versions.filter((version) => version.job === job),
+  );
 }
 
 /** Moves the bar by the numbers of a job's event. */

@@ -1,0 +1,29 @@
+/**
+ * The last step of a build: on Node 20 it compiles SQLite, once. No script of a dependency runs when
+ * it is installed (`.npmrc`): later versions of Node need none, since their build of SQLite carries
+ * its binaries, and ONNX Runtime's would download a gigabyte for GPUs that Strata does not use.
+ */
+import { spawnSync } from "node:child_process";
+
+function main(): void {
+  if (Number(process.versions["napi"]) >= 10 || isLoadable()) return;
+  console.error("Node 20 has no binary of SQLite; it is compiled now, which takes a minute …");
+  const words = ["rebuild", "better-sqlite3", "--ignore-scripts=false", "--silent"];
+  const { status } = spawnSync("npm", words, {
+    stdio: ["ignore", "ignore", "inherit"],
+    shell: isWindows,
+  });
+  if (status === 0 && isLoadable()) return;
+  // The build is whole, and whatever opens a store says what is missing.
+  console.error("Cannot compile SQLite: install a C++ compiler and Python, or use Node 22 or 24");
+}
+
+const isWindows = process.platform === "win32";
+
+/** By a process of its own, since a failed load is remembered. */
+function isLoadable(): boolean {
+  const code = 'new (require("better-sqlite3"))(":memory:").close()';
+  return spawnSync(process.execPath, ["-e", code], { stdio: "ignore" }).status === 0;
+}
+
+main();
