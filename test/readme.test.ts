@@ -79,7 +79,7 @@ async function pasted(paste: string, environment: NodeJS.ProcessEnv): Promise<Pa
   shell.stdout.on("data", (text: Buffer) => (output += text.toString()));
   shell.stderr.on("data", (text: Buffer) => (errors += text.toString()));
   shell.stdin.end(paste);
-  const [status] = (await once(shell, "exit")) as [number | null]; // An exit event carries it first.
+  const [status] = (await once(shell, "exit")) as [number | null]; // An exit event carries it.
   clearTimeout(timer);
   end();
   await once(shell, "close");

@@ -1,7 +1,7 @@
 /**
- * The last step of a build: on Node 20 it compiles SQLite, once. No script of a dependency runs when
- * it is installed (`.npmrc`): later versions of Node need none, since their build of SQLite carries
- * its binaries, and ONNX Runtime's would download a gigabyte for GPUs that Strata does not use.
+ * The last step of a build: on Node 20 it compiles SQLite, once. No script of a dependency runs at
+ * its installation (`.npmrc`): later versions of Node need none, since their build of SQLite has
+ * binaries, and ONNX Runtime's would download a gigabyte for GPUs that Strata does not use.
  */
 import { spawnSync } from "node:child_process";
 

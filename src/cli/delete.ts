@@ -1,4 +1,4 @@
-/** `strata delete`: a model, one of its versions, a finished job or a file, told apart by the name. */
+/** `strata delete`: a model, one of its versions, a finished job or a file, told by the name. */
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import type { Client } from "../client/client.ts";
