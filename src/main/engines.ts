@@ -69,7 +69,7 @@ interface Room extends EngineOptions {
 function openRoom(store: Store, options: EngineOptions, opened: CloseStack): Room {
   const { workerCount = availableParallelism() } = options;
   const openRuntime = (threadCount: number): OrtRuntime => {
-    const runtime = new OrtRuntime({ threadCount, spinUs: 0 });
+    const runtime = new OrtRuntime({ threadCount, spinUs: 0 }, options.telemetry.log);
     opened.add(() => runtime.close());
     return runtime;
   };

@@ -1,6 +1,7 @@
 /**
  * Runs a batch and answers its sequences. A batch that fails, for whatever reason, is run again in
- * halves, down to the sequences that fail alone: a fault is answered to whom it belongs.
+ * halves, down to the sequences that fail alone: a fault is answered to whom it belongs. One that
+ * was alone from the start is run once more too, since its thread may have died of something else.
  */
 import { assert } from "../foundation/assert.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
@@ -57,6 +58,7 @@ export interface BatchTime {
 export async function runBatch(
   batch: readonly Sequence[],
   options: BatchRunOptions,
+  isAgain = false,
 ): Promise<BatchTime | undefined> {
   const { program, config, memory, clock, log } = options;
   const startMs = clock.monotonic();
@@ -68,7 +70,7 @@ export async function runBatch(
     return { startMs, runMs };
   } catch (error) {
     if (isGone(error)) throw error;
-    if (batch.length === 1) {
+    if (batch.length === 1 && isAgain) {
       for (const { request, reject } of batch) {
         log.error("A sequence failed", { model: request.flow, error });
         reject(failure(request.flow, error));
@@ -77,8 +79,8 @@ export async function runBatch(
     }
     log.warn("A batch failed and is run again in halves", { error, sequences: batch.length });
     const middle = Math.ceil(batch.length / 2);
-    await runBatch(batch.slice(0, middle), options);
-    await runBatch(batch.slice(middle), options);
+    await runBatch(batch.slice(0, middle), options, true);
+    if (middle < batch.length) await runBatch(batch.slice(middle), options, true);
     return undefined;
   }
 }

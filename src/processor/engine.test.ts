@@ -268,6 +268,15 @@ describe("a fault in a batch", () => {
     await sameAsAlone(healthy, others);
   });
 
+  it("that is over when the sequence is run again is nobody's", async () => {
+    let runCount = 0;
+    const dying = faulty(() => (runCount++ === 0 ? new Error("its thread has ended") : undefined));
+    const { engine } = engineOf({ programs: [dying] });
+    const alone = requestsOf("a", 1, 5);
+    await sameAsAlone(alone, await Promise.allSettled(engine.submit(alone)));
+    assert.equal(runCount, 2);
+  });
+
   it("of a worker that is gone costs no answer while another lives", async () => {
     const gone = faulty(() => new StrataError("UNAVAILABLE", "its thread has ended"));
     const { engine } = engineOf({ programs: [program, gone] });

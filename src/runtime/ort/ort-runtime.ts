@@ -4,6 +4,7 @@
  */
 import { StrataError } from "../../foundation/errors.ts";
 import { limits } from "../../foundation/limits.ts";
+import { type Log, silentTelemetry } from "../../foundation/telemetry.ts";
 import { toOnnx } from "../../tensor/onnx/to-onnx.ts";
 import type { Graph, TensorType } from "../../tensor/tensor.ts";
 import { bindFeeds } from "../feeds.ts";
@@ -19,6 +20,7 @@ interface Loaded {
 
 export class OrtRuntime implements Runtime {
   readonly #options: OrtOptions;
+  readonly #log: Log;
   #thread: OrtThread;
   /** What a new thread must load, by number. */
   readonly #loaded = new Map<number, Loaded>();
@@ -30,9 +32,10 @@ export class OrtRuntime implements Runtime {
   #restarting: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(options: OrtOptions) {
+  constructor(options: OrtOptions, log: Log = silentTelemetry.log) {
     silenceOrt();
     this.#options = options;
+    this.#log = log;
     this.#thread = this.#open();
   }
 
@@ -57,7 +60,7 @@ export class OrtRuntime implements Runtime {
   }
 
   #open(): OrtThread {
-    return new OrtThread(this.#options, () => this.#restart());
+    return new OrtThread(this.#options, (reason) => this.#restart(reason));
   }
 
   async #loadAs(
@@ -88,9 +91,12 @@ export class OrtRuntime implements Runtime {
     return this.#endCount > limits.threadRestartCountMax;
   }
 
-  #restart(): void {
+  #restart(reason: string): void {
+    if (this.#isClosed) return;
     this.#endCount += 1;
-    if (this.#isClosed || this.#isGone()) return;
+    const isStartedAgain = !this.#isGone();
+    this.#log.error("A thread of ONNX Runtime has ended", { reason, isStartedAgain });
+    if (!isStartedAgain) return;
     this.#generation += 1;
     this.#thread = this.#open();
     const restarting = this.#reload().finally(() => {

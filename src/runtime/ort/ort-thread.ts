@@ -12,12 +12,12 @@ interface Pending {
 export class OrtThread {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
-  readonly #onEnd: () => void;
+  readonly #onEnd: (reason: string) => void;
   #requestCount = 0;
   #failure: StrataError | undefined;
 
   /** `onEnd` is called once, after everything that was asked has been rejected. */
-  constructor(options: OrtOptions, onEnd: () => void) {
+  constructor(options: OrtOptions, onEnd: (reason: string) => void) {
     this.#onEnd = onEnd;
     this.#worker = new Worker(new URL("./ort-worker.js", import.meta.url), { workerData: options });
     // The process may end while the worker waits for commands; `close` ends it in order.
@@ -51,6 +51,6 @@ export class OrtThread {
     this.#failure = new StrataError("INTERNAL", `Cannot reach ONNX Runtime: ${reason}`);
     for (const pending of this.#pending.values()) pending.reject(this.#failure);
     this.#pending.clear();
-    this.#onEnd();
+    this.#onEnd(reason);
   }
 }
