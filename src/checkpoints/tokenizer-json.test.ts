@@ -75,6 +75,14 @@ describe("a tokenizer.json of known parts", () => {
     assert.deepEqual(await idsOf({ post_processor: bert }, "lamp"), [2, 6, 3]);
   });
 
+  it("knows its own ids, of pieces too, whatever decoder the file names", async () => {
+    for (const decoder of [sound.decoder, null, { type: "ByteLevel" }]) {
+      const tokenizer = open({ decoder });
+      const lists = [Int32Array.of(2, 5, 6, 7, 3), Int32Array.of(2, 7, 5, 3)];
+      assert.deepEqual(await tokenizer.isOwn(lists), [true, false]);
+    }
+  });
+
   it("gives added tokens that the vocabulary lacks the ids after it", async () => {
     const more = [...sound.added_tokens, added("<a>", 10), added("<b>", 11)];
     assert.deepEqual(await idsOf({ added_tokens: more }, "<b> the <a>"), [2, 11, 5, 10, 3]);
