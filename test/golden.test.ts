@@ -32,25 +32,30 @@ function cosine(a: Float32Array, b: Float32Array): number {
   return dot / Math.sqrt(ofA * ofB);
 }
 
+const specialToken = /\[(?:PAD|UNK|CLS|SEP|MASK)\]/;
+
 async function check(context: TestContext, precision: Precision, least: number): Promise<void> {
   const folder = await realBaseFolder(context);
   if (folder === undefined) return;
   const stack = await openStack({ folder, precision });
+  // Ids of special tokens within a text are no ids that a caller may send; the text is.
+  const plain = rows.filter(({ text }) => !specialToken.test(text));
   const byIds = await stack.processor.embed(
     "base",
-    rows.map(({ ids }) => ids),
+    plain.map(({ ids }) => ids),
   );
-  const worst = rows
+  const worst = plain
     .map((row, index) => ({
       cosine: cosine(byIds.embeddings[index] ?? new Float32Array(), vectorOf(row)),
       text: row.text.slice(0, 60),
     }))
     .reduce((a, b) => (b.cosine >= a.cosine ? a : b));
   context.diagnostic(`${precision}: lowest cosine ${worst.cosine}, of "${worst.text}"`);
-  assert.equal(byIds.embeddings.length, 200);
+  assert.equal(byIds.embeddings.length, 198);
   assert.ok(worst.cosine >= least, `${worst.cosine} of "${worst.text}"`);
   // The empty text is no input of the interface; of the others, some by text too.
-  const some = rows.filter(({ text, ids }) => text !== "" && ids.length < 64).slice(0, 40);
+  const short = plain.filter(({ text, ids }) => text !== "" && ids.length < 64).slice(0, 40);
+  const some = [...short, ...rows.filter(({ text }) => specialToken.test(text))];
   const byText = await stack.processor.embed(
     "base",
     some.map(({ text }) => text),
