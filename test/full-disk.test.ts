@@ -9,6 +9,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test, type TestContext } from "node:test";
+import { systemClock } from "../src/foundation/clock.ts";
 import { exampleModel, exampleVersion } from "../src/storage/conformance.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
 import type { Store } from "../src/storage/storage.ts";
@@ -102,20 +103,57 @@ for (const isStopped of [false, true])
     await store.close();
   });
 
-test("a server on a full disk answers and deletes, after a restart too", async (context) => {
-  const folder = smallDisk(context, 48);
-  if (folder === undefined) return;
+/** The program with all that it has on the disk, and a base. */
+async function programOn(folder: string): Promise<ProgramFolder> {
   process.env["TMPDIR"] = folder;
   const program = await ProgramFolder.create();
   delete process.env["TMPDIR"];
-  const pulled = await program.run([
-    "base",
-    "pull",
-    "tiny",
-    "--source",
-    `dir:${program.path}/tiny`,
-  ]);
+  const source = `dir:${program.path}/tiny`;
+  const pulled = await program.run(["base", "pull", "tiny", "--source", source]);
   assert.equal(pulled.status, 0, pulled.errors);
+  return program;
+}
+
+test("a job that a full disk ends is told as failed, and why", async (context) => {
+  const folder = smallDisk(context, 48);
+  if (folder === undefined) return;
+  const program = await programOn(folder);
+  const texts = Array.from({ length: 3000 }, (_, index) => {
+    const isLamp = index % 2 === 0;
+    return JSON.stringify({
+      text: isLamp ? `lamp ${index}` : `shade ${index}`,
+      label: `${isLamp}`,
+    });
+  });
+  const server = await program.serve();
+  const { client } = program;
+  const { id: file } = await client.uploadFile(Buffer.from(texts.join("\n")), "lamps.jsonl");
+  const method = { type: "supervised", supervised: { hyperparameters: { n_epochs: 6 } } } as const;
+  const job = await client.createJob({ model: "tiny", training_file: file, method });
+  const told = new AbortController();
+  const waiting = client.waitForJob(job.id, {
+    clock: systemClock,
+    signal: told.signal,
+    pollMs: 20,
+    onEvent: ({ data }) => {
+      if (data["step"] !== undefined) told.abort();
+    },
+  });
+  await assert.rejects(waiting, { code: "CANCELLED" });
+  fillUp(folder);
+  const ended = await client.waitForJob(job.id, { clock: systemClock, pollMs: 100 });
+  assert.equal(ended.status, "failed");
+  assert.match(ended.error?.message ?? "", /the disk is full/);
+  await client.deleteFile(file);
+  server.kill("SIGTERM");
+  assert.deepEqual(await once(server, "exit"), [0, null]);
+  await program.remove();
+});
+
+test("a server on a full disk answers and deletes, after a restart too", async (context) => {
+  const folder = smallDisk(context, 48);
+  if (folder === undefined) return;
+  const program = await programOn(folder);
   const texts = ["lamp", "shade"].flatMap((word) =>
     Array.from({ length: 20 }, (_, index) =>
       JSON.stringify({ text: `${word} ${index}`, label: word }),
