@@ -1,7 +1,8 @@
 /**
  * Runs compiled tests: `node dist/tools/test.js [--concurrency N] [PATH...]`. A path is the start
  * of a test's path below the build folder, such as `src/storage` or `test/`; none means all. What
- * an earlier build left of a deleted test does not run. Exits with the status of `node --test`.
+ * an earlier build left of a deleted test does not run; what is skipped is said. Exits with the
+ * status of `node --test`.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -35,6 +36,8 @@ function main(): void {
       `--test-concurrency=${values.concurrency}`,
       `--test-timeout=${fileMsMax}`,
       `--test-reporter=${process.stdout.isTTY ? "spec" : "dot"}`,
+      "--test-reporter-destination=stdout",
+      `--test-reporter=${import.meta.resolve("./skipped.js")}`,
       "--test-reporter-destination=stdout",
       ...tests.map((path) => relative("", resolve(build, path))),
     ],
