@@ -79,6 +79,19 @@ test(`${requestCount} hostile requests`, { timeout: 120_000 }, async () => {
     assert.ok(statuses.has(status), `no request came to ${status}: ${[...statuses].join(" ")}`);
 });
 
+test("a form whose parts are broken and long is answered", { timeout: 30_000 }, async () => {
+  const long = "x".repeat(40_000);
+  const heads = ["", "content-type: text/plain", "content-disposition: attachment", long];
+  for (const head of heads)
+    for (let round = 0; round < 25; round++) {
+      const body = `--B\r\n${head}\r\n\r\n${long}\r\n--B--\r\n`;
+      const headers = { "content-type": "multipart/form-data; boundary=B" };
+      const response = await post("/v1/files", { headers, body });
+      assert.equal(response.status, 400);
+      await checkResponse(response, undefined);
+    }
+});
+
 test("a body of deep nesting is refused without recursion", async () => {
   for (const opening of ["[", '{"a":']) {
     const body = opening.repeat(700_000);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Clock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import { Arrival } from "./arrival.ts";
-import { BodyBudget, Intake } from "./intake.ts";
+import { BodyBudget, Intake, ownOrigin } from "./intake.ts";
 
 /** A clock that stands until it is moved. */
 class HandClock implements Clock {
@@ -36,7 +36,7 @@ const never = new Promise<never>(() => {});
 test("a sender that pauses is given up, one that goes on is not", async () => {
   const clock = new HandClock();
   let received = 0;
-  const waiting = new Arrival({ clock, receivedBytes: () => received }).wait(never);
+  const waiting = new Arrival(clock, { peer: "", receivedBytes: () => received }).wait(never);
   for (let round = 0; round < 5; round++) {
     received += limits.receiveBytesPerSecondMin * (limits.receiveIdleMsMax / 1000);
     clock.advance(limits.receiveIdleMsMax);
@@ -50,7 +50,7 @@ test("a sender that pauses is given up, one that goes on is not", async () => {
 test("a sender that trickles is given up when it is behind the slowest rate", async () => {
   const clock = new HandClock();
   let received = 0;
-  const waiting = new Arrival({ clock, receivedBytes: () => received }).wait(never);
+  const waiting = new Arrival(clock, { peer: "", receivedBytes: () => received }).wait(never);
   received += 1;
   clock.advance(limits.receiveIdleMsMax);
   received += 1;
@@ -67,7 +67,7 @@ test("chunks in small steps are counted together", async () => {
     },
   });
   const read = async (): Promise<void> => {
-    for await (const _ of new Arrival({ clock, receivedBytes: () => 0 }).chunks(body));
+    for await (const _ of new Arrival(clock, ownOrigin).chunks(body));
   };
   await assert.rejects(read(), { code: "TOO_SLOW" });
 });

@@ -7,41 +7,55 @@ import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 
-export interface ArrivalOptions {
-  readonly clock: Clock;
-  /** Bytes that have come in since some start; a sender that moves it has not paused. */
-  readonly receivedBytes: () => number;
+/** The connection that a request came over. */
+export interface Origin {
+  /** Who shares one budget, for example an address. */
+  readonly peer: string;
+  /** All bytes that the connection has brought; a sender that moves it has not paused. */
+  receivedBytes(): number;
 }
 
 export class Arrival {
-  readonly #options: ArrivalOptions;
+  readonly #clock: Clock;
+  readonly #origin: Origin;
   readonly #receivedBefore: number;
   /** Time that was spent waiting for bytes; what is done with them in between does not count. */
   #waitedMs = 0;
 
-  constructor(options: ArrivalOptions) {
-    this.#options = options;
-    this.#receivedBefore = options.receivedBytes();
+  constructor(clock: Clock, origin: Origin) {
+    this.#clock = clock;
+    this.#origin = origin;
+    this.#receivedBefore = origin.receivedBytes();
   }
 
   /** What `read` gives; TOO_SLOW as soon as the sender is found to be. */
   wait<T>(read: Promise<T>): Promise<T> {
-    const { clock, receivedBytes } = this.#options;
+    const clock = this.#clock;
     const startMs = clock.monotonic();
-    let seen = receivedBytes();
+    let seen = this.#origin.receivedBytes();
     return new Promise<T>((resolve, reject) => {
       const look = (): void => {
-        const now = receivedBytes();
+        const now = this.#origin.receivedBytes();
         if (now === seen) reject(paused());
         else if (this.#isTooSlow(this.#waitedMs + clock.monotonic() - startMs)) reject(tooSlow());
         else cancelLook = clock.schedule(limits.receiveIdleMsMax, look);
         seen = now;
       };
       let cancelLook = clock.schedule(limits.receiveIdleMsMax, look);
-      read.then(resolve, reject).finally(() => {
+      const stop = (): void => {
         cancelLook();
         this.#waitedMs += clock.monotonic() - startMs;
-      });
+      };
+      read.then(
+        (value) => {
+          stop();
+          resolve(value);
+        },
+        (error: unknown) => {
+          stop();
+          reject(error);
+        },
+      );
     });
   }
 
@@ -63,7 +77,7 @@ export class Arrival {
   }
 
   #isTooSlow(waitedMs: number): boolean {
-    const received = this.#options.receivedBytes() - this.#receivedBefore;
+    const received = this.#origin.receivedBytes() - this.#receivedBefore;
     const allowedMs = limits.receiveIdleMsMax + (1000 * received) / limits.receiveBytesPerSecondMin;
     return waitedMs > allowedMs;
   }

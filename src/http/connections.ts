@@ -25,12 +25,18 @@ interface Peer {
 export class Connections {
   readonly #peers = new Map<string, Peer>();
   readonly #limits: ConnectionLimits;
+  readonly #working = new Set<ServerResponse>();
   #count = 0;
 
   constructor(server: Server, chosen: ConnectionLimits = defaultLimits) {
     this.#limits = chosen;
     server.on("connection", (socket: Socket) => this.#admit(socket));
     server.on("request", ({ socket }, response) => this.#work(socket, response));
+  }
+
+  /** Responses to requests that are in work. */
+  get working(): Iterable<ServerResponse> {
+    return this.#working;
   }
 
   /** Whether no request of this connection is in work. */
@@ -66,7 +72,9 @@ export class Connections {
   #work(socket: Socket, response: ServerResponse): void {
     const idle = this.#peers.get(peerOf(socket))?.idle;
     idle?.delete(socket);
+    this.#working.add(response);
     response.once("close", () => {
+      this.#working.delete(response);
       if (!socket.destroyed) idle?.add(socket);
     });
   }

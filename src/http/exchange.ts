@@ -8,12 +8,11 @@ import type { Services } from "./services.ts";
 const retryAfterMsDefault = 1000;
 
 /** What a browser may do with an answer, unless its route says otherwise: nothing. */
-const policyHeaders = [
-  ["content-security-policy", "default-src 'none'; frame-ancestors 'none'"],
-  ["x-content-type-options", "nosniff"],
-  ["referrer-policy", "no-referrer"],
-  ["cross-origin-resource-policy", "same-origin"],
-] as const;
+const policyHeaders = {
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "cross-origin-resource-policy": "same-origin",
+} as const;
 
 export class Exchange {
   readonly #request: Request;
@@ -35,7 +34,7 @@ export class Exchange {
     route: string,
     work: (answerHeaders: Record<string, string>) => Promise<unknown>,
   ): Promise<Response> {
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = { ...policyHeaders };
     let reply: Reply;
     try {
       this.#services.checkHost?.(this.#request.headers.get("host"));
@@ -54,7 +53,6 @@ export class Exchange {
     metrics.observe("strata_http_request_seconds", elapsedMs / 1000, { route });
     log.debug("Answered", { route, status: reply.status, requestId: this.#requestId, elapsedMs });
     headers["content-type"] = reply.type;
-    for (const [name, value] of policyHeaders) headers[name] ??= value;
     headers["x-request-id"] = this.#requestId;
     headers["openai-processing-ms"] = String(Math.ceil(elapsedMs));
     if (this.#state.isDraining) headers["connection"] = "close";

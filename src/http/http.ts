@@ -9,6 +9,7 @@ import { routes } from "../contract/contract.ts";
 import { openApiDocument } from "../contract/openapi.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import type { Origin } from "./arrival.ts";
 import { keyCheck } from "./authentication.ts";
 import { withinDeadline } from "./deadline.ts";
 import { Exchange } from "./exchange.ts";
@@ -16,7 +17,7 @@ import { fileHandlers } from "./files.ts";
 import { fineTuningHandlers } from "./fine-tuning.ts";
 import { healthHandlers } from "./health.ts";
 import { inferenceHandlers } from "./inference.ts";
-import { BodyBudget, Intake, type Origin, ownOrigin } from "./intake.ts";
+import { BodyBudget, Intake, ownOrigin } from "./intake.ts";
 import { modelHandlers } from "./models.ts";
 import { parserOf, Reply } from "./operation.ts";
 import type { AnyHandler, Handlers } from "./operation.ts";
@@ -122,6 +123,7 @@ function addPages({ app, services, state }: Parts, openapi: object): void {
   for (const [path, { type, body, policy }] of pages)
     app.get(path, ({ req }) =>
       new Exchange(req.raw, services, state).run(path, async (answerHeaders) => {
+        answerHeaders["referrer-policy"] = "no-referrer";
         if (policy !== undefined) answerHeaders["content-security-policy"] = policy;
         return new Reply(200, type, body);
       }),

@@ -2,15 +2,7 @@
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { Arrival } from "./arrival.ts";
-
-/** The connection that a request came over. */
-export interface Origin {
-  /** Who shares one budget, for example an address. */
-  readonly peer: string;
-  /** All bytes that the connection has brought. */
-  receivedBytes(): number;
-}
+import { Arrival, type Origin } from "./arrival.ts";
 
 /** A request that was made in this process. */
 export const ownOrigin: Origin = { peer: "", receivedBytes: () => 0 };
@@ -44,26 +36,31 @@ export class BodyBudget {
 }
 
 export class Intake {
-  readonly arrival: Arrival;
   readonly #budget: BodyBudget;
-  readonly #peer: string;
+  readonly #clock: Clock;
+  readonly #origin: Origin;
+  #arrival: Arrival | undefined;
   #heldBytes = 0;
 
   constructor(budget: BodyBudget, clock: Clock, origin: Origin) {
     this.#budget = budget;
-    this.#peer = origin.peer;
-    this.arrival = new Arrival({ clock, receivedBytes: () => origin.receivedBytes() });
+    this.#clock = clock;
+    this.#origin = origin;
+  }
+
+  get arrival(): Arrival {
+    return (this.#arrival ??= new Arrival(this.#clock, this.#origin));
   }
 
   /** Makes room for a body of so many bytes in all; OVERLOADED when there is none. */
   holdUpTo(bytes: number): void {
     if (bytes <= limits.smallBodyBytesMax || bytes <= this.#heldBytes) return;
-    this.#budget.take(this.#peer, bytes - this.#heldBytes);
+    this.#budget.take(this.#origin.peer, bytes - this.#heldBytes);
     this.#heldBytes = bytes;
   }
 
   release(): void {
-    if (this.#heldBytes > 0) this.#budget.giveBack(this.#peer, this.#heldBytes);
+    if (this.#heldBytes > 0) this.#budget.giveBack(this.#origin.peer, this.#heldBytes);
     this.#heldBytes = 0;
   }
 }

@@ -6,9 +6,9 @@ import { toWire } from "../contract/wire-error.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import type { Origin } from "./arrival.ts";
 import { Connections } from "./connections.ts";
 import type { Http } from "./http.ts";
-import type { Origin } from "./intake.ts";
 import { lingeringResponse } from "./lingering.ts";
 import { SlowReaders } from "./slow-readers.ts";
 
@@ -36,7 +36,7 @@ const sweepMs = 50;
 export async function listen(http: Http, options: ListenOptions): Promise<Listener> {
   const { clock, port, host = "127.0.0.1" } = options;
   const answer = getRequestListener(
-    (request, { incoming }) => http.fetch(request, originOf(incoming.socket)),
+    (request, { incoming }) => http.fetch(request, new SocketOrigin(incoming.socket)),
     // Clients of HTTP/1.0 may name no host.
     { errorHandler: malformed, hostname: "localhost" },
   );
@@ -48,7 +48,7 @@ export async function listen(http: Http, options: ListenOptions): Promise<Listen
     connectionsCheckingInterval: limits.headReceiveMsMax / 10,
   });
   const connections = new Connections(server);
-  const slowReaders = new SlowReaders(server, clock);
+  const slowReaders = new SlowReaders(connections, clock);
   server.on("request", (incoming, outgoing) => void answer(incoming, outgoing));
   server.on("clientError", (error, socket: Socket) => {
     // Between the pieces of another answer there is no place for this one.
@@ -91,8 +91,20 @@ function stop(server: Server, http: Http, clock: Clock): Promise<void> {
   });
 }
 
-function originOf(socket: Socket): Origin {
-  return { peer: socket.remoteAddress ?? "", receivedBytes: () => socket.bytesRead };
+class SocketOrigin implements Origin {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get peer(): string {
+    return this.#socket.remoteAddress ?? "";
+  }
+
+  receivedBytes(): number {
+    return this.#socket.bytesRead;
+  }
 }
 
 /** Tells a client whose bytes make no request, or none in time, before its connection closes. */

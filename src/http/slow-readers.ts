@@ -1,7 +1,8 @@
 /** Gives up answers that their clients do not read, or read too slowly. */
-import type { Server, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Clock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
+import type { Connections } from "./connections.ts";
 
 interface Progress {
   readonly startMs: number;
@@ -13,17 +14,15 @@ interface Progress {
 const lookMs = 1_000;
 
 export class SlowReaders {
+  readonly #connections: Connections;
   readonly #clock: Clock;
-  /** Undefined until the answer has begun. */
-  readonly #answers = new Map<ServerResponse, Progress | undefined>();
+  /** Of answers that have begun and were found waiting for their reader. */
+  readonly #progress = new WeakMap<ServerResponse, Progress>();
   #cancelLook = (): void => {};
 
-  constructor(server: Server, clock: Clock) {
+  constructor(connections: Connections, clock: Clock) {
+    this.#connections = connections;
     this.#clock = clock;
-    server.on("request", (_, response) => {
-      this.#answers.set(response, undefined);
-      response.once("close", () => this.#answers.delete(response));
-    });
     this.#schedule();
   }
 
@@ -34,19 +33,20 @@ export class SlowReaders {
   #schedule(): void {
     this.#cancelLook = this.#clock.schedule(lookMs, () => {
       const nowMs = this.#clock.monotonic();
-      for (const [response, before] of this.#answers) this.#look(response, before, nowMs);
+      for (const response of this.#connections.working) this.#look(response, nowMs);
       this.#schedule();
     });
   }
 
-  #look(response: ServerResponse, before: Progress | undefined, nowMs: number): void {
+  #look(response: ServerResponse, nowMs: number): void {
     const { socket } = response;
     if (socket === null || !response.headersSent || socket.writableLength === 0) return;
     // What is still buffered counts as written.
     const bytes = socket.bytesWritten - socket.writableLength;
+    const before = this.#progress.get(response);
     if (before === undefined) {
       const progress = { startMs: nowMs, startBytes: bytes, movedMs: nowMs, bytes };
-      this.#answers.set(response, progress);
+      this.#progress.set(response, progress);
       return;
     }
     if (bytes !== before.bytes) Object.assign(before, { bytes, movedMs: nowMs });

@@ -5,6 +5,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Blobs } from "../storage/storage.ts";
 import { Arrival } from "./arrival.ts";
+import { ownOrigin } from "./intake.ts";
 import { receiveUpload, type Upload, type UploadSink } from "./upload.ts";
 
 const purpose = '--B\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nfine-tune\r\n';
@@ -26,7 +27,7 @@ function requestOf(...pieces: readonly string[]): Request {
 }
 
 function receive(request: Request, blobs: UploadSink["blobs"]): Promise<Upload> {
-  const arrival = new Arrival({ clock: systemClock, receivedBytes: () => 0 });
+  const arrival = new Arrival(systemClock, ownOrigin);
   return receiveUpload(request, { blobs, arrival, drop: () => Promise.resolve() });
 }
 
