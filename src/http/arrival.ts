@@ -46,16 +46,9 @@ export class Arrival {
         cancelLook();
         this.#waitedMs += clock.monotonic() - startMs;
       };
-      read.then(
-        (value) => {
-          stop();
-          resolve(value);
-        },
-        (error: unknown) => {
-          stop();
-          reject(error);
-        },
-      );
+      // Before what follows from the read: it may wait for more.
+      read.then(stop, stop);
+      read.then(resolve, reject);
     });
   }
 
