@@ -82,6 +82,8 @@ export const limits = {
   trainingBatchTokensMax: 2048,
   learningRateMultiplierMax: 1_000,
   queuedJobCountMax: 1_000,
+  /** A disk that is full takes a while to be emptied. */
+  jobEndRetryMs: 2_000,
   instantFitCountMax: 16,
   fileCheckCountMax: 2,
   // Storage

@@ -30,6 +30,10 @@ export class JobLog {
     this.#append({ job, level: "info", message, values });
   }
 
+  warn(job: string, message: string): void {
+    this.#append({ job, level: "warn", message, values: {} });
+  }
+
   fail(job: string, message: string): void {
     this.#append({ job, level: "error", message, values: {} });
   }

@@ -5,7 +5,6 @@
  * made, and a version that it has published ends it. A job is bound to an incarnation: when that is
  * deleted the job fails, whatever has the name by then.
  */
-import { AssertionError } from "node:assert";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
 import {
   advance,
@@ -16,15 +15,15 @@ import {
   queuedJob,
 } from "../entities/job.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
-import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
-import { StrataError, wrapError } from "../foundation/errors.ts";
+import { StrataError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import type { Store } from "../storage/storage.ts";
 import { loadExamples, type TrainingExamples } from "./examples.ts";
 import { checkJob } from "./job-checks.ts";
+import { JobEndings } from "./job-ending.ts";
 import { JobLog } from "./job-log.ts";
 import { trainModel } from "./train-model.ts";
 import type { InstantSpecification, Trainer } from "./trainer.ts";
@@ -41,27 +40,26 @@ export interface JobTrainerOptions {
   openBase(id: string): Promise<TrainingBase>;
 }
 
-/** After a status could not be written: a disk that is full takes a while to be emptied. */
-const rewriteDelayMs = 2_000;
-
 /** The reason with which a running job is aborted when the server stops. */
 const closing = new StrataError("CANCELLED", "The server is stopping");
-/** And when its caller cancels it. */
+/** The reason with which it is aborted when its caller cancels it. */
 const cancelled = new StrataError("CANCELLED", "The job was cancelled");
 
 export class JobTrainer implements Trainer {
   readonly #options: JobTrainerOptions;
   readonly #log: JobLog;
+  readonly #endings: JobEndings;
   #queue: string[] = [];
   #running: { readonly job: string; readonly abort: AbortController } | undefined;
   #loop: Promise<void> = Promise.resolve();
-  #isOpen = false;
-  /** Ends the pause before what could not be written is tried again. */
-  #wakeWriter: () => void = () => {};
+  /** Aborted while the trainer is closed. */
+  #stop = new AbortController();
 
   constructor(options: JobTrainerOptions) {
     this.#options = options;
     this.#log = new JobLog(options);
+    this.#endings = new JobEndings({ ...options, log: this.#log });
+    this.#stop.abort(closing);
   }
 
   async submit(specification: JobSpecification): Promise<Job> {
@@ -102,7 +100,7 @@ export class JobTrainer implements Trainer {
       this.#running.abort.abort(cancelled);
       return this.finished(id);
     }
-    return this.#finish(job, "cancelled", {});
+    return this.#endings.finish(job, { status: "cancelled" });
   }
 
   async finished(id: string, signal?: AbortSignal): Promise<Job> {
@@ -132,42 +130,40 @@ export class JobTrainer implements Trainer {
       const page = await jobs.list({ limit: 1000, ...(after === undefined ? {} : { after }) });
       for (const job of page) {
         if (isFinished(job.status)) continue;
-        await this.#requeue(job);
+        await this.#endings.requeue(job);
         this.#queue.push(job.id);
       }
       after = page.at(-1)?.id;
       if (after === undefined) break;
     }
-    this.#isOpen = true;
+    this.#stop = new AbortController();
     this.#wake();
   }
 
   async close(): Promise<void> {
-    this.#isOpen = false;
+    this.#stop.abort(closing);
     this.#running?.abort.abort(closing);
-    this.#wakeWriter();
     await this.#loop;
     await this.#log.flush();
   }
 
-  async #requeue(job: Job): Promise<void> {
-    if (job.status === "queued") return;
-    await this.#options.store.catalog.jobs.update(advance(job, "queued"));
-  }
-
   #wake(): void {
-    if (!this.#isOpen || this.#running !== undefined) return;
+    if (this.#stop.signal.aborted || this.#running !== undefined) return;
     this.#loop = this.#work();
   }
 
   async #work(): Promise<void> {
-    while (this.#isOpen) {
+    while (!this.#stop.signal.aborted) {
       const id = this.#queue.shift();
       if (id === undefined) return;
       const abort = new AbortController();
       this.#running = { job: id, abort };
       try {
         await this.#run(id, abort);
+      } catch (error) {
+        // The others go on; the next start runs it again.
+        const { log } = this.#options.telemetry;
+        log.error("A job could not be brought to an end", { job: id, error });
       } finally {
         this.#running = undefined;
       }
@@ -176,61 +172,29 @@ export class JobTrainer implements Trainer {
 
   async #run(id: string, abort: AbortController): Promise<void> {
     const { jobs } = this.#options.store.catalog;
-    const { signal } = abort;
-    let job: Job | undefined;
+    const patience = this.#stop.signal;
+    const queued = await this.#job(id);
+    if (isFinished(queued.status)) return;
+    let job = advance(queued, "running");
+    const reached = async (next: Job): Promise<void> => {
+      await jobs.update(next);
+      job = next;
+    };
+    let change: Partial<Job>;
     try {
-      const queued = await this.#job(id);
-      if (isFinished(queued.status)) return;
-      // What failed once may have been written all the same.
-      job = queued.status === "running" ? queued : advance(queued, "running");
-      await jobs.update(job);
-      const { model, trainedTokenCount } = await this.#train(job, {
-        abort,
-        named: async (name) => {
-          job = { ...present(job, "the job was read"), model: name };
-          await jobs.update(job);
-        },
-      });
-      const end = { model, trainedTokens: trainedTokenCount };
-      const trained = job;
-      await this.#untilWritten(id, () => this.#finish(trained, "succeeded", end));
+      await reached(job);
+      const named = (model: string): Promise<void> => reached({ ...job, model });
+      const { model, trainedTokenCount } = await this.#train(job, { abort, named });
+      change = { model, trainedTokens: trainedTokenCount };
     } catch (error) {
-      await this.#untilWritten(id, () => this.#end(id, { error, signal }));
+      const reason: unknown = abort.signal.reason;
+      if (reason === closing) await this.#endings.requeue(job);
+      else if (reason === cancelled)
+        await this.#endings.finish(job, { status: "cancelled", patience });
+      else await this.#endings.fail(job, reason ?? error, patience);
+      return;
     }
-  }
-
-  /** How a run ended that did not succeed: by the server's stop, by its caller, or by a fault. */
-  async #end(
-    id: string,
-    { error, signal }: { readonly error: unknown; readonly signal: AbortSignal },
-  ): Promise<void> {
-    const job = await this.#job(id);
-    if (isFinished(job.status)) return;
-    const reason: unknown = signal.reason;
-    if (reason === closing) await this.#requeue(job);
-    else if (reason === cancelled) await this.#finish(job, "cancelled", {});
-    else await this.#fail(job, signal.aborted ? reason : error);
-  }
-
-  /**
-   * Repeats what brings a job to its end until the store takes it: a job that has ended must not
-   * look as if it ran. When the server stops before, the next start runs the job again.
-   */
-  async #untilWritten(id: string, write: () => Promise<unknown>): Promise<void> {
-    const { telemetry, clock } = this.#options;
-    for (;;) {
-      try {
-        await write();
-        return;
-      } catch (error) {
-        telemetry.log.error("The end of a job could not be stored", { job: id, error });
-        if (!this.#isOpen || error instanceof AssertionError) return;
-        await new Promise<void>((resolve) => {
-          this.#wakeWriter = resolve;
-          clock.schedule(rewriteDelayMs, resolve);
-        });
-      }
-    }
+    await this.#endings.finish(job, { status: "succeeded", change, patience });
   }
 
   async #train(
@@ -255,7 +219,7 @@ export class JobTrainer implements Trainer {
       this.#log.say(job.id, message, values);
       if (values?.["step"] !== undefined) void this.#stopIfDeleted(job.id, run.abort);
     };
-    for (const complaint of examples.complaints) say(complaint);
+    for (const complaint of examples.complaints) this.#log.warn(job.id, complaint);
     const model = existing ?? (await this.#modelOf(job, examples.labels));
     await run.named(model.id);
     const options = { base, store, creator, model, job, signal, say };
@@ -306,44 +270,6 @@ export class JobTrainer implements Trainer {
     return base.checkpoint
       .tokenizer()
       .then((tokenizer) => loadExamples(this.#options.store, { ...wanted, tokenizer }));
-  }
-
-  async #fail(job: Job, error: unknown): Promise<void> {
-    const { code, message } = wrapError(error, "INTERNAL", "Cannot train");
-    if (code === "INTERNAL")
-      this.#options.telemetry.log.error("A job failed", { job: job.id, error });
-    this.#log.fail(job.id, message);
-    await this.#finish(job, "failed", { error: { code: code.toLowerCase(), message } });
-  }
-
-  async #finish(
-    job: Job,
-    status: "succeeded" | "failed" | "cancelled",
-    change: Partial<Job>,
-  ): Promise<Job> {
-    const { store, clock, telemetry } = this.#options;
-    const ended = advance(job, status, { ...change, finishedAt: clock.now() });
-    if (status !== "succeeded") await this.#settleModel(job);
-    // The events are durable before the status that says that there are no more.
-    this.#log.say(job.id, `The job has ${status === "cancelled" ? "been cancelled" : status}`);
-    await this.#log.flush();
-    await store.catalog.jobs.update(ended);
-    telemetry.metrics.count("strata_jobs_total", { status });
-    this.#log.changed(job.id);
-    return ended;
-  }
-
-  /**
-   * OpenAI names no model for a job that has not succeeded. A model that the job made is deleted
-   * again if it has no version, and named if it has one.
-   */
-  async #settleModel({ id, model, requestedModel, incarnation }: Job): Promise<void> {
-    if (model === undefined || model === requestedModel) return;
-    const { store, creator } = this.#options;
-    const left = await store.catalog.models.get(model);
-    if (left?.incarnation !== incarnation) return;
-    if (left.servedVersion === undefined) await creator.delete(left);
-    else this.#log.say(id, `Version ${left.servedVersion} of "${model}" stays and can be called`);
   }
 
   async #job(id: string): Promise<Job> {
