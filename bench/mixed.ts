@@ -8,7 +8,7 @@ import { servingGraph } from "../src/models/serving-graph.ts";
 import { versionTensors } from "../src/models/version-tensors.ts";
 import { AdapterPool, type Resident } from "../src/processor/adapter-pool.ts";
 import { batchFeeds, type BatchRow } from "../src/processor/batch.ts";
-import type { LoadedTensors } from "../src/processor/version-weights.ts";
+import type { LoadedTensors } from "../src/checkpoints/version-weights.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Program, Runtime } from "../src/runtime/runtime.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";

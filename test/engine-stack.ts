@@ -17,7 +17,7 @@ import { BatchingProcessor } from "../src/processor/batching-processor.ts";
 import { ModelDirectory } from "../src/processor/model-directory.ts";
 import { openBase } from "../src/processor/open-base.ts";
 import type { Processor } from "../src/processor/processor.ts";
-import { versionLoader } from "../src/processor/version-weights.ts";
+import { versionLoader } from "../src/checkpoints/version-weights.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Program } from "../src/runtime/runtime.ts";
 import { createMemoryStore } from "../src/storage/memory/memory-store.ts";

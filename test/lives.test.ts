@@ -56,11 +56,14 @@ function train(model: string, file: string, epochs: number): Promise<{ id: strin
 
 test("a job that outlives its model touches no later model of the name", async () => {
   const [first, second] = [await fileOf("light", "dark"), await fileOf("no", "yes")];
+  let failedCount = 0;
   for (const delayMs of [0, 1, 3, 10, 30, 60, 100, 200, 400]) {
     await folder.client.createModel({ id: "m", base: "tiny", training_file: first.id });
     assert.deepEqual(await labelsOf("m"), ["dark", "light"]);
     const job = await train("m", first.id, 200);
     await wait(delayMs);
+    // The longest delays let the job end first, and publish into the model that is still its own.
+    const { status } = await folder.client.job(job.id);
     await folder.client.deleteModel("m");
     await assert.rejects(answerOf("m"), { code: "NOT_FOUND" });
     await folder.client.createModel({ id: "m", base: "tiny", training_file: second.id });
@@ -69,8 +72,11 @@ test("a job that outlives its model touches no later model of the name", async (
     const asked: Promise<readonly unknown[]>[] = [];
     for (let call = 0; call < 20; call++) asked.push(answerOf("m"));
     const done = await folder.client.waitForJob(job.id, { clock: systemClock, pollMs: 10 });
-    assert.equal(done.status, "failed", `after ${delayMs} ms`);
-    assert.match(done.error?.message ?? "", /deleted/);
+    if (status !== "succeeded") {
+      assert.equal(done.status, "failed", `after ${delayMs} ms`);
+      assert.match(done.error?.message ?? "", /deleted/);
+      failedCount += 1;
+    }
     asked.push(answerOf("m"));
     for (const answer of await Promise.all(asked)) assert.deepEqual(answer, expected);
     const versions = await folder.client.versions("m");
@@ -80,6 +86,7 @@ test("a job that outlives its model touches no later model of the name", async (
     );
     await folder.client.deleteModel("m");
   }
+  assert.ok(failedCount >= 4, `${failedCount} jobs were still running`);
 });
 
 test("a derivation is of the model that it was asked of, or of none", async () => {

@@ -1,4 +1,5 @@
 /** What the creator refuses: faults of a specification, and weights that are no numbers. */
+import { faultOfShapes, shapesOf } from "../checkpoints/version-weights.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { labelFault, type ModelIdentity, nameFault } from "../entities/virtual-model.ts";
 import { assert } from "../foundation/assert.ts";
@@ -61,9 +62,8 @@ export function checkWeights(
   const { rank, labels, tensors } = weights;
   assert(rank >= 0 && rank <= limits.adapterRankMax, "The rank is in its limits");
   const wanted = versionTensors(config, { rank, labelCount: labels.length });
-  assert(tensors.size === wanted.length, "There are no other tensors");
-  for (const { name, shape } of wanted)
-    assert(String(tensors.get(name)?.shape) === String(shape), `"${name}" is [${shape.join()}]`);
+  const fault = faultOfShapes(shapesOf(tensors), wanted);
+  assert(fault === undefined, `The weights fit rank and labels: ${fault}`);
   for (const [name, { values }] of weights.tensors) {
     const position = values.findIndex((value) => !Number.isFinite(value));
     if (position === -1) continue;

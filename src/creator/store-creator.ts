@@ -2,7 +2,8 @@
  * The creator over a store. What is done to one model is done in turns; a blob is held from before
  * it is stored until a version names it. So no deletion takes a blob that a version names.
  */
-import { decodeSafetensors, encodeSafetensors } from "../checkpoints/safetensors.ts";
+import { encodeSafetensors } from "../checkpoints/safetensors.ts";
+import { faultOfValues, versionLoader } from "../checkpoints/version-weights.ts";
 import type { ModelIdentity, Version, VirtualModel } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
@@ -263,8 +264,10 @@ class StoreCreator implements Creator {
   }
 
   async #weights(version: Version): Promise<ReadonlyMap<string, WeightTensor>> {
-    const file = decodeSafetensors(await this.#store.blobs.get(version.blob));
-    return new Map(file.names.map((name) => [name, file.tensor(name)]));
+    const tensors = await versionLoader(this.#store.blobs)(version.blob);
+    const fault = faultOfValues(tensors);
+    if (fault === undefined) return tensors;
+    throw new StrataError("CORRUPT", `Cannot derive from version ${version.number}: ${fault}`);
   }
 
   async #served(identity: ModelIdentity): Promise<{ model: VirtualModel; version: Version }> {

@@ -14,7 +14,7 @@ import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import { AdapterPool } from "../processor/adapter-pool.ts";
 import { openBase, type OpenBase } from "../processor/open-base.ts";
-import { versionLoader } from "../processor/version-weights.ts";
+import { versionLoader } from "../checkpoints/version-weights.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Store } from "../storage/storage.ts";
 import { TrainingBase } from "../trainer/training-base.ts";

@@ -9,7 +9,12 @@ import type { Digest } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Metrics } from "../foundation/telemetry.ts";
 import type { LearnedTensor } from "../models/adapter.ts";
-import { faultOfShapes, faultOfValues, type LoadedTensors } from "./version-weights.ts";
+import {
+  faultOfShapes,
+  faultOfValues,
+  type LoadedTensors,
+  shapesOf,
+} from "../checkpoints/version-weights.ts";
 
 /** A tensor's place in the pool, counted in float32. */
 export interface PoolSpan {
@@ -222,10 +227,6 @@ export class AdapterPool {
     this.#usedLength = length;
     this.#metrics.set("strata_adapter_cache_bytes", length * Float32Array.BYTES_PER_ELEMENT);
   }
-}
-
-function shapesOf(tensors: LoadedTensors): ReadonlyMap<string, readonly number[]> {
-  return new Map([...tensors].map(([name, { shape }]) => [name, shape]));
 }
 
 function refuse(blob: Digest, fault: string | undefined): void {

@@ -11,11 +11,11 @@ import type { Log } from "../foundation/telemetry.ts";
 import type { Program, Results } from "../runtime/runtime.ts";
 import type { Waiting } from "../scheduling/schedule.ts";
 import { batchFeeds, type BatchRow } from "./batch.ts";
-import { areFinite } from "./version-weights.ts";
+import { areFinite } from "../checkpoints/version-weights.ts";
 
 /** What a sequence asks for. */
 export interface SequenceRequest extends BatchRow {
-  /** Sequences of one flow share its turn; the vPLM's id. */
+  /** Sequences of one flow share its turn; the incarnation of the vPLM, or the id of the base. */
   readonly flow: string;
 }
 
@@ -72,8 +72,8 @@ export async function runBatch(
     if (isGone(error)) throw error;
     if (batch.length === 1 && isAgain) {
       for (const { request, reject } of batch) {
-        log.error("A sequence failed", { model: request.flow, error });
-        reject(failure(request.flow, error));
+        log.error("A sequence failed", { flow: request.flow, error });
+        reject(failure(error));
       }
       return undefined;
     }
@@ -111,18 +111,17 @@ function answer(batch: readonly Sequence[], { results, startMs, runMs, hiddenSiz
     const embedding = embeddings.slice(row * hiddenSize, (row + 1) * hiddenSize);
     if (areFinite(own) && areFinite(embedding))
       resolve({ probabilities: own, embedding, queueMs: startMs - enqueuedMs, runMs });
-    else reject(notFinite(request.flow));
+    else reject(notFinite());
   }
 }
 
 /** Weights that are finite may still overflow on the way; the base's own may be spoilt. */
-function notFinite(model: string): StrataError {
-  const state = "its weights give numbers that are not finite";
-  return new StrataError("CORRUPT", `Cannot answer with "${model}": ${state}`);
+function notFinite(): StrataError {
+  return new StrataError("CORRUPT", "the weights give numbers that are not finite");
 }
 
 /** What the runtime says of a feed is no fault of the caller, whatever its code is. */
-function failure(model: string, error: unknown): StrataError {
+function failure(error: unknown): StrataError {
   const state = error instanceof Error ? error.message : String(error);
-  return new StrataError("INTERNAL", `Cannot answer with "${model}": ${state}`, { cause: error });
+  return new StrataError("INTERNAL", state, { cause: error });
 }

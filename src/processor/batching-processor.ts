@@ -1,12 +1,13 @@
 /** The `Processor` of a server: resolves, checks, tokenises, pins the adapter, queues, answers. */
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { faultOfShapes } from "../checkpoints/version-weights.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { AdapterPool } from "./adapter-pool.ts";
 import type { SequenceAnswer, SequenceRequest } from "./batch-run.ts";
 import type { Place } from "./engine.ts";
 import { checkInputs, encodeInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
-import type { ModelDirectory, Resolved, ResolvedVersion } from "./model-directory.ts";
+import type { ModelDirectory, Resolved } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
 import type {
   ClassifyAnswer,
@@ -132,9 +133,11 @@ export class BatchingProcessor implements Processor {
       const { pooling } = base.checkpoint;
       return submit(prepared, { pooling, rank: 0, labelCount: 0, resident: undefined });
     }
-    const { blob, rank, pooling } = resolved.version;
+    const { blob, rank, pooling, shapes } = resolved.version;
     const labelCount = resolved.version.labels.length;
     const tensors = versionTensors(base.checkpoint.config, { rank, labelCount });
+    const recorded = shapes && faultOfShapes(new Map(Object.entries(shapes)), tensors);
+    if (recorded !== undefined) throwNamed(resolved, new StrataError("CORRUPT", recorded));
     const { pool } = this.#options;
     const resident = await pool
       .acquire({ blob, tensors, signal: options.signal })
@@ -158,19 +161,23 @@ async function submit(
   place.leave();
   const settled = await Promise.allSettled(base.engine.submit(requests, options.signal));
   return settled.map((outcome) => {
-    if (outcome.status === "rejected") throw outcome.reason;
+    if (outcome.status === "rejected") throwNamed(resolved, outcome.reason);
     return outcome.value;
   });
 }
 
-/** Sequences of one model share a turn in the queue. */
+/** Sequences of one model share a turn in the queue; a later one of its name owes it nothing. */
 function flowOf(resolved: Resolved): string {
-  return resolved.kind === "base" ? resolved.base : resolved.model.id;
+  return resolved.kind === "base" ? resolved.base : resolved.model.incarnation;
 }
 
-/** What is wrong with a blob is told of the version that was asked for. */
-function throwNamed({ model, version }: ResolvedVersion, error: unknown): never {
-  if (!(error instanceof StrataError) || error.code !== "CORRUPT") throw error;
-  const message = `Cannot answer with version ${version.number} of "${model.id}": ${error.message}`;
-  throw new StrataError("CORRUPT", message, { cause: error });
+/** What is wrong with the weights is told of the version, or the base, that was asked for. */
+function throwNamed(resolved: Resolved, error: unknown): never {
+  if (!(error instanceof StrataError) || !["CORRUPT", "INTERNAL"].includes(error.code)) throw error;
+  const asked =
+    resolved.kind === "base"
+      ? `"${resolved.base}"`
+      : `version ${resolved.version.number} of "${resolved.model.id}"`;
+  const message = `Cannot answer with ${asked}: ${error.message}`;
+  throw new StrataError(error.code, message, { cause: error });
 }

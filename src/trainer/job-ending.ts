@@ -75,11 +75,7 @@ export class JobEndings {
    * Rejects when another try would not help, or when `patience` ends; the next start then runs the
    * job again.
    */
-  async #untilWritten(
-    id: string,
-    step: () => Promise<void>,
-    patience: AbortSignal,
-  ): Promise<void> {
+  async #untilWritten(id: string, step: () => Promise<void>, patience: AbortSignal): Promise<void> {
     const { telemetry, clock } = this.#options;
     for (;;) {
       try {

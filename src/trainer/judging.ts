@@ -3,12 +3,17 @@
  * what either was trained on: the new data alone would not show what the served version knows and
  * the new one has lost, nor would a file of wrong labels look wrong by itself.
  */
-import { decodeSafetensors } from "../checkpoints/safetensors.ts";
+import {
+  faultOfShapes,
+  faultOfValues,
+  shapesOf,
+  versionLoader,
+} from "../checkpoints/version-weights.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { adapterTensors } from "../models/adapter.ts";
-import { headTensors } from "../models/head.ts";
+import { versionTensors } from "../models/version-tensors.ts";
 import type { Value } from "../runtime/runtime.ts";
 import type { Store } from "../storage/storage.ts";
 import { classify } from "./answers.ts";
@@ -88,21 +93,18 @@ async function servedAnswers(
 ): Promise<readonly string[] | undefined> {
   const { base, store, served } = parts;
   const { blob, rank, labels, pooling } = served.version;
-  const bytes = await readableOf(() => store.blobs.get(blob));
-  if (bytes === undefined) return undefined;
-  const file = decodeSafetensors(bytes);
+  const loaded = await readableOf(() => versionLoader(store.blobs)(blob));
+  if (loaded === undefined) return undefined;
   const { config } = base.checkpoint;
-  const wanted = [
-    // A head alone runs in the graph of adapters, with one that does nothing.
-    ...adapterTensors(config, Math.max(1, rank)),
-    ...headTensors(config, labels.length),
-  ];
+  const wanted = versionTensors(config, { rank, labelCount: labels.length });
+  if ((faultOfShapes(shapesOf(loaded), wanted) ?? faultOfValues(loaded)) !== undefined)
+    return undefined;
+  // A head alone runs in the graph of adapters, with one that does nothing.
+  const idle = rank === 0 ? adapterTensors(config, 1) : [];
   const tensors = new Map<string, Value>();
-  for (const { name, shape } of wanted) {
+  for (const { name, shape } of [...wanted, ...idle]) {
     const count = shape.reduce((product, size) => product * size, 1);
-    const values = file.names.includes(name)
-      ? file.tensor(name).values.slice()
-      : new Float32Array(count);
+    const values = loaded.get(name)?.values.slice() ?? new Float32Array(count);
     tensors.set(name, { type: "float32", shape, values });
   }
   const source = { ids: rows.map(({ ids }) => ids), states: undefined };

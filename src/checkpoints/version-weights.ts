@@ -1,16 +1,12 @@
 /** The weights of a version: read from its blob, and held against what the version says. */
-import { decodeSafetensors } from "../checkpoints/safetensors.ts";
 import type { Digest } from "../foundation/digest.ts";
 import type { LearnedTensor } from "../models/adapter.ts";
 import type { Blobs } from "../storage/storage.ts";
-
-export interface LoadedTensor {
-  readonly shape: readonly number[];
-  readonly values: Float32Array;
-}
+import type { CheckpointTensor } from "./checkpoints.ts";
+import { decodeSafetensors } from "./safetensors.ts";
 
 /** A blob's tensors by name, in the order in which they shall lie. */
-export type LoadedTensors = ReadonlyMap<string, LoadedTensor>;
+export type LoadedTensors = ReadonlyMap<string, CheckpointTensor>;
 
 /** Reads blobs; CORRUPT when the bytes are not those of the digest, or no safetensors. */
 export function versionLoader(blobs: Blobs): (blob: Digest) => Promise<LoadedTensors> {
@@ -35,6 +31,10 @@ export function faultOfShapes(
   const names = new Set(wanted.map(({ name }) => name));
   const extra = [...shapes.keys()].find((name) => !names.has(name)) ?? "";
   return `tensor "${extra}" is not one of this version's`;
+}
+
+export function shapesOf(tensors: LoadedTensors): ReadonlyMap<string, readonly number[]> {
+  return new Map([...tensors].map(([name, { shape }]) => [name, shape]));
 }
 
 /** Why the values cannot be computed with; undefined when they can. */
