@@ -26,7 +26,9 @@ export function addTrain(program: Command, context: CommandContext): void {
   const command = program
     .command("train")
     .argument("<model>", "a custom model to train further, or a base for a new one")
-    .description("Train on labelled texts; the new version serves only if it is better.")
+    .description(
+      "Train on labelled texts; the new version serves unless held-out texts speak against it.",
+    )
     .requiredOption("--file <path>", "labelled texts: JSON lines, or CSV with a header")
     .option("--validation <path>", "texts to judge by (default: a part of the file)")
     .option("--epochs <count>", "passes over the texts", integerBetween(1, limits.epochCountMax))

@@ -36,7 +36,7 @@ const uploadSchema = z.object({
   purpose: purposeSchema,
   file: z.string().openapi({
     format: "binary",
-    description: 'JSON lines, or CSV when the name ends in ".csv"',
+    description: "JSON lines, a JSON array, or CSV with a header; gzip is unpacked",
   }),
 });
 

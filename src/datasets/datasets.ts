@@ -1,4 +1,4 @@
-/** Labelled texts for training: reading, checking, splitting, measuring. Pure. */
+/** Labelled texts for training: reading, checking, splitting, measuring. */
 import { unstorableText } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";

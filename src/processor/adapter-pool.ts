@@ -57,7 +57,7 @@ export class AdapterPool {
   /** The same entries by offset. */
   readonly #layout: Entry[] = [];
   #usedLength = 0;
-  /** By digest and expected shapes: blobs are read once, and refused as each asker must. */
+  /** By digest and expected shapes: each is read once, and refused for those who expect others. */
   readonly #loading = new Map<string, Loading>();
   #waiting: (() => void)[] = [];
 
