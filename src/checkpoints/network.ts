@@ -1,5 +1,5 @@
 /** What reaching for a model outside needs; `main/` makes one, tests another. */
-import type { Clock } from "../foundation/clock.ts";
+import { type Clock, pause as pauseOn } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
@@ -38,10 +38,7 @@ export interface SourceRequest {
 /** Waits `delayMs`; CANCELLED as soon as the network's signal says so. */
 export async function pause(network: Network, delayMs: number): Promise<void> {
   throwIfCancelled(network);
-  await new Promise<void>((resolve) => {
-    const cancel = network.clock.schedule(delayMs, resolve);
-    network.signal?.addEventListener("abort", () => (cancel(), resolve()), { once: true });
-  });
+  await pauseOn(network.clock, delayMs, network.signal);
   throwIfCancelled(network);
 }
 

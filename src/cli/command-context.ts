@@ -13,6 +13,12 @@ export interface CommandContext {
 }
 
 export const defaultPort = 7860;
+export const defaultUrl = `http://127.0.0.1:${defaultPort}`;
+
+/** The server that is called unless a command names one. */
+export function serverUrlOf({ environment }: Pick<Surroundings, "environment">): string {
+  return environment["STRATA_URL"] || defaultUrl;
+}
 
 export interface SharedOptions {
   readonly json?: boolean;

@@ -9,7 +9,7 @@ import { limits } from "../foundation/limits.ts";
 import { addKeyOptions, givenKey, type KeyOptions, readApiKey } from "./api-key.ts";
 import { awaitServer } from "./await-server.ts";
 import type { CommandContext, SharedOptions } from "./command-context.ts";
-import { defaultPort, integerBetween, outputOf, shared } from "./command-context.ts";
+import { defaultUrl, integerBetween, outputOf, serverUrlOf, shared } from "./command-context.ts";
 import type { Output } from "./output.ts";
 
 export interface RemoteOptions extends SharedOptions, KeyOptions {
@@ -42,7 +42,7 @@ export async function connect(options: RemoteOptions, context: CommandContext): 
   const { surroundings } = context;
   const output = outputOf(context, options);
   const given = await givenKey(options, surroundings, output);
-  const baseUrl = checkUrl(options.url ?? (surroundings.environment["STRATA_URL"] || defaultUrl));
+  const baseUrl = checkUrl(options.url ?? serverUrlOf(surroundings));
   let ready: Promise<string> | undefined;
   const readyKey = async (): Promise<string> => {
     await awaitServer(baseUrl, { surroundings, output, seconds: options.patience });
@@ -82,7 +82,6 @@ export async function readBytes(path: string): Promise<Buffer> {
 }
 
 const defaultPatienceSeconds = 15;
-const defaultUrl = `http://127.0.0.1:${defaultPort}`;
 
 function checkUrl(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;

@@ -1,6 +1,7 @@
 /** Names of bytes: SHA-256 in lower-case hexadecimal, prefixed by the algorithm. */
 import { createHash } from "node:crypto";
 import { limits } from "./limits.ts";
+import { turn } from "./turn.ts";
 
 export type Digest = `sha256:${string}`;
 
@@ -12,7 +13,7 @@ export function digestOf(bytes: Uint8Array | string): Digest {
 export async function digestInPieces(bytes: Uint8Array): Promise<Digest> {
   const stream = new DigestStream();
   for (let start = 0; start < bytes.length; start += limits.blobPieceBytesMax) {
-    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+    if (start > 0) await turn();
     stream.update(bytes.subarray(start, start + limits.blobPieceBytesMax));
   }
   return stream.finish();
@@ -29,6 +30,11 @@ export class DigestStream {
   finish(): Digest {
     return `sha256:${this.#hash.digest("hex")}`;
   }
+}
+
+/** The first 128 bits in hexadecimal: a check that chance does not pass. */
+export function halfDigestOf(bytes: Uint8Array | string): string {
+  return digestOf(bytes).slice("sha256:".length, "sha256:".length + 32);
 }
 
 /** How many short digests there are: 48 bits, which a double holds exactly. */

@@ -87,6 +87,8 @@ export const limits = {
   instantFitCountMax: 16,
   fileCheckCountMax: 2,
   // Storage
+  /** Rows that memory holds at once: those of a model may have 256 KiB each. */
+  catalogPageRowCountMax: 100,
   blobWriteCountMax: 16,
   blobPieceBytesMax: 256 * 1024,
   quarantineDaysMax: 30,

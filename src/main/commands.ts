@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { PulledBase } from "../checkpoints/base-cache.ts";
 import { knownBases } from "../checkpoints/known-bases.ts";
 import type { Network } from "../checkpoints/network.ts";
+import { serverUrlOf } from "../cli/command-context.ts";
 import type {
   BaseRow,
   Finding,
@@ -89,7 +90,7 @@ async function doctor(home: string, surroundings: Surroundings): Promise<readonl
   const cacheFolder = cacheFolderOf(surroundings);
   return runDoctor({
     home,
-    serverUrl: surroundings.environment["STRATA_URL"] ?? "http://127.0.0.1:7860",
+    serverUrl: serverUrlOf(surroundings),
     probeRuntime: ortVersion,
     probeCatalog: async () => probeCatalog(),
     checkBases: () => checkBases({ cacheFolder, home, manifestPath }),

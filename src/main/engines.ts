@@ -16,6 +16,7 @@ import { AdapterPool } from "../processor/adapter-pool.ts";
 import { openBase, type OpenBase } from "../processor/open-base.ts";
 import { versionLoader } from "../checkpoints/version-weights.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
+import { allRows } from "../storage/all-rows.ts";
 import type { Store } from "../storage/storage.ts";
 import { TrainingBase } from "../trainer/training-base.ts";
 import { modelStandingOn, nameTaken, otherBytes } from "./base-conflicts.ts";
@@ -52,7 +53,8 @@ export async function openEngines(store: Store, options: EngineOptions): Promise
     const engines = await openAll(cached, openRoom(store, options, opened));
     return { ...engines, close: () => opened.close() };
   } catch (error) {
-    await opened.close();
+    // What failed first is what the caller must know.
+    await opened.close().catch(() => {});
     throw error;
   }
 }
@@ -161,19 +163,11 @@ async function addAbsent(
   bases: ReadonlyMap<string, OpenBase>,
   refusals: Map<string, StrataError>,
 ): Promise<void> {
-  for (let after: string | undefined; ;) {
-    const page = await store.catalog.bases.list({
-      limit: 1000,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const { id, source } of page) {
-      if (bases.has(id) || refusals.has(id)) continue;
-      const state = `the cache does not hold it; it came from ${source}`;
-      telemetry.log.warn("A base model is not here", { base: id, source });
-      refusals.set(id, new StrataError("NOT_FOUND", `Cannot serve base model "${id}": ${state}`));
-    }
-    after = page.at(-1)?.id;
-    if (after === undefined) return;
+  for await (const { id, source } of allRows(store.catalog.bases)) {
+    if (bases.has(id) || refusals.has(id)) continue;
+    const state = `the cache does not hold it; it came from ${source}`;
+    telemetry.log.warn("A base model is not here", { base: id, source });
+    refusals.set(id, new StrataError("NOT_FOUND", `Cannot serve base model "${id}": ${state}`));
   }
 }
 

@@ -2,7 +2,6 @@
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import type {
   DemandOptions,
   PlanOptions,
@@ -17,6 +16,7 @@ import type { Clock } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { replaceFile } from "../foundation/replace-file.ts";
+import { turn } from "../foundation/turn.ts";
 import {
   alpaserveProfile,
   idealProfile,
@@ -121,7 +121,7 @@ export async function simulatePlan(
     name: "this plan",
     async attain(planning, trial) {
       // Whoever stops it has a turn.
-      await setImmediate();
+      await turn();
       return judgePlan(plan, planning, { trial, dispatching }).attainment;
     },
   };

@@ -5,7 +5,7 @@
  * being removed. A store has one, so that all who share its blobs see each other's holds.
  */
 import type { Digest } from "../foundation/digest.ts";
-import type { Blobs, Catalog, Holds } from "./storage.ts";
+import type { Blobs, Catalog, Holds, OnDigest } from "./storage.ts";
 
 export class BlobHolds implements Holds {
   readonly #blobs: Blobs;
@@ -72,5 +72,3 @@ export class BlobHolds implements Holds {
       await this.#blobs.remove(digest);
   }
 }
-
-type OnDigest = (digest: Digest) => Promise<void>;

@@ -18,13 +18,15 @@ export interface Store {
   close(): Promise<void>;
 }
 
+export type OnDigest = (digest: Digest) => Promise<void>;
+
 export interface Blobs {
   /**
    * Stores the bytes durably and returns their name; storing the same bytes again is cheap, and
    * mends a blob that has rotted.
    * `onDigest` is awaited when the name is known and before anybody finds the blob under it.
    */
-  put(bytes: Uint8Array, onDigest?: (digest: Digest) => Promise<void>): Promise<Digest>;
+  put(bytes: Uint8Array, onDigest?: OnDigest): Promise<Digest>;
   /**
    * Stores a stream durably. Fails with TOO_LARGE past `bytesMax`, or with the stream's own error,
    * and leaves nothing behind.
@@ -32,7 +34,7 @@ export interface Blobs {
   putStream(
     chunks: AsyncIterable<Uint8Array>,
     bytesMax: number,
-    onDigest?: (digest: Digest) => Promise<void>,
+    onDigest?: OnDigest,
   ): Promise<{ digest: Digest; bytes: number }>;
   /** The bytes, checked against the digest: NOT_FOUND when absent, CORRUPT when they differ. */
   get(digest: Digest): Promise<Uint8Array>;

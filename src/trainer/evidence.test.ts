@@ -93,11 +93,28 @@ test("damaged bytes are named so", () => {
     seen: Float64Array.of(1, 2),
     rows: [{ digest: 1, ids: Int32Array.of(7), label: "a", answer: "b" }],
   });
-  const other = bytes.slice();
+  const other = Uint8Array.from(bytes);
   other[10] = (other[10] ?? 0) ^ 0xff;
   for (const damaged of [bytes.subarray(0, -4), new Uint8Array(), new Uint8Array(100), other])
     assert.throws(() => decodeEvidence(damaged), {
       code: "CORRUPT",
       message: /^Cannot read what a version has seen: /,
     });
+  // What the bytes say of themselves is checked as well: the form, the length, the names of rows.
+  const changed = (from: string, to: string): Uint8Array =>
+    Buffer.from(Buffer.from(bytes).toString("latin1").replace(from, to), "latin1");
+  const cases: readonly (readonly [Uint8Array, RegExp])[] = [
+    [changed("evidence-1", "evidence-9"), /expected form "strata-evidence-1", got ".*-9"/],
+    [Buffer.concat([bytes, new Uint8Array(8)]), /expected \d+ bytes, got \d+/],
+    [changed('["a","b"]', '["a"]    '), /row 0 has a name that its header lacks/],
+  ];
+  for (const [damaged, state] of cases)
+    assert.throws(
+      () => decodeEvidence(damaged),
+      (error: Error & { readonly code?: string }) =>
+        error.code === "CORRUPT" &&
+        error.message.startsWith("Cannot read what a version has seen: ") &&
+        state.test(error.message) &&
+        error.cause === undefined,
+    );
 });

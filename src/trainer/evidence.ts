@@ -3,7 +3,7 @@
  * trained on, and held-out texts with what it answered. So a later version can be judged beside it
  * on texts that neither was trained on, when the file is gone, too.
  */
-import { assert, present } from "../foundation/assert.ts";
+import { present } from "../foundation/assert.ts";
 import { shortDigestCount } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
@@ -127,6 +127,7 @@ export function hasSeen({ seen }: Pick<Evidence, "seen">, digest: number): boole
 }
 
 const form = "strata-evidence-1";
+const action = "Cannot read what a version has seen";
 
 /**
  * Bytes of the header's length as a 32-bit number, the header in JSON, padded to 8 bytes, and the
@@ -167,7 +168,7 @@ export function decodeEvidence(bytes: Uint8Array): Evidence {
   try {
     return parseEvidence(bytes);
   } catch (error) {
-    throw wrapError(error, "CORRUPT", "Cannot read what a version has seen");
+    throw wrapError(error, "CORRUPT", action);
   }
 }
 
@@ -177,8 +178,7 @@ function parseEvidence(bytes: Uint8Array): Evidence {
   const headerLength = new DataView(buffer).getUint32(0, true);
   const json = new TextDecoder().decode(new Uint8Array(buffer, 4, headerLength));
   const { names, seenCount, rowCount, ...header } = JSON.parse(json) as Header; // checked below
-  if (header.form !== form)
-    throw new StrataError("CORRUPT", `expected "${form}", got "${header.form}"`);
+  if (header.form !== form) throw corrupt(`expected form "${form}", got "${header.form}"`);
   let offset = 4 + headerLength;
   const floats = (count: number): Float64Array => {
     offset += 8 * count;
@@ -191,14 +191,22 @@ function parseEvidence(bytes: Uint8Array): Evidence {
   const seen = floats(seenCount);
   const digests = floats(rowCount);
   const [labels, answers, lengths] = [integers(rowCount), integers(rowCount), integers(rowCount)];
-  const nameOf = (indices: Int32Array, row: number): string =>
-    present(names[indices[row] ?? -1], "a name of the header");
+  const nameOf = (indices: Int32Array, row: number): string => {
+    const name = names[indices[row] ?? -1];
+    if (name === undefined) throw corrupt(`row ${row} has a name that its header lacks`);
+    return name;
+  };
   const rows = Array.from(digests, (digest, row) => ({
     digest,
     ids: integers(lengths[row] ?? 0),
     label: nameOf(labels, row),
     answer: nameOf(answers, row),
   }));
-  assert(offset === buffer.byteLength, "the arrays fill the bytes");
+  if (offset !== buffer.byteLength)
+    throw corrupt(`expected ${offset} bytes, got ${buffer.byteLength}`);
   return { seen, rows };
+}
+
+function corrupt(state: string): StrataError {
+  return new StrataError("CORRUPT", `${action}: ${state}`);
 }

@@ -16,6 +16,8 @@ export class JobLog {
   /** Emits `event <job>` and `change <job>`. */
   readonly #emitter = new EventEmitter().setMaxListeners(0);
   #tail: Promise<void> = Promise.resolve();
+  /** Jobs that have lost an event, which has been told; until their status changes. */
+  readonly #losing = new Set<string>();
 
   constructor(options: {
     readonly store: Store;
@@ -45,8 +47,12 @@ export class JobLog {
     const event = { ...said, id: ids.next("ftevent-"), type, createdAt: clock.now() } as const;
     this.#tail = this.#tail
       .then(() => store.catalog.events.append(event))
-      // A lost event does not end a job.
-      .catch((error: unknown) => telemetry.log.error("An event was not stored", { job, error }));
+      // A lost event does not end a job. On a full disk all are lost: one line tells it.
+      .catch((error: unknown) => {
+        if (!this.#losing.has(job))
+          telemetry.log.error("Events of a job are not stored", { job, error });
+        this.#losing.add(job);
+      });
     this.#emitter.emit(`event ${job}`, event);
   }
 
@@ -61,6 +67,7 @@ export class JobLog {
   }
 
   changed(job: string): void {
+    this.#losing.delete(job);
     this.#emitter.emit(`change ${job}`);
   }
 

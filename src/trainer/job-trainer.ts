@@ -20,6 +20,7 @@ import { StrataError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
+import { allRows } from "../storage/all-rows.ts";
 import type { Store } from "../storage/storage.ts";
 import { loadExamples, type TrainingExamples } from "./examples.ts";
 import { checkJob } from "./job-checks.ts";
@@ -126,15 +127,10 @@ export class JobTrainer implements Trainer {
 
   async start(): Promise<void> {
     const { jobs } = this.#options.store.catalog;
-    for (let after: string | undefined; ;) {
-      const page = await jobs.list({ limit: 1000, ...(after === undefined ? {} : { after }) });
-      for (const job of page) {
-        if (isFinished(job.status)) continue;
-        await this.#endings.requeue(job);
-        this.#queue.push(job.id);
-      }
-      after = page.at(-1)?.id;
-      if (after === undefined) break;
+    for await (const job of allRows(jobs)) {
+      if (isFinished(job.status)) continue;
+      await this.#endings.requeue(job);
+      this.#queue.push(job.id);
     }
     this.#stop = new AbortController();
     this.#wake();

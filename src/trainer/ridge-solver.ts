@@ -14,16 +14,18 @@ export async function solveInThread(
     workerData: problem,
     transferList: [...buffers].filter((buffer) => buffer instanceof ArrayBuffer),
   });
+  let onAbort = (): void => {};
   try {
     return await new Promise<RidgeSolution>((resolve, reject) => {
       worker.once("message", resolve);
       worker.once("error", (error) => {
         reject(wrapError(error, "INTERNAL", "Cannot fit the head"));
       });
-      const onAbort = (): void => reject(wrapError(signal?.reason, "CANCELLED", "Cannot fit"));
+      onAbort = () => reject(wrapError(signal?.reason, "CANCELLED", "Cannot fit"));
       signal?.addEventListener("abort", onAbort, { once: true });
     });
   } finally {
+    signal?.removeEventListener("abort", onAbort);
     await worker.terminate();
   }
 }

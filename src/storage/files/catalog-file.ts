@@ -11,7 +11,7 @@ import { syncFolder } from "../../foundation/replace-file.ts";
 import type { Log } from "../../foundation/telemetry.ts";
 import { type CatalogState, CommitMark, readMark } from "./commit-mark.ts";
 import { type CatalogTables, countingSchema, currentSchema, migrate } from "./schema.ts";
-import { inspectSqlite, openSqlite, type Sqlite, sqliteCode } from "./sqlite.ts";
+import { openSqlite, type Sqlite, sqliteCode } from "./sqlite.ts";
 
 export interface OpenCatalog {
   readonly database: Kysely<CatalogTables>;
@@ -78,7 +78,7 @@ function inspect(path: string): Inspection | undefined {
   if (statSync(path).size === 0 && !existsSync(`${path}-wal`)) return undefined;
   let sqlite: Sqlite | undefined;
   try {
-    sqlite = inspectSqlite(path);
+    sqlite = openSqlite(path, { isReadOnly: true });
     return lookInto(sqlite, path);
   } catch (error) {
     const isDamage = /^SQLITE_(?:CORRUPT|NOTADB)/.test(sqliteCode(error));

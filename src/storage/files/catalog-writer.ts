@@ -12,11 +12,16 @@ import type { CatalogTables } from "./schema.ts";
 
 export interface CatalogWriterParts {
   readonly database: Kysely<CatalogTables>;
-  readonly mark: CommitMark;
+  readonly mark: Pick<CommitMark, "advance">;
   readonly reserve: Reserve;
 }
 
 type Work<T> = (transaction: Transaction<CatalogTables>) => Promise<T>;
+
+interface Committed<T> {
+  readonly result: T;
+  readonly changeCount: number;
+}
 
 export class CatalogWriter {
   readonly #parts: CatalogWriterParts;
@@ -36,32 +41,37 @@ export class CatalogWriter {
   add<T>(action: string, work: Work<T>): Promise<T> {
     return guardDisk(action, async () => {
       await this.#parts.reserve.require(action);
-      return this.#commit(work);
+      return this.#acknowledge(await this.#commit(work));
     });
   }
 
   /** Changes or deletes rows, with the help of the reserve when the disk is full. */
   change<T>(action: string, work: Work<T>): Promise<T> {
-    return guardDisk(action, async () => {
-      try {
-        return await this.#commit(work);
-      } catch (error) {
-        if (!isDiskFull(error) || !(await this.#parts.reserve.spend())) throw error;
-        return this.#commit(work);
-      }
+    return guardDisk(action, async () =>
+      this.#acknowledge(await this.#withReserve(() => this.#commit(work))),
+    );
+  }
+
+  #commit<T>(work: Work<T>): Promise<Committed<T>> {
+    return this.#parts.database.transaction().execute(async (transaction) => {
+      const result = await work(transaction);
+      const { rows } = await transaction.executeQuery(this.#counting);
+      return { result, ...present(rows[0], "The catalog has a state") };
     });
   }
 
-  async #commit<T>(work: Work<T>): Promise<T> {
-    const { database, mark } = this.#parts;
-    let changeCount = 0;
-    const result = await database.transaction().execute(async (transaction) => {
-      const done = await work(transaction);
-      const { rows } = await transaction.executeQuery(this.#counting);
-      changeCount = present(rows[0], "The catalog has a state").changeCount;
-      return done;
-    });
-    mark.advance(changeCount);
+  /** What is committed is never done again: when the mark finds the disk full, it alone is. */
+  async #acknowledge<T>({ result, changeCount }: Committed<T>): Promise<T> {
+    await this.#withReserve(async () => this.#parts.mark.advance(changeCount));
     return result;
+  }
+
+  async #withReserve<T>(attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isDiskFull(error) || !(await this.#parts.reserve.spend())) throw error;
+      return attempt();
+    }
   }
 }

@@ -5,7 +5,7 @@
  * synced then: after a power cut it may say less than the truth, never more.
  */
 import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from "node:fs";
-import { digestOf } from "../../foundation/digest.ts";
+import { halfDigestOf } from "../../foundation/digest.ts";
 
 export interface CatalogState {
   /** Drawn when the catalog was made; no other catalog has it. */
@@ -40,8 +40,13 @@ export class CommitMark {
     closeSync(openSync(path, "a", 0o600));
     this.#file = openSync(path, "r+");
     this.#id = state.id;
-    this.advance(state.changeCount);
-    fdatasyncSync(this.#file);
+    try {
+      this.advance(state.changeCount);
+      fdatasyncSync(this.#file);
+    } catch (error) {
+      closeSync(this.#file);
+      throw error;
+    }
   }
 
   /** So many changes are committed; fewer than before change nothing. */
@@ -54,11 +59,14 @@ export class CommitMark {
   }
 
   close(): void {
-    fdatasyncSync(this.#file);
-    closeSync(this.#file);
+    try {
+      fdatasyncSync(this.#file);
+    } finally {
+      closeSync(this.#file);
+    }
   }
 }
 
 function checkOf({ id, changeCount }: CatalogState): string {
-  return digestOf(`${id} ${changeCount}`).slice("sha256:".length, "sha256:".length + 32);
+  return halfDigestOf(`${id} ${changeCount}`);
 }

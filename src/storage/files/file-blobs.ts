@@ -9,7 +9,7 @@ import { type Digest, digestInPieces, DigestStream } from "../../foundation/dige
 import { Gate } from "../../foundation/gate.ts";
 import { limits } from "../../foundation/limits.ts";
 import { blobMissing, checkedPieces, checkedStream } from "../checks.ts";
-import type { Blobs } from "../storage.ts";
+import type { Blobs, OnDigest } from "../storage.ts";
 import { SharedRuns } from "./concurrency.ts";
 import { guardDisk } from "./disk-errors.ts";
 import type { FileOperations, FileReader, FileWriter } from "./file-operations.ts";
@@ -50,8 +50,6 @@ export async function openFileBlobs(
     return { blobs: new FileBlobs(folder, { ...options, quarantine }), quarantine };
   });
 }
-
-type OnDigest = (digest: Digest) => Promise<void>;
 
 class FileBlobs implements Blobs {
   readonly #folder: string;

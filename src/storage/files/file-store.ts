@@ -3,6 +3,7 @@
  * process out. The order of opening matters: nothing is touched before the lock is held.
  */
 import { join, resolve } from "node:path";
+import { CloseStack } from "../../foundation/close-stack.ts";
 import { limits } from "../../foundation/limits.ts";
 import { type Log, silentTelemetry } from "../../foundation/telemetry.ts";
 import { BlobHolds } from "../blob-holds.ts";
@@ -73,18 +74,18 @@ async function openParts(path: string, parts: StoreParts): Promise<Store> {
   const hasBlobs = (await hasAny(blobs.list())) || (await hasAny(quarantine.list()));
   const { database, mark } = await openCatalog(path, { hasBlobs, log });
   const catalog = sqlCatalog({ ...parts, database, mark });
+  const opened = new CloseStack();
+  opened.add(async () => unlock());
+  // The next opening may find the disk full.
+  opened.add(async () => void (await reserve.take().catch(() => {})));
+  opened.add(async () => mark.close());
+  opened.add(() => database.destroy());
   return {
     blobs,
     catalog,
     quarantine,
     holds: new BlobHolds(blobs, catalog),
-    async close() {
-      await database.destroy();
-      mark.close();
-      // The next opening may find the disk full.
-      await reserve.take().catch(() => {});
-      unlock();
-    },
+    close: () => opened.close(),
   };
 }
 

@@ -3,7 +3,7 @@
  * Each row carries a check over its columns, so that a bit that has flipped is never taken for a
  * fact.
  */
-import { digestOf } from "../../foundation/digest.ts";
+import { halfDigestOf } from "../../foundation/digest.ts";
 import { StrataError } from "../../foundation/errors.ts";
 
 type Column = string | number | null;
@@ -34,10 +34,7 @@ export interface RecordForm {
 
 /** The entity of a row; CORRUPT, naming table and row, when its check is wrong. */
 export function fromRecord<Row>(record: object, { table, jsonColumns }: RecordForm): Row {
-  if (!isSound(record, table)) {
-    const state = "its fields do not have the check that was stored with them";
-    throw new StrataError("CORRUPT", `Cannot read ${table} "${nameOf(record)}": ${state}`);
-  }
+  requireSound(record, table);
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(record)) {
     if (unchecked.has(name)) continue;
@@ -50,20 +47,23 @@ export function fromRecord<Row>(record: object, { table, jsonColumns }: RecordFo
 /** The order of creation shows in the order of lists only; the check is not part of itself. */
 const unchecked: ReadonlySet<string> = new Set(["sequence", "check"]);
 
-export function isSound(record: object, table: string): boolean {
+/** CORRUPT, naming table and row, when the row does not have the check of its columns. */
+export function requireSound(record: object, table: string): void {
   const columns = Object.entries(record);
   const check = columns.find(([name]) => name === "check")?.[1] as unknown; // Any column's value.
-  return check === checkOf(table, columns);
+  if (check === checkOf(table, columns)) return;
+  const state = "its fields do not have the check that was stored with them";
+  throw new StrataError("CORRUPT", `Cannot read ${table} "${nameOf(record)}": ${state}`);
 }
 
 /**
- * 128 bits over the table and the columns that are not NULL, by name: a column that a later schema
+ * A check over the table and the columns that are not NULL, by name: a column that a later schema
  * adds leaves the checks of rows without it as they are.
  */
 export function checkOf(table: string, columns: readonly (readonly [string, unknown])[]): string {
   const present = columns.filter(([name, value]) => value !== null && !unchecked.has(name));
   const sorted = present.toSorted(([left], [right]) => (left < right ? -1 : 1));
-  return digestOf(JSON.stringify([table, sorted])).slice("sha256:".length, "sha256:".length + 32);
+  return halfDigestOf(JSON.stringify([table, sorted]));
 }
 
 /** How people call the row: by its id, or a version by its model and its number. */

@@ -4,6 +4,7 @@
  * id gets CORRUPT, so nobody takes it for absent.
  */
 import { StrataError } from "../../foundation/errors.ts";
+import { Pace } from "../../foundation/pace.ts";
 import type { Log } from "../../foundation/telemetry.ts";
 import { fromRecord, type RecordForm } from "./records.ts";
 
@@ -24,11 +25,15 @@ export class RowReader {
   }
 
   async page<Row>(form: RecordForm, page: Page): Promise<readonly Row[]> {
+    const pace = new Pace();
     const rows: Row[] = [];
     for (let { after } = page; ;) {
       const wanted = page.limit - rows.length;
       const records = await page.next(after, wanted);
-      for (const record of records) rows.push(...this.#sound<Row>(record, form));
+      for (const record of records) {
+        if (pace.isDue) await pace.rest();
+        rows.push(...this.#sound<Row>(record, form));
+      }
       if (records.length < wanted || rows.length >= page.limit) return rows;
       after = records.at(-1)?.sequence;
     }

@@ -5,6 +5,7 @@
  * remembers.
  */
 import { type Generated, type Kysely, sql, type Transaction } from "kysely";
+import { rawRows } from "./raw-rows.ts";
 import { checkOf } from "./records.ts";
 
 interface IdColumns {
@@ -149,10 +150,8 @@ async function addChecks(
   transaction: Transaction<CatalogTables>,
   table: (typeof rowTables)[number],
 ): Promise<void> {
-  const select = `SELECT rowid AS "place", * FROM "${table}" WHERE "check" IS NULL`;
-  const { rows } = await sql.raw<{ place: number }>(select).execute(transaction);
-  for (const { place, ...row } of rows) {
-    const check = checkOf(table, Object.entries(row));
+  for await (const { place, record } of rawRows(transaction, table, `"check" IS NULL`)) {
+    const check = checkOf(table, Object.entries(record));
     const update = sql`UPDATE ${sql.table(table)} SET "check" = ${check} WHERE rowid = ${place}`;
     await update.execute(transaction);
   }

@@ -2,7 +2,7 @@
  * The catalog as SQL through Kysely. One connection, which Kysely lends to one statement or
  * transaction at a time; what a method has answered for is committed.
  */
-import type { Kysely, Transaction } from "kysely";
+import { type Kysely, type SelectQueryBuilder, sql, type Transaction } from "kysely";
 import type { BaseModel } from "../../entities/base-model.ts";
 import type { Job, JobEvent } from "../../entities/job.ts";
 import type { TrainingFile } from "../../entities/training-file.ts";
@@ -14,8 +14,9 @@ import { pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
 import type { Catalog, EventTable, PageOptions, Table, VersionTable } from "../storage.ts";
 import { CatalogWriter, type CatalogWriterParts } from "./catalog-writer.ts";
 import { guardDisk } from "./disk-errors.ts";
-import { fromRecord, type RecordForm, toRecord } from "./records.ts";
-import { RowReader } from "./row-reader.ts";
+import { rawRows } from "./raw-rows.ts";
+import { fromRecord, type RecordForm, requireSound, toRecord } from "./records.ts";
+import { type Page, RowReader } from "./row-reader.ts";
 import type { CatalogTables } from "./schema.ts";
 import { sqliteCode } from "./sqlite.ts";
 
@@ -113,14 +114,7 @@ class SqlTable<Row extends { readonly id: string }> implements Table<Row> {
       this.#reader.page<Row>(this.#form, {
         limit: options.limit,
         after: await this.#placeOf(options.after),
-        next: (after, limit) => {
-          const rest =
-            after === undefined ? all : all.where("sequence", isDescending ? "<" : ">", after);
-          return rest
-            .orderBy("sequence", isDescending ? "desc" : "asc")
-            .limit(limit)
-            .execute();
-        },
+        next: nextOf(all, isDescending),
       }),
     );
   }
@@ -218,22 +212,25 @@ class SqlVersions implements VersionTable {
   }
 
   namedBlobs(): Promise<ReadonlySet<Digest>> {
-    const [versions, files] = [
-      this.#database.selectFrom("versions").selectAll(),
-      this.#database.selectFrom("files").selectAll(),
-    ];
     return guardDisk("list named blobs", async () => {
       const named = new Set<Digest>();
-      for (const record of await versions.execute()) {
-        const { blob, evidence } = fromRecord<Version>(record, versionForm);
-        named.add(blob);
-        if (evidence !== undefined) named.add(evidence);
+      for (const table of ["versions", "files"]) {
+        for await (const { record } of rawRows(this.#database, table)) {
+          requireSound(record, table);
+          const { blob, evidence } = record as Naming; // It is what `toRecord` has written.
+          named.add(blob);
+          if (typeof evidence === "string") named.add(evidence);
+        }
       }
-      for (const record of await files.execute())
-        named.add(fromRecord<TrainingFile>(record, fileForm).blob);
       return named;
     });
   }
+}
+
+/** What versions and files name. */
+interface Naming {
+  readonly blob: Digest;
+  readonly evidence?: Digest | null;
 }
 
 class SqlEvents implements EventTable {
@@ -272,17 +269,25 @@ class SqlEvents implements EventTable {
       return this.#reader.page<JobEvent>(eventForm, {
         limit: options.limit,
         after: start,
-        next: (after, limit) => {
-          const rest =
-            after === undefined ? all : all.where("sequence", isDescending ? "<" : ">", after);
-          return rest
-            .orderBy("sequence", isDescending ? "desc" : "asc")
-            .limit(limit)
-            .execute();
-        },
+        next: nextOf(all, isDescending),
       });
     });
   }
+}
+
+/** The rows of a query after a place, in order of creation or against it. */
+function nextOf<Name extends "bases" | "events">(
+  all: SelectQueryBuilder<CatalogTables, Name, { sequence: number }>,
+  isDescending: boolean,
+): Page["next"] {
+  const sequence = sql.ref<number>("sequence");
+  return (after, limit) => {
+    const rest = after === undefined ? all : all.where(sequence, isDescending ? "<" : ">", after);
+    return rest
+      .orderBy(sequence, isDescending ? "desc" : "asc")
+      .limit(limit)
+      .execute();
+  };
 }
 
 type Chunk = readonly { readonly model: VirtualModel; readonly version: Version }[];

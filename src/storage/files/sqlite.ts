@@ -13,7 +13,7 @@ const readerWaitMsMax = 2_000;
 
 /**
  * Opens or makes a database file. A lock of another process fails at once with SQLITE_BUSY; one
- * that only reads makes nothing and waits a moment.
+ * that only reads makes and changes nothing, and waits a moment.
  */
 export function openSqlite(
   path: string,
@@ -21,12 +21,6 @@ export function openSqlite(
 ): Sqlite {
   const Database = load();
   return new Database(path, { readonly: isReadOnly, timeout: isReadOnly ? readerWaitMsMax : 0 });
-}
-
-/** Opens a database file that exists to look at it; neither it nor its log is changed. */
-export function inspectSqlite(path: string): Sqlite {
-  const Database = load();
-  return new Database(path, { timeout: 0, readonly: true });
 }
 
 /** SQLite's result code of an error, such as `SQLITE_BUSY`; empty when it has none. */
