@@ -64,10 +64,6 @@ async function storedKey(home: string): Promise<string> {
 /** Uploads a file for training; lines that cannot be used are noted, not fatal. */
 export async function uploadTrainingFile(session: Session, path: string): Promise<FileObject> {
   const file = await session.client.uploadFile(await readBytes(path), basename(path));
-  if (file.status === "error") {
-    const reason = file.status_details ?? "no line can be used";
-    throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${path}": ${reason}`);
-  }
   if (file.status_details !== null)
     session.output.note(`Remarks on ${path}:\n${file.status_details}`);
   return file;

@@ -23,7 +23,8 @@ const fileSchema = z
     created_at: unixSecondsSchema,
     filename: z.string(),
     purpose: z.string(),
-    status: z.enum(["uploaded", "processed", "error"]),
+    /** A file is checked before it is kept, so that OpenAI's other statuses do not occur. */
+    status: z.literal("processed"),
     status_details: z.string().nullable().openapi({
       description: "Lines of a training file that cannot be used, and what may not be meant",
     }),

@@ -258,7 +258,7 @@ class StoreCreator implements Creator {
   async #letGo(held: readonly Digest[]): Promise<void> {
     const pace = new Pace();
     for (const digest of held.filter(Boolean)) {
-      await this.#holds.release(digest).catch(() => {});
+      await this.#holds.release(digest);
       if (pace.isDue) await pace.rest();
     }
   }
@@ -289,7 +289,7 @@ class StoreCreator implements Creator {
   async #removeUnused(versions: readonly Version[]): Promise<void> {
     for (const { blob, evidence } of versions)
       for (const digest of [blob, ...(evidence === undefined ? [] : [evidence])])
-        await this.#holds.removeUnused(digest).catch(() => {});
+        await this.#holds.removeUnused(digest);
   }
 
   async #checkFree(id: string, field: string): Promise<void> {

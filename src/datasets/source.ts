@@ -4,6 +4,7 @@ import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { type ErrorCode, StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { peek } from "../foundation/peek.ts";
 import { Decoding, type DecodingLoss, type Encoding } from "./decoding.ts";
 
 /** What is known of a file beside its bytes. */
@@ -54,8 +55,7 @@ export async function* textPieces(
     if (text !== "") yield text;
     if (loss !== undefined) yield loss;
   } finally {
-    // A generator that nobody has begun to read from would not close what it reads from.
-    await bytes.return(undefined);
+    await all.return?.();
   }
 }
 
@@ -133,32 +133,4 @@ async function* limited(chunks: Chunks, options: ReadOptions): AsyncGenerator<Ui
       );
     yield chunk;
   }
-}
-
-/** The first `count` bytes if there are so many, and all chunks, these bytes included. */
-async function peek(
-  chunks: Chunks,
-  count: number,
-): Promise<{ readonly head: Uint8Array; readonly all: AsyncGenerator<Uint8Array> }> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  let head: Uint8Array = new Uint8Array();
-  let isDone = false;
-  while (head.length < count && !isDone) {
-    const next = await iterator.next();
-    if (next.done === true) isDone = true;
-    else head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
-  }
-  async function* all(): AsyncGenerator<Uint8Array> {
-    try {
-      yield head;
-      while (!isDone) {
-        const next = await iterator.next();
-        if (next.done === true) isDone = true;
-        else yield next.value;
-      }
-    } finally {
-      await iterator.return?.();
-    }
-  }
-  return { head, all: all() };
 }

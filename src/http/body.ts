@@ -73,7 +73,7 @@ async function collect(body: Request["body"], intake: Intake): Promise<Buffer> {
  * elements of all its arrays. There is no recursion, and strings are jumped over. What is no JSON
  * may pass.
  */
-export function jsonFault(text: string): string | undefined {
+function jsonFault(text: string): string | undefined {
   let depth = 0;
   let deepest = 0;
   let memberCount = 0;

@@ -25,7 +25,8 @@ interface Peer {
 export class Connections {
   readonly #peers = new Map<string, Peer>();
   readonly #limits: ConnectionLimits;
-  readonly #working = new Set<ServerResponse>();
+  /** Several of a client that does not wait for its answers. */
+  readonly #working = new Map<Socket, Set<ServerResponse>>();
   #count = 0;
 
   constructor(server: Server, chosen: ConnectionLimits = defaultLimits) {
@@ -36,7 +37,7 @@ export class Connections {
 
   /** Responses to requests that are in work. */
   get working(): Iterable<ServerResponse> {
-    return this.#working;
+    return [...this.#working.values()].flatMap((responses) => [...responses]);
   }
 
   /** Whether no request of this connection is in work. */
@@ -66,15 +67,20 @@ export class Connections {
     this.#count -= 1;
     peer.count -= 1;
     peer.idle.delete(socket);
+    // An answer whose turn never came is not told that its connection has closed.
+    this.#working.delete(socket);
     if (peer.count === 0) this.#peers.delete(name);
   }
 
   #work(socket: Socket, response: ServerResponse): void {
     const idle = this.#peers.get(peerOf(socket))?.idle;
     idle?.delete(socket);
-    this.#working.add(response);
+    const responses = this.#working.get(socket) ?? new Set();
+    this.#working.set(socket, responses.add(response));
     response.once("close", () => {
-      this.#working.delete(response);
+      responses.delete(response);
+      if (responses.size > 0) return;
+      this.#working.delete(socket);
       if (!socket.destroyed) idle?.add(socket);
     });
   }

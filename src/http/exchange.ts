@@ -63,14 +63,27 @@ export class Exchange {
   }
 
   /** The pieces; that they cannot go on can only be told by ending the connection. */
-  async *#logged(route: string, pieces: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-    try {
-      yield* pieces;
-    } catch (error) {
-      const requestId = this.#requestId;
-      this.#services.telemetry.log.error("Answer broke off", { route, requestId, error });
-      throw error;
-    }
+  #logged(route: string, pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const iterator = pieces[Symbol.asyncIterator]();
+    const requestId = this.#requestId;
+    const { log } = this.#services.telemetry;
+    // No generator: an answer that is cancelled before it was begun must end its pieces too.
+    const logged: AsyncIterableIterator<Uint8Array> = {
+      async next() {
+        try {
+          return await iterator.next();
+        } catch (error) {
+          log.error("Answer broke off", { route, requestId, error });
+          throw error;
+        }
+      },
+      async return() {
+        await iterator.return?.();
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]: () => logged,
+    };
+    return logged;
   }
 
   #errorReply(thrown: unknown, headers: Record<string, string>): Reply {

@@ -1,11 +1,17 @@
-/** Checks how many uploads are looked through at once. */
+/** Checks how many uploads are looked through at once, and that downloads let go of their files. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { readdirSync, readlinkSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
-import type { Blobs } from "../storage/storage.ts";
+import { openFileStore } from "../storage/files/file-store.ts";
+import type { Blobs, Store } from "../storage/storage.ts";
 import { createHttp } from "./http.ts";
+import { listen, type Listener } from "./listen.ts";
 import { standInKey, standInServices } from "./stand-ins.ts";
 
 /** Blobs whose `stream` takes a while, and how many of them ran at once. */
@@ -85,3 +91,82 @@ test("as many files are checked at once as the limit says, the rest in turn", as
   assert.deepEqual(statuses, Array(6).fill(200));
   assert.equal(seen.countMax, limits.fileCheckCountMax);
 });
+
+const linuxOnly = {
+  skip: process.platform === "linux" ? false : "open files are counted in /proc",
+};
+
+describe("a download leaves no file open", () => {
+  const bytes = "text,label\n".padEnd(4 * 1024 * 1024, "x");
+  let folder: string;
+  let store: Store;
+  let listener: Listener;
+  let path: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "strata-files-"));
+    store = await openFileStore(folder);
+    const services = await standInServices(systemClock);
+    const http = createHttp({ ...services, store });
+    const { id } = (await (await http.fetch(uploadOf({ bytes, purpose: "user_data" }))).json()) as {
+      id: string;
+    }; // The answer's own shape.
+    path = `/v1/files/${id}/content`;
+    listener = await listen(http, { clock: systemClock, port: 0 });
+  });
+
+  after(async () => {
+    await listener.close();
+    await store.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const authorization = `Bearer ${standInKey}`;
+
+  test("that its client leaves", linuxOnly, async () => {
+    for (let round = 0; round < 4; round++) {
+      const abort = new AbortController();
+      const { signal } = abort;
+      const answer = await fetch(listener.url + path, { headers: { authorization }, signal });
+      assert.equal(answer.status, 200);
+      await answer.body?.getReader().read();
+      assert.equal(openBlobCount(folder), 1);
+      abort.abort();
+      await noneOpen(folder);
+    }
+  });
+
+  test("of which only the head is asked for", linuxOnly, async () => {
+    for (let round = 0; round < 4; round++) {
+      const answer = await fetch(listener.url + path, {
+        method: "HEAD",
+        headers: { authorization },
+      });
+      assert.equal(answer.status, 200);
+      assert.equal(answer.headers.get("content-length"), String(bytes.length));
+      assert.equal(await answer.text(), "");
+      await noneOpen(folder);
+    }
+  });
+});
+
+/** How many of the folder's blobs this process has open. */
+function openBlobCount(folder: string): number {
+  const blobs = join(folder, "blobs");
+  return readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(blobs);
+    } catch {
+      return false; // The one of the listing itself.
+    }
+  }).length;
+}
+
+/** Comes back once all blobs are closed; a blob that stays open ends the test at its time. */
+async function noneOpen(folder: string): Promise<void> {
+  const until = performance.now() + 5_000;
+  while (openBlobCount(folder) > 0) {
+    assert.ok(performance.now() < until, "the blob is closed");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -8,6 +8,7 @@ import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { Gate } from "../foundation/gate.ts";
 import { limits } from "../foundation/limits.ts";
+import { peek } from "../foundation/peek.ts";
 import { unlessRotten } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import { withinDeadline } from "./deadline.ts";
@@ -47,10 +48,11 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
     retrieveFile: async ({ params }) => fileObject(await requireFile(store, params.id)),
     downloadFile: async ({ params, answerHeaders }) => {
       const file = await requireFile(store, params.id);
-      const pieces = await opened(store.blobs.stream(file.blob));
+      // That there are no bytes, or wrong ones in place of the first, is told at once.
+      const { all } = await peek(store.blobs.stream(file.blob), 1);
       answerHeaders["content-disposition"] = "attachment";
       answerHeaders["content-length"] = String(file.bytes);
-      return new Reply(200, "application/octet-stream", pieces);
+      return new Reply(200, "application/octet-stream", all);
     },
     deleteFile: async ({ params }) => {
       const { id } = params;
@@ -67,18 +69,6 @@ export async function requireFile(store: Store, id: string, field = "id"): Promi
   const file = await store.catalog.files.get(id);
   if (file !== undefined) return file;
   throw new StrataError("NOT_FOUND", `The file "${id}" does not exist`, { field });
-}
-
-/** The same pieces; that there are none, or wrong ones in place of the first, is told at once. */
-async function opened(
-  pieces: AsyncIterable<Uint8Array>,
-): Promise<AsyncGenerator<Uint8Array, void, undefined>> {
-  const iterator = pieces[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  async function* all(): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let next = first; next.done !== true; next = await iterator.next()) yield next.value;
-  }
-  return all();
 }
 
 async function rowOf(

@@ -56,7 +56,14 @@ export function createHttp(services: Services): Http {
   addRoutes(parts);
   addPages(parts, openapi());
   return {
-    fetch: async (request, origin = ownOrigin) => app.fetch(request, origin),
+    fetch: async (request, origin = ownOrigin) => {
+      if (request.method !== "HEAD") return app.fetch(request, origin);
+      // Hono would drop the body unread, and what it reads from would stay open.
+      const get = new Request(request, { method: "GET" });
+      const { status, headers, body } = await app.fetch(get, origin);
+      await body?.cancel();
+      return new Response(null, { status, headers });
+    },
     openapi,
     drain: () => {
       state.isDraining = true;

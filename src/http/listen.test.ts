@@ -1,7 +1,7 @@
 /** Checks of real sockets: clients that write first, say nothing, do not read, or send nonsense. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
@@ -119,4 +119,37 @@ describe("connections that say nothing give way", () => {
       for (const socket of [...silent, talking]) socket.destroy();
       server.close();
     });
+
+  test("but not while the second of two requests is at work", async () => {
+    const later: ServerResponse[] = [];
+    const server = createServer(({ url }, response) => {
+      if (url === "/at-once") response.end("first");
+      else later.push(response);
+    });
+    const connections = new Connections(server, { countMax: 3, peerCountMax: 3 });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo; // It listens on a port.
+    const url = `http://127.0.0.1:${port}`;
+    const talking = (await open(url)).setEncoding("utf8");
+    const ask = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`;
+    talking.write(ask("/at-once") + ask("/later") + ask("/last"));
+    assert.match(await nextText(talking), /first/);
+    assert.equal(later.length, 2);
+    const silent = [];
+    for (let count = 0; count < 10; count++) silent.push(await open(url));
+    assert.equal([...connections.working].length, 2);
+    later[0]?.end("second");
+    assert.match(await nextText(talking), /second/);
+    // The turn of the last answer has come, but it never will.
+    talking.write(ask("/never"));
+    while (later.length < 3) await new Promise(setImmediate);
+    assert.equal([...connections.working].length, 2);
+    for (const socket of [...silent, talking]) socket.destroy();
+    server.close();
+    await once(server, "close");
+    // Sockets tell of their end a few turns later.
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    assert.equal([...connections.working].length, 0);
+  });
 });

@@ -16,7 +16,7 @@ export interface Call<Route> extends Parsed<Route> {
   readonly answerHeaders: Record<string, string>;
 }
 
-type ReplyBody = string | Uint8Array | AsyncGenerator<Uint8Array, void, undefined>;
+type ReplyBody = string | Uint8Array | AsyncIterable<Uint8Array>;
 
 /** An answer that is no JSON, none of success, or written piece by piece. */
 export class Reply {

@@ -77,6 +77,6 @@ function partsOf(name: string): { readonly id: string; readonly number: number |
   return { id, number: number === undefined ? undefined : Number(number) };
 }
 
-export function unknownModel(name: string): StrataError {
+function unknownModel(name: string): StrataError {
   return new StrataError("NOT_FOUND", `The model "${name}" does not exist`, { field: "model" });
 }

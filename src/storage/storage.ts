@@ -79,9 +79,12 @@ export interface Holds {
     chunks: AsyncIterable<Uint8Array>,
     bytesMax: number,
   ): Promise<{ digest: Digest; bytes: number }>;
-  /** Lets go of the blob; the last one who does removes it if no row came to name it. */
+  /**
+   * Lets go of the blob; the last one who does removes it if no row came to name it. Never rejects:
+   * what cannot be removed is left to a sweep.
+   */
   release(digest: Digest): Promise<void>;
-  /** Removes the blob unless it is held or named. What cannot be removed is left to a sweep. */
+  /** Removes the blob unless it is held or named. Never rejects, as `release`. */
   removeUnused(digest: Digest): Promise<void>;
 }
 
