@@ -120,7 +120,7 @@ describe("connections that say nothing give way", () => {
       server.close();
     });
 
-  test("but not while the second of two requests is at work", async () => {
+  test("but not while the second of two requests is at work", async (t) => {
     const later: ServerResponse[] = [];
     const server = createServer(({ url }, response) => {
       if (url === "/at-once") response.end("first");
@@ -132,11 +132,14 @@ describe("connections that say nothing give way", () => {
     const { port } = server.address() as AddressInfo; // It listens on a port.
     const url = `http://127.0.0.1:${port}`;
     const talking = (await open(url)).setEncoding("utf8");
+    t.after(() => talking.destroy());
     const ask = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`;
     talking.write(ask("/at-once") + ask("/later") + ask("/last"));
     assert.match(await nextText(talking), /first/);
     assert.equal(later.length, 2);
-    const silent = [];
+    const silent: Socket[] = [];
+    t.after(() => silent.forEach((socket) => socket.destroy()));
+    t.after(() => server.close());
     for (let count = 0; count < 10; count++) silent.push(await open(url));
     assert.equal([...connections.working].length, 2);
     later[0]?.end("second");
