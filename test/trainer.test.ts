@@ -157,7 +157,7 @@ describe("a job", () => {
     const job = await submit([...good.slice(0, 5), ...bad, ...good.slice(5)].join("\n"));
     assert.equal((await trainer.finished(job.id)).status, "succeeded");
     const messages = (await eventsOf(job)).map(({ message }) => message);
-    assert.ok(messages.includes("3 lines of training_file cannot be used and are left out"));
+    assert.ok(messages.includes("3 rows of training_file cannot be used and are left out"));
     for (const line of [6, 7, 8])
       assert.ok(messages.some((message) => message.startsWith(`training_file, line ${line}: `)));
   });

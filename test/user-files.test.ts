@@ -71,7 +71,7 @@ describe("predict --file", () => {
       ["cafe.txt", Buffer.from("the tea\nthe caf\xe9\n", "latin1"), /line 2, column 8: byte 0xE9/],
       ["cafe.csv", Buffer.from("text\ncaf\xe9\n", "latin1"), /line 2, column 4: byte 0xE9/],
       ["nan.jsonl", '{"text":"the"}\n{"text":NaN}\n', /line 2: .*NaN/],
-      ["bare.csv", "the,other\n", /line 1 is no header/],
+      ["bare.csv", "the,other\n", /line 1 names no column for the text/],
       ["none.txt", "\n", /expected a text, got none/],
     ];
     for (const [name, content, reason] of files) {
@@ -84,6 +84,15 @@ describe("predict --file", () => {
 });
 
 describe("create --file", () => {
+  it("shows what cannot be seen in a label", async () => {
+    const path = await folder.write("unseen.csv", csv.replaceAll("light", "li\u200bght"));
+    const made = await folder.run(["create", "unseen", "--base", "tiny", "--file", path]);
+    assert.match(made.output, /labels: li\\u\{200b\}ght, other\n/);
+    const { output } = await folder.run(["predict", "unseen", "lamp 0", "lamp 2"]);
+    assert.match(output, /^li\\u\{200b\}ght\t/m);
+    assert.ok(!(await folder.run(["list"])).output.includes("\u200b"));
+  });
+
   it("tells what the user may not have meant, and creates", async () => {
     const odd = `${csv}\nlamp 0,OTHER\nthe 1,OTHER\n`;
     const path = await folder.write("odd.jsonl", odd);
@@ -113,6 +122,7 @@ describe("create --file", () => {
       ["book.xlsx", Buffer.from("PK\x03\x04"), /Excel workbook; save it as CSV/],
       ["cafe.csv", Buffer.from(`${csv}\ncaf\xe9,light`, "latin1"), /line 14, column 4/],
     ];
+    const told = /expected at least|; save/g;
     for (const [name, content, reason] of files) {
       const path = await folder.write(name, content);
       const { status, errors } = await folder.run([
@@ -125,6 +135,7 @@ describe("create --file", () => {
       ]);
       assert.equal(status, 2, name);
       assert.match(errors, reason);
+      assert.equal(errors.match(told)?.length, 1, errors);
     }
   });
 });

@@ -4,6 +4,7 @@ import { Argument } from "commander";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { Model, ModelVersion } from "../contract/models.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { visible } from "../foundation/visible.ts";
 import type { CommandContext } from "./command-context.ts";
 import { integerBetween } from "./command-context.ts";
 import type { Output } from "./output.ts";
@@ -93,7 +94,7 @@ async function listModels({ client, output }: Session, limit: number): Promise<v
   const cells = models.map(({ id, parent, strata }) =>
     strata.kind === "base"
       ? [id, "base", "", ""]
-      : [id, parent ?? "", versionName(strata.version), shortened(strata.labels.join(", "))],
+      : [id, parent ?? "", versionName(strata.version), shortened(labelsOf(strata.labels))],
   );
   await output.result(models, () => output.table(["model", "base", "version", "labels"], cells));
 }
@@ -229,12 +230,16 @@ function printModel(output: Output, { id, parent, strata }: Model): void {
     return;
   }
   output.line(`${id}: ${strata.task} on ${parent ?? ""}, version ${versionName(strata.version)}`);
-  output.line(`labels: ${strata.labels.join(", ")}`);
+  output.line(`labels: ${labelsOf(strata.labels)}`);
 }
 
 export function printJob(output: Output, job: FineTuningJob): void {
   output.line(`${job.id}: ${job.status}, model ${job.fine_tuned_model ?? job.model}`);
   if (job.error !== null) output.line(`${job.error.code}: ${job.error.message}`);
+}
+
+function labelsOf(labels: readonly string[]): string {
+  return labels.map(visible).join(", ");
 }
 
 function versionName(version: number | null): string {

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import type { Classifications } from "../contract/inference.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { visible } from "../foundation/visible.ts";
 import type { CommandContext } from "./command-context.ts";
 import { integerBetween } from "./command-context.ts";
 import type { RemoteOptions, Session } from "./remote.ts";
@@ -30,7 +31,13 @@ export function addPredict(program: Command, context: CommandContext): void {
     .command("predict")
     .argument("<model>", "a custom model, or <name>@<version>")
     .argument("[text...]", "texts to classify; none reads stdin, as a file")
-    .description("Classify texts: label, score and text, a line each.")
+    .description(
+      [
+        "Classify texts: label, score and text, a line each. A file with a row that cannot be used",
+        "is refused as a whole, each such row named, so that answers line up with rows; create and",
+        "train leave such rows out.",
+      ].join(" "),
+    )
     .option("--file <path>", "JSON lines or CSV as for create, labels or none, or a text a line")
     .option("--top <count>", "labels to score", integerBetween(1, limits.labelCountMax), 10)
     .action(async (model: string, texts: string[], flags: PredictFlags) => {
@@ -57,7 +64,7 @@ async function predict(
     for (const { index, label, score, scores } of data) {
       const text = input[index] ?? "";
       if (output.isJson) predictions.push({ text, label, score, scores });
-      else output.line(`${paint("bold", label)}\t${score.toFixed(4)}\t${text}`);
+      else output.line(`${paint("bold", visible(label))}\t${score.toFixed(4)}\t${text}`);
     }
   }
   await output.result(predictions, () => undefined);

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import { Client } from "../client/client.ts";
 import type { FileObject } from "../contract/files.ts";
+import { shortageRemark } from "../contract/remarks.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { addKeyOptions, givenKey, type KeyOptions, readApiKey } from "./api-key.ts";
@@ -61,11 +62,15 @@ async function storedKey(home: string): Promise<string> {
   throw new StrataError("UNAUTHENTICATED", `Cannot call a server: expected a key in ${where}`);
 }
 
-/** Uploads a file for training; lines that cannot be used are noted, not fatal. */
+/** Uploads a file for training; rows that cannot be used are noted, not fatal. */
 export async function uploadTrainingFile(session: Session, path: string): Promise<FileObject> {
   const file = await session.client.uploadFile(await readBytes(path), basename(path));
-  if (file.status_details !== null)
-    session.output.note(`Remarks on ${path}:\n${file.status_details}`);
+  // What is too little to train on is the error of the command, or no matter: it judges others.
+  const remarks = file.status_details
+    ?.split("\n")
+    .filter((line) => !line.startsWith(shortageRemark));
+  if (remarks !== undefined && remarks.length > 0)
+    session.output.note(`Remarks on ${path}:\n${remarks.join("\n")}`);
   return file;
 }
 

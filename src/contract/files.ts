@@ -26,7 +26,7 @@ const fileSchema = z
     /** A file is checked before it is kept, so that OpenAI's other statuses do not occur. */
     status: z.literal("processed"),
     status_details: z.string().nullable().openapi({
-      description: "Lines of a training file that cannot be used, and what may not be meant",
+      description: "Rows of a training file that cannot be used, and what may not be meant",
     }),
   })
   .openapi("File");

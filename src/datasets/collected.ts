@@ -1,6 +1,7 @@
 /** Rows become examples: each is checked, counted and compared with the others. */
 import { limits } from "../foundation/limits.ts";
 import type { Pace } from "../foundation/pace.ts";
+import { visible } from "../foundation/visible.ts";
 import { Conflicts } from "./conflicts.ts";
 import { type Dataset, type Example, kindOf, type LineFault, textValueFault } from "./datasets.ts";
 import { labelCountFault, Labels } from "./labels.ts";
@@ -23,12 +24,17 @@ interface Suspect {
 /** Counts rows and keeps the first faults. */
 export class Faults {
   readonly #source: ReadOptions;
-  readonly first: LineFault[] = [];
+  readonly #first: LineFault[] = [];
   count = 0;
   #rowCount = 0;
 
   constructor(source: ReadOptions) {
     this.#source = source;
+  }
+
+  /** By line: what a quote has swallowed is found out after the rows behind it. */
+  get first(): readonly LineFault[] {
+    return this.#first.toSorted((left, right) => left.line - right.line);
   }
 
   /** TOO_LARGE at the first row past the limit, whatever is in it. */
@@ -41,7 +47,7 @@ export class Faults {
 
   add(line: number, reason: string): void {
     this.count += 1;
-    if (this.first.length < limits.reportedLineErrorCountMax) this.first.push({ line, reason });
+    if (this.#first.length < limits.reportedLineErrorCountMax) this.#first.push({ line, reason });
   }
 }
 
@@ -85,7 +91,7 @@ export class Collected {
       examples,
       labels,
       labelCounts,
-      faults: this.#faults.first.toSorted((left, right) => left.line - right.line),
+      faults: this.#faults.first,
       faultCount: this.#faults.count,
       warnings: firstOf([
         ...this.#notes.sentences(),
@@ -103,7 +109,7 @@ export class Collected {
     if (fault !== undefined || typeof text !== "string") return fault ?? "text is missing";
     if (label === undefined) return "label is missing";
     if (typeof label !== "string" && typeof label !== "boolean" && !Number.isSafeInteger(label))
-      return `label is ${kindOf(label)}, expected a string, an integer or a boolean`;
+      return labelKindFault(label);
     const known = this.#labels.add(label as string | number | boolean); // as just checked
     return typeof known === "string" ? { text, label: known } : known.fault;
   }
@@ -146,6 +152,13 @@ export class Collected {
   }
 }
 
+function labelKindFault(label: unknown): string {
+  const fault = `label is ${kindOf(label)}`;
+  return typeof label === "number" && !(Math.abs(label) <= Number.MAX_SAFE_INTEGER)
+    ? `${fault}: write it as a string, in quotes`
+    : `${fault}, expected a string, an integer or a boolean`;
+}
+
 function firstOf(warnings: readonly string[]): readonly string[] {
   const rest = warnings.length - limits.reportedLineErrorCountMax;
   if (rest <= 0) return warnings;
@@ -159,5 +172,6 @@ export function swallowFault(
 ): string | undefined {
   const label = labels.find(isKnown);
   if (label === undefined) return undefined;
-  return `a quote that opens here swallows lines up to line ${lastLine}, one with label "${label}"`;
+  const shown = `"${visible(label)}"`;
+  return `a quote that opens here swallows lines up to line ${lastLine}, one with label ${shown}`;
 }

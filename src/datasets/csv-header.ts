@@ -1,5 +1,5 @@
 /** The line of a CSV file that names its columns. */
-import { roleNames, roleOf } from "./columns.ts";
+import { roleNames, roleOf, shownNames } from "./columns.ts";
 import { CsvRecord } from "./csv-record.ts";
 
 export interface CsvHeader {
@@ -12,6 +12,8 @@ export interface CsvHeader {
   readonly label: number;
 }
 
+/** Columns of a header that a message writes out. */
+const advisedNameCountMax = 20;
 const delimiters = [",", ";", "\t", "|"];
 
 /** The separator that a first line such as `sep=;` tells to a spreadsheet. */
@@ -29,7 +31,8 @@ export function findHeader(
 ): CsvHeader | string {
   const { isLabelled, separator } = options;
   let half: string | undefined;
-  for (const delimiter of separator === undefined ? delimiters : [separator]) {
+  const tried = separator === undefined ? delimiters : [separator];
+  for (const delimiter of tried) {
     const names = namesIn(line, delimiter);
     const texts = columnsOf(names, "text");
     const labels = columnsOf(names, "label");
@@ -41,7 +44,7 @@ export function findHeader(
           ? `names no column for the label: expected one of ${roleNames.label}`
           : `names no column for the text: expected one of ${roleNames.text}`;
   }
-  return half ?? noHeader(line, isLabelled);
+  return half ?? noHeader(line, tried, isLabelled);
 }
 
 /** The columns that the cells name, if they are the names of columns and not an example. */
@@ -86,11 +89,37 @@ function severalColumns(role: string, names: readonly string[], found: readonly 
   return `names ${found.length} columns that could be the ${role}: ${columns}; rename all but one`;
 }
 
-function noHeader(line: string, isLabelled: boolean): string {
-  const begins = line.length > 60 ? `${line.slice(0, 60)}…` : line;
-  const example = isLabelled ? "text,label" : "text";
+/**
+ * Whether a line without a known name is a header or a row is for the user to say: a header that is
+ * put before a header would make its names a row.
+ */
+function noHeader(line: string, tried: readonly string[], isLabelled: boolean): string {
+  const { names, delimiter } = tried
+    .map((separator) => ({ names: namesIn(line, separator), delimiter: separator }))
+    .reduce((best, other) => (other.names.length > best.names.length ? other : best));
+  const found = `(found: ${shownNames(names)})`;
+  if (isLabelled && names.length === 1)
+    return (
+      `holds one column only ${found}: expected a header with the text and the label, such as ` +
+      `"text,label", and rows of both, separated by comma, semicolon, tab or bar`
+    );
+  const label = isLabelled ? `, and another one to one of ${roleNames.label}` : "";
   return (
-    `is no header, it begins with "${begins}"; put a line before it that names the columns, ` +
-    `such as "${example}"`
+    `names no column for the text${isLabelled ? " or the label" : ""} ${found}: if it is the ` +
+    `header, rename a column to one of ${roleNames.text}${label}; if it is the first row, put a ` +
+    `header line before it, ${headerFor(names, delimiter)}`
   );
+}
+
+/** A header for a row: its longest cell may be the text, and the last other one the label. */
+function headerFor(cells: readonly string[], delimiter: string): string {
+  if (cells.length > advisedNameCountMax) return `of ${cells.length} names`;
+  const lengths = cells.map((cell) => cell.trim().length);
+  const text = lengths.indexOf(Math.max(...lengths));
+  const label = lengths.findLastIndex((length, index) => index !== text && length > 0);
+  const names = cells.map((_, index) => {
+    if (index === text) return "text";
+    return index === label ? "label" : `column${index + 1}`;
+  });
+  return `such as "${names.join(delimiter)}"`;
 }

@@ -2,6 +2,7 @@
 import { unstorableText } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { visible } from "../foundation/visible.ts";
 
 export interface Example {
   readonly text: string;
@@ -49,7 +50,9 @@ export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
   if (Number.isSafeInteger(value)) return "an integer";
-  if (typeof value === "number") return "a number that is no integer";
+  if (Number.isInteger(value)) return "an integer too large to be kept exactly";
+  if (typeof value === "number")
+    return Number.isFinite(value) ? "a number that is no integer" : "a number too large to be kept";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
@@ -74,7 +77,7 @@ export function trainingFault(
     return `expected at most ${labelCountMax} labels, got ${labels.length}`;
   const rare = labels.flatMap((label, index) => {
     const count = labelCounts[index] ?? 0;
-    return count < trainingLabelExampleCountMin ? [`${count} of "${label}"`] : [];
+    return count < trainingLabelExampleCountMin ? [`${count} of "${visible(label)}"`] : [];
   });
   if (rare.length === 0) return undefined;
   const told = rare.slice(0, limits.reportedLineErrorCountMax).join(", ");
@@ -83,7 +86,7 @@ export function trainingFault(
   return `${least}, got ${told}${rest > 0 ? ` and too few of ${rest} more` : ""}`;
 }
 
-/** What is wrong with some lines, in one sentence; undefined when all can be used. */
+/** What is wrong with some rows, in one sentence; undefined when all can be used. */
 export function faultSummary(
   { faults, faultCount }: Pick<Dataset, "faults" | "faultCount">,
   usableCount: number,
@@ -92,9 +95,9 @@ export function faultSummary(
   const told = faults.map(({ line, reason }) => `line ${line}: ${reason}`);
   const rest = faultCount - told.length;
   if (rest > 0) told.push(`and ${rest} more`);
-  return `${faultCount} of ${faultCount + usableCount} lines cannot be used: ${told.join("; ")}`;
+  return `${faultCount} of ${faultCount + usableCount} rows cannot be used: ${told.join("; ")}`;
 }
 
 function named(labels: readonly string[]): string {
-  return labels.length === 0 ? "" : ` ("${labels.join('", "')}")`;
+  return labels.length === 0 ? "" : ` ("${labels.map(visible).join('", "')}")`;
 }

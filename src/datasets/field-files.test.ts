@@ -216,7 +216,7 @@ const refused: readonly (readonly [string, string | Uint8Array, RegExp])[] = [
   [
     "none.csv",
     csv.slice(csv.indexOf("\n") + 1),
-    /line 1 is no header, it begins with "the soup was cold,bad"; put a line before it/,
+    /line 1 names no column .*\(found: "the soup was cold", "bad"\).* such as "text,label"$/,
   ],
   [
     "other.csv",
@@ -346,9 +346,13 @@ describe("texts to classify", () => {
   test("what cannot be read is named by line", async () => {
     for (const [filename, content, reason] of [
       ["a.txt", cp1252("tea\ncaf\xe9\n"), /line 2, column 4: byte 0xE9/],
-      ["a.txt", "a\nb\0c", /1 of 2 lines cannot be used: line 2: text holds a NUL/],
+      ["a.txt", "a\nb\0c", /1 of 2 rows cannot be used: line 2: text holds a NUL/],
       ["a.jsonl", '{"text":"a"}\n{"label":"b"}', /line 2: text is missing/],
-      ["a.csv", "just,words\n", /line 1 is no header.*such as "text"/],
+      [
+        "a.csv",
+        "just,words\n",
+        /line 1 names no column for the text \(found: "just", "words"\).*such as "label,text"$/,
+      ],
     ] as const)
       await assert.rejects(readTexts(chunksOf(Buffer.from(content)), { filename }), reason);
   });

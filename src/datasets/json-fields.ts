@@ -1,7 +1,7 @@
 /** From the source of one JSON value to text and label. */
 import { limits } from "../foundation/limits.ts";
 import { fromMessages } from "./chat.ts";
-import { roleNames, roleOf } from "./columns.ts";
+import { roleNames, roleOf, shownNames } from "./columns.ts";
 import type { RawExample } from "./rows.ts";
 
 /** What the search for its end has counted outside of the value's strings. */
@@ -68,11 +68,12 @@ function fromObject(value: Readonly<Record<string, unknown>>, isLabelled: boolea
   const labels = isLabelled ? [...candidates(value, "label"), ...chat] : [];
   if (texts.length > 1) return { fault: severalFault("text", texts) };
   if (labels.length > 1) return { fault: severalFault("label", labels) };
-  const [[text = ""], [label = ""]] = [texts, labels];
-  if (text === "") return { fault: `text is missing: expected one of ${roleNames.text}` };
+  const [[text], [label]] = [texts, labels];
+  if (text === undefined) return { fault: missingFault("text", keys) };
   if (text === "messages") return fromMessages(value[text], isLabelled);
-  const fields = label === "" ? text : `${text} and ${label}`;
-  return { text: value[text], label: label === "" ? undefined : value[label], fields };
+  if (!isLabelled) return { text: value[text], label: undefined, fields: text };
+  if (label === undefined) return { fault: missingFault("label", keys) };
+  return { text: value[text], label: value[label], fields: `${text} and ${label}` };
 }
 
 /** The fields of a role. A null yields to a value. */
@@ -83,6 +84,12 @@ function candidates(
   const named = Object.keys(value).filter((key) => roleOf(key) === role);
   const filled = named.filter((key) => value[key] !== null);
   return filled.length === 0 ? named.slice(0, 1) : filled;
+}
+
+function missingFault(role: "text" | "label", keys: readonly string[]): string {
+  const found = keys.length === 0 ? "no field" : shownNames(keys);
+  const expected = `expected one of ${roleNames[role]}, or chat in "messages"`;
+  return `${role} is missing: ${expected}; found ${found}`;
 }
 
 function severalFault(role: string, names: readonly string[]): string {

@@ -1,6 +1,7 @@
 /** The labels of a file: how often each stands there, in which spellings, and which look alike. */
 import { labelFault } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
+import { visible } from "../foundation/visible.ts";
 
 /** Spellings, or labels, that a warning tells apart; there may be any number. */
 const spellingCountMax = 8;
@@ -101,27 +102,19 @@ export class Labels {
 
 /** Alike for labels that differ in case, white space, quotes, what is invisible, or `.0` only. */
 function folded(label: string): string {
-  const visible = label
+  const seen = label
     .normalize("NFKC")
     .replaceAll(/[\s\p{Cf}\p{Cc}"'`\u2018-\u201f\u00ab\u00bb]/gu, "")
     .toLowerCase();
   // A label of quotes alone is like no other.
-  if (visible === "") return label;
-  return /^[+-]?\d+\.\d*$/.test(visible) ? visible.replace(/\.?0*$/, "") : visible;
+  if (seen === "") return label;
+  return /^[+-]?\d+\.\d*$/.test(seen) ? seen.replace(/\.?0*$/, "") : seen;
 }
 
 /** In quotes if it is a text, with what cannot be seen written out. */
 function shown(raw: RawLabel): string {
   const spelling = String(raw).slice(0, 2 * limits.labelCharactersMax);
-  const invisible =
-    spelling === spelling.normalize("NFC")
-      ? /[\p{Cf}\p{Cc}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu
-      : /[\p{Cf}\p{Cc}\p{Zl}\p{Zp}\p{Mn}]|(?! )\p{Zs}/gu;
-  const visible = spelling.replaceAll(
-    invisible,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
-  return typeof raw === "string" ? `"${visible}"` : visible;
+  return typeof raw === "string" ? `"${visible(spelling)}"` : spelling;
 }
 
 /** UTF-16 order differs from it above U+FFFF. */

@@ -39,14 +39,17 @@ export class CollectedTexts {
     this.#texts.push(text);
   }
 
-  /** INVALID_ARGUMENT when a line cannot be used. */
+  /** INVALID_ARGUMENT when a row cannot be used: answers would not line up with rows. */
   texts(): Texts {
+    let usableCount = this.#texts.length;
     for (const { line, swallowed } of this.#suspects) {
       const fault = swallowFault(swallowed, (label) => this.#labels.has(label));
-      if (fault !== undefined) this.#faults.add(line, fault);
+      if (fault === undefined) continue;
+      usableCount -= 1;
+      this.#faults.add(line, fault);
     }
     const { first, count } = this.#faults;
-    const summary = faultSummary({ faults: first, faultCount: count }, this.#texts.length);
+    const summary = faultSummary({ faults: first, faultCount: count }, usableCount);
     if (summary !== undefined) refuse(this.#source, summary);
     return { texts: this.#texts, warnings: this.#notes.sentences() };
   }

@@ -8,6 +8,6 @@ export interface TrainingFile {
   readonly bytes: number;
   readonly blob: Digest;
   readonly createdAt: number;
-  /** Which lines cannot be used and why; undefined when all can. */
+  /** Which rows cannot be used and why; undefined when all can. */
   readonly faultSummary: string | undefined;
 }

@@ -1,6 +1,7 @@
 /** Uploaded files. A blob leaves with the last row that names it. */
 import { filePurposes } from "../contract/files.ts";
 import type { FileObject, fileRoutes } from "../contract/files.ts";
+import { shortageRemark } from "../contract/remarks.ts";
 import { faultSummary, trainingFault } from "../datasets/datasets.ts";
 import { readDataset } from "../datasets/read.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
@@ -119,7 +120,7 @@ async function checkedLines(
   const remarks = [
     ...(faults === undefined ? [] : [faults]),
     ...warnings,
-    ...(shortage === undefined ? [] : [`too little to train a model on alone: ${shortage}`]),
+    ...(shortage === undefined ? [] : [`${shortageRemark}: ${shortage}`]),
   ];
   return remarks.length === 0 ? undefined : remarks.join("\n");
 }

@@ -238,7 +238,7 @@ describe("uploads", () => {
       await send(services, "POST /v1/files", form([file(lines), purpose])),
     );
     const [faults, ...remarks] = String(answer["status_details"]).split("\n");
-    assert.match(faults ?? "", /^1 of 3 lines cannot be used: line 2: /);
+    assert.match(faults ?? "", /^1 of 3 rows cannot be used: line 2: /);
     assert.equal(remarks.length, 1);
     assert.match(remarks[0] ?? "", /^too little to train a model on alone: .* got 1 \("/);
   });

@@ -125,9 +125,9 @@ function complaintsOf({ faults, faultCount, warnings }: Dataset, field: string):
   const lines = faults.map(({ line, reason }) => `${field}, line ${line}: ${reason}`);
   const rest = faultCount - faults.length;
   return [
-    `${faultCount} lines of ${field} cannot be used and are left out`,
+    `${faultCount} rows of ${field} cannot be used and are left out`,
     ...lines,
-    ...(rest > 0 ? [`${field}: and ${rest} more lines`] : []),
+    ...(rest > 0 ? [`${field}: and ${rest} more rows`] : []),
     ...told,
   ];
 }

@@ -1,0 +1,16 @@
+/** Text of strangers on terminals and in messages. */
+
+/**
+ * The text with what cannot be seen written out, such as `\u{200b}`: controls, formats, white space
+ * beyond the plain space, and marks that a composed letter could stand for. For labels and names.
+ */
+export function visible(text: string): string {
+  const invisible =
+    text === text.normalize("NFC")
+      ? /[\p{Cf}\p{Cc}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu
+      : /[\p{Cf}\p{Cc}\p{Zl}\p{Zp}\p{Mn}]|(?! )\p{Zs}/gu;
+  return text.replaceAll(
+    invisible,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
