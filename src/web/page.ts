@@ -38,9 +38,10 @@ const document = `<!doctype html>
 <label for="key">API key</label>
 <input id="key" type="password" autocomplete="off" spellcheck="false" required
  aria-describedby="key-note key-fault">
-<p class="bad" id="key-fault" role="alert" hidden>This key is not accepted.</p>
-<p class="quiet" id="key-note">The server printed it when it started, or stored it in the file
-"api-key" of its home folder. It stays in this tab.</p>
+<p class="bad" id="key-fault" role="alert" hidden></p>
+<p class="quiet" id="key-note">It is in the file "api-key" of the server's home folder, whose
+path the server printed when it started, or it is the key that the server was given. The page keeps
+it in this tab alone.</p>
 <button type="submit">Use this key</button>
 </form>
 <form id="form" class="card" hidden>
@@ -57,6 +58,7 @@ const document = `<!doctype html>
 <p id="fault" class="card bad" hidden></p>
 <section id="result" class="card" aria-labelledby="answer" hidden>
 <h2 id="answer"></h2>
+<p id="source" class="quiet"></p>
 <p id="cut" class="bad" hidden>The text is longer than the model reads: its end was cut off.</p>
 <ul id="scores" class="scores"></ul>
 <p id="timings" class="quiet"></p>
