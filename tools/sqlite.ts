@@ -8,15 +8,31 @@ import { spawnSync } from "node:child_process";
 function main(): void {
   if (Number(process.versions["napi"]) >= 10 || isLoadable()) return;
   console.error("Node 20 has no binary of SQLite; it is compiled now, which takes a minute …");
-  const words = ["rebuild", "better-sqlite3", "--ignore-scripts=false", "--silent"];
-  const { status } = spawnSync("npm", words, {
-    stdio: ["ignore", "ignore", "inherit"],
+  const words = ["rebuild", "better-sqlite3", "--ignore-scripts=false", "--foreground-scripts"];
+  const { status, error, stdout, stderr } = spawnSync("npm", words, {
+    encoding: "utf8",
+    maxBuffer: outputBytesMax,
     shell: isWindows,
   });
-  if (status === 0 && isLoadable()) return;
+  if (status === 0 && isLoadable()) {
+    console.error("SQLite is compiled");
+    return;
+  }
+  const told = [stdout, stderr, error?.message].join("\n").split("\n");
+  const lines = told.filter((line) => line.trim() !== "");
+  console.error(lines.slice(-toldLineCount).join("\n"));
   // The build is whole, and whatever opens a store says what is missing.
-  console.error("Cannot compile SQLite: install a C++ compiler and Python, or use Node 22 or 24");
+  console.error(advice);
 }
+
+/** What a compiler says is mostly told last. */
+const toldLineCount = 40;
+const outputBytesMax = 64_000_000;
+
+const advice =
+  "Cannot compile SQLite (see above): it needs a C++ compiler, Python and Node's headers, which " +
+  "are downloaded from nodejs.org unless npm_config_nodedir names a folder that has them; " +
+  "mend that and build again, or use Node 22 or 24";
 
 const isWindows = process.platform === "win32";
 

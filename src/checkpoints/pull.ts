@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { nameFault } from "../entities/virtual-model.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { errorCodes, StrataError, wrapError } from "../foundation/errors.ts";
+import { makeFolder } from "../foundation/make-folder.ts";
 import { checkPulledBase, installBase, type PulledBase, readPulledBase } from "./base-cache.ts";
 import { checkpointFiles, digestOfFile } from "./files.ts";
 import { type KnownBase, knownBases } from "./known-bases.ts";
@@ -37,7 +38,7 @@ export async function pullBase(name: string, options: PullOptions): Promise<Pull
   await options.checkName?.(plan.id);
   const cacheFolder = resolve(options.cacheFolder);
   const bases = join(cacheFolder, "bases");
-  await mkdir(bases, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(bases).catch((error: unknown) => {
     throw wrapError(error, "UNAVAILABLE", `Cannot write "${bases}"`);
   });
   return withPullLock(join(bases, `.${plan.id}.lock`), options, async () => {

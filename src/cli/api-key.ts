@@ -1,9 +1,10 @@
 /** The operator's API key: given, from a file or the environment, or kept in the home folder. */
-import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { link, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { present } from "../foundation/assert.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
+import { makeFolder } from "../foundation/make-folder.ts";
 import type { Ids } from "../foundation/random.ts";
 import type { Output } from "./output.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -74,7 +75,7 @@ export async function loadOrCreateApiKey(home: string, ids: Ids): Promise<string
   const path = join(home, fileName);
   const passing = join(home, ids.next(`${fileName}-`));
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    await makeFolder(home, 0o700);
     const file = await open(passing, "wx", 0o600);
     await file.writeFile(`${ids.next("sk-strata-")}\n`);
     await file.sync();

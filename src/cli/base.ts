@@ -25,7 +25,8 @@ export function addBase(program: Command, context: CommandContext): void {
       const output = outputOf(context, flags);
       const row = await pullWithProgress({ name, ...flags }, context, output);
       await output.result(row, () => {
-        output.line(`${row.id} is ready (${row.source}).`);
+        if (row.unusedSource === undefined) output.line(`${row.id} is ready (${row.source}).`);
+        else output.line(`${row.id} is already here, from ${row.source}; --source was not used.`);
         if (row.hierarchy === "installed") output.line("Its hierarchical form is installed.");
         if (row.hierarchy === "present") output.line("Its hierarchical form was here already.");
       });

@@ -148,6 +148,8 @@ export interface BaseRow {
 }
 
 export interface PullReport extends BaseRow {
+  /** The source that was given, where the base was here already, from another one. */
+  readonly unusedSource?: string;
   /** Whether the hierarchical form was there before; undefined when it was not asked for. */
   readonly hierarchy?: "installed" | "present";
 }

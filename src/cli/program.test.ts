@@ -278,6 +278,18 @@ test("a download in a log prints a line a quarter, and with --json none", async 
   assert.deepEqual([JSON.parse(json.output), json.errors], [row, ""]);
 });
 
+test("pull says that a source was not used, since the base was here already", async () => {
+  const row: PullReport = {
+    ...{ id: "b", source: "pypi:b", digest: "sha256:0", bytes: 4 },
+    ...{ isPresent: true, isHierarchical: false, unusedSource: "dir:/nope" },
+  };
+  const pullBase = () => Promise.resolve(row);
+  const told = await run(["base", "pull", "b", "--source", "dir:/nope"], {
+    commands: { pullBase },
+  });
+  assert.equal(told.output, "b is already here, from pypi:b; --source was not used.\n");
+});
+
 test("pull says what became of the hierarchical form, list shows where it is", async () => {
   const dense = {
     ...{ id: "b", source: "dir:b", digest: "sha256:0", bytes: 4 },

@@ -99,6 +99,8 @@ async function doctor(home: string, surroundings: Surroundings): Promise<readonl
 
 async function demo(output: Output, isOnce: boolean, surroundings: Surroundings): Promise<void> {
   const { runDemo } = await import("./demo/demo.ts");
+  // What keeps its server from starting is told before a base is downloaded.
+  probeCatalog();
   const { clock, ids, signal } = surroundings;
   const home = await mkdtemp(join(tmpdir(), "strata-demo-"));
   const apiKey = ids.next("demo-");
@@ -160,13 +162,14 @@ async function pullWhole(
   const { checkNameFree } = await import("./base-checks.ts");
   const checkName = async (id: string): Promise<void> => checkNameFree(options.home, id);
   const wanted = { ...options, checkName };
-  if (!options.isHierarchical) return rowOf(await pull(wanted, surroundings, onProgress));
+  if (!options.isHierarchical)
+    return reportOf(await pull(wanted, surroundings, onProgress), options.source);
   const shipped = await import("../checkpoints/shipped-hierarchy.ts");
   await shipped.requireHierarchy(options.name, manifestPath);
   const base = await pull(wanted, surroundings, onProgress);
   const network = await networkOf(surroundings);
   const hierarchy = await shipped.installHierarchy(base, manifestPath, network);
-  return { ...(await rowOf(base)), hierarchy };
+  return { ...(await reportOf(base, options.source)), hierarchy };
 }
 
 interface WantedBase extends Pick<PullOptions, "name" | "source"> {
@@ -195,6 +198,14 @@ async function networkOf({ environment, clock, signal }: Surroundings): Promise<
   const { createTelemetry } = await import("./telemetry.ts");
   const telemetry = createTelemetry("error");
   return { environment, clock, signal, fetch: await openFetch(environment), telemetry };
+}
+
+/** What is present under a known name stays, whatever source is named. */
+async function reportOf(base: PulledBase, source: string | undefined): Promise<PullReport> {
+  const { parseSource } = await import("../checkpoints/sources.ts");
+  const row = await rowOf(base);
+  const isUsed = source === undefined || parseSource(source)?.label === base.source;
+  return isUsed ? row : { ...row, unusedSource: source };
 }
 
 async function rowOf(base: PulledBase): Promise<BaseRow> {

@@ -1,7 +1,9 @@
 /** The checks of `strata doctor`: each says what it found and, unless it is fine, what to do. */
-import { mkdir, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import type { Finding } from "../cli/local-commands.ts";
 import { formatBytes } from "../cli/output.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { makeFolder } from "../foundation/make-folder.ts";
 import type { BaseCheck } from "./base-checks.ts";
 
 export interface DoctorOptions {
@@ -43,6 +45,8 @@ async function probe(check: string, load: () => Promise<string>): Promise<Findin
   try {
     return { check, status: "ok", message: await load() };
   } catch (error) {
+    // An error of ours says what to do; a second advice would be another one.
+    if (error instanceof StrataError) return { check, status: "fail", message: error.message };
     const message = `cannot be loaded: ${messageOf(error)}`;
     const cure = 'Run "npm ci" on this machine: its native part is built for one platform.';
     return { check, status: "fail", message, cure };
@@ -78,7 +82,7 @@ function removal(id: string): string {
 async function checkDisk(home: string): Promise<Finding> {
   const check = "disk";
   try {
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    await makeFolder(home, 0o700);
     const { bavail, bsize } = await statfs(home);
     const message = `${formatBytes(bavail * bsize)} free in ${home}`;
     if (bavail * bsize >= freeBytesMin) return { check, status: "ok", message };

@@ -111,6 +111,20 @@ describe("a domain's hierarchical form", () => {
     });
   });
 
+  it("names the path that it cannot read or write to", async () => {
+    const outFolder = join(folder, "never");
+    const [none, file] = [join(folder, "nope.txt"), join(folder, "text.txt")];
+    const refusal = (state: RegExp) => ({ code: "INVALID_ARGUMENT", message: state });
+    const unread = refusal(/^Cannot read ".*nope\.txt": ENOENT/);
+    await assert.rejects(run({ outFolder, textPath: none }), unread);
+    await assert.rejects(run({ outFolder, fromPath: none }), unread);
+    await assert.rejects(run({ outFolder, textPath: folder }), refusal(/^Cannot read ".*EISDIR/));
+    await assert.rejects(
+      run({ outFolder: file }),
+      refusal(/^Cannot write to ".*text\.txt": EEXIST/),
+    );
+  });
+
   it("refuses to learn what the start or the objective leaves no way to learn", async () => {
     const refusal = (field: string) => ({ code: "INVALID_ARGUMENT", field });
     const masked = { objective: "masked-tokens" } as const;

@@ -3,7 +3,7 @@
  * a folder. The checkpoint is replaced as a whole, so that a killed run loses steps and no file.
  */
 import { createReadStream } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { openBaseCheckpoint, openPulledBase } from "../checkpoints/base-cache.ts";
@@ -19,7 +19,8 @@ import type {
   HierarchiseReport,
 } from "../cli/local-commands.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
-import { StrataError } from "../foundation/errors.ts";
+import { StrataError, wrapError } from "../foundation/errors.ts";
+import { makeFolder } from "../foundation/make-folder.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
 import { ngramPrefix, upperPrefix } from "../models/hierarchy.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
@@ -66,6 +67,7 @@ export async function hierarchise(
   onProgress: (progress: HierarchiseProgress) => void,
 ): Promise<HierarchiseReport> {
   checkObjective(options);
+  await checkPaths(options);
   const threadCount = options.threadCount ?? options.coreCount;
   const runtime = new OrtRuntime({ threadCount, spinUs: 500 });
   try {
@@ -110,7 +112,9 @@ async function learnForm(
     config,
     options: distillation,
   };
-  await mkdir(outFolder, { recursive: true });
+  await makeFolder(outFolder).catch((error: unknown) => {
+    throw wrapError(error, "INVALID_ARGUMENT", `Cannot write to "${outFolder}"`);
+  });
   const path = join(outFolder, checkpointFile);
   const from = await readCheckpoint(path, JSON.stringify(record));
   let last = from;
@@ -130,6 +134,24 @@ async function learnForm(
     },
   });
   return finish({ outFolder, last, record, runtime });
+}
+
+/** Before the base is loaded, which takes a while. INVALID_ARGUMENT names the path. */
+async function checkPaths({ textPath, fromPath }: HierarchiseOptions): Promise<void> {
+  for (const path of fromPath === undefined ? [textPath] : [textPath, fromPath])
+    await checkReadable(path).catch((error: unknown) => {
+      throw wrapError(error, "INVALID_ARGUMENT", `Cannot read "${path}"`);
+    });
+}
+
+/** By a byte of it: a folder can be opened, and not read. */
+async function checkReadable(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.read(new Uint8Array(1));
+  } finally {
+    await file.close();
+  }
 }
 
 function checkObjective({ objective, fromPath, learns }: HierarchiseOptions): void {

@@ -1,5 +1,5 @@
 /** `strata plan`, `simulate` and `profile`: reads the files, has it done, writes what came out. */
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type {
@@ -15,6 +15,7 @@ import type {
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { makeFolder } from "../foundation/make-folder.ts";
 import { replaceFile } from "../foundation/replace-file.ts";
 import { turn } from "../foundation/turn.ts";
 import {
@@ -50,7 +51,7 @@ export async function planFiles(
   const axes = axisNames
     .filter((name) => hasPictures || asked.has(name))
     .map((name) => axisOf(scenario, name, asked.get(name)));
-  await makeFolder(outFolder);
+  await makeOutFolder(outFolder);
   const path = join(outFolder, "plan.json");
   const { verdict, plan, ...result } = await planScenario(scenario, {
     runSearch,
@@ -172,7 +173,7 @@ export async function profileToFile(
         text: `${coreCount} cores, ${batchSize} × ${tokenCount} tokens`,
       }),
   );
-  await makeFolder(dirname(outPath));
+  await makeOutFolder(dirname(outPath));
   await replaceFile(outPath, `${JSON.stringify(found, undefined, 2)}\n`);
   const configurations = found.unit.profiles.map(({ configuration, latencies, stageBytes }) => ({
     ...configuration,
@@ -276,9 +277,9 @@ async function readText(path: string, bytesMax: number): Promise<string> {
   }
 }
 
-async function makeFolder(path: string): Promise<void> {
+async function makeOutFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
   } catch (error) {
     throw wrapError(error, "INVALID_ARGUMENT", `Cannot write to "${path}"`);
   }

@@ -3,7 +3,8 @@
  * tests a disk that fails or forgets (`faults.ts`). Only what was synced survives a power cut: a
  * file's content by `FileWriter.sync`, its name by `syncFolder` of the folder that holds it.
  */
-import { link, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { link, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { makeFolder } from "../../foundation/make-folder.ts";
 
 export interface FileOperations {
   /** Makes the folder and those above it, for their owner alone; one that exists is no error. */
@@ -41,9 +42,7 @@ export interface FileWriter {
 }
 
 export const nodeFiles: FileOperations = {
-  async makeFolder(path) {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  },
+  makeFolder: (path) => makeFolder(path, 0o700),
   list: (path) => readdir(path),
   async create(path) {
     const file = await open(path, "w", 0o600);

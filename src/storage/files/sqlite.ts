@@ -43,9 +43,16 @@ function load(): typeof SqliteModule {
       causes.push(error);
     }
   }
-  const rebuild = `install a C++ compiler and run "npm rebuild better-sqlite3"`;
-  const advice = `use Node 22.14 or later, or ${rebuild}`;
-  throw new StrataError("UNSUPPORTED", `Cannot load SQLite: no build of it loads here; ${advice}`, {
+  const state = `no build of it loads here; ${sqliteAdvice(isNodeApi10)}`;
+  throw new StrataError("UNSUPPORTED", `Cannot load SQLite: ${state}`, {
     cause: new AggregateError(causes),
   });
+}
+
+/** What brings a build of SQLite: later versions of Node install binaries, Node 20 compiles one. */
+function sqliteAdvice(isNodeApi10: boolean): string {
+  return isNodeApi10
+    ? 'these packages were installed by another version of Node; run "npm ci" again'
+    : "use Node 22.14 or later, or install a C++ compiler, Python and Node's headers " +
+        '(npm_config_nodedir names their folder) and run "npm run build" again';
 }
