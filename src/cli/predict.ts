@@ -31,6 +31,7 @@ export function addPredict(program: Command, context: CommandContext): void {
     .command("predict")
     .argument("<model>", "a custom model, or <name>@<version>")
     .argument("[text...]", "texts to classify; none reads stdin, as a file")
+    .summary("Classify texts: label, score and text, a line each.")
     .description(
       [
         "Classify texts: label, score and text, a line each. A file with a row that cannot be used",
