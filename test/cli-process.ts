@@ -40,6 +40,8 @@ export class ProgramFolder {
       STRATA_HOME: join(path, "home"),
       STRATA_CACHE: join(path, "cache"),
       STRATA_BASE: "tiny",
+      // Nothing listens there until `serve` tells its own address; the default may be somebody's.
+      STRATA_URL: "http://127.0.0.1:9",
     };
   }
 

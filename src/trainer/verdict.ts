@@ -7,8 +7,8 @@ import { type Interval, pairedDifference } from "../datasets/metrics.ts";
 /** A text that neither version was trained on. */
 export interface ComparedRow {
   /**
-   * What it is right to answer: one label, or two where the data of the two versions differ. Then
-   * either counts: which data are mistaken cannot be known.
+   * What it is right to answer: one label, or two where the data of the two versions differ. Such a
+   * text decides nothing, since which data are mistaken cannot be known.
    */
   readonly labels: readonly string[];
   readonly servedAnswer: string;
@@ -16,8 +16,9 @@ export interface ComparedRow {
 }
 
 export interface Comparison {
+  /** Texts under one label. */
   readonly count: number;
-  /** Texts that stand under another label than before. */
+  /** Texts that stand under another label than before; they are in no other number here. */
   readonly relabelledCount: number;
   /** Share of right answers of the served version, in [0, 1]; 0 when nothing is compared. */
   readonly servedShare: number;
@@ -42,13 +43,16 @@ const enoughCount = 200;
 export function compare(rows: readonly ComparedRow[]): Comparison {
   let [servedOnly, newOnly, servedRight, relabelledCount] = [0, 0, 0, 0];
   for (const { labels, servedAnswer, newAnswer } of rows) {
+    if (labels.length > 1) {
+      relabelledCount += 1;
+      continue;
+    }
     const [isServedRight, isNewRight] = [servedAnswer, newAnswer].map((a) => labels.includes(a));
-    if (labels.length > 1) relabelledCount += 1;
     if (isServedRight) servedRight += 1;
     if (isServedRight && !isNewRight) servedOnly += 1;
     if (isNewRight && !isServedRight) newOnly += 1;
   }
-  const count = rows.length;
+  const count = rows.length - relabelledCount;
   const pairs = { count, firstOnlyCount: servedOnly, secondOnlyCount: newOnly };
   return {
     count,
@@ -58,10 +62,11 @@ export function compare(rows: readonly ComparedRow[]): Comparison {
   };
 }
 
-export function findingOf({ count, difference }: Comparison): Finding {
+export function findingOf({ count, relabelledCount, difference }: Comparison): Finding {
   if (difference.low > 0) return "better";
   if (difference.high < 0) return "worse";
-  return count < enoughCount ? "few" : "alike";
+  // Contradictions are no proof of progress, however many they are.
+  return count + relabelledCount < enoughCount ? "few" : "alike";
 }
 
 export function isToBeServed(finding: Finding): boolean {
@@ -71,25 +76,26 @@ export function isToBeServed(finding: Finding): boolean {
 /** Why the version is served or not, in a sentence. */
 export function verdictOf(comparison: Comparison, served: number): string {
   const { count, relabelledCount } = comparison;
-  if (count === 0)
+  if (count + relabelledCount === 0)
     return (
       `Served: the newer wins where no text is known that neither it nor version ${served} ` +
       `was trained on`
     );
   const texts = `${count} ${count === 1 ? "text" : "texts"} that neither was trained on`;
+  const figures = count === 0 ? "" : `: ${figuresOf(comparison)}`;
   const relabelled =
     relabelledCount === 0
       ? ""
-      : `; ${relabelledCount} of them stand under another label than before, and either counts`;
+      : `; ${relabelledCount} more, which stand under another label than before, decide nothing`;
   const claim = `${claims[findingOf(comparison)]} than version ${served}`;
-  return `${claim} on ${texts}: ${figuresOf(comparison)}${relabelled}`;
+  return `${claim} on ${texts}${figures}${relabelled}`;
 }
 
 const claims: Readonly<Record<Finding, string>> = {
   better: "Served: better",
   worse: "Not served: worse",
   alike: "Not served: not found better",
-  few: `Served: the newer wins where fewer than ${enoughCount} texts do not decide; not worse`,
+  few: `Served: the newer wins where fewer than ${enoughCount} texts do not decide; not shown to be worse`,
 };
 
 function figuresOf({ servedShare, difference: { mean, low, high } }: Comparison): string {
