@@ -25,7 +25,8 @@ export async function readJson(request: Request, intake: Intake): Promise<unknow
     throw unsupported(`expected no content encoding, got "${encoding}"`);
   const bytes = await readBytes(request, intake);
   if (!isUtf8(bytes)) throw invalid("it is not UTF-8");
-  const text = bytes.toString("utf8");
+  // A byte order mark is no part of the text; some libraries write one.
+  const text = new TextDecoder().decode(bytes);
   const isLong = text.length > longCharacters;
   if (isLong) await turn();
   const fault = jsonFault(text);

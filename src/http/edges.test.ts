@@ -150,6 +150,7 @@ describe("fields", () => {
     const job = { model: "tiny", training_file: "file-a" };
     const wandb = [{ type: "wandb", wandb: { project: "a" } }];
     const nested = { type: "supervised", supervised: { hyperparameters: { beta: 1 } } };
+    const once = { type: "supervised", supervised: { hyperparameters: { n_epochs: 1 } } };
     const faulty: readonly (readonly [string, object, string])[] = [
       ["POST /v1/embeddings", { ...model, input_type: "query" }, "input_type"],
       ["POST /v1/classify", { ...model, topk: 3 }, "topk"],
@@ -159,6 +160,11 @@ describe("fields", () => {
         "POST /v1/fine_tuning/jobs",
         { ...job, method: nested },
         "method.supervised.hyperparameters.beta",
+      ],
+      [
+        "POST /v1/fine_tuning/jobs",
+        { ...job, hyperparameters: { n_epochs: 3 }, method: once },
+        "hyperparameters.n_epochs",
       ],
     ];
     for (const [target, json, field] of faulty) {

@@ -62,15 +62,27 @@ function specificationOf(body: CreateJob): JobSpecification {
   return {
     model: body.model,
     trainingFile: body.training_file,
-    hyperparameters: chosen({
-      ...body.hyperparameters,
-      ...body.method?.supervised?.hyperparameters,
-    }),
+    hyperparameters: chosen(
+      united(body.hyperparameters ?? {}, body.method?.supervised?.hyperparameters ?? {}),
+    ),
     ...(validationFile !== undefined && { validationFile }),
     ...(suffix !== undefined && { suffix }),
     ...(seed !== undefined && { seed }),
     ...(metadata !== undefined && { metadata }),
   };
+}
+
+/** OpenAI's clients may name the same values in an older place and in a newer one. */
+function united(older: WireHyperparameters, newer: WireHyperparameters): WireHyperparameters {
+  for (const [name, value] of Object.entries(older)) {
+    const other = newer[name as keyof WireHyperparameters]; // One of its own keys.
+    if (other === undefined || value === undefined || other === value) continue;
+    const places = `hyperparameters says ${value}, method.supervised.hyperparameters ${other}`;
+    throw new StrataError("INVALID_ARGUMENT", `Cannot read "${name}": ${places}`, {
+      field: `hyperparameters.${name}`,
+    });
+  }
+  return { ...older, ...newer };
 }
 
 /** What is "auto" is left to the trainer. */

@@ -92,6 +92,12 @@ describe("bodies", () => {
     await refused({ json: { ...json, input } }, 413, /at most 4194304 bytes/);
   });
 
+  test("a byte order mark before a body is no part of it", async () => {
+    const body = `\u{feff}${JSON.stringify(json)}`;
+    const response = await send(await fixture(), "POST /v1/classify", { body, headers: typed });
+    assert.equal(response.status, 200);
+  });
+
   test("nesting is counted outside strings only", async () => {
     const input = '[{"\\'.repeat(1000);
     const response = await send(await fixture(), "POST /v1/classify", { json: { ...json, input } });

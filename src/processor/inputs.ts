@@ -72,7 +72,8 @@ async function own(base: OpenBase, lists: readonly (readonly number[])[]): Promi
   if (foreign >= 0)
     throw foreignIds(
       `input[${foreign}]`,
-      `expected ids as the tokenizer of "${base.id}" makes them, special tokens included`,
+      `expected ids as the tokenizer of "${base.id}" makes them of a text, special ` +
+        "tokens at both ends and none within",
     );
   return { ids, isTruncated: ids.map(() => false) };
 }
