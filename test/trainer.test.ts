@@ -208,6 +208,9 @@ describe("a job", () => {
     assert.equal(model.servedVersion, versions.at(-1)?.number);
     const answer = await stack.processor.classify("growing", ["w1"]);
     assert.deepEqual(answer.labels, ["low", "high", "other", "same"]);
+    const warnings = (await eventsOf(job)).filter(({ level }) => level === "warn");
+    const fresh = 'New labels, which the model did not have: "other", "same"';
+    assert.ok(warnings.some(({ message }) => message === fresh));
     assert.deepEqual((await stack.processor.classify("growing@1", ["w1"])).labels, ["low", "high"]);
   });
 

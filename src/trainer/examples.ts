@@ -57,6 +57,7 @@ export async function loadExamples(
       ...complaintsOf(dataset, "training_file"),
       ...(validation === undefined ? [] : complaintsOf(validation, "validation_file")),
       ...overlapComplaint(overlapCount),
+      ...labelComplaints(options.labels ?? dataset.labels, dataset.labels),
     ],
   };
 }
@@ -71,6 +72,26 @@ function grown(known: readonly string[], found: readonly string[]): readonly str
       `the limit is ${limits.labelCountMax}`,
     { field: "training_file" },
   );
+}
+
+/** What the model's labels lack of the file's, and the other way round. */
+function labelComplaints(known: readonly string[], found: readonly string[]): readonly string[] {
+  const [before, now] = [new Set(known), new Set(found)];
+  const sentence = (start: string, labels: readonly string[]): readonly string[] => {
+    const named = labels.slice(0, 10).map((label) => `"${label}"`);
+    const rest = labels.length > named.length ? ` and ${labels.length - named.length} more` : "";
+    return labels.length === 0 ? [] : [`${start}: ${named.join(", ")}${rest}`];
+  };
+  return [
+    ...sentence(
+      "New labels, which the model did not have",
+      found.filter((label) => !before.has(label)),
+    ),
+    ...sentence(
+      "Labels of the model without a text in the file",
+      known.filter((label) => !now.has(label)),
+    ),
+  ];
 }
 
 interface Divided {

@@ -19,7 +19,7 @@ import type { TrainingBase } from "./training-base.ts";
 import { compare, type Comparison, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
 import { figureText, heldOutRows, instantVersion, ownFigures } from "./version-weights.ts";
 
-/** What "auto" stands for. */
+/** What "auto" stands for where there are examples enough. */
 const defaultHyperparameters: Hyperparameters = {
   epochCount: 8,
   batchSize: 16,
@@ -32,6 +32,8 @@ const defaultHyperparameters: Hyperparameters = {
  * has its effect, since dev of a few hundred examples is noisy.
  */
 const patience = 4;
+/** Fewer steps than these leave an adapter almost as it began, however many epochs they are. */
+const stepCountMin = 64;
 /** How often a version is compared anew, since another one came to be served meanwhile. */
 const comparisonCountMax = 5;
 
@@ -62,7 +64,7 @@ export async function trainModel(
   };
   const served = (await servedOf(options.store, options.model)) ?? (await first(examples, options));
   say(`Training on ${examples.train.ids.length} examples, ${examples.dev.ids.length} held out`);
-  const chosen = { ...defaultHyperparameters, ...job.hyperparameters };
+  const chosen = { ...automatic(examples.train.ids.length, job), ...job.hyperparameters };
   const { fitted, judged } = await fitAndAnswer(examples, { ...options, chosen, served });
   const { labels, dev } = examples;
   const tensors = new Map<string, WeightTensor>();
@@ -86,6 +88,19 @@ export async function trainModel(
   say(`Version ${version.number}: ${figureText(metrics)}`, eventValues(version.metrics));
   say(`Version ${version.number}: ${version.verdict ?? ""}`);
   return { version, trainedTokenCount: fitted.trainedTokenCount };
+}
+
+/** What "auto" stands for with this many examples. */
+function automatic(exampleCount: number, { hyperparameters }: Job): Hyperparameters {
+  const { batchSize = defaultHyperparameters.batchSize } = hyperparameters;
+  const epochCount = defaultHyperparameters.epochCount * stretchOf(exampleCount, batchSize);
+  return { ...defaultHyperparameters, epochCount: Math.min(epochCount, limits.epochCountMax) };
+}
+
+/** How many epochs of a small file count as one of a file that is large enough. */
+function stretchOf(exampleCount: number, batchSize: number): number {
+  const stepsPerEpoch = Math.ceil(exampleCount / batchSize);
+  return Math.ceil(stepCountMin / (stepsPerEpoch * defaultHyperparameters.epochCount));
 }
 
 /** The instant version of a model that has none, so that it can be called while it is trained. */
@@ -122,7 +137,7 @@ async function fitAndAnswer(
   const fitted = await fit(base, task, {
     ...chosen,
     method: "adapter",
-    patience,
+    patience: patience * stretchOf(train.ids.length, chosen.batchSize),
     seed: job.seed,
     signal,
     onProgress: (progress) => say(progressMessage(progress), progressValues(progress)),

@@ -95,7 +95,9 @@ const claims: Readonly<Record<Finding, string>> = {
   better: "Served: better",
   worse: "Not served: worse",
   alike: "Not served: not found better",
-  few: `Served: the newer wins where fewer than ${enoughCount} texts do not decide; not shown to be worse`,
+  few:
+    `Served: the newer wins where fewer than ${enoughCount} texts do not decide; ` +
+    "not shown to be worse",
 };
 
 function figuresOf({ servedShare, difference: { mean, low, high } }: Comparison): string {

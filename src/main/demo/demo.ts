@@ -12,7 +12,7 @@ import type { Clock } from "../../foundation/clock.ts";
 import { StrataError } from "../../foundation/errors.ts";
 import { SeededRandom, permutation } from "../../foundation/random.ts";
 import { formatBytes } from "../../cli/output.ts";
-import { type LoadReport, applyLoad, zipf } from "./load.ts";
+import { type LoadReport, applyLoad, untilAdmitted, zipf } from "./load.ts";
 import type { DemoReport, TaskReport } from "./report.ts";
 import { percent, printReport, seconds } from "./report.ts";
 import { type DemoTask, loadDemoTasks } from "./tasks.ts";
@@ -236,7 +236,8 @@ class Demo {
     for (let start = 0; start < test.length; start += evaluationTextCount) {
       const slice = test.slice(start, start + evaluationTextCount);
       const input = slice.map(({ text }) => text);
-      const { data } = await this.#client.classify({ model, input, top_k: 1 });
+      const ask = () => this.#client.classify({ model, input, top_k: 1 });
+      const { data } = await untilAdmitted(ask, this.#parts);
       rightCount += data.filter(({ index, label }) => slice[index]?.label === label).length;
     }
     return rightCount / test.length;

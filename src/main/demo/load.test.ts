@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Clock } from "../../foundation/clock.ts";
+import { StrataError } from "../../foundation/errors.ts";
 import { SeededRandom } from "../../foundation/random.ts";
 import { applyLoad, quantile, zipf } from "./load.ts";
 
@@ -52,5 +53,34 @@ test("two clients whose requests take 10 ms send 20 requests in 100 ms", async (
     sequencesPerSecond: 600,
     p50Ms: 10,
     p99Ms: 10,
+    refusalCount: 0,
   });
+});
+
+test("a client that is told to come back does so, after the time that it was given", async () => {
+  let now = 0;
+  const clock: Clock = {
+    now: () => now,
+    monotonic: () => now,
+    schedule: (delayMs, callback) => {
+      queueMicrotask(() => {
+        now += delayMs;
+        callback();
+      });
+      return () => undefined;
+    },
+  };
+  let callCount = 0;
+  const send = async (): Promise<number> => {
+    callCount += 1;
+    if (callCount === 1) throw new StrataError("OVERLOADED", "Cannot queue", { retryAfterMs: 70 });
+    now += 50;
+    return 1;
+  };
+  const { signal } = new AbortController();
+  const load = { clientCount: 1, durationMs: 100, clock, signal, send, onProgress: () => {} };
+  const report = await applyLoad(load);
+  assert.equal(report.refusalCount, 1);
+  assert.equal(report.requestCount, 1);
+  assert.equal(report.p50Ms, 120);
 });

@@ -2,7 +2,8 @@
  * A load of many clients on many models: which model a request names follows Zipf's law, as in
  * real services, where a few models are asked often and most of them seldom.
  */
-import type { Clock } from "../../foundation/clock.ts";
+import { type Clock, pause } from "../../foundation/clock.ts";
+import { StrataError } from "../../foundation/errors.ts";
 import type { Random } from "../../foundation/random.ts";
 
 export interface LoadOptions {
@@ -21,6 +22,8 @@ export interface LoadReport {
   readonly sequencesPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Answers that said to come back later, as the clients then did. */
+  readonly refusalCount: number;
 }
 
 /** Each client sends its next request when it has the answer to its last one. */
@@ -29,11 +32,15 @@ export async function applyLoad(options: LoadOptions): Promise<LoadReport> {
   const started = clock.monotonic();
   const latencies: number[] = [];
   let sequenceCount = 0;
+  let refusalCount = 0;
   const client = async (): Promise<void> => {
     for (;;) {
       const sent = clock.monotonic();
       if (signal.aborted || sent - started >= durationMs) return;
-      const answeredCount = await options.send();
+      const answeredCount = await untilAdmitted(options.send, {
+        ...options,
+        onRefusal: () => (refusalCount += 1),
+      });
       sequenceCount += answeredCount;
       const received = clock.monotonic();
       latencies.push(received - sent);
@@ -48,7 +55,30 @@ export async function applyLoad(options: LoadOptions): Promise<LoadReport> {
     sequencesPerSecond: sequenceCount / seconds,
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
+    refusalCount,
   };
+}
+
+/** Asks again after the time that an overloaded server gives, as clients should. */
+export async function untilAdmitted<T>(
+  ask: () => Promise<T>,
+  options: {
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    readonly onRefusal?: () => void;
+  },
+): Promise<T> {
+  const { clock, signal, onRefusal } = options;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isRefusal = error instanceof StrataError && error.code === "OVERLOADED";
+      if (!isRefusal || signal.aborted) throw error;
+      onRefusal?.();
+      await pause(clock, error.retryAfterMs ?? 0, signal);
+    }
+  }
 }
 
 /** The least value that at least `share` of the values do not exceed; 0 without values. */

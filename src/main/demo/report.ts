@@ -56,6 +56,7 @@ export async function printReport(report: DemoReport, output: Output): Promise<v
     ["sequences per second", load.sequencesPerSecond.toFixed(0)],
     ["latency p50 / p99", `${load.p50Ms.toFixed(0)} / ${load.p99Ms.toFixed(0)} ms`],
     ["requests", `${load.requestCount} from ${load.clientCount} clients, one text each`],
+    ["told to come back", `${load.refusalCount} times, and came back`],
     ["models called", `${load.calledModelCount} of ${report.modelCount}, by Zipf's law`],
     ["distinct digests", `${report.distinctDigestCount} of ${report.modelCount}`],
     ["bytes per model", formatBytes(report.bytesPerModel)],
