@@ -158,6 +158,18 @@ describe("a second version", () => {
     assert.ok(!messages.some((message) => /instant/.test(message)), messages.join("\n"));
   });
 
+  it("wins where what the first one remembers is lost, and the loss is named", async () => {
+    const id = await created(markedLines(100));
+    const [first] = await versionsOf(id);
+    assert.ok(first?.evidence !== undefined);
+    await stack.store.blobs.remove(first.evidence);
+    const { version, isServed, messages } = await trained(id, markedLines(100));
+    assert.ok(isServed);
+    const damage = `Cannot read blob "${first.evidence}": there is none`;
+    assert.equal(version.verdict, `Served: version 1 cannot be compared with: ${damage}`);
+    assert.ok(messages.includes(damage));
+  });
+
   it("wins where the first one does not tell what it has seen", async () => {
     const id = await created(markedLines(100));
     const [first] = await versionsOf(id);

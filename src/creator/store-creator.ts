@@ -23,7 +23,7 @@ import type {
   WeightTensor,
 } from "./creator.ts";
 import { withNoise } from "./noise.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../foundation/turns.ts";
 
 export interface CreatorParts {
   readonly store: Store;

@@ -218,7 +218,8 @@ export class JobTrainer implements Trainer {
     for (const complaint of examples.complaints) this.#log.warn(job.id, complaint);
     const model = existing ?? (await this.#modelOf(job, examples.labels));
     await run.named(model.id);
-    const options = { base, store, creator, model, job, signal, say };
+    const warn = (message: string): void => this.#log.warn(job.id, message);
+    const options = { base, store, creator, model, job, signal, say, warn };
     const { trainedTokenCount } = await trainModel(examples, options);
     return { model: model.id, trainedTokenCount };
   }

@@ -28,14 +28,22 @@ export interface Served {
   readonly evidence: Evidence | undefined;
 }
 
-export async function servedOf(store: Store, model: VirtualModel): Promise<Served | undefined> {
+/** Where the served version is read, and who is told of what cannot be read. */
+export interface Reading {
+  readonly store: Store;
+  onDamage(message: string): void;
+}
+
+export async function servedOf(reading: Reading, model: VirtualModel): Promise<Served | undefined> {
+  const { store } = reading;
   const { incarnation, servedVersion } = model;
   if (servedVersion === undefined) return undefined;
   const version = await store.catalog.versions.get(incarnation, servedVersion);
   if (version === undefined) return undefined;
   const { evidence: digest } = version;
-  const bytes = digest === undefined ? undefined : await readableOf(() => store.blobs.get(digest));
-  return { version, evidence: bytes && (await readableOf(async () => decodeEvidence(bytes))) };
+  if (digest === undefined) return { version, evidence: undefined };
+  const read = async (): Promise<Evidence> => decodeEvidence(await store.blobs.get(digest));
+  return { version, evidence: await readableOf(reading, read) };
 }
 
 /** What the new version holds out, with its answers, whether it will be remembered or not. */
@@ -56,7 +64,7 @@ export function othersOf(
 
 /** Both versions' answers to what neither was trained on. */
 export async function comparedRows(
-  parts: { readonly base: TrainingBase; readonly store: Store; readonly served: Served },
+  parts: Reading & { readonly base: TrainingBase; readonly served: Served },
   judged: Judged,
 ): Promise<readonly ComparedRow[]> {
   const { version, evidence } = parts.served;
@@ -88,17 +96,20 @@ export async function comparedRows(
 
 /** What the served weights answer, or undefined when they cannot be read. */
 async function servedAnswers(
-  parts: { readonly base: TrainingBase; readonly store: Store; readonly served: Served },
+  parts: Reading & { readonly base: TrainingBase; readonly served: Served },
   rows: readonly HeldOutRow[],
 ): Promise<readonly string[] | undefined> {
   const { base, store, served } = parts;
   const { blob, rank, labels, pooling } = served.version;
-  const loaded = await readableOf(() => versionLoader(store.blobs)(blob));
-  if (loaded === undefined) return undefined;
   const { config } = base.checkpoint;
   const wanted = versionTensors(config, { rank, labelCount: labels.length });
-  if ((faultOfShapes(shapesOf(loaded), wanted) ?? faultOfValues(loaded)) !== undefined)
-    return undefined;
+  const loaded = await readableOf(parts, async () => {
+    const read = await versionLoader(store.blobs)(blob);
+    const fault = faultOfShapes(shapesOf(read), wanted) ?? faultOfValues(read);
+    if (fault === undefined) return read;
+    throw new StrataError("CORRUPT", `Cannot read version ${served.version.number}: ${fault}`);
+  });
+  if (loaded === undefined) return undefined;
   // A head alone runs in the graph of adapters, with one that does nothing.
   const idle = rank === 0 ? adapterTensors(config, 1) : [];
   const tensors = new Map<string, Value>();
@@ -114,12 +125,16 @@ async function servedAnswers(
 }
 
 /** Undefined for bytes that are damaged or gone: a new version must be able to replace them. */
-async function readableOf<T>(read: () => Promise<T>): Promise<T | undefined> {
+async function readableOf<T>(
+  { onDamage }: Reading,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {
     if (!(error instanceof StrataError) || !["CORRUPT", "NOT_FOUND"].includes(error.code))
       throw error;
+    onDamage(error.message);
     return undefined;
   }
 }

@@ -45,6 +45,7 @@ export interface TrainModelOptions {
   readonly job: Job;
   readonly signal: AbortSignal;
   say(message: string, values?: Readonly<Record<string, number>>): void;
+  warn(message: string): void;
 }
 
 export interface TrainedModel {
@@ -62,7 +63,9 @@ export async function trainModel(
     train: await withStates(base, loaded.train, signal),
     dev: await withStates(base, loaded.dev, signal),
   };
-  const served = (await servedOf(options.store, options.model)) ?? (await first(examples, options));
+  // What is damaged is told when the versions are compared.
+  const reading = { store: options.store, onDamage: () => undefined };
+  const served = (await servedOf(reading, options.model)) ?? (await first(examples, options));
   say(`Training on ${examples.train.ids.length} examples, ${examples.dev.ids.length} held out`);
   const chosen = { ...automatic(examples.train.ids.length, job), ...job.hyperparameters };
   const { fitted, judged } = await fitAndAnswer(examples, { ...options, chosen, served });
@@ -113,7 +116,10 @@ async function first(examples: TrainingExamples, options: TrainModelOptions): Pr
       `"${model.id}" can be called now`,
     eventValues(weights.metrics),
   );
-  const served = await servedOf(store, { ...model, servedVersion: number });
+  const served = await servedOf(
+    { store, onDamage: options.warn },
+    { ...model, servedVersion: number },
+  );
   return present(served, "the version was published just now");
 }
 
@@ -177,14 +183,17 @@ async function publishCompared(
     readonly weights: Omit<VersionWeights, "isServed">;
   },
 ): Promise<Version> {
-  const { base, store, creator, model } = options;
+  const { base, store, creator, model, warn } = options;
   for (let attempt = 1; ; attempt++) {
     const current = await store.catalog.models.get(model.id);
     if (current?.incarnation !== model.incarnation)
       throw new StrataError("NOT_FOUND", `Cannot publish to "${model.id}": it has been deleted`);
-    const served = present(await servedOf(store, current), "a model that was served stays so");
+    const damages: string[] = [];
+    const reading = { store, onDamage: (message: string) => void damages.push(message) };
+    const served = present(await servedOf(reading, current), "a model that was served stays so");
     const { number } = served.version;
-    const rows = await comparedRows({ base, store, served }, parts.judged);
+    const rows = await comparedRows({ base, served, ...reading }, parts.judged);
+    for (const damage of damages) warn(damage);
     const comparison = compare(rows);
     const isServed = isToBeServed(findingOf(comparison));
     const { weights } = parts;
@@ -192,7 +201,10 @@ async function publishCompared(
       return await creator.publish(model, {
         ...weights,
         metrics: { ...weights.metrics, ...comparedFigures(comparison) },
-        verdict: verdictOf(comparison, number),
+        verdict:
+          damages[0] === undefined
+            ? verdictOf(comparison, number)
+            : `Served: version ${number} cannot be compared with: ${damages[0]}`,
         isServed,
         replaces: number,
       });

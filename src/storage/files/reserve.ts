@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { limits } from "../../foundation/limits.ts";
 import { SeededRandom } from "../../foundation/random.ts";
+import { Turns } from "../../foundation/turns.ts";
 import { diskFull, isDiskFull } from "./disk-errors.ts";
 import type { FileOperations } from "./file-operations.ts";
 
@@ -22,6 +23,8 @@ export class Reserve {
   readonly #bytes: number;
   #heldBytes = 0;
   #taking: Promise<void> | undefined;
+  /** Taking and giving up happen one after the other: both look at the file and then change it. */
+  readonly #turns = new Turns();
 
   /** In `folder`, of `bytes`; with 0 there is none, and nothing is refused. */
   constructor(folder: string, options: { readonly files: FileOperations; readonly bytes: number }) {
@@ -34,7 +37,9 @@ export class Reserve {
   /** Takes the space, or as much of it as there is; whether all of it is held now. */
   async take(): Promise<boolean> {
     if (this.#heldBytes === this.#bytes) return true;
-    this.#taking ??= this.#take().finally(() => (this.#taking = undefined));
+    this.#taking ??= this.#turns
+      .run(this.#path, () => this.#take())
+      .finally(() => (this.#taking = undefined));
     await this.#taking;
     return this.#heldBytes === this.#bytes;
   }
@@ -45,11 +50,13 @@ export class Reserve {
   }
 
   /** Gives the space up; whether there was any. */
-  async spend(): Promise<boolean> {
-    if (this.#heldBytes === 0) return false;
-    this.#heldBytes = 0;
-    await this.#files.remove(this.#path);
-    return true;
+  spend(): Promise<boolean> {
+    return this.#turns.run(this.#path, async () => {
+      if (this.#heldBytes === 0) return false;
+      this.#heldBytes = 0;
+      await this.#files.remove(this.#path);
+      return true;
+    });
   }
 
   async #take(): Promise<void> {
