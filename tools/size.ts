@@ -17,7 +17,7 @@ interface Budget {
  */
 const budgets: readonly Budget[] = [
   // Pauses of the main thread, and short digests, came to it.
-  { folders: ["foundation"], linesMax: 700 },
+  { folders: ["foundation"], linesMax: 800 },
   { folders: ["entities"], linesMax: 400 },
   { folders: ["contract"], linesMax: 1_200 },
   // Loading ONNX Runtime has a place of its own, which silences it; a thread that dies comes back.
@@ -26,25 +26,25 @@ const budgets: readonly Budget[] = [
   // Admission to the queue joined the order within it.
   { folders: ["scheduling"], linesMax: 400 },
   // What people upload: encodings, JSON and CSV of many makes, and a word for each oddity.
-  { folders: ["datasets"], linesMax: 2_600 },
+  { folders: ["datasets"], linesMax: 2_700 },
   // Half of it is about faults: checks of rows, quarantine, lost changes, the full disk.
-  { folders: ["storage"], linesMax: 2_800 },
+  { folders: ["storage"], linesMax: 2_900 },
   // What strangers make is checked part by part: tokenizers, weights, one commit per pull.
-  { folders: ["checkpoints"], linesMax: 3_600 },
+  { folders: ["checkpoints"], linesMax: 3_700 },
   { folders: ["knowledge"], linesMax: 1_200 },
   { folders: ["placement"], linesMax: 2_900 },
   { folders: ["planning"], linesMax: 1_850 },
   { folders: ["creator"], linesMax: 800 },
   // What a version remembers, the comparison and its verdict came to it.
-  { folders: ["trainer"], linesMax: 3_900 },
+  { folders: ["trainer"], linesMax: 4_000 },
   // Admission by predicted wait, faults of single rows, and the loss of a worker live here.
   { folders: ["processor"], linesMax: 1_700 },
   // Stand-ins for all that lies below are in it; so are streams, deadlines and shares of sockets.
   { folders: ["http"], linesMax: 3_100 },
   { folders: ["client"], linesMax: 500 },
-  { folders: ["cli"], linesMax: 2_200 },
+  { folders: ["cli"], linesMax: 2_350 },
   { folders: ["web"], linesMax: 600 },
-  { folders: ["main"], linesMax: 2_900 },
+  { folders: ["main"], linesMax: 3_100 },
 ];
 
 function main(): void {
