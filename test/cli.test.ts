@@ -18,12 +18,17 @@ async function json<T>(words: readonly string[], input = ""): Promise<T> {
   return JSON.parse(output) as T; // The test states its shape.
 }
 
+interface Failure {
+  readonly code: string;
+  readonly exitStatus: number;
+  readonly hint?: string;
+}
+
 /** The JSON on stderr of a command that must fail and print nothing on stdout. */
-async function failure(words: readonly string[]): Promise<{ code: string; exitStatus: number }> {
+async function failure(words: readonly string[]): Promise<Failure> {
   const { status, output, errors } = await folder.run([...words, "--json"]);
   assert.equal(output, "");
-  type Told = { error: { code: string; exitStatus: number } };
-  const { error } = JSON.parse(errors) as Told; // What the next line checks.
+  const { error } = JSON.parse(errors) as { error: Failure }; // What the next line checks.
   assert.equal(error.exitStatus, status);
   return error;
 }
@@ -167,10 +172,69 @@ describe("with a server", () => {
   it("answers mistakes with the server's error", async () => {
     assert.equal((await failure(["predict", "nobody", "x"])).code, "NOT_FOUND");
     assert.equal((await failure(["list", "--api-key", "wrong"])).code, "UNAUTHENTICATED");
+    for (const flags of [[], ["--json"]]) {
+      const words = ["predict", "lamps", "--file", join(folder.path, "none"), ...flags];
+      const { status, output, errors } = await folder.run(words);
+      assert.deepEqual({ status, output }, { status: 2, output: "" });
+      assert.match(errors, /Cannot read .*none/);
+    }
     const again = ["create", "lamps", "--base", "tiny", "--labels", "a,b"];
     assert.equal((await failure(again)).code, "ALREADY_EXISTS");
     assert.equal((await failure(["delete", "lamps"])).code, "INVALID_ARGUMENT");
     assert.equal((await failure(["base", "remove", "tiny"])).code, "CONFLICT");
+  });
+
+  it("leaves no file of a call that was refused", async () => {
+    const before = await json(["list", "files"]);
+    const few = await folder.write("few.jsonl", JSON.stringify(lines[0]));
+    for (const words of [
+      ["create", "lamps", "--base", "tiny", "--file", file],
+      ["create", "bad/name", "--base", "tiny", "--file", file],
+      ["create", "other", "--base", "none", "--file", file],
+      ["create", "other", "--base", "lamps", "--file", file],
+      ["create", "other", "--base", "tiny", "--file", few],
+      ["train", "none", "--file", file],
+      ["train", "tiny", "--file", file, "--suffix", "bad/name"],
+      ["train", "lamps", "--file", file, "--validation", folder.path],
+    ]) {
+      assert.notEqual((await folder.run(words)).status, 0, words.join(" "));
+      assert.deepEqual(await json(["list", "files"]), before, words.join(" "));
+    }
+  });
+
+  it("says what to do about a mistake", async () => {
+    for (const [words, errors] of [
+      [["create", "x", "--base", "none", "--labels", "a,b"], /has tiny\nHint: .*base list.*pull/],
+      [["create", "lamps", "--base", "tiny", "--labels", "a,b"], /\nHint: .*train lamps .*delete/],
+      [["create", "x", "--base", "tiny", "--labels", "a"], /at least 2 labels, got 1\n$/],
+      [["train", "none", "--file", file], /does not exist\nHint: .*strata list\n$/],
+      [["show", "none"], /does not exist\nHint: .*strata list\n$/],
+      [["show", "ftjob-none"], /\nHint: .*strata list jobs\n$/],
+      [["cancel", "lamps"], /\nHint: .*strata list jobs\n$/],
+      [["profile", "none"], /it is not here; get it by: strata base pull none/],
+      [["list", "--url", "http://127.0.0.1:1"], /fetch refuses to call this port/],
+    ] as const)
+      assert.match((await folder.run(words)).errors, errors, words.join(" "));
+    const { hint } = await failure(["show", "none"]);
+    assert.match(hint ?? "", /strata list/);
+  });
+
+  it("tells of the instant version that a training makes, and how to train a model", async () => {
+    await json(["create", "fresh", "--base", "tiny", "--labels", "light,other"]);
+    const unready = await folder.run(["predict", "fresh", "x"]);
+    assert.match(unready.errors, /no version yet\nHint: .*strata train fresh --file/);
+    const words = ["train", "fresh", "--file", file, "--epochs", "1", "--wait"];
+    const { status, errors } = await folder.run(words);
+    assert.equal(status, 0, errors);
+    assert.match(errors, /^Version 1: instant head, .*can be called now$/m);
+    const shown = await folder.run(["show", "fresh"]);
+    assert.match(shown.output, /^version 1, when published: Served: the first version$/m);
+    assert.doesNotMatch(shown.output, /by alias/);
+    const other = /fresh: .*version 2$/m.test(shown.output) ? 1 : 2;
+    await json(["alias", "fresh", String(other)]);
+    const moved = await folder.run(["show", "fresh"]);
+    assert.match(moved.output, new RegExp(`^version ${other} serves by alias$`, "m"));
+    await json(["delete", "fresh", "--yes"]);
   });
 
   it("deletes a version that is not served, a finished job and a file", async () => {

@@ -42,7 +42,8 @@ const budgets: readonly Budget[] = [
   // Stand-ins for all that lies below are in it; so are streams, deadlines and shares of sockets.
   { folders: ["http"], linesMax: 3_100 },
   { folders: ["client"], linesMax: 500 },
-  { folders: ["cli"], linesMax: 2_350 },
+  // A refused call takes back what it uploaded, and errors say what to do about them.
+  { folders: ["cli"], linesMax: 2_400 },
   { folders: ["web"], linesMax: 600 },
   { folders: ["main"], linesMax: 3_100 },
 ];

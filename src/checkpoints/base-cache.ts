@@ -117,8 +117,8 @@ async function readRecord(folder: string, id: string): Promise<string> {
     if ((await stat(folder).catch(() => undefined)) !== undefined)
       throw damaged(id, new Error(`${recordFile} is gone`));
     const known = knownBases.some(({ name }) => name === id);
-    const advice = known ? `; get it by: strata base pull ${id}` : "";
-    throw new StrataError("NOT_FOUND", `Cannot open base model "${id}": it is not here${advice}`);
+    const advice = `get it by: strata base pull ${id}${known ? "" : " --source …"}`;
+    throw new StrataError("NOT_FOUND", `Cannot open base model "${id}": it is not here; ${advice}`);
   }
 }
 

@@ -10,7 +10,7 @@ import { integerBetween } from "./command-context.ts";
 import type { Output } from "./output.ts";
 import { formatBytes } from "./output.ts";
 import type { RemoteOptions, Session } from "./remote.ts";
-import { connect, remote, uploadTrainingFile } from "./remote.ts";
+import { connect, readLocal, remote, withUploads } from "./remote.ts";
 
 /** Commands on what is there. */
 export function addModelCommands(program: Command, context: CommandContext): void {
@@ -51,12 +51,50 @@ async function create(session: Session, id: string, flags: CreateFlags): Promise
     const expected = "expected either --labels or --file";
     throw new StrataError("INVALID_ARGUMENT", `Cannot create "${id}": ${expected}`);
   }
+  const files = file === undefined ? [] : [await readLocal(file)];
+  // Whatever is wrong with the words is told before a file of some size travels.
+  await checkFree(session, id);
+  await checkBase(session, id, base);
   if (file === undefined) {
     const names = labels?.split(",").map((label) => label.trim()) ?? [];
     return session.client.createModel({ id, base, labels: names });
   }
-  const uploaded = await uploadTrainingFile(session, file);
-  return session.client.createModel({ id, base, training_file: uploaded.id });
+  return withUploads(session, files, ([uploaded = ""]) =>
+    session.client.createModel({ id, base, training_file: uploaded }),
+  );
+}
+
+async function checkFree({ client }: Session, id: string): Promise<void> {
+  const found = await unlessAbsent(client.model(id));
+  if (found === undefined) return;
+  const kind = found.strata.kind === "base" ? "base model" : "model";
+  const message = `Cannot create model "${id}": there is a ${kind} of this name`;
+  throw new StrataError("ALREADY_EXISTS", message, { field: "id" });
+}
+
+async function checkBase({ client }: Session, id: string, base: string): Promise<void> {
+  const found = await unlessAbsent(client.model(base));
+  if (found?.strata.kind === "base") return;
+  const bases: string[] = [];
+  for await (const { id: name, strata } of client.models()) {
+    if (strata.kind !== "base") break;
+    bases.push(name);
+  }
+  throw new StrataError(
+    "INVALID_ARGUMENT",
+    `Cannot create model "${id}": there is no base model "${base}" on the server, which has ` +
+      bases.join(", "),
+    { field: "base" },
+  );
+}
+
+async function unlessAbsent<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof StrataError && error.code === "NOT_FOUND") return undefined;
+    throw error;
+  }
 }
 
 interface ListFlags extends RemoteOptions {
@@ -148,14 +186,24 @@ async function showModel({ client, output }: Session, name: string): Promise<voi
       ["version", "kind", "served", "adapter", "size", "held out right", "created (UTC)"],
       versions.map(versionCells),
     );
-    printVerdicts(output, versions);
+    printVerdicts(output, versions, ", when published");
+    const byAlias = versions.find((version) => isByAlias(version, versions));
+    if (byAlias !== undefined) output.line(`version ${byAlias.version} serves by alias`);
   });
 }
 
-/** Why each is served, or was not. */
-export function printVerdicts(output: Output, versions: readonly ModelVersion[]): void {
+/** Why each was served when it was published, or was not; `time` says so where time has passed. */
+export function printVerdicts(output: Output, versions: readonly ModelVersion[], time = ""): void {
   for (const { version, verdict } of versions)
-    if (verdict !== null) output.line(`version ${version}: ${verdict}`);
+    if (verdict !== null) output.line(`version ${version}${time}: ${verdict}`);
+}
+
+/** Verdicts would have another version serve: somebody has moved the alias since. */
+function isByAlias(served: ModelVersion, versions: readonly ModelVersion[]): boolean {
+  const isLaterWinner = ({ version, verdict }: ModelVersion): boolean =>
+    version > served.version && verdict?.startsWith("Served:") === true;
+  const hasLost = served.verdict?.startsWith("Not served:") === true;
+  return served.is_served && (hasLost || versions.some(isLaterWinner));
 }
 
 function versionCells(version: ModelVersion): string[] {

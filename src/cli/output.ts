@@ -43,12 +43,14 @@ export class Output {
     if (!this.isJson) this.#surroundings.errors.write(`${text}\n`);
   }
 
-  error(error: StrataError): void {
+  /** `hint` says what to do about it. */
+  error(error: StrataError, hint?: string): void {
     const { code, message, field } = error;
     const exitStatus = errorCodes[code].cliExit;
+    const details = { ...(field && { field }), ...(hint && { hint }), exitStatus };
     const text = this.isJson
-      ? JSON.stringify({ error: { code, message, ...(field && { field }), exitStatus } })
-      : `Error: ${message}`;
+      ? JSON.stringify({ error: { code, message, ...details } })
+      : `Error: ${message}${hint === undefined ? "" : `\nHint: ${hint}`}`;
     this.#surroundings.errors.write(`${text}\n`);
   }
 

@@ -1,5 +1,5 @@
 /** `strata predict`: classify texts from arguments, a file or stdin. */
-import { createReadStream } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Command } from "commander";
 import type { Classifications } from "../contract/inference.ts";
@@ -89,9 +89,12 @@ async function textsIn(
   file: string | undefined,
 ): Promise<readonly string[]> {
   const { commands, surroundings } = context;
-  const chunks = file === undefined ? surroundings.input : createReadStream(file);
   const filename = file === undefined ? "stdin" : basename(file);
+  let handle: FileHandle | undefined;
   try {
+    // It is opened first: a stream that cannot open its file says so while nobody listens yet.
+    if (file !== undefined) handle = await open(file);
+    const chunks = handle?.createReadStream() ?? surroundings.input;
     const { texts, warnings } = await commands.readTexts(chunks, {
       filename,
       signal: surroundings.signal,
@@ -102,6 +105,8 @@ async function textsIn(
     if (surroundings.signal.aborted)
       throw new StrataError("CANCELLED", `Cannot read "${file ?? filename}": interrupted`);
     throw wrapError(error, "INVALID_ARGUMENT", `Cannot read "${file ?? filename}"`);
+  } finally {
+    await handle?.close();
   }
 }
 

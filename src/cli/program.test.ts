@@ -77,6 +77,8 @@ function contextOf({ commands, environment, isTTY = false }: Setting = {}) {
     simulate: absent,
     profile: absent,
     async readTexts(chunks) {
+      // What it reads with is loaded first, as in the program.
+      await new Promise((resolve) => setTimeout(resolve, 20));
       for await (const chunk of chunks) assert.ok(chunk);
       return { texts: [], warnings: [] };
     },

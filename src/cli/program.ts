@@ -9,6 +9,7 @@ import type { CommandContext } from "./command-context.ts";
 import { addDelete } from "./delete.ts";
 import { addServerCommands, addTrialCommands } from "./local.ts";
 import { addCreate, addModelCommands } from "./models.ts";
+import { hintOf } from "./hints.ts";
 import { Output } from "./output.ts";
 import { addPlacementCommands } from "./placement.ts";
 import { addPredict } from "./predict.ts";
@@ -51,7 +52,7 @@ export async function runProgram(
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const failure = errorOf(error);
     const isJson = words.includes("--json");
-    new Output(context.surroundings, isJson).error(failure);
+    new Output(context.surroundings, isJson).error(failure, hintOf(program, failure));
     return errorCodes[failure.code].cliExit;
   }
 }

@@ -63,8 +63,11 @@ async function storedKey(home: string): Promise<string> {
 }
 
 /** Uploads a file for training; rows that cannot be used are noted, not fatal. */
-export async function uploadTrainingFile(session: Session, path: string): Promise<FileObject> {
-  const file = await session.client.uploadFile(await readBytes(path), basename(path));
+async function uploadTrainingFile(
+  session: Session,
+  { path, bytes }: LocalFile,
+): Promise<FileObject> {
+  const file = await session.client.uploadFile(bytes, basename(path));
   // What is too little to train on is the error of the command, or no matter: it judges others.
   const remarks = file.status_details
     ?.split("\n")
@@ -74,9 +77,35 @@ export async function uploadTrainingFile(session: Session, path: string): Promis
   return file;
 }
 
-export async function readBytes(path: string): Promise<Buffer> {
+/**
+ * Uploads files for one call. When the server refuses the call, they are deleted again: nobody else
+ * knows of them. When its answer got lost they stay, since the call may have been obeyed.
+ */
+export async function withUploads<T>(
+  session: Session,
+  files: readonly LocalFile[],
+  call: (ids: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const ids: string[] = [];
   try {
-    return await readFile(path);
+    for (const file of files) ids.push((await uploadTrainingFile(session, file)).id);
+    return await call(ids);
+  } catch (error) {
+    const isRefused = error instanceof StrataError && error.code !== "UNAVAILABLE";
+    // That they could not be deleted matters less than why the call failed.
+    if (isRefused) for (const id of ids) await session.client.deleteFile(id).catch(() => undefined);
+    throw error;
+  }
+}
+
+export interface LocalFile {
+  readonly path: string;
+  readonly bytes: Buffer;
+}
+
+export async function readLocal(path: string): Promise<LocalFile> {
+  try {
+    return { path, bytes: await readFile(path) };
   } catch (error) {
     throw wrapError(error, "INVALID_ARGUMENT", `Cannot read "${path}"`);
   }

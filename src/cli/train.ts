@@ -9,7 +9,7 @@ import { integerBetween, positiveNumber } from "./command-context.ts";
 import { printJob, printVerdicts } from "./models.ts";
 import type { Progress } from "./output.ts";
 import type { RemoteOptions, Session } from "./remote.ts";
-import { connect, remote, uploadTrainingFile } from "./remote.ts";
+import { connect, readLocal, remote, withUploads } from "./remote.ts";
 
 interface TrainFlags extends RemoteOptions {
   readonly file: string;
@@ -56,11 +56,10 @@ export function addTrain(program: Command, context: CommandContext): void {
 }
 
 async function submit(session: Session, model: string, flags: TrainFlags): Promise<FineTuningJob> {
-  const training = await uploadTrainingFile(session, flags.file);
-  const validation =
-    flags.validation === undefined
-      ? undefined
-      : await uploadTrainingFile(session, flags.validation);
+  const files = [await readLocal(flags.file)];
+  if (flags.validation !== undefined) files.push(await readLocal(flags.validation));
+  // A name that is not there is told before a file of some size travels.
+  await session.client.model(model);
   const { epochs, batchSize, learningRateMultiplier, seed, suffix } = flags;
   const hyperparameters = {
     ...(epochs !== undefined && { n_epochs: epochs }),
@@ -69,14 +68,16 @@ async function submit(session: Session, model: string, flags: TrainFlags): Promi
       learning_rate_multiplier: learningRateMultiplier,
     }),
   };
-  return session.client.createJob({
-    model,
-    training_file: training.id,
-    ...(validation !== undefined && { validation_file: validation.id }),
-    ...(seed !== undefined && { seed }),
-    ...(suffix !== undefined && { suffix }),
-    method: { type: "supervised", supervised: { hyperparameters } },
-  });
+  return withUploads(session, files, ([training = "", validation]) =>
+    session.client.createJob({
+      model,
+      training_file: training,
+      ...(validation !== undefined && { validation_file: validation }),
+      ...(seed !== undefined && { seed }),
+      ...(suffix !== undefined && { suffix }),
+      method: { type: "supervised", supervised: { hyperparameters } },
+    }),
+  );
 }
 
 /** The finished job. CANCELLED on Ctrl-C, while the job goes on. */
@@ -84,8 +85,12 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
   const { clock, signal } = session.context.surroundings;
   session.output.note(`Job ${id}`);
   const progress = await session.output.progress({ title: "training", total: 100 });
+  const told: string[] = [];
   try {
-    const onEvent = (event: FineTuningJobEvent): void => advance(progress, event);
+    const onEvent = (event: FineTuningJobEvent): void => {
+      advance(progress, event);
+      if (isTold(event)) told.push(event.message);
+    };
     const job = await session.client.waitForJob(id, { clock, signal, onEvent });
     // Training that stops early leaves steps over.
     progress.update(100);
@@ -96,7 +101,14 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
     throw new StrataError("CANCELLED", `Cannot wait for the end: interrupted; ${cure}`);
   } finally {
     progress.close();
+    // A line amid the bar would tear it.
+    for (const message of told) session.output.note(message);
   }
+}
+
+/** Remarks, and that an instant version answers meanwhile. */
+function isTold({ level, message }: FineTuningJobEvent): boolean {
+  return level === "warn" || /^Version \d+: instant head\b/.test(message);
 }
 
 /** Whether the version that the job made is served, and why. */

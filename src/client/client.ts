@@ -321,6 +321,9 @@ function cancelled(cause: unknown): StrataError {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
+  // The Fetch standard has a list of ports that belong to other protocols.
+  if (cause instanceof Error && cause.message === "bad port")
+    return "fetch refuses to call this port; let the server listen on another";
   if (cause instanceof AggregateError && cause.errors[0] instanceof Error)
     return cause.errors[0].message;
   return cause instanceof Error ? cause.message : error.message;

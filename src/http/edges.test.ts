@@ -129,6 +129,23 @@ describe("fields", () => {
     assert.equal((await errorOf(response)).code, "not_found");
   });
 
+  test("a count outside its limits is told with the limit and what was sent", async () => {
+    const http = await httpWith({});
+    const faulty = new Map<string, readonly [unknown, RegExp]>([
+      ["POST /v1/models", [{ id: "a", base: "tiny", labels: ["x"] }, /at least 2 labels, got 1$/]],
+      ["POST /v1/models/spam/derive", [{ ids: [], noise: 0.1, seed: 1 }, /at least 1 ids, got 0$/]],
+      [
+        "POST /v1/fine_tuning/jobs",
+        [{ model: "spam", training_file: "" }, /at least 1 characters, got 0$/],
+      ],
+    ]);
+    for (const [target, [json, words]] of faulty) {
+      const response = await call(http, target, { json, headers });
+      assert.equal(response.status, 400, target);
+      assert.match((await errorOf(response)).message, words);
+    }
+  });
+
   test("a null that stands for what must be there is refused by name", async () => {
     const http = await httpWith({});
     const faulty = new Map<unknown, string>([

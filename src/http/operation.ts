@@ -70,7 +70,7 @@ export function parserOf(
 }
 
 function check(schema: z.ZodType, value: unknown, part: string): unknown {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: wordsOf });
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
@@ -86,6 +86,24 @@ function check(schema: z.ZodType, value: unknown, part: string): unknown {
       ...(field !== "" && { field }),
     },
   );
+}
+
+/** Words for a count outside its limits; undefined leaves the other faults to zod's own. */
+function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== "too_small" && issue.code !== "too_big") return undefined;
+  const { input, origin } = issue;
+  const limit =
+    issue.code === "too_small" ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
+  if (Array.isArray(input)) return `expected ${limit} ${nounOf(issue.path)}, got ${input.length}`;
+  if (typeof input === "string" && origin === "string")
+    return `expected ${limit} characters, got ${input.length}`;
+  return undefined;
+}
+
+/** `labels` for the field of this name, `items` for one that has no plural for its name. */
+function nounOf(path: readonly PropertyKey[] | undefined): string {
+  const name = String(path?.at(-1) ?? "");
+  return /^[a-z]+s$/.test(name) ? name : "items";
 }
 
 /** `metadata[team]=post` as `{ metadata: { team: "post" } }`. */
