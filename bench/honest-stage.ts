@@ -63,11 +63,10 @@ export class Stage {
 
   /** A model with its instant version. */
   async create(rows: readonly Row[]): Promise<VirtualModel> {
-    const labels = [...new Set(rows.map(({ label }) => label))].toSorted();
     const trainingFile = await this.#upload(rows);
     const id = `m${++this.#modelCount}`;
-    return this.#creator.create({ id, base: baseId, labels }, () =>
-      this.#trainer.fitInstant({ base: baseId, trainingFile, labels }),
+    return this.#creator.create({ id, base: baseId }, () =>
+      this.#trainer.fitInstant({ base: baseId, trainingFile }),
     );
   }
 

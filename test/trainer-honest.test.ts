@@ -41,7 +41,7 @@ async function created(lines: readonly Line[]): Promise<string> {
   const labels = [...new Set(lines.map(({ label }) => label))].toSorted();
   const id = `honest-${++modelCount}`;
   await stack.creator.create({ id, base: "base", labels }, () =>
-    trainer.fitInstant({ base: "base", trainingFile, labels }),
+    trainer.fitInstant({ base: "base", trainingFile }),
   );
   return id;
 }

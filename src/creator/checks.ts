@@ -12,10 +12,14 @@ import type { DeriveOptions, ModelSpecification, VersionWeights } from "./creato
 const trainedPattern = /^ft:([A-Za-z0-9_.-]+):strata:[A-Za-z0-9_.-]*:[A-Za-z0-9]+$/;
 
 /** INVALID_ARGUMENT that names field and limit. Whether base and id exist is not asked here. */
-export function checkSpecification(specification: ModelSpecification): void {
-  const { id, labels } = specification;
+export function checkSpecification({ id, labels }: ModelSpecification): void {
   const fault = idFault(id);
   if (fault !== undefined) refuse("create", "id", fault);
+  if (labels !== undefined) checkLabels(labels);
+}
+
+/** As above, of the labels alone. */
+export function checkLabels(labels: readonly string[]): void {
   const { labelCountMin, labelCountMax } = limits;
   if (labels.length < labelCountMin || labels.length > labelCountMax) {
     const range = `${labelCountMin} to ${labelCountMax} labels`;

@@ -50,8 +50,8 @@ export interface Creator {
 export interface ModelSpecification {
   readonly id: string;
   readonly base: string;
-  /** At least two, distinct. */
-  readonly labels: readonly string[];
+  /** At least two, distinct. Those of its first version count when it is made with one. */
+  readonly labels?: readonly string[] | undefined;
   /** Drawn when it is left out. */
   readonly incarnation?: Incarnation;
 }

@@ -123,6 +123,20 @@ function examineFirstVersion(examine: Examine): void {
       assert.equal(await models.get("f"), undefined);
     },
   );
+  examine("a model that is made with a version has its labels", async (store, creator) => {
+    const { labels: _, ...unlabelled } = wanted;
+    const twice = creator.create(unlabelled, async () => ({
+      ...weightsOf(1),
+      labels: ["x", "x"],
+    }));
+    await assert.rejects(twice, { code: "INVALID_ARGUMENT", field: "labels[1]" });
+    assert.equal(await store.catalog.models.get("f"), undefined);
+    const unfitted = creator.create(unlabelled);
+    await assert.rejects(unfitted, { code: "INVALID_ARGUMENT", field: "labels" });
+    const { labels } = await creator.create(unlabelled, async () => weightsOf(1));
+    assert.deepEqual(labels, ["x", "y"]);
+    assert.deepEqual((await store.catalog.models.get("f"))?.labels, ["x", "y"]);
+  });
   examine("a name that is taken while a model is fitted stays the other's", async (_, creator) => {
     const creating = creator.create(wanted, async () => {
       await creator.create({ ...wanted, labels: ["other", "labels"] });

@@ -14,7 +14,7 @@ import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
 import { unlessRotten } from "../storage/checks.ts";
 import type { Holds, Store } from "../storage/storage.ts";
-import { checkDerivation, checkSpecification, checkWeights } from "./checks.ts";
+import { checkDerivation, checkLabels, checkSpecification, checkWeights } from "./checks.ts";
 import type {
   Creator,
   DeriveOptions,
@@ -60,7 +60,8 @@ class StoreCreator implements Creator {
     fit?: () => Promise<VersionWeights>,
   ): Promise<VirtualModel> {
     checkSpecification(specification);
-    const { id, base, labels } = specification;
+    const { id, base, labels = [] } = specification;
+    if (fit === undefined) checkLabels(labels);
     const { bases, models } = this.#store.catalog;
     await this.#checkFree(id, "id");
     if ((await bases.get(base)) === undefined)
@@ -84,6 +85,7 @@ class StoreCreator implements Creator {
       return model;
     }
     const weights = await fit();
+    checkLabels(weights.labels);
     const served = { ...model, labels: weights.labels, servedVersion: 1, versionCount: 1 };
     await this.#keep(model, { weights, number: 1 }, (version) =>
       this.#store.catalog.versions.insertWithModels([{ model: served, version }]),

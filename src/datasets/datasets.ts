@@ -56,6 +56,16 @@ export function kindOf(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
+/** INVALID_ARGUMENT when no line of the file can be used, with what is wrong with them. */
+export function checkUsable(
+  { examples, ...lines }: Pick<Dataset, "examples" | "faults" | "faultCount">,
+  { filename, field }: { readonly filename: string; readonly field: string },
+): void {
+  if (examples.length > 0) return;
+  const state = faultSummary(lines, 0) ?? "it is empty";
+  throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${filename}": ${state}`, { field });
+}
+
 /** INVALID_ARGUMENT when a classifier cannot be trained on the examples. Ignores faults. */
 export function checkTrainable(dataset: Pick<Dataset, "labels" | "labelCounts">): void {
   const fault = trainingFault(dataset);

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import type { WireError } from "../contract/wire-error.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { hostCheck, isLoopback } from "./hosts.ts";
+import { limits } from "../foundation/limits.ts";
 import { createHttp, type Http } from "./http.ts";
 import type { Services } from "./services.ts";
 import { standInKey, standInServices } from "./stand-ins.ts";
@@ -266,4 +267,24 @@ describe("deletion", () => {
       assert.ok([400, 404].includes(response.status));
     }
   });
+});
+
+test("an answer's bytes are bounded by the labels of the version that answers", async () => {
+  const services = await standInServices(systemClock);
+  const http = createHttp(services);
+  const { models, versions } = services.store.catalog;
+  const [first] = await versions.list((await models.get("spam"))?.incarnation ?? "vplm-none");
+  assert.ok(first !== undefined);
+  const labels = Array.from({ length: limits.labelCountMax }, (_, index) =>
+    `${index}-`.padEnd(limits.labelCharactersMax, "y"),
+  );
+  await versions.insert({ ...first, number: 2, labels }, { isServed: true });
+  const input = Array.from({ length: limits.inputCountMax }, () => "a");
+  const headers = { authorization };
+  const ask = (model: string): Promise<Response> =>
+    call(http, "POST /v1/classify", { json: { model, input, top_k: labels.length }, headers });
+  for (const model of ["spam", "spam@2"])
+    assert.equal((await errorOf(await ask(model))).param, "top_k");
+  assert.equal((await ask("spam@1")).status, 200);
+  assert.equal((await ask("spam@3")).status, 404);
 });

@@ -2,7 +2,7 @@
 import { filePurposes } from "../contract/files.ts";
 import type { FileObject, fileRoutes } from "../contract/files.ts";
 import { shortageRemark } from "../contract/remarks.ts";
-import { faultSummary, trainingFault } from "../datasets/datasets.ts";
+import { checkUsable, faultSummary, trainingFault } from "../datasets/datasets.ts";
 import { readDataset } from "../datasets/read.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Digest } from "../foundation/digest.ts";
@@ -10,7 +10,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { Gate } from "../foundation/gate.ts";
 import { limits } from "../foundation/limits.ts";
 import { peek } from "../foundation/peek.ts";
-import { unlessRotten } from "../storage/checks.ts";
+import { requireFile, unlessRotten } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import { withinDeadline } from "./deadline.ts";
 import { pageReply } from "./list-reply.ts";
@@ -46,9 +46,10 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
         purpose === undefined || file.purpose === purpose;
       return pageReply(filtered(rows, isWanted), { limit, toItem: fileObject });
     },
-    retrieveFile: async ({ params }) => fileObject(await requireFile(store, params.id)),
+    retrieveFile: async ({ params }) =>
+      fileObject(await requireFile(store.catalog, params.id, "id")),
     downloadFile: async ({ params, answerHeaders }) => {
-      const file = await requireFile(store, params.id);
+      const file = await requireFile(store.catalog, params.id, "id");
       // That there are no bytes, or wrong ones in place of the first, is told at once.
       const { all } = await peek(store.blobs.stream(file.blob), 1);
       answerHeaders["content-disposition"] = "attachment";
@@ -57,19 +58,12 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
     },
     deleteFile: async ({ params }) => {
       const { id } = params;
-      const file = await unlessRotten(requireFile(store, id));
+      const file = await unlessRotten(requireFile(store.catalog, id, "id"));
       await store.catalog.files.delete(id);
       if (file !== undefined) await store.holds.removeUnused(file.blob);
       return { id, object: "file", deleted: true };
     },
   };
-}
-
-/** The file, or NOT_FOUND that blames `field`. */
-export async function requireFile(store: Store, id: string, field = "id"): Promise<TrainingFile> {
-  const file = await store.catalog.files.get(id);
-  if (file !== undefined) return file;
-  throw new StrataError("NOT_FOUND", `The file "${id}" does not exist`, { field });
 }
 
 async function rowOf(
@@ -109,13 +103,8 @@ async function checkedLines(
   const chunks = store.blobs.stream(upload.digest);
   const dataset = await readDataset(chunks, { ...source, field: "file" });
   const { examples, warnings } = dataset;
+  checkUsable(dataset, { ...source, field: "file" });
   const faults = faultSummary(dataset, examples.length);
-  if (examples.length === 0)
-    throw new StrataError(
-      "INVALID_ARGUMENT",
-      `Cannot train on the file: ${faults ?? "it is empty"}`,
-      { field: "file" },
-    );
   const shortage = trainingFault(dataset);
   const remarks = [
     ...(faults === undefined ? [] : [faults]),

@@ -4,7 +4,7 @@ import type { fineTuningRoutes, WireHyperparameters } from "../contract/fine-tun
 import { defaultLearningRate, type Hyperparameters, isFinished } from "../entities/job.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 import { StrataError } from "../foundation/errors.ts";
-import { unlessRotten } from "../storage/checks.ts";
+import { notFound, unlessRotten } from "../storage/checks.ts";
 import type { PageOptions, Store } from "../storage/storage.ts";
 import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
@@ -54,7 +54,7 @@ export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTu
 async function requireJob(store: Store, id: string): Promise<Job> {
   const job = await store.catalog.jobs.get(id);
   if (job !== undefined) return job;
-  throw new StrataError("NOT_FOUND", `The job "${id}" does not exist`, { field: "id" });
+  throw notFound("job", id, "id");
 }
 
 function specificationOf(body: CreateJob): JobSpecification {

@@ -3,6 +3,7 @@ import type { Classifications, Embeddings, inferenceRoutes } from "../contract/i
 import type { TextInput, TokenInput } from "../contract/inputs.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { resolveModel } from "../processor/model-directory.ts";
 import type { ClassifyAnswer, EmbedAnswer, EmbedInputs } from "../processor/processor.ts";
 import type { Store } from "../storage/storage.ts";
 import { listReply } from "./list-reply.ts";
@@ -100,8 +101,9 @@ async function checkScoreBytes(
 ): Promise<void> {
   if (textCount * scoreCount * (limits.labelCharactersMax + scoreCharactersMax) <= answerMax)
     return;
-  const model = await store.catalog.models.get(name.split("@")[0] ?? "");
-  const lengths = (model?.labels ?? []).map((label) => JSON.stringify(label).length);
+  const resolved = await resolveModel(store.catalog, name);
+  const labels = resolved.kind === "base" ? [] : resolved.version.labels;
+  const lengths = labels.map((label) => JSON.stringify(label).length);
   const longestFirst = lengths.toSorted((one, other) => other - one).slice(0, scoreCount);
   const sum = longestFirst.reduce((total, length) => total + length + scoreCharactersMax, 0);
   if (textCount * sum <= answerMax) return;
@@ -111,9 +113,8 @@ async function checkScoreBytes(
 
 async function checkEmbeddingBytes(store: Store, name: string, count: number): Promise<void> {
   if (count * limits.hiddenSizeMax * componentCharactersMax <= answerMax) return;
-  const { bases, models } = store.catalog;
-  const base = (await models.get(name.split("@")[0] ?? ""))?.base ?? name;
-  const size = (await bases.get(base))?.config.hiddenSize ?? 0;
+  const { base } = await resolveModel(store.catalog, name);
+  const size = (await store.catalog.bases.get(base))?.config.hiddenSize ?? 0;
   const bytes = count * size * componentCharactersMax;
   if (bytes <= answerMax) return;
   const state = `${count} embeddings may take ${bytes} bytes, the limit is ${answerMax}`;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Answer, Api } from "../contract/contract.ts";
+import type { WireError } from "../contract/wire-error.ts";
 import type { FileObject } from "../contract/files.ts";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
@@ -12,10 +13,11 @@ type ModelPage = Answer<Api["GET /v1/models"]>;
 
 const authorization = `Bearer ${standInKey}`;
 
-async function upload(http: Http): Promise<string> {
+const stuckLines = `text,label\na,x\nb,${stuckText}\nc,x\nd,${stuckText}\n`;
+
+async function upload(http: Http, content = stuckLines, purpose = "fine-tune"): Promise<string> {
   const body = new FormData();
-  body.append("purpose", "fine-tune");
-  const content = `text,label\na,x\nb,${stuckText}\nc,x\nd,${stuckText}\n`;
+  body.append("purpose", purpose);
   body.append("file", new Blob([content]), "a.csv");
   const init = { method: "POST", headers: { authorization }, body };
   const response = await http.fetch(new Request("http://local/v1/files", init));
@@ -41,6 +43,30 @@ test("a client that goes away leaves no model, and room for others", async () =>
     assert.equal((await answer).status, 499);
   }
   assert.equal(await services.store.catalog.models.get("new"), undefined);
+});
+
+test("a model is made with its file's labels, or refused by what is wrong with them", async () => {
+  const services = await standInServices(systemClock);
+  const http = createHttp(services);
+  const faults: readonly (readonly [string, RegExp])[] = [
+    ["", /^Cannot train on "a.csv": it is empty$/],
+    ["text,label\n,x\n", /^Cannot train on "a.csv": 1 of 1 lines cannot be used: line 2: /],
+    ["text,label\na,x\n", /expected at least 2 labels, got 1 \("x"\)$/],
+    ["text,label\na,x\nb,y\n", /expected at least 2 examples of each label/],
+  ];
+  for (const [content, message] of faults) {
+    // What is no training data is not looked through when it comes.
+    const response = await create(http, await upload(http, content, "user_data"));
+    assert.equal(response.status, 400);
+    const { error } = (await response.json()) as WireError; // What a refusal answers.
+    assert.equal(error.param, "training_file");
+    assert.match(error.message, message);
+    assert.equal(await services.store.catalog.models.get("new"), undefined);
+  }
+  assert.equal((await create(http, "file-none")).status, 404);
+  const file = await upload(http, "text,label\na,x\nb,y\nc,x\nd,y\n", "user_data");
+  assert.equal((await create(http, file)).status, 200);
+  assert.deepEqual((await services.store.catalog.models.get("new"))?.labels, ["x", "y"]);
 });
 
 test("a model that takes too long to fit is given up", async () => {

@@ -6,22 +6,20 @@ import type {
   ModelVersion,
   VplmFacts,
 } from "../contract/models.ts";
-import { checkTrainable } from "../datasets/datasets.ts";
-import { readDataset } from "../datasets/read.ts";
+import type { VersionWeights } from "../creator/creator.ts";
 import type { BaseModel } from "../entities/base-model.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { unlessRotten } from "../storage/checks.ts";
+import { notFound, unlessRotten } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
-import { requireFile } from "./files.ts";
 import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
 import { rowsOf, unixSeconds } from "./paging.ts";
 import type { Services } from "./services.ts";
 
 export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes> {
-  const { creator, ids, store } = services;
+  const { creator, ids, store, trainer } = services;
   const fits = { count: 0 };
   return {
     listModels: async ({ query }) =>
@@ -41,12 +39,16 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
       await (model === undefined ? creator.discard(params.id) : creator.delete(model));
       return { id: params.id, object: "model", deleted: true };
     },
-    createModel: async ({ body: { id, base, labels, training_file: file }, signal }) =>
-      vplmObject(
-        file === undefined
-          ? await creator.create({ id, base, labels: labels ?? [] })
-          : await withinFits(fits, () => createFromFile(services, { id, base, file, signal })),
-      ),
+    createModel: async ({ body: { id, base, labels, training_file: trainingFile }, signal }) => {
+      if (trainingFile === undefined) return vplmObject(await creator.create({ id, base, labels }));
+      // With its instant version, or not at all.
+      const fit = async (): Promise<VersionWeights> => {
+        const weights = await trainer.fitInstant({ base, trainingFile, signal });
+        signal.throwIfAborted();
+        return weights;
+      };
+      return vplmObject(await withinFits(fits, () => creator.create({ id, base }, fit)));
+    },
     deriveModels: async ({ params, body, signal }) => {
       const source = await requireModel(store, params.id);
       const { count = 0, noise, seed } = body;
@@ -102,34 +104,10 @@ async function withinFits<T>(fits: { count: number }, work: () => Promise<T>): P
   }
 }
 
-/** A model with its instant version, or none at all. */
-async function createFromFile(
-  services: Services,
-  wanted: {
-    readonly id: string;
-    readonly base: string;
-    readonly file: string;
-    readonly signal: AbortSignal;
-  },
-): Promise<VirtualModel> {
-  const { creator, store, trainer } = services;
-  const { id, base, signal } = wanted;
-  const file = await requireFile(store, wanted.file, "training_file");
-  const source = { filename: file.filename, field: "training_file", signal };
-  const dataset = await readDataset(store.blobs.stream(file.blob), source);
-  checkTrainable(dataset);
-  const { labels } = dataset;
-  return creator.create({ id, base, labels }, async () => {
-    const weights = await trainer.fitInstant({ base, trainingFile: file.id, labels, signal });
-    signal.throwIfAborted();
-    return weights;
-  });
-}
-
 async function requireModel(store: Store, id: string): Promise<VirtualModel> {
   const model = await store.catalog.models.get(id);
   if (model !== undefined) return model;
-  throw new StrataError("NOT_FOUND", `The model "${id}" does not exist`, { field: "model" });
+  throw notFound("model", id, "model");
 }
 
 function baseObject(base: BaseModel): Model {

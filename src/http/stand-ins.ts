@@ -11,9 +11,12 @@ import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { type Ids, systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
+import { resolveModel } from "../processor/model-directory.ts";
 import type { Processor, RequestOptions } from "../processor/processor.ts";
+import { notFound } from "../storage/checks.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store } from "../storage/storage.ts";
+import { readTrainable } from "../trainer/examples.ts";
 import { checkJob } from "../trainer/job-checks.ts";
 import type { InstantSpecification, Trainer } from "../trainer/trainer.ts";
 import type { Services } from "./services.ts";
@@ -95,14 +98,13 @@ class StandInProcessor implements Processor {
   }
 
   async classify(name: string, texts: readonly string[], options: RequestOptions = {}) {
-    const [id = "", version] = name.split("@");
-    const model = await this.#store.catalog.models.get(id);
-    if (model === undefined) throw missing(name);
+    const resolved = await resolveModel(this.#store.catalog, name);
+    if (resolved.kind === "base") throw notFound("model", name, "model");
     await admit(texts, options);
-    const { labels } = model;
+    const { labels, number } = resolved.version;
     return {
-      model: id,
-      version: Number(version ?? model.servedVersion ?? 0),
+      model: resolved.model.id,
+      version: number,
       labels,
       probabilities: texts.map((text) => probabilities(text, labels.length)),
       isTruncated: texts.map(isLong),
@@ -116,9 +118,7 @@ class StandInProcessor implements Processor {
     inputs: readonly string[] | readonly (readonly number[])[],
     options: RequestOptions = {},
   ) {
-    const { bases, models } = this.#store.catalog;
-    if ((await bases.get(name)) === undefined && (await models.get(name)) === undefined)
-      throw missing(name);
+    await resolveModel(this.#store.catalog, name);
     const texts = inputs.map((input) => (typeof input === "string" ? input : input.join(" ")));
     await admit(texts, options);
     const embeddings = texts.map((text) => vector(text));
@@ -169,10 +169,6 @@ function isLong(text: string): boolean {
   return wordCount([text]) > standInBase.tokensMax;
 }
 
-function missing(name: string): StrataError {
-  return new StrataError("NOT_FOUND", `The model "${name}" does not exist`, { field: "model" });
-}
-
 interface TrainerParts {
   readonly store: Store;
   readonly creator: Creator;
@@ -203,7 +199,9 @@ class StandInTrainer implements Trainer {
     return job;
   }
 
-  async fitInstant({ labels, signal }: InstantSpecification): Promise<VersionWeights> {
+  async fitInstant({ trainingFile: id, signal }: InstantSpecification): Promise<VersionWeights> {
+    const { store } = this.#parts;
+    const { labels } = await readTrainable(store, { id, field: "training_file", signal });
     if (labels.includes(stuckText)) await stopped(signal);
     return { ...weightsOf("instant"), labels };
   }

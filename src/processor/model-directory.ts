@@ -2,6 +2,7 @@
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import { notFound } from "../storage/checks.ts";
 import type { Catalog } from "../storage/storage.ts";
 
 export type Resolved = { readonly kind: "base"; readonly base: string } | ResolvedVersion;
@@ -38,7 +39,7 @@ export class ModelDirectory {
     const known = this.#found.get(id)?.get(name);
     if (known !== undefined) return known;
     const changeCount = this.#changeCount;
-    const found = await this.#find(name);
+    const found = await resolveModel(this.#catalog, name);
     // What changed while it was looked up may be what was found.
     if (changeCount !== this.#changeCount) return found;
     this.#remember(id, name, found);
@@ -54,29 +55,26 @@ export class ModelDirectory {
     if (!names.has(name)) this.#nameCount += 1;
     this.#found.set(id, names.set(name, found));
   }
+}
 
-  async #find(name: string): Promise<Resolved> {
-    if ((await this.#catalog.bases.get(name)) !== undefined) return { kind: "base", base: name };
-    const { id, number } = partsOf(name);
-    const model = await this.#catalog.models.get(id);
-    if (model === undefined) throw unknownModel(name);
-    const wanted = number ?? model.servedVersion;
-    if (wanted === undefined)
-      throw new StrataError("CONFLICT", `Cannot call "${name}": it has no version yet`, {
-        field: "model",
-      });
-    const version = await this.#catalog.versions.get(model.incarnation, wanted);
-    if (version === undefined) throw unknownModel(name);
-    return { kind: "version", base: model.base, model, version };
-  }
+/** What `<id>` or `<id>@<version>` means now; NOT_FOUND or CONFLICT when it means nothing. */
+export async function resolveModel(catalog: Catalog, name: string): Promise<Resolved> {
+  if ((await catalog.bases.get(name)) !== undefined) return { kind: "base", base: name };
+  const { id, number } = partsOf(name);
+  const model = await catalog.models.get(id);
+  if (model === undefined) throw notFound("model", name, "model");
+  const wanted = number ?? model.servedVersion;
+  if (wanted === undefined)
+    throw new StrataError("CONFLICT", `Cannot call "${name}": it has no version yet`, {
+      field: "model",
+    });
+  const version = await catalog.versions.get(model.incarnation, wanted);
+  if (version === undefined) throw notFound("model", name, "model");
+  return { kind: "version", base: model.base, model, version };
 }
 
 /** `<id>@<version>` in its parts; a name without a version is all id. */
 function partsOf(name: string): { readonly id: string; readonly number: number | undefined } {
   const [, id = name, number] = /^(.*)@(\d{1,9})$/.exec(name) ?? [];
   return { id, number: number === undefined ? undefined : Number(number) };
-}
-
-function unknownModel(name: string): StrataError {
-  return new StrataError("NOT_FOUND", `The model "${name}" does not exist`, { field: "model" });
 }

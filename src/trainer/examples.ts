@@ -1,13 +1,13 @@
 /** From an uploaded file to tokenised, split examples. */
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
-import { checkTrainable, type Dataset, type Example } from "../datasets/datasets.ts";
+import { checkTrainable, checkUsable, type Dataset, type Example } from "../datasets/datasets.ts";
 import { readDataset } from "../datasets/read.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
-import type { TrainingFile } from "../entities/training-file.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
+import { requireFile } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import { encodeContents } from "./contents.ts";
 import { type ContentSequences, picked } from "./sequences.ts";
@@ -36,13 +36,12 @@ export async function loadExamples(
   options: ExampleOptions,
 ): Promise<TrainingExamples> {
   const { tokenizer, trainingFile, validationFile, signal } = options;
-  const read = (id: string, field: string): Promise<Dataset> =>
-    readFile(store, { id, field, signal });
-  const dataset = await read(trainingFile, "training_file");
-  checkTrainable(dataset);
+  const dataset = await readTrainable(store, { id: trainingFile, field: "training_file", signal });
   const labels = grown(options.labels ?? [], dataset.labels);
   const validation =
-    validationFile === undefined ? undefined : await read(validationFile, "validation_file");
+    validationFile === undefined
+      ? undefined
+      : await readFile(store, { id: validationFile, field: "validation_file", signal });
   const encode = (from: Dataset, field: string): Promise<ContentSequences> =>
     encoded(from.examples, { tokenizer, labels, field, signal });
   const given = await encode(dataset, "training_file");
@@ -153,34 +152,25 @@ function complaintsOf({ faults, faultCount, warnings }: Dataset, field: string):
   ];
 }
 
-/** The file's row; NOT_FOUND when there is none. */
-export async function trainingFileOf(
-  store: Store,
-  id: string,
-  field: string,
-): Promise<TrainingFile> {
-  const file = await store.catalog.files.get(id);
-  if (file === undefined)
-    throw new StrataError("NOT_FOUND", `The file "${id}" does not exist`, { field });
-  return file;
+interface WantedFile {
+  readonly id: string;
+  /** Of a request, to blame. */
+  readonly field: string;
+  readonly signal: AbortSignal | undefined;
 }
 
-async function readFile(
-  store: Store,
-  wanted: {
-    readonly id: string;
-    readonly field: string;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<Dataset> {
-  const { id, field, signal } = wanted;
-  const file = await trainingFileOf(store, id, field);
-  const source = { filename: file.filename, field, signal };
-  const dataset = await readDataset(store.blobs.stream(file.blob), source);
-  if (dataset.examples.length === 0)
-    throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${id}": no line can be used`, {
-      field,
-    });
+/** The file's data; INVALID_ARGUMENT when no classifier can be trained on it. */
+export async function readTrainable(store: Store, wanted: WantedFile): Promise<Dataset> {
+  const dataset = await readFile(store, wanted);
+  checkTrainable(dataset);
+  return dataset;
+}
+
+async function readFile(store: Store, { id, field, signal }: WantedFile): Promise<Dataset> {
+  const { blob, filename } = await requireFile(store.catalog, id, field);
+  const source = { filename, field, signal };
+  const dataset = await readDataset(store.blobs.stream(blob), source);
+  checkUsable(dataset, source);
   return dataset;
 }
 

@@ -3,9 +3,9 @@ import type { Hyperparameters } from "../entities/job.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { notFound, requireFile } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import type { JobSpecification } from "../entities/job.ts";
-import { trainingFileOf } from "./examples.ts";
 
 const ranges: Readonly<Record<keyof Hyperparameters, readonly [number, number]>> = {
   epochCount: [1, limits.epochCountMax],
@@ -28,9 +28,10 @@ export async function checkJob(
   const { bases, models } = store.catalog;
   const found = await models.get(model);
   if (found === undefined && (await bases.get(model)) === undefined)
-    throw new StrataError("NOT_FOUND", `The model "${model}" does not exist`, { field: "model" });
-  await trainingFileOf(store, trainingFile, "training_file");
-  if (validationFile !== undefined) await trainingFileOf(store, validationFile, "validation_file");
+    throw notFound("model", model, "model");
+  await requireFile(store.catalog, trainingFile, "training_file");
+  if (validationFile !== undefined)
+    await requireFile(store.catalog, validationFile, "validation_file");
   checkSuffix(suffix);
   checkHyperparameters(hyperparameters);
   return found;

@@ -21,6 +21,7 @@ import type { Ids } from "../foundation/random.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import { allRows } from "../storage/all-rows.ts";
+import { notFound } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import { loadExamples, type TrainingExamples } from "./examples.ts";
 import { checkJob } from "./job-checks.ts";
@@ -86,9 +87,9 @@ export class JobTrainer implements Trainer {
   }
 
   async fitInstant(specification: InstantSpecification): Promise<VersionWeights> {
-    const { trainingFile, labels, signal } = specification;
+    const { trainingFile, signal } = specification;
     const base = await this.#options.openBase(specification.base);
-    const examples = await this.#load(base, { trainingFile, labels, signal });
+    const examples = await this.#load(base, { trainingFile, labels: undefined, signal });
     return instantVersion(base, examples, signal);
   }
 
@@ -271,7 +272,7 @@ export class JobTrainer implements Trainer {
 
   async #job(id: string): Promise<Job> {
     const job = await this.#options.store.catalog.jobs.get(id);
-    if (job === undefined) throw new StrataError("NOT_FOUND", `The job "${id}" does not exist`);
+    if (job === undefined) throw notFound("job", id, "id");
     return job;
   }
 }

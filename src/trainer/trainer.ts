@@ -9,7 +9,8 @@ export interface Trainer {
   /** Validates, stores and queues the job. */
   submit(specification: JobSpecification): Promise<Job>;
   /**
-   * Fits a head in closed form on the file's texts, as a model's first version; stores nothing.
+   * Fits a head in closed form on the file's texts, as a model's first version that has the file's
+   * labels; stores nothing.
    * NOT_FOUND without the file, INVALID_ARGUMENT when it cannot train a model, CONFLICT when the
    * base is not loaded.
    */
@@ -29,7 +30,5 @@ export interface Trainer {
 export interface InstantSpecification {
   readonly base: string;
   readonly trainingFile: string;
-  /** Those of the file, in the order of the head's outputs. */
-  readonly labels: readonly string[];
   readonly signal?: AbortSignal;
 }
