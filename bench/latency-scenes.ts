@@ -12,8 +12,6 @@ export interface Sizes {
   /** Labels of a training file that nobody could train on. */
   readonly labelCount: number;
   readonly derivedCount: number;
-  /** The same of a model with the longest and most labels. */
-  readonly derivedLongCount: number;
   readonly hostileCount: number;
 }
 
@@ -105,12 +103,14 @@ function bodyScenes(place: Place): readonly Scene[] {
 }
 
 function makeScenes(place: Place): readonly Scene[] {
-  const { uploadBytes, lineCount, labelCount, derivedCount, derivedLongCount } = place.sizes;
+  const { uploadBytes, lineCount, labelCount, derivedCount } = place.sizes;
   const piece = Buffer.alloc(1024 * 1024, "x".repeat(1023) + "\n");
   const long = (): Iterable<Buffer> =>
     Array.from({ length: Math.floor(uploadBytes / piece.length) }, () => piece);
   const lines = (): Iterable<Buffer> => [Buffer.alloc(lineCount, "\n")];
   const noise = { noise: 0.01, seed: 1 };
+  const labelBytes = Buffer.byteLength(JSON.stringify(labels));
+  const longCount = Math.floor(limits.derivedLabelBytesMax / labelBytes);
   const derive = (model: string, count: number): Promise<Answered> =>
     post(place, `/v1/models/${model}/derive`, { count, ...noise });
   return [
@@ -140,8 +140,13 @@ function makeScenes(place: Place): readonly Scene[] {
     },
     {
       scene: "derivation of long labels",
-      size: `${derivedLongCount} models of ${limits.labelCountMax} labels`,
-      work: () => derive("wide", derivedLongCount),
+      size: `${longCount} models of ${labels.length} labels of ${labelCharacters}`,
+      work: () => derive("wide", longCount),
+    },
+    {
+      scene: "creation of long labels",
+      size: `${labels.length} labels of ${labelCharacters}`,
+      work: () => createModel(place, "wide-again", labels),
     },
   ];
 }

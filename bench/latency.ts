@@ -22,7 +22,6 @@ const quickSizes: Sizes = {
   lineCount: 8_000_000,
   labelCount: 100_000,
   derivedCount: 2_000,
-  derivedLongCount: 100,
   hostileCount: 5_000,
 };
 
@@ -33,7 +32,6 @@ const fullSizes: Sizes = {
   lineCount: 50_000_000,
   labelCount: 500_000,
   derivedCount: limits.derivedModelCountMax,
-  derivedLongCount: 1_000,
   hostileCount: 20_000,
 };
 

@@ -173,7 +173,7 @@ describe("a job", () => {
       `${asJsonLines(easyLines(21))}\n{"text":"w1","label":"rare"}`,
       /"rare"/,
     ],
-    ["no line that can be used", "nonsense\nmore nonsense", /2 of 2 lines cannot be used: line 1/],
+    ["no line that can be used", "nonsense\nmore nonsense", /2 of 2 rows cannot be used: line 1/],
     ["nothing", "", /it is empty/],
   ];
   for (const [what, content, reason] of untrainable)

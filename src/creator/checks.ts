@@ -54,6 +54,17 @@ export function checkDerivation({ ids, noise, seed }: DeriveOptions): void {
     refuse("derive", "seed", `expected an integer of 0 to 4294967295, got ${seed}`);
 }
 
+/** INVALID_ARGUMENT when the labels of so many models are too much for one derivation. */
+export function checkDerivedLabels(labels: readonly string[], modelCount: number): void {
+  const { derivedLabelBytesMax } = limits;
+  const bytes = Buffer.byteLength(JSON.stringify(labels));
+  if (modelCount * bytes <= derivedLabelBytesMax) return;
+  const state =
+    `the labels of ${modelCount} models take ${modelCount * bytes} bytes, the limit is ` +
+    `${derivedLabelBytesMax}; derive at most ${Math.floor(derivedLabelBytesMax / bytes)} at once`;
+  refuse("derive", "ids", state);
+}
+
 /**
  * INVALID_ARGUMENT when a number is not finite, as after a training that went astray. Tensors that
  * do not fit the base, the rank and the labels are our bug.

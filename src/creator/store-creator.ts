@@ -12,9 +12,16 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
+import { Turns } from "../foundation/turns.ts";
 import { unlessRotten } from "../storage/checks.ts";
 import type { Holds, Store } from "../storage/storage.ts";
-import { checkDerivation, checkLabels, checkSpecification, checkWeights } from "./checks.ts";
+import {
+  checkDerivation,
+  checkDerivedLabels,
+  checkLabels,
+  checkSpecification,
+  checkWeights,
+} from "./checks.ts";
 import type {
   Creator,
   DeriveOptions,
@@ -22,8 +29,7 @@ import type {
   VersionWeights,
   WeightTensor,
 } from "./creator.ts";
-import { withNoise } from "./noise.ts";
-import { Turns } from "../foundation/turns.ts";
+import { type NoiseOptions, withNoise } from "./noise.ts";
 
 export interface CreatorParts {
   readonly store: Store;
@@ -114,6 +120,7 @@ class StoreCreator implements Creator {
   async derive(options: DeriveOptions): Promise<readonly VirtualModel[]> {
     checkDerivation(options);
     const { model, version } = await this.#served(options.source);
+    checkDerivedLabels(model.labels, options.ids.length);
     const pace = new Pace(options.signal);
     for (const [index, id] of options.ids.entries()) {
       await this.#checkFree(id, `ids[${index}]`);
@@ -239,16 +246,18 @@ class StoreCreator implements Creator {
       const end = Math.min(start + limits.derivedBlobsInFlightMax, ids.length);
       const puts: Promise<void>[] = [];
       const failures: unknown[] = [];
-      for (let index = start; index < end; index++) {
+      for (let index = start; index < end && failures.length === 0; index++) {
         const random = new SeededRandom(seed, index);
-        const noisy = [...tensors].map(
-          ([name, tensor]) => [name, withNoise(tensor, noise, random)] as const,
+        const noisy = noisyCopy(tensors, { relative: noise, random, pace });
+        await noisy.then(
+          (copy) => {
+            const bytes = encodeSafetensors(copy);
+            blobBytes = bytes.length;
+            const put = this.#holds.put(bytes).then((digest) => void (held[index] = digest));
+            puts.push(put.catch((error: unknown) => void failures.push(error)));
+          },
+          (error: unknown) => void failures.push(error),
         );
-        const bytes = encodeSafetensors(new Map(noisy));
-        blobBytes = bytes.length;
-        const put = this.#holds.put(bytes).then((digest) => void (held[index] = digest));
-        puts.push(put.catch((error: unknown) => void failures.push(error)));
-        if (pace.isDue) await pace.rest().catch((error: unknown) => void failures.push(error));
       }
       await Promise.all(puts);
       if (failures.length > 0) throw failures[0];
@@ -306,6 +315,15 @@ class StoreCreator implements Creator {
       throw new StrataError("ALREADY_EXISTS", message, { field });
     }
   }
+}
+
+async function noisyCopy(
+  tensors: ReadonlyMap<string, WeightTensor>,
+  options: NoiseOptions,
+): Promise<ReadonlyMap<string, WeightTensor>> {
+  const copy = new Map<string, WeightTensor>();
+  for (const [name, tensor] of tensors) copy.set(name, await withNoise(tensor, options));
+  return copy;
 }
 
 /** Who has the identity of a model has once found it. */

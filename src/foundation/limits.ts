@@ -53,6 +53,8 @@ export const limits = {
   metadataValueCharactersMax: 512,
   derivedModelCountMax: 10_000,
   derivedNoiseMax: 10,
+  /** Of all models of one derivation: they are committed at once, on the main thread. */
+  derivedLabelBytesMax: 3 * 1024 * 1024,
   // Engine
   queueSequenceCountMax: 8_192,
   queueWaitMsMax: 2_000,

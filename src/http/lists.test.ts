@@ -104,11 +104,14 @@ test("rows that go while they are listed are no error, none is lost or told twic
 
 test("a long answer is streamed whole, and one that nobody could read is refused", async () => {
   const services = await standInServices(systemClock);
-  await addModels(services.store, ["wide"], longLabels);
+  const { models, versions } = services.store.catalog;
+  const [short] = await versions.list((await models.get("spam"))?.incarnation ?? "vplm-none");
+  assert.ok(short !== undefined);
+  await versions.insert({ ...short, number: 2, labels: longLabels }, { isServed: true });
   const http = createHttp(services);
   const ask = (scoreCount: number, count: number): Promise<Response> => {
     const input = Array.from({ length: count }, (_, index) => `text ${index}`);
-    const body = JSON.stringify({ model: "wide", input, top_k: scoreCount });
+    const body = JSON.stringify({ model: "spam", input, top_k: scoreCount });
     const authorization = `Bearer ${standInKey}`;
     const headers = { authorization, "content-type": "application/json" };
     return http.fetch(new Request("http://local/v1/classify", { method: "POST", headers, body }));

@@ -50,7 +50,7 @@ test("a model is made with its file's labels, or refused by what is wrong with t
   const http = createHttp(services);
   const faults: readonly (readonly [string, RegExp])[] = [
     ["", /^Cannot train on "a.csv": it is empty$/],
-    ["text,label\n,x\n", /^Cannot train on "a.csv": 1 of 1 lines cannot be used: line 2: /],
+    ["text,label\n,x\n", /^Cannot train on "a.csv": 1 of 1 rows cannot be used: line 2: /],
     ["text,label\na,x\n", /expected at least 2 labels, got 1 \("x"\)$/],
     ["text,label\na,x\nb,y\n", /expected at least 2 examples of each label/],
   ];

@@ -1,0 +1,32 @@
+/** Checks the limit of what is derived at once. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createMemoryStore } from "../storage/memory/memory-store.ts";
+import type { VersionWeights } from "./creator.ts";
+import { prepared, weightsOf } from "./exam-model.ts";
+
+test("as many models of long labels are derived at once as the limit says", async () => {
+  const creator = await prepared(createMemoryStore());
+  const labels = Array.from({ length: 1_000 }, (_, index) => `${index}-`.padEnd(256, "y"));
+  const head = { shape: [1_000, 4], values: new Float32Array(4_000).fill(1) };
+  const bias = { shape: [1_000], values: new Float32Array(1_000) };
+  const tensors = new Map([
+    ["head.weight", head],
+    ["head.bias", bias],
+  ]);
+  const fit = async (): Promise<VersionWeights> => ({ ...weightsOf(1), labels, tensors });
+  const source = await creator.create({ id: "long", base: "base" }, fit);
+  const derive = (count: number): Promise<unknown> => {
+    const ids = Array.from({ length: count }, (_, index) => `d${count}-${index}`);
+    return creator.derive({ source, ids, noise: 0.1, seed: 1 });
+  };
+  // 256 characters, two quotes and a comma each: 259,001 bytes.
+  await derive(12);
+  await assert.rejects(derive(13), {
+    code: "INVALID_ARGUMENT",
+    field: "ids",
+    message:
+      "Cannot derive model: ids: the labels of 13 models take 3367013 bytes, the limit is " +
+      "3145728; derive at most 12 at once",
+  });
+});
