@@ -10,7 +10,8 @@ type Hint = (name: string) => string;
 const training: Hint = (name) => `train it: strata train ${name} --file …`;
 const whatIsThere: Hint = (name) => {
   if (name.startsWith("file-")) return "see what is there: strata list files";
-  return `see what is there: strata list${name.startsWith("ftjob-") ? " jobs" : ""}`;
+  if (name.startsWith("ftjob-")) return "see what is there: strata list jobs";
+  return "see what is there: strata list";
 };
 
 /** By command, code and field. */
