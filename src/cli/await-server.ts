@@ -5,6 +5,7 @@
 import { pause } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { isLoopback } from "../foundation/loopback.ts";
 import type { Output } from "./output.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -22,7 +23,8 @@ export async function awaitServer(
   baseUrl: string,
   { surroundings, output, seconds }: Patience,
 ): Promise<void> {
-  if (!isLoopback(baseUrl)) return;
+  // An address of IPv6 has brackets in a URL.
+  if (!isLoopback(new URL(baseUrl).hostname.replace(/^\[|\]$/g, ""))) return;
   const { clock, signal } = surroundings;
   const end = clock.monotonic() + 1000 * seconds;
   for (let lookCount = 1; ; lookCount++) {
@@ -54,11 +56,6 @@ function isRefusal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ("code" in error && error.code === "ECONNREFUSED") return true;
   return error instanceof AggregateError ? error.errors.every(isRefusal) : isRefusal(error.cause);
-}
-
-function isLoopback(url: string): boolean {
-  const { hostname } = new URL(url);
-  return /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }
 
 function absent(url: string): StrataError {

@@ -6,10 +6,6 @@ import { StrataError } from "../foundation/errors.ts";
 
 const loopbackNames: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
 
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
-}
-
 /**
  * Checks a `Host` header; FORBIDDEN for another name than those of the loopback, the address that
  * the server listens on, and those in `configured`. Clients of HTTP/1.0 send none.
