@@ -7,17 +7,17 @@ import type { Resident } from "../src/processor/adapter-pool.ts";
 import { batchFeeds } from "../src/processor/batch.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
-import { highest, shareRight } from "../src/trainer/answers.ts";
-import type { Fitted } from "../src/trainer/fit.ts";
+import { highest, shareRight } from "../src/learning/answers.ts";
+import type { Fitted } from "../src/learning/learning.ts";
 import {
   evaluationShape,
   type Sequences,
   sortedBatches,
   type Source,
   sourceFeeds,
-} from "../src/trainer/sequences.ts";
-import { tokenF1, type TokenSequences } from "../src/trainer/token-sequences.ts";
-import type { TrainingBase } from "../src/trainer/training-base.ts";
+} from "../src/learning/sequences.ts";
+import { tokenF1, type TokenSequences } from "../src/learning/token-sequences.ts";
+import type { TrainingBase } from "../src/learning/training-base.ts";
 
 export interface ServingOptions {
   readonly base: TrainingBase;

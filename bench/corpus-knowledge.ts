@@ -19,7 +19,7 @@ import { parentDistances, pruneTable } from "../src/knowledge/prune.ts";
 import type { RowShape } from "../src/knowledge/table-rows.ts";
 import { mergeGraph } from "../src/models/hierarchy.ts";
 import type { Program, Runtime } from "../src/runtime/runtime.ts";
-import type { LookedUpSource } from "../src/trainer/looked-up-states.ts";
+import type { LookedUpSource } from "../src/distillation/looked-up-states.ts";
 
 /** Every twentieth text is kept out and tells the hit rate. */
 const heldOutEvery = 20;

@@ -12,11 +12,11 @@ import { checkDomain, type HierarchicalBase, openHierarchy } from "../src/checkp
 import { assert, present } from "../src/foundation/assert.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
-import { fit } from "../src/trainer/fit.ts";
-import { lookedUpStates } from "../src/trainer/looked-up-states.ts";
-import { shallowStates, type Source } from "../src/trainer/sequences.ts";
-import { fitTokens } from "../src/trainer/token-fit.ts";
-import { TrainingBase } from "../src/trainer/training-base.ts";
+import { fit } from "../src/learning/learning.ts";
+import { lookedUpStates } from "../src/distillation/looked-up-states.ts";
+import { shallowStates, type Source } from "../src/learning/sequences.ts";
+import { fitTokens } from "../src/learning/token-fit.ts";
+import { TrainingBase } from "../src/learning/training-base.ts";
 import { servedAccuracy, servedEntityF1 } from "./accuracy-serving.ts";
 import {
   CorpusKnowledge,

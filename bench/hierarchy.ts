@@ -24,7 +24,7 @@ import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Program, Runtime, Value } from "../src/runtime/runtime.ts";
 import { nodeFiles } from "../src/storage/files/file-operations.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
-import { evaluationShape, sortedBatches } from "../src/trainer/sequences.ts";
+import { evaluationShape, sortedBatches } from "../src/learning/sequences.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { corpusNgrams, readTexts, rowPrecision } from "./corpus-knowledge.ts";
 import { machine, measure, medianRatio, round, spreadOf } from "./measure.ts";

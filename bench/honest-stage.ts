@@ -17,7 +17,7 @@ import type { Value } from "../src/runtime/runtime.ts";
 import { createMemoryStore } from "../src/storage/memory/memory-store.ts";
 import type { Store } from "../src/storage/storage.ts";
 import { JobTrainer } from "../src/trainer/job-trainer.ts";
-import { TrainingBase } from "../src/trainer/training-base.ts";
+import { TrainingBase } from "../src/learning/training-base.ts";
 import { writeSmallCheckpoint } from "../test/small-checkpoint.ts";
 import { servedAccuracy } from "./accuracy-serving.ts";
 import type { Row } from "./honest-texts.ts";

@@ -5,9 +5,9 @@ import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cach
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { Precision } from "../src/entities/base-model.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
-import { fit } from "../src/trainer/fit.ts";
-import { shallowStates } from "../src/trainer/sequences.ts";
-import { TrainingBase } from "../src/trainer/training-base.ts";
+import { fit } from "../src/learning/learning.ts";
+import { shallowStates } from "../src/learning/sequences.ts";
+import { TrainingBase } from "../src/learning/training-base.ts";
 import { servedAccuracy } from "./accuracy-serving.ts";
 import type { BenchOptions } from "./claim.ts";
 import { round } from "./measure.ts";

@@ -4,8 +4,8 @@ import { systemClock } from "../src/foundation/clock.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { limits } from "../src/foundation/limits.ts";
 import { systemIds } from "../src/foundation/random.ts";
-import { openServer, type Server } from "../src/main/server.ts";
-import { createTelemetry } from "../src/main/telemetry.ts";
+import { openServer, type Server } from "../src/server/server.ts";
+import { createTelemetry } from "../src/server/telemetry.ts";
 import type { Store } from "../src/storage/storage.ts";
 import type { LatencyCommand, LatencyReply, LatencyScene } from "./latency-messages.ts";
 

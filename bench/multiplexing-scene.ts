@@ -2,7 +2,7 @@
 import { assert, present } from "../src/foundation/assert.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
-import { type EngineProfile, profileEncoder } from "../src/main/profile/profile.ts";
+import { type EngineProfile, profileEncoder } from "../src/commands/profile/profile.ts";
 import type { BaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { EncoderConfig } from "../src/entities/base-model.ts";
 import { groupBytes, type Plan, type Problem } from "../src/placement/placement.ts";

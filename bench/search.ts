@@ -5,7 +5,7 @@
 import { availableParallelism } from "node:os";
 import { systemClock } from "../src/foundation/clock.ts";
 import { assert } from "../src/foundation/assert.ts";
-import { SearchPool } from "../src/main/search/search-pool.ts";
+import { SearchPool } from "../src/commands/search/search-pool.ts";
 import { drawArrivals, steadyDemand } from "../src/placement/demand.ts";
 import type { Planning } from "../src/placement/judge.ts";
 import { alpaserveProfile } from "../src/placement/placement.ts";

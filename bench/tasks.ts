@@ -9,9 +9,9 @@ import { splitByContent } from "../src/datasets/split.ts";
 import { present } from "../src/foundation/assert.ts";
 import { Pace } from "../src/foundation/pace.ts";
 import { encodeContents } from "../src/trainer/contents.ts";
-import { type ContentSequences, picked } from "../src/trainer/sequences.ts";
-import type { TokenTask } from "../src/trainer/token-fit.ts";
-import { tokenizeSentences, type TokenSequences } from "../src/trainer/token-sequences.ts";
+import { type ContentSequences, picked } from "../src/learning/sequences.ts";
+import type { TokenTask } from "../src/learning/token-fit.ts";
+import { tokenizeSentences, type TokenSequences } from "../src/learning/token-sequences.ts";
 
 export interface Task {
   readonly name: string;

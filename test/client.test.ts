@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { Client } from "../src/client/client.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { createHttp } from "../src/http/http.ts";
-import { listen, type Listener } from "../src/http/listen.ts";
+import { listen, type Listener } from "../src/listener/listener.ts";
 import { overloadingText, standInKey, standInServices, stuckText } from "../src/http/stand-ins.ts";
 
 let listener: Listener;

@@ -12,11 +12,11 @@ import { systemClock } from "../src/foundation/clock.ts";
 import { systemIds } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
 import { createHttp } from "../src/http/http.ts";
-import { listen, type Listener } from "../src/http/listen.ts";
+import { listen, type Listener } from "../src/listener/listener.ts";
 import { overloadingText, standInBase, standInKey } from "../src/http/stand-ins.ts";
 import { standInServices } from "../src/http/stand-ins.ts";
-import { openServer, type Server } from "../src/main/server.ts";
-import { createTelemetry } from "../src/main/telemetry.ts";
+import { openServer, type Server } from "../src/server/server.ts";
+import { createTelemetry } from "../src/server/telemetry.ts";
 import { examineWithOpenAi } from "./openai-exam.ts";
 
 describe("a whole server", () => {

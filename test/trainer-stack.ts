@@ -5,7 +5,7 @@ import { systemClock } from "../src/foundation/clock.ts";
 import { SeededRandom, systemIds } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
 import { JobTrainer } from "../src/trainer/job-trainer.ts";
-import { TrainingBase } from "../src/trainer/training-base.ts";
+import { TrainingBase } from "../src/learning/training-base.ts";
 import { smallWords } from "./small-checkpoint.ts";
 
 export interface Line {

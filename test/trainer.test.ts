@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import type { Job, JobEvent, JobSpecification } from "../src/entities/job.ts";
 import type { JobTrainer } from "../src/trainer/job-trainer.ts";
-import type { TrainingBase } from "../src/trainer/training-base.ts";
+import type { TrainingBase } from "../src/learning/training-base.ts";
 import { modelNamed, openStack, type Stack } from "./engine-stack.ts";
 import { writeSmallCheckpoint } from "./small-checkpoint.ts";
 import {

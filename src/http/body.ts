@@ -3,8 +3,8 @@ import { isUtf8 } from "node:buffer";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { turn } from "../foundation/turn.ts";
-import { endedEarly } from "./arrival.ts";
-import type { Intake } from "./intake.ts";
+import { endedEarly } from "../listener/arrival.ts";
+import type { Intake } from "../listener/intake.ts";
 
 const jsonType = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 

@@ -11,7 +11,7 @@ import { limits } from "../foundation/limits.ts";
 import { openFileStore } from "../storage/files/file-store.ts";
 import type { Blobs, Store } from "../storage/storage.ts";
 import { createHttp } from "./http.ts";
-import { listen, type Listener } from "./listen.ts";
+import { listen, type Listener } from "../listener/listener.ts";
 import { standInKey, standInServices } from "./stand-ins.ts";
 
 /** Blobs whose `stream` takes a while, and how many of them ran at once. */

@@ -4,7 +4,7 @@ import type { WireError } from "../contract/wire-error.ts";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import { createHttp, type Http } from "./http.ts";
-import { listen } from "./listen.ts";
+import { listen } from "../listener/listener.ts";
 import type { Services } from "./services.ts";
 import { standInKey, standInServices, stuckText } from "./stand-ins.ts";
 

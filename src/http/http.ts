@@ -9,7 +9,8 @@ import { routes } from "../contract/contract.ts";
 import { openApiDocument } from "../contract/openapi.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import type { Origin } from "./arrival.ts";
+import type { Origin } from "../listener/arrival.ts";
+import type { Handler } from "../listener/listener.ts";
 import { keyCheck } from "./authentication.ts";
 import { withinDeadline } from "./deadline.ts";
 import { Exchange } from "./exchange.ts";
@@ -17,19 +18,15 @@ import { fileHandlers } from "./files.ts";
 import { fineTuningHandlers } from "./fine-tuning.ts";
 import { healthHandlers } from "./health.ts";
 import { inferenceHandlers } from "./inference.ts";
-import { BodyBudget, Intake, ownOrigin } from "./intake.ts";
+import { BodyBudget, Intake, ownOrigin } from "../listener/intake.ts";
 import { modelHandlers } from "./models.ts";
 import { parserOf, Reply } from "./operation.ts";
 import type { AnyHandler, Handlers } from "./operation.ts";
 import type { Page, Services } from "./services.ts";
 
-export interface Http {
-  /** Answers every request; never rejects. A request of this process has no origin. */
-  fetch(request: Request, origin?: Origin): Promise<Response>;
+export interface Http extends Handler {
   /** The OpenAPI 3.1 document. */
   openapi(): object;
-  /** From now on not ready, and every answer asks for its connection to be closed. */
-  drain(): void;
 }
 
 const methods = ["GET", "POST", "DELETE"] as const;

@@ -5,7 +5,7 @@ import type { Answer, Parsed, Routes } from "../contract/contract.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { absentNulls } from "./absent-nulls.ts";
 import { readJson } from "./body.ts";
-import type { Intake } from "./intake.ts";
+import type { Intake } from "../listener/intake.ts";
 
 export interface Call<Route> extends Parsed<Route> {
   readonly request: Request;

@@ -4,8 +4,8 @@ import { systemClock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Blobs } from "../storage/storage.ts";
-import { Arrival } from "./arrival.ts";
-import { ownOrigin } from "./intake.ts";
+import { Arrival } from "../listener/arrival.ts";
+import { ownOrigin } from "../listener/intake.ts";
 import { receiveUpload, type Upload, type UploadSink } from "./upload.ts";
 
 const purpose = '--B\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nfine-tune\r\n';

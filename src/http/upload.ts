@@ -6,7 +6,7 @@ import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Holds } from "../storage/storage.ts";
-import type { Arrival } from "./arrival.ts";
+import type { Arrival } from "../listener/arrival.ts";
 import { type FormEvent, formEvents, invalidForm } from "./form.ts";
 
 export interface Upload {

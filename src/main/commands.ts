@@ -25,8 +25,8 @@ import type { Surroundings } from "../cli/surroundings.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { ortVersion } from "../runtime/ort/ort-version.ts";
 import { openSqlite } from "../storage/files/sqlite.ts";
-import { runDoctor } from "./doctor.ts";
-import type { Server } from "./server.ts";
+import { runDoctor } from "../commands/doctor.ts";
+import type { Server } from "../server/server.ts";
 
 const defaultBase = "all-MiniLM-L6-v2";
 
@@ -46,7 +46,7 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
     },
     pullBase: (options, onProgress) => pullWhole(options, surroundings, onProgress),
     async hierarchiseBase(options, onProgress) {
-      const { hierarchise } = await import("./hierarchise.ts");
+      const { hierarchise } = await import("../commands/hierarchise.ts");
       const coreCount = availableParallelism();
       return hierarchise({ ...options, cacheFolder, coreCount }, onProgress);
     },
@@ -70,15 +70,15 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       return runBench(claim, { isQuick, cacheFolder });
     },
     async plan(options, onProgress) {
-      const { planFiles } = await import("./planning.ts");
+      const { planFiles } = await import("../commands/planning.ts");
       return planFiles(options, clock, onProgress);
     },
     async simulate(options, onProgress) {
-      const { simulatePlan } = await import("./planning.ts");
+      const { simulatePlan } = await import("../commands/planning.ts");
       return simulatePlan(options, onProgress);
     },
     async profile(options, onProgress) {
-      const { profileToFile } = await import("./planning.ts");
+      const { profileToFile } = await import("../commands/planning.ts");
       return profileToFile(options, { clock, cacheFolder }, onProgress);
     },
     doctor: ({ home }) => doctor(home, surroundings),
@@ -86,7 +86,7 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
 }
 
 async function doctor(home: string, surroundings: Surroundings): Promise<readonly Finding[]> {
-  const { checkBases } = await import("./base-checks.ts");
+  const { checkBases } = await import("../server/base-checks.ts");
   const cacheFolder = cacheFolderOf(surroundings);
   return runDoctor({
     home,
@@ -98,7 +98,7 @@ async function doctor(home: string, surroundings: Surroundings): Promise<readonl
 }
 
 async function demo(output: Output, isOnce: boolean, surroundings: Surroundings): Promise<void> {
-  const { runDemo } = await import("./demo/demo.ts");
+  const { runDemo } = await import("../demo/demo.ts");
   // What keeps its server from starting is told before a base is downloaded.
   probeCatalog();
   const { clock, ids, signal } = surroundings;
@@ -145,8 +145,8 @@ async function startUnlessStopped(
 }
 
 async function start(options: ServeOptions, surroundings: Surroundings): Promise<Server> {
-  const { openServer } = await import("./server.ts");
-  const { createTelemetry, logLevelOf } = await import("./telemetry.ts");
+  const { openServer } = await import("../server/server.ts");
+  const { createTelemetry, logLevelOf } = await import("../server/telemetry.ts");
   const { environment, clock, ids, version } = surroundings;
   const telemetry = createTelemetry(logLevelOf(environment["STRATA_LOG"]));
   const cacheFolder = cacheFolderOf(surroundings);
@@ -159,7 +159,7 @@ async function pullWhole(
   surroundings: Surroundings,
   onProgress: (progress: PullProgress) => void,
 ): Promise<PullReport> {
-  const { checkNameFree } = await import("./base-checks.ts");
+  const { checkNameFree } = await import("../server/base-checks.ts");
   const checkName = async (id: string): Promise<void> => checkNameFree(options.home, id);
   const wanted = { ...options, checkName };
   if (!options.isHierarchical)
@@ -195,7 +195,7 @@ async function pull(
 
 async function networkOf({ environment, clock, signal }: Surroundings): Promise<Network> {
   const { openFetch } = await import("../checkpoints/open-fetch.ts");
-  const { createTelemetry } = await import("./telemetry.ts");
+  const { createTelemetry } = await import("../server/telemetry.ts");
   const telemetry = createTelemetry("error");
   return { environment, clock, signal, fetch: await openFetch(environment), telemetry };
 }
@@ -258,7 +258,7 @@ async function checkUnused(name: string, home: string): Promise<void> {
   // A home without a store is not made by looking for one.
   if (!existsSync(folder)) return;
   const { openFileStore } = await import("../storage/files/file-store.ts");
-  const { modelStandingOn } = await import("./base-conflicts.ts");
+  const { modelStandingOn } = await import("../server/base-conflicts.ts");
   const store = await openFileStore(folder);
   try {
     const user = await modelStandingOn(store.catalog, name);

@@ -10,7 +10,7 @@ import { Pace } from "../foundation/pace.ts";
 import { requireFile } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import { encodeContents } from "./contents.ts";
-import { type ContentSequences, picked } from "./sequences.ts";
+import { type ContentSequences, picked } from "../learning/sequences.ts";
 
 export interface TrainingExamples {
   readonly train: ContentSequences;

@@ -13,11 +13,11 @@ import {
   sortedBatches,
   type Source,
   sourceFeeds,
-} from "./sequences.ts";
+} from "../learning/sequences.ts";
 import { lowestOf } from "./evidence.ts";
-import { type Head, rowWeights, type Weighting } from "./ridge.ts";
-import { solveInThread } from "./ridge-solver.ts";
-import type { TrainingBase } from "./training-base.ts";
+import { type Head, rowWeights, type Weighting } from "../learning/ridge.ts";
+import { solveInThread } from "../learning/ridge-solver.ts";
+import type { TrainingBase } from "../learning/training-base.ts";
 
 export interface InstantHead {
   readonly head: Head;

@@ -29,7 +29,7 @@ import { JobEndings } from "./job-ending.ts";
 import { JobLog } from "./job-log.ts";
 import { trainModel } from "./train-model.ts";
 import type { InstantSpecification, Trainer } from "./trainer.ts";
-import type { TrainingBase } from "./training-base.ts";
+import type { TrainingBase } from "../learning/training-base.ts";
 import { instantVersion } from "./version-weights.ts";
 
 export interface JobTrainerOptions {

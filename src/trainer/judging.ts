@@ -16,9 +16,9 @@ import { adapterTensors } from "../models/adapter.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Value } from "../runtime/runtime.ts";
 import type { Store } from "../storage/storage.ts";
-import { classify } from "./answers.ts";
+import { classify } from "../learning/answers.ts";
 import { decodeEvidence, type Evidence, hasSeen, type HeldOutRow } from "./evidence.ts";
-import type { TrainingBase } from "./training-base.ts";
+import type { TrainingBase } from "../learning/training-base.ts";
 import type { ComparedRow } from "./verdict.ts";
 
 /** The version to compare with. */

@@ -12,10 +12,10 @@ import { Pace } from "../foundation/pace.ts";
 import type { Store } from "../storage/storage.ts";
 import { distinctDigests, encodeEvidence, rememberedOf } from "./evidence.ts";
 import type { TrainingExamples } from "./examples.ts";
-import { fit, type FitProgress, type FittedClassifier } from "./fit.ts";
+import { fit, type FitProgress, type FittedClassifier } from "../learning/learning.ts";
 import { comparedRows, type Judged, othersOf, type Served, servedOf } from "./judging.ts";
-import { shallowStates, type Source } from "./sequences.ts";
-import type { TrainingBase } from "./training-base.ts";
+import { shallowStates, type Source } from "../learning/sequences.ts";
+import type { TrainingBase } from "../learning/training-base.ts";
 import { compare, type Comparison, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
 import { figureText, heldOutRows, instantVersion, ownFigures } from "./version-weights.ts";
 

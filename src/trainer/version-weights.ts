@@ -13,8 +13,8 @@ import {
 } from "./evidence.ts";
 import type { TrainingExamples } from "./examples.ts";
 import { fitInstantHead } from "./instant.ts";
-import { type ContentSequences, picked } from "./sequences.ts";
-import type { TrainingBase } from "./training-base.ts";
+import { type ContentSequences, picked } from "../learning/sequences.ts";
+import type { TrainingBase } from "../learning/training-base.ts";
 
 type Figures = Readonly<Record<string, number>>;
 

@@ -1,6 +1,6 @@
 /** Training of token classification, by the loop that trains all tasks. */
 import { present } from "../foundation/assert.ts";
-import { type Fitted, type FitOptions, learn, type Objective } from "./fit.ts";
+import { type Fitted, type FitOptions, learn, type Objective } from "./learning.ts";
 import type { Batch, Feed } from "./sequences.ts";
 import { tokenF1, type TokenSequences } from "./token-sequences.ts";
 import type { TrainingBase } from "./training-base.ts";

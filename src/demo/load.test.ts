@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Clock } from "../../foundation/clock.ts";
-import { StrataError } from "../../foundation/errors.ts";
-import { SeededRandom } from "../../foundation/random.ts";
+import type { Clock } from "../foundation/clock.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { SeededRandom } from "../foundation/random.ts";
 import { applyLoad, quantile, zipf } from "./load.ts";
 
 test("Zipf's law: the first of three ranks is drawn 6/11 of the time, the last 2/11", () => {

@@ -14,7 +14,7 @@ import { mergedState, ngramSlots, slotSums } from "../models/hierarchy.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Value } from "../runtime/runtime.ts";
 import { Graph, type Tensor, type TypedValues } from "../tensor/tensor.ts";
-import type { DistillationOptions } from "./distil.ts";
+import type { DistillationOptions } from "./distillation.ts";
 import { learn } from "./exam-distil.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
 

@@ -2,9 +2,9 @@
  * A load of many clients on many models: which model a request names follows Zipf's law, as in
  * real services, where a few models are asked often and most of them seldom.
  */
-import { type Clock, pause } from "../../foundation/clock.ts";
-import { StrataError } from "../../foundation/errors.ts";
-import type { Random } from "../../foundation/random.ts";
+import { type Clock, pause } from "../foundation/clock.ts";
+import { StrataError } from "../foundation/errors.ts";
+import type { Random } from "../foundation/random.ts";
 
 export interface LoadOptions {
   readonly clientCount: number;

@@ -2,8 +2,8 @@
  * Balanced, grouped and seeded splits: every label gets the same number of examples, and no group
  * (a document, a thread of mails) is in two parts.
  */
-import type { Example } from "../../datasets/datasets.ts";
-import { type Random, SeededRandom, permutation } from "../../foundation/random.ts";
+import type { Example } from "../datasets/datasets.ts";
+import { type Random, SeededRandom, permutation } from "../foundation/random.ts";
 
 export interface GroupedExample extends Example {
   /** What must not be torn apart, for example the name of the document. */

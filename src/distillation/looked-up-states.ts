@@ -6,7 +6,7 @@ import { present } from "../foundation/assert.ts";
 import type { Knowledge, NgramEncoder } from "../knowledge/knowledge.ts";
 import { lookedUpSums } from "../knowledge/looked-up-sums.ts";
 import type { Program } from "../runtime/runtime.ts";
-import { keepStates } from "./sequences.ts";
+import { keepStates } from "../learning/sequences.ts";
 
 export interface LookedUpSource {
   readonly knowledge: Knowledge;

@@ -4,7 +4,7 @@ import { after, describe, it } from "node:test";
 import { SeededRandom } from "../foundation/random.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Value } from "../runtime/runtime.ts";
-import type { DistillationOptions } from "./distil.ts";
+import type { DistillationOptions } from "./distillation.ts";
 import { type ExamRun, learn } from "./exam-distil.ts";
 import { maskedFeeds, maskedTokens, type SpecialTokens } from "./masked-tokens.ts";
 

@@ -18,7 +18,7 @@ import { versionLoader } from "../checkpoints/version-weights.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { allRows } from "../storage/all-rows.ts";
 import type { Store } from "../storage/storage.ts";
-import { TrainingBase } from "../trainer/training-base.ts";
+import { TrainingBase } from "../learning/training-base.ts";
 import { modelStandingOn, nameTaken, otherBytes } from "./base-conflicts.ts";
 
 export interface EngineOptions {

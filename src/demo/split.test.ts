@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SeededRandom, permutation } from "../../foundation/random.ts";
+import { SeededRandom, permutation } from "../foundation/random.ts";
 import { type GroupedExample, splitByGroup } from "./split.ts";
 
 const options = { sizes: { train: 12, dev: 4, test: 6 }, seed: 7 };

@@ -20,7 +20,7 @@ import type { Program, Runtime, Value } from "../runtime/runtime.ts";
 import { BackOff, type Hidden } from "./back-off.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
 import { type LearningPhase, loadGraph, PhasedLearner, writeState } from "./phased-learner.ts";
-import { type Batch, type Feed, shuffledBatches, sortedBatches } from "./sequences.ts";
+import { type Batch, type Feed, shuffledBatches, sortedBatches } from "../learning/sequences.ts";
 
 export interface DistillationOptions {
   readonly learningRate: number;

@@ -19,9 +19,9 @@ import type {
   DistillationTask,
   HierarchyObjective,
   WordScore,
-} from "./distil.ts";
+} from "./distillation.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
-import type { Feed } from "./sequences.ts";
+import type { Feed } from "../learning/sequences.ts";
 
 /** The words that are no text's own, by the tokenizer. */
 export interface SpecialTokens {

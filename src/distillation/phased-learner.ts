@@ -7,8 +7,8 @@ import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import { present } from "../foundation/assert.ts";
 import type { StepGraph } from "../models/learning.ts";
 import type { Program, Runtime, Value } from "../runtime/runtime.ts";
-import { scheduleFeeds } from "./schedule-feeds.ts";
-import type { Feed } from "./sequences.ts";
+import { scheduleFeeds } from "../learning/schedule-feeds.ts";
+import type { Feed } from "../learning/sequences.ts";
 
 /** A stretch of the run with an optimiser and a schedule of its own. */
 export interface LearningPhase {

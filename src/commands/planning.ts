@@ -31,7 +31,7 @@ import { deviceCountOf, parseFleet, pricePerHourOf } from "../planning/fleet.ts"
 import { deadlinesOf, type Model, type Models, parseModels } from "../planning/model-file.ts";
 import { baselinesOf, type Method, type RunSearch } from "../planning/methods.ts";
 import { formatPlan, parsePlan } from "../planning/plan-file.ts";
-import { planPageOf } from "../planning/plan-page.ts";
+import { planPageOf } from "../reports/plan-page.ts";
 import { planScenario } from "../planning/plan-scenario.ts";
 import { planningOf, type Scenario, trialOf } from "../planning/planning.ts";
 import { type AxisName, axisNames, axisOf, type Sweep, sweep } from "../planning/sweep.ts";

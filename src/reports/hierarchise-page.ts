@@ -1,7 +1,7 @@
 /** The page that `strata base hierarchise` leaves: how its form came near to the base. */
-import type { Chart } from "../planning/line-chart.ts";
-import { pageOf } from "../planning/page.ts";
-import type { DistillationPoint } from "../trainer/distil.ts";
+import type { Chart } from "./line-chart.ts";
+import { pageOf } from "./reports.ts";
+import type { DistillationPoint } from "../distillation/distillation.ts";
 
 /** What `report.json` holds; numbers that are not named here are shown as well. */
 interface Report {

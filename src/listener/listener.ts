@@ -1,4 +1,4 @@
-/** A socket in front of `Http`, which stops without dropping what it has begun. */
+/** A socket in front of a `Handler`, which stops without dropping what it has begun. */
 import { createServer, STATUS_CODES, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
@@ -8,9 +8,16 @@ import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Origin } from "./arrival.ts";
 import { Connections } from "./connections.ts";
-import type { Http } from "./http.ts";
 import { lingeringResponse } from "./lingering.ts";
 import { SlowReaders } from "./slow-readers.ts";
+
+/** What answers requests. */
+export interface Handler {
+  /** Answers every request; never rejects. A request of this process has no origin. */
+  fetch(request: Request, origin?: Origin): Promise<Response>;
+  /** From now on not ready, and every answer asks for its connection to be closed. */
+  drain(): void;
+}
 
 export interface ListenOptions {
   readonly clock: Clock;
@@ -33,10 +40,10 @@ export interface Listener {
 const sweepMs = 50;
 
 /** UNAVAILABLE when the port cannot be had. */
-export async function listen(http: Http, options: ListenOptions): Promise<Listener> {
+export async function listen(handler: Handler, options: ListenOptions): Promise<Listener> {
   const { clock, port, host = "127.0.0.1" } = options;
   const answer = getRequestListener(
-    (request, { incoming }) => http.fetch(request, new SocketOrigin(incoming.socket)),
+    (request, { incoming }) => handler.fetch(request, new SocketOrigin(incoming.socket)),
     // Clients of HTTP/1.0 may name no host.
     { errorHandler: malformed, hostname: "localhost" },
   );
@@ -68,12 +75,12 @@ export async function listen(http: Http, options: ListenOptions): Promise<Listen
   let closed: Promise<void> | undefined;
   return {
     url: `http://${name}:${address.port}`,
-    close: () => (closed ??= stop(server, http, clock).finally(() => slowReaders.close())),
+    close: () => (closed ??= stop(server, handler, clock).finally(() => slowReaders.close())),
   };
 }
 
-function stop(server: Server, http: Http, clock: Clock): Promise<void> {
-  http.drain();
+function stop(server: Server, handler: Handler, clock: Clock): Promise<void> {
+  handler.drain();
   return new Promise((resolve) => {
     const cancelDeadline = clock.schedule(limits.drainMsMax, () => server.closeAllConnections());
     // A kept-alive connection becomes idle only after its answer, so that one look is not enough.

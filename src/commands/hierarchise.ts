@@ -30,10 +30,10 @@ import {
   type DistillationCheckpoint,
   type DistillationOptions,
   type DistillationTask,
-} from "../trainer/distil.ts";
-import { maskedTokens, specialTokensOf } from "../trainer/masked-tokens.ts";
-import { shuffledBatches } from "../trainer/sequences.ts";
-import { hierarchisePage } from "./hierarchise-page.ts";
+} from "../distillation/distillation.ts";
+import { maskedTokens, specialTokensOf } from "../distillation/masked-tokens.ts";
+import { shuffledBatches } from "../learning/sequences.ts";
+import { hierarchisePage } from "../reports/hierarchise-page.ts";
 
 const checkpointFile = "checkpoint.safetensors";
 const weightsFile = "hierarchy.safetensors";

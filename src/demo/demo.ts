@@ -2,16 +2,16 @@
  * The demo: everything that Strata does, once, on real data, through the same HTTP interface and
  * typed client that users have. What needs the engine comes in as `DemoParts`.
  */
-import type { Output } from "../../cli/output.ts";
-import { advance } from "../../cli/train.ts";
-import type { PullProgress } from "../../cli/local-commands.ts";
-import { Client } from "../../client/client.ts";
-import type { ModelVersion } from "../../contract/models.ts";
-import type { Example } from "../../datasets/datasets.ts";
-import type { Clock } from "../../foundation/clock.ts";
-import { StrataError } from "../../foundation/errors.ts";
-import { SeededRandom, permutation } from "../../foundation/random.ts";
-import { formatBytes } from "../../cli/output.ts";
+import type { Output } from "../cli/output.ts";
+import { advance } from "../cli/train.ts";
+import type { PullProgress } from "../cli/local-commands.ts";
+import { Client } from "../client/client.ts";
+import type { ModelVersion } from "../contract/models.ts";
+import type { Example } from "../datasets/datasets.ts";
+import type { Clock } from "../foundation/clock.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { SeededRandom, permutation } from "../foundation/random.ts";
+import { formatBytes } from "../cli/output.ts";
 import { type LoadReport, applyLoad, untilAdmitted, zipf } from "./load.ts";
 import type { DemoReport, TaskReport } from "./report.ts";
 import { percent, printReport, seconds } from "./report.ts";

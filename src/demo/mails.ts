@@ -3,7 +3,7 @@
  * without headers, list tags, footers, quotes and addresses, which would give the label away.
  */
 import type PostalMime from "postal-mime";
-import { StrataError } from "../../foundation/errors.ts";
+import { StrataError } from "../foundation/errors.ts";
 import type { GroupedExample } from "./split.ts";
 
 export interface Mail {

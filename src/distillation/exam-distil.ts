@@ -10,7 +10,7 @@ import {
   type DistillationOptions,
   type DistillationTask,
   type HierarchyObjective,
-} from "./distil.ts";
+} from "./distillation.ts";
 
 export interface ExamRun {
   readonly options: DistillationOptions;

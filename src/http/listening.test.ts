@@ -6,9 +6,9 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
-import { Connections } from "./connections.ts";
+import { Connections } from "../listener/connections.ts";
 import { createHttp } from "./http.ts";
-import { listen, type Listener } from "./listen.ts";
+import { listen, type Listener } from "../listener/listener.ts";
 import { standInKey, standInServices } from "./stand-ins.ts";
 
 let listener: Listener;

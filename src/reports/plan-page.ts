@@ -1,11 +1,11 @@
 /** The pages of `strata plan` and `strata simulate`. */
 import type { Plan } from "../placement/placement.ts";
-import { type Mix, nameOfFleet } from "./cheapest.ts";
-import { deviceCountOf, pricePerHourOf } from "./fleet.ts";
+import { type Mix, nameOfFleet } from "../planning/cheapest.ts";
+import { deviceCountOf, pricePerHourOf } from "../planning/fleet.ts";
 import type { Chart } from "./line-chart.ts";
-import { type Page, pageOf, type PageTable, percent } from "./page.ts";
-import type { Sweep } from "./sweep.ts";
-import type { Score, Verdict } from "./verdict.ts";
+import { type Page, pageOf, type PageTable, percent } from "./reports.ts";
+import type { Sweep } from "../planning/sweep.ts";
+import type { Score, Verdict } from "../planning/verdict.ts";
 
 export interface PlanPage {
   readonly title: string;

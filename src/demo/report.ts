@@ -1,6 +1,6 @@
 /** What the demo found out, and how it is printed. */
-import type { Output } from "../../cli/output.ts";
-import { formatBytes } from "../../cli/output.ts";
+import type { Output } from "../cli/output.ts";
+import { formatBytes } from "../cli/output.ts";
 import type { LoadReport } from "./load.ts";
 
 export interface TaskReport {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { type Chart, lineChart } from "./line-chart.ts";
-import { pageOf } from "./page.ts";
+import { pageOf } from "./reports.ts";
 
 const chart: Chart = {
   title: "In time",
