@@ -1,4 +1,4 @@
-/** Runs one claim of Strata and prints what it measured; one file per claim beside this one. */
+/** The claims of Strata that are measured; each has a file beside this one. */
 import { StrataError } from "../src/foundation/errors.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { benchAccuracy } from "./accuracy.ts";
@@ -17,7 +17,7 @@ import { benchSearch } from "./search.ts";
 import { benchSimulator } from "./simulator.ts";
 import { benchTrain } from "./train.ts";
 
-const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
+const benches: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   graph: benchGraph,
   train: benchTrain,
   mixed: benchMixed,
@@ -35,13 +35,15 @@ const claims: Readonly<Record<string, (options: BenchOptions) => Promise<BenchRe
   honest: benchHonest,
 };
 
+export const claims: readonly string[] = Object.keys(benches);
+
 /** INVALID_ARGUMENT for an unknown claim. */
 export async function runBench(claim: string, options: BenchOptions): Promise<BenchResult> {
-  const run = claims[claim];
+  const run = benches[claim];
   if (run === undefined)
     throw new StrataError(
       "INVALID_ARGUMENT",
-      `Cannot measure "${claim}": expected one of ${Object.keys(claims).join(", ")}`,
+      `Cannot measure "${claim}": expected one of ${claims.join(", ")}`,
     );
   return { claim, ...(await run(options)) };
 }

@@ -1,19 +1,18 @@
 /** all-MiniLM-L6-v2 for tests that need a real base model. */
 import { homedir } from "node:os";
-import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { openFetch } from "../src/checkpoints/open-fetch.ts";
 import { pullBase } from "../src/checkpoints/pull.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { StrataError } from "../src/foundation/errors.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
+import { cacheFolderOf } from "../src/main/cache-folder.ts";
 
 /** The folder of the base model; skips the test, saying why, when no source can be reached. */
 export async function realBaseFolder(context: TestContext): Promise<string | undefined> {
-  const { STRATA_CACHE: chosen, XDG_CACHE_HOME: caches } = process.env;
   try {
     const base = await pullBase("all-MiniLM-L6-v2", {
-      cacheFolder: chosen ?? join(caches ?? join(homedir(), ".cache"), "strata"),
+      cacheFolder: cacheFolderOf({ environment: process.env, userFolder: homedir() }),
       environment: process.env,
       fetch: await openFetch(process.env),
       clock: systemClock,

@@ -66,9 +66,6 @@ function reachableFolders(layers: readonly Layer[]): ReadonlyMap<string, Set<str
   return reachable;
 }
 
-/** What lies beside `src/` and may be named in a row, since it is no layer itself. */
-const besides: ReadonlySet<string> = new Set(["bench"]);
-
 /** The table and the folders below `src/` name each other, and its rows import downwards only. */
 function tableFaults(layers: readonly Layer[], paths: readonly string[]): Fault[] {
   const existing = new Set(paths.map(folderOf).filter((folder) => folder !== ""));
@@ -82,7 +79,7 @@ function tableFaults(layers: readonly Layer[], paths: readonly string[]): Fault[
   for (const { folder, imports, line, number } of layers) {
     if (!existing.has(folder)) faults.push(fault(path, line, `src/${folder}/ has no content`));
     for (const other of imports) {
-      if (!besides.has(other) && (numbers.get(other) ?? number) >= number)
+      if ((numbers.get(other) ?? number) >= number)
         faults.push(fault(path, line, `${folder} may not import ${other}: not of a lower layer`));
     }
   }

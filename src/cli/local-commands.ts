@@ -24,8 +24,6 @@ export interface LocalCommands {
   readTexts(chunks: AsyncIterable<Uint8Array>, options: TextOptions): Promise<TextFile>;
   /** Prints its progress and its report to `output`. */
   demo(options: DemoOptions, output: Output): Promise<void>;
-  /** Measures one claim; the result is one JSON object. INVALID_ARGUMENT for an unknown claim. */
-  bench(claim: string, options: BenchOptions): Promise<Readonly<Record<string, unknown>>>;
   doctor(options: LocalOptions): Promise<readonly Finding[]>;
   /** Plans which models share which devices. When it is stopped, the best so far is written. */
   plan(options: PlanOptions, onProgress: (progress: PlanProgress) => void): Promise<PlanReport>;
@@ -157,11 +155,6 @@ export interface PullReport extends BaseRow {
 export interface DemoOptions extends LocalOptions {
   /** Whether to end after the report instead of leaving the server up. */
   readonly isOnce: boolean;
-}
-
-export interface BenchOptions extends LocalOptions {
-  /** Whether to stay below a minute. */
-  readonly isQuick: boolean;
 }
 
 /** One line of `doctor`. */

@@ -1,4 +1,4 @@
-/** Commands that run in this process: serve, demo, bench, doctor. */
+/** Commands that run in this process: serve, demo, doctor. */
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 import { StrataError } from "../foundation/errors.ts";
@@ -20,7 +20,6 @@ export function addServerCommands(program: Command, context: CommandContext): vo
 /** Commands that try the whole out. */
 export function addTrialCommands(program: Command, context: CommandContext): void {
   addDemo(program, context);
-  addBench(program, context);
   addDoctor(program, context);
 }
 
@@ -88,22 +87,6 @@ function addDemo(program: Command, context: CommandContext): void {
       await context.commands.demo({ ...options, isOnce: flags.once === true }, output);
     });
   shared(command, context, ["strata demo", "strata demo --once --json"]);
-}
-
-function addBench(program: Command, context: CommandContext): void {
-  const command = program
-    .command("bench")
-    .argument("<claim>", "such as mixed; for another word, the error lists them all")
-    .description("Measure one claim and print its ratios.")
-    .option("--quick", "stay below a minute")
-    .action(async (claim: string, flags: SharedOptions & { quick?: boolean }) => {
-      const output = outputOf(context, flags);
-      const options = { home: flags.home, signal: context.surroundings.signal };
-      const isQuick = flags.quick === true;
-      const report = await context.commands.bench(claim, { ...options, isQuick });
-      await output.result(report, () => output.line(JSON.stringify(report, undefined, 2)));
-    });
-  shared(command, context, ["strata bench mixed --quick --json"]);
 }
 
 function addDoctor(program: Command, context: CommandContext): void {

@@ -27,6 +27,7 @@ import { ortVersion } from "../runtime/ort/ort-version.ts";
 import { openSqlite } from "../storage/files/sqlite.ts";
 import { runDoctor } from "../commands/doctor.ts";
 import type { Server } from "../server/server.ts";
+import { cacheFolderOf } from "./cache-folder.ts";
 
 const defaultBase = "all-MiniLM-L6-v2";
 
@@ -65,10 +66,6 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       return readTexts(chunks, options);
     },
     demo: ({ isOnce }, output) => demo(output, isOnce, surroundings),
-    async bench(claim, { isQuick }) {
-      const { runBench } = await import("../../bench/bench.ts");
-      return runBench(claim, { isQuick, cacheFolder });
-    },
     async plan(options, onProgress) {
       const { planFiles } = await import("../commands/planning.ts");
       return planFiles(options, clock, onProgress);
@@ -122,12 +119,6 @@ async function demo(output: Output, isOnce: boolean, surroundings: Surroundings)
   } finally {
     await rm(home, { recursive: true, force: true });
   }
-}
-
-/** The user's cache: base models are shared by all homes. */
-function cacheFolderOf({ environment, userFolder }: Surroundings): string {
-  const caches = environment["XDG_CACHE_HOME"] ?? join(userFolder, ".cache");
-  return environment["STRATA_CACHE"] ?? join(caches, "strata");
 }
 
 /** Undefined when it was told to stop before it was ready, which is an end as any other. */
