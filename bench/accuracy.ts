@@ -192,7 +192,7 @@ function headOnly(
   labelCount: number,
 ): Fitted["tensors"] {
   const value = (values: Float32Array, shape: readonly number[]) =>
-    ({ type: "float32", shape, values }) as const;
+    ({ kind: "value", type: "float32", shape, values }) as const;
   return new Map([
     ["head.weight", value(head.weight, [labelCount, head.weight.length / labelCount])],
     ["head.bias", value(head.bias, [labelCount])],

@@ -34,7 +34,9 @@ export async function benchGraph({ isQuick }: BenchOptions): Promise<BenchResult
       // Several products per round, so that both arms take about as long.
       product: async () => {
         for (let n = 0; n < 8; n++)
-          await product.run({ x: { type: "float32", shape: [rows, 384], values: x.slice() } });
+          await product.run({
+            x: { kind: "value", type: "float32", shape: [rows, 384], values: x.slice() },
+          });
       },
       fp32: () => fp32.run(structuredClone(feeds)),
       int8: () => int8.run(structuredClone(feeds)),

@@ -99,7 +99,10 @@ async function measureSpeed(
     const start = performance.now();
     const { sums, shape } = await sumsOf(tree, batch, compute);
     lookupMs = performance.now() - start;
-    await upper.run({ sums: { type: "float32", shape, values: sums }, ...commonFeeds(batch) });
+    await upper.run({
+      sums: { kind: "value", type: "float32", shape, values: sums },
+      ...commonFeeds(batch),
+    });
   };
   const times = await measure(
     {
@@ -148,7 +151,7 @@ function idsOf(texts: readonly Int32Array[]): Value {
   const sequence = texts.reduce((longest, { length }) => Math.max(longest, length), 2);
   const values = new Int32Array(texts.length * sequence);
   for (const [index, text] of texts.entries()) values.set(text, index * sequence);
-  return { type: "int32", shape: [texts.length, sequence], values };
+  return { kind: "value", type: "int32", shape: [texts.length, sequence], values };
 }
 
 /** Without heads: one label of zeros. */
@@ -156,14 +159,15 @@ function commonFeeds(texts: readonly Int32Array[]): Record<string, Value> {
   const batch = texts.length;
   const lengths = BigInt64Array.from(texts, ({ length }) => BigInt(length));
   const zeros = (shape: readonly number[]): Value => ({
+    kind: "value",
     type: "float32",
     shape,
     values: new Float32Array(shape.reduce((a, b) => a * b, 1)),
   });
   return {
-    lengths: { type: "int64", shape: [batch], values: lengths },
-    isCls: { type: "bool", shape: [batch], values: new Uint8Array(batch) },
-    labelCounts: { type: "int64", shape: [batch], values: new BigInt64Array(batch) },
+    lengths: { kind: "value", type: "int64", shape: [batch], values: lengths },
+    isCls: { kind: "value", type: "bool", shape: [batch], values: new Uint8Array(batch) },
+    labelCounts: { kind: "value", type: "int64", shape: [batch], values: new BigInt64Array(batch) },
     "head.weight": zeros([batch, 1, hiddenSize]),
     "head.bias": zeros([batch, 1]),
   };

@@ -108,7 +108,7 @@ export class Stage {
     const tensors = new Map<string, Value>();
     for (const name of file.names) {
       const { shape, values } = file.tensor(name);
-      tensors.set(name, { type: "float32", shape, values });
+      tensors.set(name, { kind: "value", type: "float32", shape, values });
     }
     const tokenizer = await this.base.checkpoint.tokenizer();
     const { ids } = await tokenizer.encode(rows.map(({ text }) => text));

@@ -66,12 +66,13 @@ export function sequenceFeeds(batch: number, sequence: number, seed = 0): Record
   const random = new SeededRandom(2, seed);
   const ids = Int32Array.from({ length: batch * sequence }, () => 1000 + random.integer(29_000));
   return {
-    ids: { type: "int32", shape: [batch, sequence], values: ids },
+    ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },
     lengths: {
+      kind: "value",
       type: "int64",
       shape: [batch],
       values: new BigInt64Array(batch).fill(BigInt(sequence)),
     },
-    isCls: { type: "bool", shape: [batch], values: new Uint8Array(batch) },
+    isCls: { kind: "value", type: "bool", shape: [batch], values: new Uint8Array(batch) },
   };
 }

@@ -84,9 +84,10 @@ async function loadStep({ runtime, weights }: Bench, options: StepOptions): Prom
     const shape = sizes.get(name) ?? (graph.inputs.get(name)?.shape ?? []).map(Number);
     const values = weights.get(name);
     const start = values instanceof Float32Array ? values.slice() : randomValues(shape, index);
-    initial[name] = { type: "float32", shape, values: start };
+    initial[name] = { kind: "value", type: "float32", shape, values: start };
     for (const part of ["mean", "square"])
       initial[`${name}.${part}`] = {
+        kind: "value",
         type: "float32",
         shape,
         values: new Float32Array(start.length),
@@ -112,20 +113,24 @@ function sourceFeeds(source: "ids" | "states"): Record<string, Value> {
   const { ids, ...others } = structuredClone(kept.sequences);
   if (source === "ids" && ids !== undefined) return { ids, ...others };
   const shape = [batch, sequence, hiddenSize];
-  return { states: { type: "float32", shape, values: kept.states.slice() }, ...others };
+  return {
+    states: { kind: "value", type: "float32", shape, values: kept.states.slice() },
+    ...others,
+  };
 }
 
 /** As a real batch has: every word is another one. */
 function wordFeeds(): Feeds {
   const count = batch * sequence;
   const rows = (): Value => ({
+    kind: "value",
     type: "float32",
     shape: [count, hiddenSize],
     values: new Float32Array(count * hiddenSize).fill(0.01),
   });
   const ids = Int32Array.from({ length: count }, (_, index) => index);
   return {
-    ids: { type: "int32", shape: [batch, sequence], values: ids },
+    ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },
     [wordTable]: rows(),
     [`${wordTable}.mean`]: rows(),
     [`${wordTable}.square`]: rows(),
@@ -136,13 +141,19 @@ function stepFeeds(): Record<string, Value> {
   const targets = new Float32Array(batch * labelCount);
   for (let row = 0; row < batch; row++) targets[row * labelCount + (row % labelCount)] = 1;
   const scalar = (value: number): Value => ({
+    kind: "value",
     type: "float32",
     shape: [],
     values: Float32Array.of(value),
   });
   return {
-    targets: { type: "float32", shape: [batch, labelCount], values: targets },
-    exampleWeights: { type: "float32", shape: [batch], values: new Float32Array(batch).fill(1) },
+    targets: { kind: "value", type: "float32", shape: [batch, labelCount], values: targets },
+    exampleWeights: {
+      kind: "value",
+      type: "float32",
+      shape: [batch],
+      values: new Float32Array(batch).fill(1),
+    },
     learningRate: scalar(1e-6),
     step: scalar(5),
     stepCount: scalar(1000),

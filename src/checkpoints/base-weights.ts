@@ -86,7 +86,9 @@ export async function linearForms(
   { shape, values }: { readonly shape: readonly number[]; readonly values: Float32Array },
 ): Promise<readonly (readonly [string, TypedValues])[]> {
   assert(values.byteLength === values.buffer.byteLength, "The values have a buffer of their own");
-  const results = await quantizer.run({ weight: { type: "float32", shape, values } });
+  const results = await quantizer.run({
+    weight: { kind: "value", type: "float32", shape, values },
+  });
   return [
     "transposed",
     "int8.values",

@@ -35,7 +35,7 @@ export async function smallWeights(runtime: Runtime): Promise<ReadonlyMap<string
     const [width = 0, size = 0] = sizes;
     const stored = transposed(values, width);
     const forms = await quantizer.run({
-      weight: { type: "float32", shape: [size, width], values: stored },
+      weight: { kind: "value", type: "float32", shape: [size, width], values: stored },
     });
     for (const form of ["int8", "int8-transposed"])
       for (const part of ["values", "scale"])
@@ -65,7 +65,7 @@ export function randomFloats(
   const random = new SeededRandom(5, stream);
   const count = shape.reduce((product, size) => product * size, 1);
   const values = Float32Array.from({ length: count }, () => mean + deviation * random.normal());
-  return { type: "float32", shape, values };
+  return { kind: "value", type: "float32", shape, values };
 }
 
 /** `[rows, columns]` to `[columns, rows]`. */

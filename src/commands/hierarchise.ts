@@ -259,7 +259,7 @@ async function readCheckpoint(
   const values = file.names.map((name) => {
     const { shape, values: stored } = file.tensor(name);
     // A copy of its own, since the runtime takes buffers over.
-    return [name, { type: "float32", shape, values: stored.slice() }] as const;
+    return [name, { kind: "value", type: "float32", shape, values: stored.slice() }] as const;
   });
   const text = file.metadata["curve"] ?? "[]";
   const curve = JSON.parse(text) as DistillationCheckpoint["curve"]; // written below

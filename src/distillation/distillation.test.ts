@@ -85,7 +85,12 @@ describe("the hierarchical form", () => {
     });
     const kept: Float32Array[] = [];
     for (const ngram of rowsOf(ngrams, 3)) {
-      const one: Value = { type: "int32", shape: [1, 3], values: Int32Array.from(ngram) };
+      const one: Value = {
+        kind: "value",
+        type: "int32",
+        shape: [1, 3],
+        values: Int32Array.from(ngram),
+      };
       const rows = await run({ ngrams: one }, (scope, input) =>
         ngramSlots(scope, input("ngrams", "int32", ["ngrams", 3])),
       );
@@ -93,7 +98,14 @@ describe("the hierarchical form", () => {
     }
     const values = rowsOf(indices, 3).flatMap((slots) => sumOf(kept, slots));
     const merged = await run(
-      { sums: { type: "float32", shape: [2, 5, 8], values: Float32Array.from(values) } },
+      {
+        sums: {
+          kind: "value",
+          type: "float32",
+          shape: [2, 5, 8],
+          values: Float32Array.from(values),
+        },
+      },
       (scope, input) => mergedState(scope, input("sums", "float32", ["b", "s", 8])),
     );
     assert.equal(merged.length, direct.length);

@@ -221,7 +221,7 @@ function initialValues(
       if (source instanceof Float32Array) values.set(source.subarray(0, values.length));
       // Three slots make a token: each counts a third at first.
       else if (ownName === "gate.bias") values.fill(-Math.LN2);
-      state.set(name, { type: "float32", shape, values });
+      state.set(name, { kind: "value", type: "float32", shape, values });
     }
   return state;
 }

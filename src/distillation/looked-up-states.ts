@@ -36,7 +36,9 @@ export async function lookedUpStates(
       });
       const { sums } = await lookedUpSums(knowledge, { ids: packed, spans }, encoder);
       const shape = [texts.length, sequence, sums.length / packed.length];
-      const results = await merge.run({ sums: { type: "float32", shape, values: sums } });
+      const results = await merge.run({
+        sums: { kind: "value", type: "float32", shape, values: sums },
+      });
       return present(results["state"], "the graph's output");
     },
   });

@@ -150,7 +150,7 @@ export function maskedFeeds(texts: readonly Int32Array[], { special, random }: M
     lengths: present(lengths, "a feed of every batch"),
     ngrams: present(ngrams, "a feed of every batch"),
     indices: present(indices, "a feed of every batch"),
-    rows: { type: "int32", shape, values: Int32Array.from(rows) },
-    targets: { type: "int64", shape, values: BigInt64Array.from(targets) },
+    rows: { kind: "value", type: "int32", shape, values: Int32Array.from(rows) },
+    targets: { kind: "value", type: "int64", shape, values: BigInt64Array.from(targets) },
   };
 }

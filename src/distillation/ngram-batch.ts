@@ -47,13 +47,14 @@ export function ngramFeeds(
   const lengths = BigInt64Array.from(sequences, ({ length }) => BigInt(length));
   const shape = [count, sequence];
   return {
-    ids: { type: "int32", shape, values: ids },
-    lengths: { type: "int64", shape: [count], values: lengths },
+    ids: { kind: "value", type: "int32", shape, values: ids },
+    lengths: { kind: "value", type: "int64", shape: [count], values: lengths },
     ngrams: {
+      kind: "value",
       type: "int32",
       shape: [numbers.size, ngramSize],
       values: Int32Array.from(ngrams),
     },
-    indices: { type: "int32", shape: [...shape, ngramSize], values: indices },
+    indices: { kind: "value", type: "int32", shape: [...shape, ngramSize], values: indices },
   };
 }

@@ -85,7 +85,7 @@ export class PhasedLearner {
         } = present(values.get(name), "it starts somewhere");
         for (const moment of moments) {
           const zeros = new Float32Array(length);
-          values.set(`${name}.${moment}`, { type: "float32", shape, values: zeros });
+          values.set(`${name}.${moment}`, { kind: "value", type: "float32", shape, values: zeros });
         }
       }
     const program = await loadGraph(this.#runtime, graph, this.#learning.weights);

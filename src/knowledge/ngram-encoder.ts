@@ -29,7 +29,9 @@ export async function loadNgramEncoder(
     for (let first = 0; first < count; first += ngramsPerRun) {
       const values = ngrams.slice(first * ngramSize, (first + ngramsPerRun) * ngramSize);
       const shape = [values.length / ngramSize, ngramSize];
-      const results = await program.run({ ngrams: { type: "int32", shape, values } });
+      const results = await program.run({
+        ngrams: { kind: "value", type: "int32", shape, values },
+      });
       const { values: slots } = present(results["slots"], "the graph's output");
       all.set(slots as Float32Array, first * width); // the output is float32
     }

@@ -273,9 +273,9 @@ function initialState(
   const state: Record<string, Value> = {};
   const set = (name: string, shape: readonly number[], values: Float32Array): void => {
     const zeros = (): Float32Array => new Float32Array(values.length);
-    state[name] = { type: "float32", shape, values };
-    state[`${name}.mean`] = { type: "float32", shape, values: zeros() };
-    state[`${name}.square`] = { type: "float32", shape, values: zeros() };
+    state[name] = { kind: "value", type: "float32", shape, values };
+    state[`${name}.mean`] = { kind: "value", type: "float32", shape, values: zeros() };
+    state[`${name}.square`] = { kind: "value", type: "float32", shape, values: zeros() };
   };
   for (const [index, { name, shape }] of tensors.entries())
     set(name, shape, initialValues(name, shape, new SeededRandom(options.seed, 0x10000 + index)));
@@ -311,8 +311,13 @@ function classification({ train, dev, others, labelCount, pooling }: FitTask): O
         targets[row * labelCount + (train.labels[index] ?? 0)] = 1;
       const weights = new Float32Array(batch.length).fill(1);
       return {
-        targets: { type: "float32", shape: [batch.length, labelCount], values: targets },
-        exampleWeights: { type: "float32", shape: [batch.length], values: weights },
+        targets: {
+          kind: "value",
+          type: "float32",
+          shape: [batch.length, labelCount],
+          values: targets,
+        },
+        exampleWeights: { kind: "value", type: "float32", shape: [batch.length], values: weights },
       };
     },
     score: (answers) => shareRight(dev, answers),

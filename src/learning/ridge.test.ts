@@ -22,8 +22,8 @@ async function problemOf(rows: Rows, labelCount: number): Promise<RidgeProblem> 
   for (const isBalanced of [true, false]) {
     const weights = rowWeights(labels, { labelCount, isBalanced });
     const { gram } = await program.run({
-      features: { type: "float32", shape: [labels.length, width], values: features },
-      weights: { type: "float32", shape: [labels.length], values: weights },
+      features: { kind: "value", type: "float32", shape: [labels.length, width], values: features },
+      weights: { kind: "value", type: "float32", shape: [labels.length], values: weights },
     });
     weightings.push({ weights, gram: Float32Array.from(gram?.values ?? [], Number) });
   }

@@ -22,5 +22,5 @@ export function scheduleFeeds({ learningRate, step, stepCount, warmupShare }: Sc
 }
 
 function scalar(value: number): Value {
-  return { type: "float32", shape: [], values: Float32Array.of(value) };
+  return { kind: "value", type: "float32", shape: [], values: Float32Array.of(value) };
 }

@@ -161,16 +161,19 @@ export function sourceFeeds(
           { sequence, hiddenSize },
         );
   const lengths = BigInt64Array.from(rows, ({ length }) => BigInt(length));
-  const feeds: Feed = { ...source, lengths: { type: "int64", shape: [count], values: lengths } };
+  const feeds: Feed = {
+    ...source,
+    lengths: { kind: "value", type: "int64", shape: [count], values: lengths },
+  };
   if (pooling === undefined) return feeds;
   const isCls = new Uint8Array(count).fill(pooling === "cls" ? 1 : 0);
-  return { ...feeds, isCls: { type: "bool", shape: [count], values: isCls } };
+  return { ...feeds, isCls: { kind: "value", type: "bool", shape: [count], values: isCls } };
 }
 
 function idsFeed(rows: readonly Int32Array[], sequence: number): Feed {
   const values = new Int32Array(rows.length * sequence);
   for (const [index, row] of rows.entries()) values.set(row, index * sequence);
-  return { ids: { type: "int32", shape: [rows.length, sequence], values } };
+  return { ids: { kind: "value", type: "int32", shape: [rows.length, sequence], values } };
 }
 
 function statesFeed(
@@ -180,7 +183,7 @@ function statesFeed(
   const values = new Float32Array(rows.length * sequence * hiddenSize);
   for (const [index, row] of rows.entries()) values.set(row, index * sequence * hiddenSize);
   const shape = [rows.length, sequence, hiddenSize];
-  return { states: { type: "float32", shape, values } };
+  return { states: { kind: "value", type: "float32", shape, values } };
 }
 
 /** Runs the shallow part over all sequences and keeps the states. */

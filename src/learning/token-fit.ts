@@ -55,7 +55,7 @@ function tokenTargets(
       weights[row] = 1;
     }
   return {
-    targets: { type: "float32", shape: [rowCount, labels.length], values: targets },
-    exampleWeights: { type: "float32", shape: [rowCount], values: weights },
+    targets: { kind: "value", type: "float32", shape: [rowCount, labels.length], values: targets },
+    exampleWeights: { kind: "value", type: "float32", shape: [rowCount], values: weights },
   };
 }

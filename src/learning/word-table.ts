@@ -36,7 +36,7 @@ export class WordTable {
       const values = new Float32Array(words.length * this.#width);
       for (const [row, word] of words.entries())
         values.set(this.#row(table, word), row * this.#width);
-      feeds[name] = { type: "float32", shape: [words.length, this.#width], values };
+      feeds[name] = { kind: "value", type: "float32", shape: [words.length, this.#width], values };
     }
     return { words, feeds };
   }
@@ -54,7 +54,12 @@ export class WordTable {
   /** A copy of the whole table, `[vocabulary, hidden]`. */
   values(): Value {
     const values = this.#tables.get(wordTable)?.slice() ?? new Float32Array();
-    return { type: "float32", shape: [values.length / this.#width, this.#width], values };
+    return {
+      kind: "value",
+      type: "float32",
+      shape: [values.length / this.#width, this.#width],
+      values,
+    };
   }
 
   #row(table: Float32Array, word: number): Float32Array {

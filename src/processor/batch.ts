@@ -37,10 +37,10 @@ export function batchFeeds(
     labelCounts[index] = BigInt(row.labelCount);
   }
   return {
-    ids: { type: "int32", shape: [batch, sequence], values: ids },
-    lengths: { type: "int64", shape: [batch], values: lengths },
-    isCls: { type: "bool", shape: [batch], values: isCls },
-    labelCounts: { type: "int64", shape: [batch], values: labelCounts },
+    ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },
+    lengths: { kind: "value", type: "int64", shape: [batch], values: lengths },
+    isCls: { kind: "value", type: "bool", shape: [batch], values: isCls },
+    labelCounts: { kind: "value", type: "int64", shape: [batch], values: labelCounts },
     ...weightFeeds(config, rows, memory),
   };
 }
@@ -66,7 +66,14 @@ function weightFeeds(
       lengths[index] = span?.length ?? 0;
     }
     const full = [rows.length, ...shape];
-    feeds[name] = { type: "float32", shape: full, pool: memory, offsets, lengths };
+    feeds[name] = {
+      kind: "gathered",
+      type: "float32",
+      shape: full,
+      pool: memory,
+      offsets,
+      lengths,
+    };
   }
   return feeds;
 }

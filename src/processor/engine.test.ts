@@ -204,7 +204,7 @@ function faulty(fault: (lengths: readonly number[]) => Error | undefined): Progr
   return {
     run: async (feeds) => {
       const { lengths } = feeds;
-      assert.ok(lengths !== undefined && "values" in lengths);
+      assert.ok(lengths !== undefined && lengths.kind === "value");
       const error = fault(Array.from(lengths.values, Number));
       if (error !== undefined) throw error;
       return program.run(feeds);

@@ -36,10 +36,10 @@ function feedsOf({ rank, learned = randomLearned }: Case): Record<string, Value>
   const ids = Int32Array.from({ length: batch * sequence }, (_, index) => (index * 5) % 13);
   const counts = BigInt64Array.of(4n, 2n, 4n);
   return {
-    ids: { type: "int32", shape: [batch, sequence], values: ids },
-    lengths: { type: "int64", shape: [batch], values: BigInt64Array.of(6n, 6n, 3n) },
-    isCls: { type: "bool", shape: [batch], values: Uint8Array.of(0, 1, 0) },
-    labelCounts: { type: "int64", shape: [batch], values: counts },
+    ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },
+    lengths: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(6n, 6n, 3n) },
+    isCls: { kind: "value", type: "bool", shape: [batch], values: Uint8Array.of(0, 1, 0) },
+    labelCounts: { kind: "value", type: "int64", shape: [batch], values: counts },
     ...Object.fromEntries(
       tensors.map(({ name, shape }) => [name, learned(name, [batch, ...shape])]),
     ),
@@ -169,14 +169,16 @@ describe("the serving graph of tokens", () => {
   /** One sequence of the batch with its own adapter and head, without padding. */
   function alone(index: number): Record<string, Value> {
     const [length = 0, count = 0] = [sequenceLengths[index], labelCounts[index]];
-    const cut = ([name, { type, shape, values }]: [string, Value]): [string, Value] => {
+    const cut = ([name, value]: [string, Value]): [string, Value] => {
+      const { shape, values } = value;
       const width = values.length / batch;
       const row = values.slice(index * width, (index + 1) * width);
       const own = [1, ...shape.slice(1)];
-      if (name === "ids") return [name, { type, shape: [1, length], values: row.slice(0, length) }];
-      if (!name.startsWith("head.")) return [name, { type, shape: own, values: row }];
+      if (name === "ids")
+        return [name, { ...value, shape: [1, length], values: row.slice(0, length) }];
+      if (!name.startsWith("head.")) return [name, { ...value, shape: own, values: row }];
       const kept = row.slice(0, (count * width) / labelCount);
-      return [name, { type, shape: [1, count, ...shape.slice(2)], values: kept }];
+      return [name, { ...value, shape: [1, count, ...shape.slice(2)], values: kept }];
     };
     return Object.fromEntries(Object.entries(feedsOf({ rank })).map(cut));
   }
@@ -204,7 +206,7 @@ describe("the serving graph of tokens", () => {
   it("gives the first token what a head on the first token's state gives", async () => {
     const feeds = feedsOf({ rank });
     const values = new Uint8Array(batch).fill(1);
-    const isCls: Value = { type: "bool", shape: [batch], values };
+    const isCls: Value = { kind: "value", type: "bool", shape: [batch], values };
     const runtime = new ReferenceRuntime();
     const graph = servingGraph(smallConfig, "fp32");
     const constants = inputsAmong(graph, await smallWeights(runtime));
@@ -272,7 +274,7 @@ describe("a served adapter", () => {
       const values = new Float32Array(batch * width);
       for (let row = 0; row < batch; row++)
         values.set(source.values.subarray(row * count, (row + 1) * count), row * width);
-      return { type: "float32", shape, values };
+      return { kind: "value", type: "float32", shape, values };
     };
     const narrow = await serve(reference, { rank: 8, learned: padded });
     const wide = await serve(reference, { rank: 64, learned: padded });

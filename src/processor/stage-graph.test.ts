@@ -22,10 +22,10 @@ function feeds(): Record<string, Value> {
   const tensors = [...pooledAdapterTensors(smallConfig, 4), ...headTensors(smallConfig, 3)];
   const ids = Int32Array.from({ length: batch * sequence }, (_, index) => (index * 5) % 13);
   return {
-    ids: { type: "int32", shape: [batch, sequence], values: ids },
-    lengths: { type: "int64", shape: [batch], values: BigInt64Array.of(5n, 3n) },
-    isCls: { type: "bool", shape: [batch], values: Uint8Array.of(0, 1) },
-    labelCounts: { type: "int64", shape: [batch], values: BigInt64Array.of(3n, 2n) },
+    ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },
+    lengths: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(5n, 3n) },
+    isCls: { kind: "value", type: "bool", shape: [batch], values: Uint8Array.of(0, 1) },
+    labelCounts: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(3n, 2n) },
     ...Object.fromEntries(
       tensors.map(({ name, shape }, stream) => [name, randomFloats([batch, ...shape], { stream })]),
     ),

@@ -117,9 +117,14 @@ function examineFeeds(runtime: () => Runtime): void {
   };
   const right = (): Feeds => ({ x: floats([1, 2], 1, 2), bias: floats([1, 2], 10, 20) });
   const pool = sharedFloats(1, 2, 3, 4);
-  const gathered = { type: "float32", shape: [1, 2], pool } as const;
+  const gathered = { kind: "gathered", type: "float32", shape: [1, 2], pool } as const;
   const rows = (...numbers: number[]): Uint32Array => Uint32Array.from(numbers);
-  const integers: Value = { type: "int64", shape: [1, 2], values: BigInt64Array.of(1n, 2n) };
+  const integers: Value = {
+    kind: "value",
+    type: "int64",
+    shape: [1, 2],
+    values: BigInt64Array.of(1n, 2n),
+  };
   const wrong: Record<string, readonly [blamed: string, Feeds]> = {
     "a missing input": ["x", { bias: floats([1, 2], 1, 2) }],
     "an unknown input": ["z", { ...right(), z: floats([], 1) }],
@@ -324,7 +329,7 @@ function isRefusal(error: unknown, named: string): boolean {
 }
 
 function floats(shape: readonly number[], ...values: readonly number[]): Value {
-  return { type: "float32", shape, values: Float32Array.from(values) };
+  return { kind: "value", type: "float32", shape, values: Float32Array.from(values) };
 }
 
 function sharedFloats(...values: readonly number[]): Float32Array {

@@ -6,7 +6,7 @@ import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { type Dimension, evaluate, isSymbol, showShape } from "../tensor/dimension.ts";
 import type { TensorType } from "../tensor/tensor.ts";
-import type { Feeds, GatheredValue, Value } from "./runtime.ts";
+import type { Feed, Feeds } from "./runtime.ts";
 
 /** The value of each symbol; INVALID_ARGUMENT when feeds and inputs do not fit. */
 export function bindFeeds(
@@ -49,9 +49,9 @@ function bind(
 }
 
 /** What is wrong with the number of elements, or with where they are gathered. */
-function faultOfElements(feed: Value | GatheredValue): string | undefined {
+function faultOfElements(feed: Feed): string | undefined {
   const size = feed.shape.reduce((product, dimension) => product * dimension, 1);
-  if ("values" in feed)
+  if (feed.kind === "value")
     return feed.values.length === size
       ? undefined
       : `expected ${size} elements, got ${feed.values.length}`;

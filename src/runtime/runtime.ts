@@ -39,6 +39,7 @@ export interface Program {
 }
 
 export interface Value {
+  readonly kind: "value";
   readonly type: DataType;
   readonly shape: readonly number[];
   readonly values: TypedValues;
@@ -49,6 +50,7 @@ export interface Value {
  * `pool[offsets[i] … offsets[i] + lengths[i])`, and zeros up to the row's size.
  */
 export interface GatheredValue {
+  readonly kind: "gathered";
   readonly type: "float32";
   readonly shape: readonly number[];
   /** Over shared memory, which the runtime reads and never writes. */
@@ -57,7 +59,9 @@ export interface GatheredValue {
   readonly lengths: Uint32Array;
 }
 
-export type Feeds = Readonly<Record<string, Value | GatheredValue>>;
+/** What a run may be given for an input. */
+export type Feed = Value | GatheredValue;
+export type Feeds = Readonly<Record<string, Feed>>;
 export type Results = Readonly<Record<string, Value>>;
 
 /** The rows of a gathered value, one after another. */

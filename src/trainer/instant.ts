@@ -91,8 +91,8 @@ async function gramOf(
   const { features, width, weights } = options;
   const count = weights.length;
   const results = await program.run({
-    features: { type: "float32", shape: [count, width], values: features.slice() },
-    weights: { type: "float32", shape: [count], values: weights.slice() },
+    features: { kind: "value", type: "float32", shape: [count, width], values: features.slice() },
+    weights: { kind: "value", type: "float32", shape: [count], values: weights.slice() },
   });
   return present(results["gram"], "the graph's output").values as Float32Array; // float32 output
 }

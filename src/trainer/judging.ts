@@ -116,7 +116,7 @@ async function servedAnswers(
   for (const { name, shape } of [...wanted, ...idle]) {
     const count = shape.reduce((product, size) => product * size, 1);
     const values = loaded.get(name)?.values.slice() ?? new Float32Array(count);
-    tensors.set(name, { type: "float32", shape, values });
+    tensors.set(name, { kind: "value", type: "float32", shape, values });
   }
   const source = { ids: rows.map(({ ids }) => ids), states: undefined };
   const texts = { labelCount: labels.length, pooling, source };

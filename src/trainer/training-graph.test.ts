@@ -40,8 +40,8 @@ function feedsOfBatch(step: number, { task, source }: Options): Record<string, V
   return {
     ...(source === "states"
       ? { states }
-      : { ids: { type: "int32", shape: [batch, sequence], values: ids } }),
-    lengths: { type: "int64", shape: [batch], values: BigInt64Array.of(4n, 2n, 4n) },
+      : { ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids } }),
+    lengths: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(4n, 2n, 4n) },
     ...(task === "token" ? tokenFeeds() : textFeeds()),
     learningRate: scalar(0.01),
     step: scalar(step),
@@ -52,7 +52,7 @@ function feedsOfBatch(step: number, { task, source }: Options): Record<string, V
 
 function textFeeds(): Record<string, Value> {
   return {
-    isCls: { type: "bool", shape: [batch], values: Uint8Array.of(0, 0, 1) },
+    isCls: { kind: "value", type: "bool", shape: [batch], values: Uint8Array.of(0, 0, 1) },
     targets: floats([batch, 3], Float32Array.of(1, 0, 0, 0, 0.25, 0.75, 0, 0, 1)),
     exampleWeights: floats([batch], Float32Array.of(1, 0.5, 1)),
   };
@@ -99,7 +99,7 @@ function wordFeeds({ graph }: StepGraph): Record<string, Value> {
 }
 
 function floats(shape: readonly number[], values: Float32Array): Value {
-  return { type: "float32", shape, values };
+  return { kind: "value", type: "float32", shape, values };
 }
 
 function optionsOf(method: TrainingMethod, precision: Precision = "fp32"): Options {
@@ -260,7 +260,7 @@ describe("the loss over tokens", () => {
         return column < sequence * width ? Number(values[row * sequence * width + column]) : 0;
       });
       const array = type === "int32" ? Int32Array.from(all) : Float32Array.from(all);
-      return { type, shape: [batch * wide, width], values: array };
+      return { kind: "value", type, shape: [batch * wide, width], values: array };
     };
     const padded = await tokenLoss({
       feeds: {

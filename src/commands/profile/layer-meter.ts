@@ -129,7 +129,12 @@ export class LayerMeter {
     for (const index of values.keys()) values[index] = this.#random.uniform() - 0.5;
     return {
       ...batchFeeds(config, this.#rows(shape), this.#memory),
-      states: { type: "float32", shape: [batchSize, tokenCount, hiddenSize], values },
+      states: {
+        kind: "value",
+        type: "float32",
+        shape: [batchSize, tokenCount, hiddenSize],
+        values,
+      },
     };
   }
 

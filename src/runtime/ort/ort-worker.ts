@@ -117,7 +117,7 @@ function read(program: Loaded, names: readonly string[]): Results {
 function tensorsOf(feeds: Feeds): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
   for (const [name, feed] of Object.entries(feeds)) {
-    const values = "values" in feed ? feed.values : gatherRows(feed);
+    const values = feed.kind === "value" ? feed.values : gatherRows(feed);
     tensors[name] = new ort.Tensor(feed.type, values, feed.shape);
   }
   return tensors;
@@ -125,6 +125,7 @@ function tensorsOf(feeds: Feeds): Record<string, Tensor> {
 
 function valueOf(tensor: Tensor): Value {
   return {
+    kind: "value",
     type: tensor.type as DataType, // the graph has no other types
     shape: tensor.dims,
     values: tensor.data as TypedValues, // numeric types only

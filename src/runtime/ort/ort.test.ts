@@ -23,7 +23,12 @@ describe("a thread that dies", () => {
   const state = { y: "sum" };
 
   function numbers(...values: number[]): Value {
-    return { type: "float32", shape: [values.length], values: Float32Array.from(values) };
+    return {
+      kind: "value",
+      type: "float32",
+      shape: [values.length],
+      values: Float32Array.from(values),
+    };
   }
 
   /** x + y, where y becomes the sum if it is kept. */

@@ -35,7 +35,7 @@ export type OrtReply =
 export function transfers(values: Feeds | Results): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const value of Object.values(values)) {
-    const arrays = "values" in value ? [value.values] : [value.offsets, value.lengths];
+    const arrays = value.kind === "value" ? [value.values] : [value.offsets, value.lengths];
     for (const { buffer } of arrays) if (buffer instanceof ArrayBuffer) buffers.add(buffer);
   }
   return [...buffers];

@@ -78,7 +78,7 @@ export function toDense(type: DataType, shape: readonly number[], values: TypedV
 
 /** Rounded to the data type. */
 export function toValue({ type, shape, values }: Dense): Value {
-  return { type, shape, values: narrow(type, values) };
+  return { kind: "value", type, shape, values: narrow(type, values) };
 }
 
 function narrow(type: DataType, values: Float64Array): TypedValues {

@@ -9,8 +9,8 @@ import { evaluate } from "../../tensor/dimension.ts";
 import type { Graph, Tensor, TypedValues } from "../../tensor/tensor.ts";
 import { bindFeeds } from "../feeds.ts";
 import {
+  type Feed,
   type Feeds,
-  type GatheredValue,
   gatherRows,
   type LoadOptions,
   type Program,
@@ -108,8 +108,9 @@ function isReplaced(entry: readonly [string, string | null]): entry is [string, 
   return entry[1] !== null;
 }
 
-function toInput(value: Value | GatheredValue): Dense {
-  return toDense(value.type, value.shape, "pool" in value ? gatherRows(value) : value.values);
+function toInput(feed: Feed): Dense {
+  const values = feed.kind === "gathered" ? gatherRows(feed) : feed.values;
+  return toDense(feed.type, feed.shape, values);
 }
 
 function refuse(action: string, fault: string): StrataError {
