@@ -18,7 +18,7 @@ import { createMemoryStore } from "../src/storage/memory/memory-store.ts";
 import type { Store } from "../src/storage/storage.ts";
 import { JobTrainer } from "../src/trainer/job-trainer.ts";
 import { TrainingBase } from "../src/learning/training-base.ts";
-import { writeSmallCheckpoint } from "../test/small-checkpoint.ts";
+import { writeSmallCheckpoint } from "../src/checkpoints/exam-small-checkpoint.ts";
 import { servedAccuracy } from "./accuracy-serving.ts";
 import type { Row } from "./honest-texts.ts";
 

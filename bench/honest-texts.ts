@@ -1,6 +1,6 @@
 /** Files for the claim `honest`: labels that are coin flips, and ways to write a file anew. */
 import { type Random, SeededRandom } from "../src/foundation/random.ts";
-import { smallWords } from "../test/small-checkpoint.ts";
+import { smallWords } from "../src/checkpoints/exam-small-checkpoint.ts";
 
 export interface Row {
   readonly text: string;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, it } from "node:test";
 import { present } from "../src/foundation/assert.ts";
-import { outcomeOf, ProgramFolder } from "./cli-process.ts";
+import { outcomeOf, ProgramFolder } from "./exam-program.ts";
 
 let folder: ProgramFolder;
 let file = "";

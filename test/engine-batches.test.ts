@@ -15,8 +15,8 @@ import {
   type RandomModel,
   randomTensors,
   type Stack,
-} from "./engine-stack.ts";
-import { realBaseFolder } from "./real-base.ts";
+} from "../src/processor/exam-stack.ts";
+import { realBaseFolder } from "./exam-real-base.ts";
 
 const seed = 20_260_102;
 const random = new SeededRandom(seed);

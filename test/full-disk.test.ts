@@ -13,7 +13,7 @@ import { systemClock } from "../src/foundation/clock.ts";
 import { exampleModel, exampleVersion } from "../src/storage/conformance.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
 import type { Store } from "../src/storage/storage.ts";
-import { ProgramFolder } from "./cli-process.ts";
+import { ProgramFolder } from "./exam-program.ts";
 
 const mounted: string[] = [];
 after(() => {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
 import type { Precision } from "../src/entities/base-model.ts";
-import { openStack } from "./engine-stack.ts";
-import { realBaseFolder } from "./real-base.ts";
+import { openStack } from "../src/processor/exam-stack.ts";
+import { realBaseFolder } from "./exam-real-base.ts";
 
 interface GoldenRow {
   readonly text: string;

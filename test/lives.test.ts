@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { StrataError } from "../src/foundation/errors.ts";
 import { systemClock } from "../src/foundation/clock.ts";
-import { ProgramFolder } from "./cli-process.ts";
+import { ProgramFolder } from "./exam-program.ts";
 
 let folder: ProgramFolder;
 let server: Awaited<ReturnType<ProgramFolder["serve"]>>;

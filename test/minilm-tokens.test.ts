@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { tokenizerOfVocabulary } from "../src/checkpoints/tokenizer.ts";
-import { realBaseFolder } from "./real-base.ts";
+import { realBaseFolder } from "./exam-real-base.ts";
 
 interface Golden {
   readonly rows: readonly { readonly text: string; readonly ids: readonly number[] }[];

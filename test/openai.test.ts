@@ -7,17 +7,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
 import { pullBase } from "../src/checkpoints/pull.ts";
-import { tinyCheckpoint, tinyConfig } from "../src/checkpoints/tiny-checkpoint.ts";
+import { tinyCheckpoint, tinyConfig } from "../src/checkpoints/exam-tiny-checkpoint.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { systemIds } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
 import { createHttp } from "../src/http/http.ts";
 import { listen, type Listener } from "../src/listener/listener.ts";
-import { overloadingText, standInBase, standInKey } from "../src/http/stand-ins.ts";
-import { standInServices } from "../src/http/stand-ins.ts";
+import { overloadingText, standInBase, standInKey } from "../src/http/exam-services.ts";
+import { standInServices } from "../src/http/exam-services.ts";
 import { openServer, type Server } from "../src/server/server.ts";
 import { createTelemetry } from "../src/server/telemetry.ts";
-import { examineWithOpenAi } from "./openai-exam.ts";
+import { examineWithOpenAi } from "./exam-openai.ts";
 
 describe("a whole server", () => {
   const apiKey = "sk-whole";

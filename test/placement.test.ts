@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import type { PlanReport, ProfileReport } from "../src/cli/local-commands.ts";
-import { ProgramFolder } from "./cli-process.ts";
+import { ProgramFolder } from "./exam-program.ts";
 
 const home = resolve(import.meta.dirname, "../..");
 let folder: ProgramFolder;

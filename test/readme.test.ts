@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { present } from "../src/foundation/assert.ts";
-import { realBaseFolder } from "./real-base.ts";
+import { realBaseFolder } from "./exam-real-base.ts";
 
 /** Ends a shell that hangs, which then fails by its status. */
 const pasteMsMax = 240_000;

@@ -20,7 +20,7 @@ import { openFileStore } from "../src/storage/files/file-store.ts";
 import { openSqlite } from "../src/storage/files/sqlite.ts";
 import type { Store } from "../src/storage/storage.ts";
 import { sweepBlobs } from "../src/storage/sweep.ts";
-import { ProgramFolder, outcomeOf } from "./cli-process.ts";
+import { ProgramFolder, outcomeOf } from "./exam-program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "strata-rot-"));
 const killed = join(folder, "killed");
@@ -28,7 +28,7 @@ const acknowledged: string[] = [];
 const children: ChildProcess[] = [];
 
 before(async () => {
-  const writer = join(import.meta.dirname, "store-writer.js");
+  const writer = join(import.meta.dirname, "exam-store-writer.js");
   const child = spawn(process.execPath, [writer, killed, "0"], {
     stdio: ["ignore", "pipe", "inherit"],
   });

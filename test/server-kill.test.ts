@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { systemClock } from "../src/foundation/clock.ts";
-import { ProgramFolder } from "./cli-process.ts";
+import { ProgramFolder } from "./exam-program.ts";
 
 let folder: ProgramFolder;
 

@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { ProgramFolder } from "./cli-process.ts";
+import { ProgramFolder } from "./exam-program.ts";
 
 test("a server reaches for nothing and leaves nothing behind", async (context) => {
   if (!canTrace(context)) return;

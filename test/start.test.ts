@@ -12,7 +12,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { text } from "node:stream/consumers";
 import { present } from "../src/foundation/assert.ts";
 import { errorCodes } from "../src/foundation/errors.ts";
-import { type Outcome, ProgramFolder } from "./cli-process.ts";
+import { type Outcome, ProgramFolder } from "./exam-program.ts";
 
 let folder: ProgramFolder;
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { systemClock } from "../src/foundation/clock.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
-import { ProgramFolder } from "./cli-process.ts";
+import { ProgramFolder } from "./exam-program.ts";
 
 /** Less than the time after which open requests would be cut off. */
 const stopMsMax = 5_000;

@@ -24,7 +24,7 @@ after(() => {
 
 /** Runs the writer until it has printed `lineCount` lines, kills it, and returns all it printed. */
 async function runAndKill(round: number, lineCount: number): Promise<readonly string[]> {
-  const writer = join(import.meta.dirname, "store-writer.js");
+  const writer = join(import.meta.dirname, "exam-store-writer.js");
   const child = spawn(process.execPath, [writer, folder, String(round)], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -13,7 +13,7 @@ import { after, test } from "node:test";
 import { Client } from "../src/client/client.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
 import { openSqlite } from "../src/storage/files/sqlite.ts";
-import { realBaseFolder } from "./real-base.ts";
+import { realBaseFolder } from "./exam-real-base.ts";
 
 const fixture = "test/fixtures/store-schema-1";
 const folder = mkdtempSync(join(tmpdir(), "strata-migration-"));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { type Outcome, ProgramFolder } from "./cli-process.ts";
+import { type Outcome, ProgramFolder } from "./exam-program.ts";
 
 let folder: ProgramFolder;
 

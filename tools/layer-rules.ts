@@ -17,6 +17,7 @@ export function layerFaults(
     ...tableFaults(layers, [...tree.keys()]),
     ...directionFaults(layers, sources),
     ...purityFaults(layers, sources),
+    ...examFaults(sources),
     ...runtimeFaults(sources),
     ...cycleFaults(sources),
   ];
@@ -88,6 +89,7 @@ function tableFaults(layers: readonly Layer[], paths: readonly string[]): Fault[
 
 function directionFaults(layers: readonly Layer[], sources: readonly SourceFile[]): Fault[] {
   const reachable = reachableFolders(layers);
+  const numbers = new Map(layers.map((layer) => [layer.folder, layer.number]));
   return sources
     .filter(({ path }) => path.startsWith("src/"))
     .flatMap((file) =>
@@ -95,6 +97,9 @@ function directionFaults(layers: readonly Layer[], sources: readonly SourceFile[
         const from = folderOf(file.path);
         const to = folderOf(target) || (target.split("/")[0] ?? "");
         if (from === to || reachable.get(from)?.has(to) === true) return [];
+        // An exam stands with its subject and sets up around it what stands no higher.
+        if (isExam(file.path) && (numbers.get(to) ?? Infinity) <= (numbers.get(from) ?? 0))
+          return [];
         const message = `${from}/ may not import ${to}/ (layer table)`;
         return [fault(file.path, line, message)];
       }),
@@ -111,6 +116,17 @@ function purityFaults(layers: readonly Layer[], sources: readonly SourceFile[]):
         .map(({ specifier, line }) =>
           fault(file.path, line, `${folderOf(file.path)}/ is pure and may not import ${specifier}`),
         ),
+    );
+}
+
+/** What only tests run is never loaded by the product. */
+function examFaults(sources: readonly SourceFile[]): Fault[] {
+  return sources
+    .filter(({ path }) => path.startsWith("src/") && !isExam(path))
+    .flatMap((file) =>
+      relativeImports(file)
+        .filter(({ target }) => isExam(target))
+        .map(({ line, target }) => fault(file.path, line, `product code imports ${target}`)),
     );
 }
 

@@ -27,9 +27,9 @@ export function readSource(path: string, text: string): SourceFile {
   return { path, text, ...source, imports: importsOf(text, source.code) };
 }
 
-/** Tests, and the exams of seams with their exercises: code that only tests run. */
+/** Code that only tests run: tests, the exams of seams, and what tests share, `exam-*.ts`. */
 export function isExam(path: string): boolean {
-  return /\.test\.ts$|[-/](?:conformance|exam|exercises)(?:-[a-z]+)*\.ts$/.test(path);
+  return /\.test\.ts$|\/conformance\.ts$|\/exam-[^/]*\.ts$/.test(path);
 }
 
 /** A comment, a string, or a character whose meaning depends on what stands before it. */

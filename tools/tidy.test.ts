@@ -67,12 +67,18 @@ describe("layers", () => {
         /^src\/engine\/x\.ts:\d: engine\/ may not import main\//,
       );
   });
-  test("sideways is refused, in tests as well", () => {
-    const text = 'import { a } from "../graphs/graph.ts";\n';
-    fails(
-      faults({ "src/nouns/a.test.ts": text }),
-      /a\.test\.ts:1: nouns\/ may not import graphs\//,
-    );
+  test("sideways is refused, except to tests and what they share", () => {
+    const text = '/** A. */\nimport { a } from "../graphs/graph.ts";\n';
+    fails(faults({ "src/nouns/a.ts": text }), /a\.ts:2: nouns\/ may not import graphs\//);
+    deepEqual(faults({ "src/nouns/a.test.ts": text, "src/nouns/exam-a.ts": text }), []);
+    const up = 'import { a } from "../engine/engine.ts";\n';
+    fails(faults({ "src/nouns/a.test.ts": up }), /a\.test\.ts:1: nouns\/ may not import engine/);
+  });
+  test("product code that imports what only tests run is refused", () => {
+    const exam = { "src/engine/exam-a.ts": "/** A. */\n" };
+    const importing = '/** X. */\nimport { a } from "./exam-a.ts";\n';
+    fails(faults({ ...exam, "src/engine/x.ts": importing }), /x\.ts:2: product code imports/);
+    deepEqual(faults({ ...exam, "src/engine/x.test.ts": importing }), []);
   });
   test("a lower folder that no row on the way names is refused", () => {
     const code = '/** X. */\nimport { a } from "../nouns/noun.ts";\n';

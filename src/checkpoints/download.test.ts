@@ -9,7 +9,7 @@ import { digestOf } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { type Download, download } from "./download.ts";
-import { FileServer } from "./file-server.ts";
+import { FileServer } from "./exam-file-server.ts";
 import type { Network } from "./network.ts";
 
 /** Pauses between retries take no time; nothing is ever idle. */

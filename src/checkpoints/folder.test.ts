@@ -7,7 +7,7 @@ import { present } from "../foundation/assert.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoints.ts";
 import { openCheckpoint } from "./folder.ts";
 import { encodeSafetensors, type StoredTensor } from "./safetensors.ts";
-import { tinyCheckpoint, tinyConfig, tinyVocabulary, tinyWeights } from "./tiny-checkpoint.ts";
+import { tinyCheckpoint, tinyConfig, tinyVocabulary, tinyWeights } from "./exam-tiny-checkpoint.ts";
 
 const pooling = { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false };
 

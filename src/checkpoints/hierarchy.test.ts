@@ -16,8 +16,8 @@ import {
   readHierarchy,
 } from "./hierarchy.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
-import { tinyCheckpoint } from "./tiny-checkpoint.ts";
-import { tinyHierarchy, tinyUpper } from "./tiny-hierarchy.ts";
+import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
+import { tinyHierarchy, tinyUpper } from "./exam-tiny-hierarchy.ts";
 
 const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
 let folder = "";

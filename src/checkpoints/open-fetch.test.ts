@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
-import { FileServer } from "./file-server.ts";
+import { FileServer } from "./exam-file-server.ts";
 import { openFetch } from "./open-fetch.ts";
 
 describe("fetch by the environment", { timeout: 30_000 }, () => {

@@ -7,9 +7,9 @@ import { systemClock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { openPulledBase } from "./base-cache.ts";
-import { FileServer } from "./file-server.ts";
+import { FileServer } from "./exam-file-server.ts";
 import { pullBase, type PullOptions } from "./pull.ts";
-import { tinyCheckpoint } from "./tiny-checkpoint.ts";
+import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
 
 const files = tinyCheckpoint();
 const hubFolder = "/owner/tiny/resolve";

@@ -13,8 +13,8 @@ import type { Network } from "./network.ts";
 import { pullBase } from "./pull.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 import { hierarchyPathOf, installHierarchy, shippedHierarchies } from "./shipped-hierarchy.ts";
-import { tinyCheckpoint } from "./tiny-checkpoint.ts";
-import { tinyHierarchy } from "./tiny-hierarchy.ts";
+import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
+import { tinyHierarchy } from "./exam-tiny-hierarchy.ts";
 
 const network: Network = {
   environment: {},

@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { installBase } from "../checkpoints/base-cache.ts";
 import { digestOfFile } from "../checkpoints/files.ts";
 import { decodeSafetensors } from "../checkpoints/safetensors.ts";
-import { tinyCheckpoint } from "../checkpoints/tiny-checkpoint.ts";
+import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 import type {
   HierarchiseOptions,
   HierarchiseProgress,

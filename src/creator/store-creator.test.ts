@@ -8,7 +8,7 @@ import { decodeSafetensors } from "../checkpoints/safetensors.ts";
 import { systemClock } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { systemIds } from "../foundation/random.ts";
-import { FailingStore } from "../storage/faults.ts";
+import { FailingStore } from "../storage/exam-faults.ts";
 import { openFileStore } from "../storage/files/file-store.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store } from "../storage/storage.ts";

@@ -8,7 +8,7 @@ import { isLoopback } from "../foundation/loopback.ts";
 import { hostCheck } from "./hosts.ts";
 import { createHttp, type Http } from "./http.ts";
 import type { Services } from "./services.ts";
-import { standInKey, standInServices } from "./stand-ins.ts";
+import { standInKey, standInServices } from "./exam-services.ts";
 
 const authorization = `Bearer ${standInKey}`;
 

@@ -12,7 +12,7 @@ import { openFileStore } from "../storage/files/file-store.ts";
 import type { Blobs, Store } from "../storage/storage.ts";
 import { createHttp } from "./http.ts";
 import { listen, type Listener } from "../listener/listener.ts";
-import { standInKey, standInServices } from "./stand-ins.ts";
+import { standInKey, standInServices } from "./exam-services.ts";
 
 /** Blobs whose `stream` takes a while, and how many of them ran at once. */
 function slowBlobs(blobs: Blobs): { readonly blobs: Blobs; readonly seen: { countMax: number } } {

@@ -6,7 +6,7 @@ import { limits } from "../foundation/limits.ts";
 import { createHttp, type Http } from "./http.ts";
 import { listen } from "../listener/listener.ts";
 import type { Services } from "./services.ts";
-import { standInKey, standInServices, stuckText } from "./stand-ins.ts";
+import { standInKey, standInServices, stuckText } from "./exam-services.ts";
 
 interface Fixture {
   readonly services: Services;

@@ -9,7 +9,7 @@ import { limits } from "../foundation/limits.ts";
 import { Connections } from "../listener/connections.ts";
 import { createHttp } from "./http.ts";
 import { listen, type Listener } from "../listener/listener.ts";
-import { standInKey, standInServices } from "./stand-ins.ts";
+import { standInKey, standInServices } from "./exam-services.ts";
 
 let listener: Listener;
 

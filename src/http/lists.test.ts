@@ -7,7 +7,7 @@ import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
 import { createHttp, type Http } from "./http.ts";
 import { rowsOf } from "./paging.ts";
-import { standInKey, standInServices } from "./stand-ins.ts";
+import { standInKey, standInServices } from "./exam-services.ts";
 
 type ModelPage = Answer<Api["GET /v1/models"]>;
 type ClassifyAnswer = Answer<Api["POST /v1/classify"]>;

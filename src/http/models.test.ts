@@ -7,7 +7,7 @@ import type { FileObject } from "../contract/files.ts";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import { createHttp, type Http } from "./http.ts";
-import { standInKey, standInServices, stuckText } from "./stand-ins.ts";
+import { standInKey, standInServices, stuckText } from "./exam-services.ts";
 
 type ModelPage = Answer<Api["GET /v1/models"]>;
 

@@ -5,7 +5,7 @@ import { gatherStates } from "./gather.ts";
 import { hitRates, type MissRule, type TokenBatch } from "./knowledge.ts";
 import { KnowledgeTree } from "./knowledge-tree.ts";
 import { buildTable, type LookupTable } from "./lookup-table.ts";
-import { standInEncoder } from "./stand-in-encoder.ts";
+import { standInEncoder } from "./exam-encoder.ts";
 import { computedRows, readRow, type RowPrecision } from "./table-rows.ts";
 
 const hiddenSize = 4;

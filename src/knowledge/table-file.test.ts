@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { digestOf } from "../foundation/digest.ts";
 import { SeededRandom } from "../foundation/random.ts";
-import { SimulatedDisk } from "../storage/faults.ts";
+import { SimulatedDisk } from "../storage/exam-faults.ts";
 import { nodeFiles } from "../storage/files/file-operations.ts";
 import { buildTable, type LookupTable } from "./lookup-table.ts";
 import { highLane, lowLane, ngramsInOrder } from "./ngram-map.ts";
-import { standInEncoder } from "./stand-in-encoder.ts";
+import { standInEncoder } from "./exam-encoder.ts";
 import { readTable, writeTable } from "./table-file.ts";
 import { readRow, type RowPrecision } from "./table-rows.ts";
 

@@ -6,7 +6,7 @@ import { cast, mul } from "../../tensor/operators/elementwise.ts";
 import { matmul } from "../../tensor/operators/matmul.ts";
 import { difference, examineRuntime, exercises, prepare } from "../conformance.ts";
 import { gradientName, type Sketch, sketches } from "../exam-sheet.ts";
-import type { Exercise } from "../exercises.ts";
+import type { Exercise } from "../exam-operators.ts";
 import { range } from "./dense.ts";
 import { evaluateGraph } from "./evaluate.ts";
 import { ReferenceRuntime } from "./reference.ts";

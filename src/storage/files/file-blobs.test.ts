@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Digest, digestOf } from "../../foundation/digest.ts";
 import { SeededRandom } from "../../foundation/random.ts";
-import { SimulatedDisk } from "../faults.ts";
+import { SimulatedDisk } from "../exam-faults.ts";
 import { guardDisk } from "./disk-errors.ts";
 import { type FileBlobParts, openFileBlobs } from "./file-blobs.ts";
 import { Reserve } from "./reserve.ts";

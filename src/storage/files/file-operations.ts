@@ -1,7 +1,7 @@
 /**
  * The few things that the blobs ask of a file system, as a seam: production passes `nodeFiles`,
- * tests a disk that fails or forgets (`faults.ts`). Only what was synced survives a power cut: a
- * file's content by `FileWriter.sync`, its name by `syncFolder` of the folder that holds it.
+ * tests a disk that fails or forgets (`exam-faults.ts`). Only what was synced survives a power cut:
+ * a file's content by `FileWriter.sync`, its name by `syncFolder` of the folder that holds it.
  */
 import { link, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { makeFolder } from "../../foundation/make-folder.ts";

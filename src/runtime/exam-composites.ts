@@ -16,7 +16,7 @@ import { gather, reshape } from "../tensor/operators/shape.ts";
 import { adamW, clipScale, linearSchedule } from "../tensor/optimizer.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { integers, normal, positive, type Sheet } from "./exam-sheet.ts";
-import type { Exercise } from "./exercises.ts";
+import type { Exercise } from "./exam-operators.ts";
 
 export const compositeExercises: readonly Exercise[] = [
   {

@@ -1,48 +1,10 @@
-/** A trainer over the stack of a small base, and texts to train on. */
-import type { Stack } from "./engine-stack.ts";
-import type { TrainingFile } from "../src/entities/training-file.ts";
-import { systemClock } from "../src/foundation/clock.ts";
-import { SeededRandom, systemIds } from "../src/foundation/random.ts";
-import { silentTelemetry } from "../src/foundation/telemetry.ts";
-import { JobTrainer } from "../src/trainer/job-trainer.ts";
-import { TrainingBase } from "../src/learning/training-base.ts";
-import { smallWords } from "./small-checkpoint.ts";
+/** Labelled texts of the small checkpoint's words, for exams of what learns. */
+import { smallWords } from "../checkpoints/exam-small-checkpoint.ts";
+import { SeededRandom } from "../foundation/random.ts";
 
 export interface Line {
   readonly text: string;
   readonly label: string;
-}
-
-export function openTrainer(stack: Stack, base: TrainingBase): JobTrainer {
-  const { store, creator } = stack;
-  return new JobTrainer({
-    store,
-    creator,
-    clock: systemClock,
-    ids: systemIds,
-    telemetry: silentTelemetry,
-    openBase: async () => base,
-  });
-}
-
-export function trainingBaseOf({ checkpoint, weights, runtime }: Stack): TrainingBase {
-  return new TrainingBase({ checkpoint, weights, precision: "fp32", runtime });
-}
-
-/** Stores a file as the interface does; returns its id. */
-export async function storeFile({ store }: Stack, content: string): Promise<string> {
-  const bytes = new TextEncoder().encode(content);
-  const file: TrainingFile = {
-    id: systemIds.next("file-"),
-    filename: "train.jsonl",
-    purpose: "fine-tune",
-    bytes: bytes.length,
-    blob: await store.blobs.put(bytes),
-    createdAt: 0,
-    faultSummary: undefined,
-  };
-  await store.catalog.files.insert(file);
-  return file.id;
 }
 
 export function asJsonLines(lines: readonly Line[]): string {

@@ -7,9 +7,9 @@ import { before, test } from "node:test";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { generate, type JsonSchema } from "json-schema-faker";
-import { systemClock } from "../src/foundation/clock.ts";
-import { createHttp, type Http } from "../src/http/http.ts";
-import { overloadingText, standInKey, standInServices } from "../src/http/stand-ins.ts";
+import { systemClock } from "../foundation/clock.ts";
+import { createHttp, type Http } from "./http.ts";
+import { overloadingText, standInKey, standInServices } from "./exam-services.ts";
 
 interface Operation {
   readonly method: string;

@@ -2,20 +2,15 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import type { JobSpecification } from "../src/entities/job.ts";
-import type { Version } from "../src/entities/virtual-model.ts";
-import { permutation, SeededRandom } from "../src/foundation/random.ts";
-import type { JobTrainer } from "../src/trainer/job-trainer.ts";
-import { modelNamed, openStack, type Stack } from "./engine-stack.ts";
-import { smallWords, writeSmallCheckpoint } from "./small-checkpoint.ts";
-import {
-  asJsonLines,
-  type Line,
-  markedLines,
-  openTrainer,
-  storeFile,
-  trainingBaseOf,
-} from "./trainer-stack.ts";
+import type { JobSpecification } from "../entities/job.ts";
+import type { Version } from "../entities/virtual-model.ts";
+import { permutation, SeededRandom } from "../foundation/random.ts";
+import type { JobTrainer } from "./job-trainer.ts";
+import { modelNamed, openStack, type Stack } from "../processor/exam-stack.ts";
+import { smallWords, writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
+import { trainingBaseOf } from "../learning/exam-base.ts";
+import { asJsonLines, type Line, markedLines } from "../learning/exam-lines.ts";
+import { openTrainer, storeFile } from "./exam-trainer.ts";
 
 let folder = "";
 let stack: Stack;
@@ -245,7 +240,7 @@ describe("what is held out", () => {
 });
 
 async function weightsOf(version: Version) {
-  const { decodeSafetensors } = await import("../src/checkpoints/safetensors.ts");
+  const { decodeSafetensors } = await import("../checkpoints/safetensors.ts");
   const file = decodeSafetensors(await stack.store.blobs.get(version.blob));
   const { kind, labels, rank, pooling, precision } = version;
   const tensors = new Map(file.names.map((name) => [name, file.tensor(name)]));

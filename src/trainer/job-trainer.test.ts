@@ -3,21 +3,20 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import type { Job, JobEvent, JobSpecification } from "../src/entities/job.ts";
-import type { JobTrainer } from "../src/trainer/job-trainer.ts";
-import type { TrainingBase } from "../src/learning/training-base.ts";
-import { modelNamed, openStack, type Stack } from "./engine-stack.ts";
-import { writeSmallCheckpoint } from "./small-checkpoint.ts";
+import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
+import type { JobTrainer } from "./job-trainer.ts";
+import type { TrainingBase } from "../learning/training-base.ts";
+import { modelNamed, openStack, type Stack } from "../processor/exam-stack.ts";
+import { writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
+import { trainingBaseOf } from "../learning/exam-base.ts";
 import {
   asJsonLines,
   easyLines,
   hardLines,
   type Line,
   markedLines,
-  openTrainer,
-  storeFile,
-  trainingBaseOf,
-} from "./trainer-stack.ts";
+} from "../learning/exam-lines.ts";
+import { openTrainer, storeFile } from "./exam-trainer.ts";
 
 let folder = "";
 let stack: Stack;

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { encodeSafetensors } from "../src/checkpoints/safetensors.ts";
-import { StrataError } from "../src/foundation/errors.ts";
-import { SeededRandom } from "../src/foundation/random.ts";
+import { encodeSafetensors } from "../checkpoints/safetensors.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { SeededRandom } from "../foundation/random.ts";
 import {
   createRandomModel,
   maxDifference,
@@ -14,8 +14,8 @@ import {
   randomTensors,
   type Stack,
   modelNamed,
-} from "./engine-stack.ts";
-import { smallWords, writeSmallCheckpoint } from "./small-checkpoint.ts";
+} from "./exam-stack.ts";
+import { smallWords, writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
 
 let folder = "";
 let stack: Stack;

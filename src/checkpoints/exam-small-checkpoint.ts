@@ -2,9 +2,9 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CheckpointTensor } from "../src/checkpoints/checkpoints.ts";
-import { encodeSafetensors } from "../src/checkpoints/safetensors.ts";
-import { SeededRandom } from "../src/foundation/random.ts";
+import type { CheckpointTensor } from "./checkpoints.ts";
+import { encodeSafetensors } from "./safetensors.ts";
+import { SeededRandom } from "../foundation/random.ts";
 
 const [hidden, inner, layerCount, positionCount] = [16, 24, 3, 32];
 const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];

@@ -1,32 +1,25 @@
 /** The training loop over a small base on ONNX Runtime: reproducible, and its best epoch counts. */
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { StrataError } from "../src/foundation/errors.ts";
-import { classify } from "../src/learning/answers.ts";
-import { fit, type FitOptions, type FitProgress } from "../src/learning/learning.ts";
-import { type Sequences, shallowStates } from "../src/learning/sequences.ts";
-import { fitTokens } from "../src/learning/token-fit.ts";
-import { tokenizeSentences, type TokenSequences } from "../src/learning/token-sequences.ts";
-import type { TrainingBase } from "../src/learning/training-base.ts";
-import { openStack, type Stack } from "./engine-stack.ts";
-import { writeSmallCheckpoint } from "./small-checkpoint.ts";
-import { hardLines, type Line, trainingBaseOf } from "./trainer-stack.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { classify } from "./answers.ts";
+import { fit, type FitOptions, type FitProgress } from "./learning.ts";
+import { type Sequences, shallowStates } from "./sequences.ts";
+import { fitTokens } from "./token-fit.ts";
+import { tokenizeSentences, type TokenSequences } from "./token-sequences.ts";
+import type { TrainingBase } from "./training-base.ts";
+import { openSmallBase, type SmallBase } from "./exam-base.ts";
+import { hardLines, type Line } from "./exam-lines.ts";
 
-let folder = "";
-let stack: Stack;
+let small: SmallBase;
 let base: TrainingBase;
 
 before(async () => {
-  folder = await writeSmallCheckpoint();
-  stack = await openStack({ folder, precision: "fp32" });
-  base = trainingBaseOf(stack);
+  small = await openSmallBase();
+  base = small.base;
 });
 
-after(async () => {
-  await stack.close();
-  await rm(folder, { recursive: true });
-});
+after(() => small.close());
 
 describe("a fit", () => {
   const options: FitOptions = {
@@ -40,7 +33,7 @@ describe("a fit", () => {
   };
 
   async function sequencesOf(lines: readonly Line[]): Promise<Sequences> {
-    const tokenizer = await stack.checkpoint.tokenizer();
+    const tokenizer = await small.checkpoint.tokenizer();
     const { ids } = await tokenizer.encode(lines.map(({ text }) => text));
     const labels = Int32Array.from(lines, ({ label }) => (label === "same" ? 1 : 0));
     return { ids, labels, states: undefined };
@@ -122,7 +115,7 @@ describe("a fit", () => {
 describe("a fit of tokens", () => {
   /** The second word's label depends on both words. */
   async function labelledOf(lines: readonly Line[]): Promise<TokenSequences> {
-    const { checkpoint } = stack;
+    const { checkpoint } = small;
     const tokenizer = await checkpoint.tokenizer();
     const sentences = lines.map(({ text, label }) => ({
       words: text.split(" "),

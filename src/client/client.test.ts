@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { after, before, test } from "node:test";
-import { Client } from "../src/client/client.ts";
-import { systemClock } from "../src/foundation/clock.ts";
-import { createHttp } from "../src/http/http.ts";
-import { listen, type Listener } from "../src/listener/listener.ts";
-import { overloadingText, standInKey, standInServices, stuckText } from "../src/http/stand-ins.ts";
+import { Client } from "./client.ts";
+import { systemClock } from "../foundation/clock.ts";
+import { createHttp } from "../http/http.ts";
+import { listen, type Listener } from "../listener/listener.ts";
+import { overloadingText, standInKey, standInServices, stuckText } from "../http/exam-services.ts";
 
 let listener: Listener;
 let client: Client;

@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { tinyCheckpoint } from "../src/checkpoints/tiny-checkpoint.ts";
+import { tinyCheckpoint } from "../src/checkpoints/exam-tiny-checkpoint.ts";
 import { Client } from "../src/client/client.ts";
 import { present } from "../src/foundation/assert.ts";
 

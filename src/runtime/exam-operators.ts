@@ -1,6 +1,6 @@
 /**
  * What a runtime is examined in: every operator of the graph language with its gradient. The
- * composites of operators are in `composite-exercises.ts`.
+ * composites of operators are in `exam-composites.ts`.
  */
 import { permutation } from "../foundation/random.ts";
 import { type Dimension, elementCount, multiply } from "../tensor/dimension.ts";
