@@ -2,16 +2,19 @@
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Checkpoint, Tokenizer } from "../src/checkpoints/checkpoints.ts";
-import { readConll } from "../src/datasets/conll.ts";
-import type { Example } from "../src/datasets/datasets.ts";
+import type { LabelledText, MarkedText } from "../src/datasets/datasets.ts";
 import { readDataset } from "../src/datasets/read.ts";
 import { splitByContent } from "../src/datasets/split.ts";
-import { present } from "../src/foundation/assert.ts";
+import { assert, present } from "../src/foundation/assert.ts";
 import { Pace } from "../src/foundation/pace.ts";
 import { encodeContents } from "../src/trainer/contents.ts";
 import { type ContentSequences, picked } from "../src/learning/sequences.ts";
 import type { TokenTask } from "../src/learning/token-fit.ts";
-import { tokenizeSentences, type TokenSequences } from "../src/learning/token-sequences.ts";
+import {
+  type LabelledSentence,
+  tokenizeSentences,
+  type TokenSequences,
+} from "../src/learning/token-sequences.ts";
 
 export interface Task {
   readonly name: string;
@@ -38,7 +41,7 @@ export async function loadTask(folder: string, name: string, tokenizer: Tokenize
   const own = await readExamples(join(folder, name), "dev");
   const test = present(await readExamples(join(folder, name), "test"), "every task has a test");
   const labels = [...new Set(all.map(({ label }) => label))].toSorted();
-  const sequences = async (examples: readonly Example[]): Promise<ContentSequences> => ({
+  const sequences = async (examples: readonly LabelledText[]): Promise<ContentSequences> => ({
     ...(await encodeContents(
       tokenizer,
       examples.map(({ text }) => text),
@@ -60,18 +63,36 @@ export async function loadTokenTask(
 ): Promise<TokenTask & { readonly test: TokenSequences }> {
   const { tokensMax } = checkpoint;
   const tokenizer = await checkpoint.tokenizer();
-  const read = (part: string) => {
+  const read = async (part: string) => {
     const path = join(folder, name, `${part}.conll`);
-    return readConll(createReadStream(path), { filename: path });
+    const dataset = await readDataset(createReadStream(path), { filename: path });
+    assert(dataset.task === "token-classification", "the task's files hold tags");
+    return dataset;
   };
   const sequences = async (part: string) =>
-    tokenizeSentences({ tokenizer, tokensMax }, (await read(part)).sentences);
+    tokenizeSentences({ tokenizer, tokensMax }, (await read(part)).examples.map(sentenceOf));
+  const { labels } = await read("train");
   return {
-    labels: (await read("train")).labels,
+    labels: [...labels.flatMap((label) => [`B-${label}`, `I-${label}`]), "O"],
     train: await sequences("train"),
     dev: await sequences("dev"),
     test: await sequences("test"),
   };
+}
+
+/** The words of a text that was made of words, which hold no space, with their tags. */
+function sentenceOf({ text, entities }: MarkedText): LabelledSentence {
+  const words = text.split(" ");
+  let start = -1;
+  const labels = words.map((word) => {
+    start += 1;
+    const place = start;
+    start += Array.from(word).length;
+    const entity = entities.find((one) => one.start <= place && place < one.end);
+    if (entity === undefined) return "O";
+    return `${entity.start === place ? "B" : "I"}-${entity.label}`;
+  });
+  return { words, labels };
 }
 
 /** The examples of a part of the task, or undefined when it has no such part. */
@@ -79,15 +100,20 @@ export function readRows(
   folder: string,
   task: string,
   part: "train" | "test",
-): Promise<readonly Example[] | undefined> {
+): Promise<readonly LabelledText[] | undefined> {
   return readExamples(join(folder, task), part);
 }
 
-async function readExamples(folder: string, part: string): Promise<readonly Example[] | undefined> {
+async function readExamples(
+  folder: string,
+  part: string,
+): Promise<readonly LabelledText[] | undefined> {
   for (const ending of ["jsonl", "csv"]) {
     const path = join(folder, `${part}.${ending}`);
     if (!existsSync(path)) continue;
-    return (await readDataset(createReadStream(path), { filename: path })).examples;
+    const dataset = await readDataset(createReadStream(path), { filename: path });
+    assert(dataset.task === "text-classification", "the task's files hold labels");
+    return dataset.examples;
   }
   return undefined;
 }

@@ -25,8 +25,9 @@ const budgets: readonly Budget[] = [
   { folders: ["models"], linesMax: 1_150 },
   // Admission to the queue joined the order within it.
   { folders: ["scheduling"], linesMax: 400 },
-  // What people upload: encodings, JSON and CSV of many makes, and a word for each oddity.
-  { folders: ["datasets"], linesMax: 2_700 },
+  // What people upload: encodings, JSON, CSV and columns of many makes, a word for each oddity,
+  // and entities beside labels.
+  { folders: ["datasets"], linesMax: 3_100 },
   // Half of it is about faults: checks of rows, quarantine, lost changes, the full disk.
   { folders: ["storage"], linesMax: 2_900 },
   // What strangers make is checked part by part: tokenizers, weights, one commit per pull.

@@ -3,10 +3,16 @@ import { limits } from "../foundation/limits.ts";
 import type { Pace } from "../foundation/pace.ts";
 import { visible } from "../foundation/visible.ts";
 import { Conflicts } from "./conflicts.ts";
-import { type Dataset, type Example, kindOf, type LineFault, textValueFault } from "./datasets.ts";
+import type { Dataset, Example, LineFault } from "./datasets.ts";
+import type { ExampleForm } from "./example-form.ts";
 import { labelCountFault, Labels } from "./labels.ts";
-import type { Notes, RawExample, RawRow, Swallowed } from "./rows.ts";
+import { labelledForm } from "./labelled.ts";
+import { markedForm } from "./marked.ts";
+import type { Notes, RawRow, Swallowed } from "./rows.ts";
 import { type ReadOptions, refuse } from "./source.ts";
+
+/** The forms of all kinds of tasks. The first row that can be told decides the file's. */
+const forms: readonly ExampleForm[] = [labelledForm, markedForm];
 
 const lossRemark =
   'the text holds "\ufffd", which another program has put for what it could not read';
@@ -60,6 +66,9 @@ export class Collected {
   readonly #conflicts = new Conflicts();
   readonly #suspects: Suspect[] = [];
   readonly #fieldCounts = new Map<string, number>();
+  #form: ExampleForm | undefined;
+  /** The line that has decided the form. */
+  #formLine = 0;
 
   constructor(source: ReadOptions, notes: Notes) {
     this.#source = source;
@@ -76,7 +85,7 @@ export class Collected {
     if ("swallowed" in row)
       this.#suspects.push({ index: this.#examples.length, line, swallowed: row.swallowed });
     this.#examples.push(example);
-    this.#conflicts.add(example.text, example.label);
+    this.#conflicts.add(example.text, this.#formOf().spelled(example));
     if (example.text.includes("\ufffd")) this.#notes.add(line, lossRemark);
     if ("fields" in row)
       this.#fieldCounts.set(row.fields, (this.#fieldCounts.get(row.fields) ?? 0) + 1);
@@ -88,6 +97,7 @@ export class Collected {
     const labels = sorted.map(([label]) => label);
     const labelCounts = sorted.map(([, count]) => count);
     return {
+      task: this.#formOf().task,
       examples,
       labels,
       labelCounts,
@@ -98,20 +108,22 @@ export class Collected {
         ...this.#fieldWarnings(),
         ...this.#labelWarnings(),
       ]),
-    };
+    } as Dataset; // its form has made all examples
+  }
+
+  /** That of most files where no row could be told. */
+  #formOf(): ExampleForm {
+    return this.#form ?? labelledForm;
   }
 
   /** The checked example, or the reason why it is none. */
-  #checked(raw: RawExample): Example | string {
-    if ("fault" in raw) return raw.fault;
-    const { text, label } = raw;
-    const fault = textValueFault(text);
-    if (fault !== undefined || typeof text !== "string") return fault ?? "text is missing";
-    if (label === undefined) return "label is missing";
-    if (typeof label !== "string" && typeof label !== "boolean" && !Number.isSafeInteger(label))
-      return labelKindFault(label);
-    const known = this.#labels.add(label as string | number | boolean); // as just checked
-    return typeof known === "string" ? { text, label: known } : known.fault;
+  #checked(row: RawRow): Example | string {
+    if ("fault" in row) return row.fault;
+    const form = forms.find((one) => one.claims(row)) ?? labelledForm;
+    if (this.#form === undefined) this.#formLine = row.line;
+    this.#form ??= form;
+    if (form === this.#form) return form.checked(row, this.#labels);
+    return `it has ${form.content}, where line ${this.#formLine} has ${this.#form.content}`;
   }
 
   /** The examples but those that stand for several lines of which a quote has made one cell. */
@@ -128,8 +140,8 @@ export class Collected {
     const kept: Example[] = [];
     for (const [index, example] of this.#examples.entries()) {
       if (index % stepCount === 0 && pace.isDue) await pace.rest();
-      if (swallowing.has(index)) this.#labels.remove(example.label);
-      else kept.push(example);
+      if (!swallowing.has(index)) kept.push(example);
+      else for (const label of this.#formOf().labelsOf(example)) this.#labels.remove(label);
     }
     return kept;
   }
@@ -147,16 +159,9 @@ export class Collected {
     const conflict = count === 1 ? "1 text stands" : `${count} texts stand`;
     return [
       ...this.#labels.warnings(),
-      ...(count === 0 ? [] : [`${conflict} under more than one label`]),
+      ...(count === 0 ? [] : [`${conflict} ${this.#formOf().conflict}`]),
     ];
   }
-}
-
-function labelKindFault(label: unknown): string {
-  const fault = `label is ${kindOf(label)}`;
-  return typeof label === "number" && !(Math.abs(label) <= Number.MAX_SAFE_INTEGER)
-    ? `${fault}: write it as a string, in quotes`
-    : `${fault}, expected a string, an integer or a boolean`;
 }
 
 function firstOf(warnings: readonly string[]): readonly string[] {

@@ -4,71 +4,108 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
 import { limits } from "../foundation/limits.ts";
-import { readConll } from "./conll.ts";
+import type { DatasetOf, MarkedText } from "./datasets.ts";
+import { readDataset, readTexts } from "./read.ts";
 
-const readBytes = (bytes: Uint8Array) =>
-  readConll(Readable.from([bytes]), { filename: "words.conll" });
-const read = (text: string) => readBytes(Buffer.from(text));
+async function readBytes(bytes: Uint8Array, filename = "a.conll"): Promise<DatasetOf<MarkedText>> {
+  const dataset = await readDataset(Readable.from([bytes]), { filename });
+  assert.ok(dataset.task === "token-classification");
+  return dataset;
+}
+const read = (text: string, filename?: string): Promise<DatasetOf<MarkedText>> =>
+  readBytes(Buffer.from(text), filename);
+
+/** Each text with its entities in brackets. */
+function shown({ examples }: DatasetOf<MarkedText>): readonly string[] {
+  return examples.map(({ text, entities }) => {
+    const characters = Array.from(text);
+    const parts = entities.map(
+      ({ start, end, label }) => `[${label}: ${characters.slice(start, end).join("")}]`,
+    );
+    return [text, ...parts].join(" ");
+  });
+}
 
 test("tabs or spaces, the first column and the last, sentences and documents apart", async () => {
   const dataset = await read(
     "\uFEFF-DOCSTART- (10091617)\n\nNew\tNNP\tO\tB-Place\r\nYork NNP O I-Place\n \n" +
       "\n-DOCSTART- -X- O O\nno-break\u00A0word\tO\nin  O\n-DOCSTART-\nParis\tI-Place",
   );
-  assert.deepEqual(dataset, {
-    sentences: [
-      { words: ["New", "York"], labels: ["B-Place", "I-Place"] },
-      { words: ["no-break\u00A0word", "in"], labels: ["O", "O"] },
-      { words: ["Paris"], labels: ["I-Place"] },
-    ],
-    labels: ["B-Place", "I-Place", "O"],
-    faults: [],
-    faultCount: 0,
-  });
+  assert.deepEqual(shown(dataset), [
+    "New York [Place: New York]",
+    "no-break\u00A0word in",
+    "Paris [Place: Paris]",
+  ]);
+  assert.deepEqual([dataset.labels, dataset.labelCounts], [["Place"], [2]]);
+  assert.deepEqual([dataset.faultCount, dataset.warnings], [0, []]);
+});
+
+test("the content tells columns where the name does not", async () => {
+  const content = "EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nPeter B-PER\n";
+  for (const name of ["a.txt", "a", "a.iob2", "a.bio.gz"])
+    assert.deepEqual(shown(await read(content, name)), [
+      "EU rejects [ORG: EU]",
+      "Peter [PER: Peter]",
+    ]);
+  const [warning] = (await read("a O\n\nb B-X\nc B-X", "a.csv")).warnings;
+  assert.match(warning ?? "", /ends in \.csv, the content is CONLL/);
 });
 
 test("every bad line is told by number and reason; only its sentence is left out", async () => {
   const dataset = await read(
-    "good O\n\none\nbad S-Type\nfine O\n\n\tNN\tO\n\nword B-\n\nword\t\n\nnul\0 O\n\nlast O\n",
+    "good O\n\none\nnot seen\nfine O\n\n\tNN\tO\n\nword B-\n\nword\t\n\nnul\0 O\n\nlast O\n",
   );
-  assert.deepEqual(
-    dataset.sentences.map(({ words }) => words),
-    [["good"], ["last"]],
-  );
+  assert.deepEqual(shown(dataset), ["good", "last"]);
   const lines = dataset.faults.map(({ line, reason }) => `${line}: ${reason}`);
   assert.deepEqual(lines, [
-    "3: expected a word and a label, got one column",
-    '4: label is "S-Type", expected O, B-… or I-…',
-    "7: word is empty",
-    '9: label is "B-", expected O, B-… or I-…',
-    "11: label is empty",
+    "3: expected a word and a tag, got one column; the line's sentence is left out",
+    "7: word is empty; the line's sentence is left out",
+    '9: tag 1 is "B-", which names no label',
+    '11: tag 1 is empty; a token outside of all entities has "O"',
     "13: text holds a NUL or a lone surrogate",
   ]);
-  assert.equal(dataset.faultCount, 6);
+  assert.equal(dataset.faultCount, 5);
 });
 
-test("a line that is too long is told; bytes that are no text are an error", async () => {
-  const long = `${"x".repeat(limits.trainingLineCharactersMax)} O`;
-  const { sentences, faults } = await read(`a O\n\n${long}`);
-  assert.equal(sentences.length, 1);
-  assert.deepEqual(
-    faults.map(({ line, reason }) => `${line}: ${reason}`),
-    ["3: line is longer than 2097152 characters"],
-  );
+test("what is too long is told; bytes that are no text are an error", async () => {
+  const { inputCharactersMax: max } = limits;
+  const line = await read(`a O\n\n${"x".repeat(max)} O`);
+  assert.deepEqual(line.faults, [{ line: 3, reason: `line is longer than ${max} characters` }]);
+  const word = "x".repeat(max / 2);
+  const sentence = await read(`a O\n\n${word} O\n${word} O\n${word} O\n\nb B-X\n`);
+  assert.deepEqual(shown(sentence), ["a", "b [X: b]"]);
+  assert.deepEqual(sentence.faults, [
+    { line: 4, reason: `its sentence, from line 3, has more than ${max} characters` },
+  ]);
   await assert.rejects(readBytes(Buffer.from("a O\n\nb\xff O\n", "latin1")), /line 3, column 2/);
 });
 
+test("words are answered without their tags; lines of plain text stay lines", async () => {
+  const texts = async (content: string, filename: string): Promise<readonly string[]> =>
+    (await readTexts(Readable.from([Buffer.from(content)]), { filename })).texts;
+  assert.deepEqual(await texts("New B-Place\nYork I-Place\n\nin O\n", "a.conll"), [
+    "New York",
+    "in",
+  ]);
+  assert.deepEqual(await texts("the blood type is O\nso be it", "a.txt"), [
+    "the blood type is O",
+    "so be it",
+  ]);
+});
+
 test("what was written is read again", async () => {
-  const word = fc.stringMatching(/^[a-zA-Z0-9.,]+$/);
-  const pair = fc.tuple(word, fc.constantFrom("O", "B-X", "I-X", "I-Y"));
-  const sentences = fc.array(fc.array(pair, { minLength: 1 }));
+  const word = fc.stringMatching(/^[a-zA-Z0-9.]+$/);
+  const pair = fc.tuple(word, fc.constantFrom("O", "B-X", "B-Y"));
+  const sentences = fc.array(fc.array(pair, { minLength: 1 }), { minLength: 1 });
   await fc.assert(
     fc.asyncProperty(sentences, async (all) => {
       const text = all.map((pairs) => pairs.map((row) => row.join("\t")).join("\n")).join("\n\n");
-      const again = (await read(text)).sentences.map(({ words, labels }) =>
-        words.map((name, index) => [name, labels[index]]),
-      );
-      assert.deepEqual(again, all);
+      const wanted = all.map((pairs) => {
+        const words = pairs.map(([name]) => name).join(" ");
+        const tagged = pairs.filter(([, tag]) => tag !== "O");
+        return [words, ...tagged.map(([name, tag]) => `[${tag.slice(2)}: ${name}]`)].join(" ");
+      });
+      assert.deepEqual(shown(await read(text)), wanted);
     }),
   );
 });

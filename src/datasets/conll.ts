@@ -1,124 +1,114 @@
 /**
- * Reads sentences whose words carry labels, in CoNLL columns. A line that cannot be used is
- * reported with number and reason, and costs its sentence, since a sentence that lacks a word has
- * other entities.
+ * Sentences in CoNLL columns: one word a line, the first column is the word, the last its tag;
+ * columns are separated by tabs, or by spaces where a line has no tab. Blank lines end sentences,
+ * and so do `-DOCSTART-` lines. A line that cannot be used costs its sentence, since a sentence
+ * that lacks a word has other entities.
  */
-import { labelFault } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
-import { Pace } from "../foundation/pace.ts";
-import { Faults } from "./collected.ts";
-import { type Dataset, textFault } from "./datasets.ts";
-import { byCodePoint, labelCountFault } from "./labels.ts";
-import { Lines } from "./lines.ts";
-import { type ReadOptions, refuse, textPieces } from "./source.ts";
+import { Lines, withoutMark } from "./lines.ts";
+import { fromTokens, textOfTokens } from "./marked.ts";
+import type { Notes, RawRow, RowReader } from "./rows.ts";
+import { isTag } from "./tags.ts";
 
-export interface LabelledSentence {
-  readonly words: readonly string[];
-  /** One for each word: `O`, or `B-` or `I-` and a type; see `entitiesOf`. */
-  readonly labels: readonly string[];
-}
+const documentStart = "-DOCSTART-";
 
-export interface SentenceDataset extends Pick<Dataset, "labels" | "faults" | "faultCount"> {
-  readonly sentences: readonly LabelledSentence[];
-}
+/** Columns of the files of CoNLL's tasks, at most, but for what others have added to them. */
+const columnCountMax = 16;
 
 /**
- * One word a line: the first column is the word, the last its label; columns are separated by tabs,
- * or by spaces where a line has no tab. Blank lines end sentences, and so do `-DOCSTART-` lines.
+ * Whether a line is of this form: a word, and a tag behind it. Words that are separated by spaces
+ * may be any text, so that those count where tags are expected only.
  */
-export async function readConll(
-  chunks: AsyncIterable<Uint8Array>,
-  options: ReadOptions,
-): Promise<SentenceDataset> {
-  const lines = new Lines(() => false);
-  const collected = new CollectedSentences(options);
-  const pace = new Pace(options.signal);
-  for await (const piece of textPieces(chunks, options)) {
-    if (typeof piece !== "string")
-      refuse(options, `line ${lines.number + 1}, column ${lines.openLength + 1}: ${piece.reason}`);
-    for (const line of lines.read(piece)) {
-      collected.add(lines.number, readLine(line));
-      if (pace.isDue) await pace.rest();
-    }
-  }
-  for (const line of lines.end()) collected.add(lines.number, readLine(line));
-  return collected.dataset(lines.number);
+export function isConllLine(line: string, isLabelled: boolean): boolean {
+  if (line.startsWith(documentStart)) return true;
+  if (!isLabelled && !line.includes("\t")) return false;
+  const columns = columnsOf(line);
+  const isFew = columns.length >= 2 && columns.length <= columnCountMax;
+  return isFew && isTag(columns.at(-1) ?? "") && !/[,;|{]/.test(columns[0]?.slice(1) ?? "");
 }
 
-interface LabelledWord {
+interface TaggedWord {
   readonly word: string;
-  readonly label: string;
+  readonly tag: string;
 }
 
-/** The word, or what is wrong with its line; undefined between sentences. */
-function readLine(line: string): LabelledWord | string | undefined {
-  const { trainingLineCharactersMax: lengthMax } = limits;
-  if (line.length > lengthMax) return `line is longer than ${lengthMax} characters`;
-  if (line.trim() === "" || line.startsWith("-DOCSTART-")) return undefined;
-  return readColumns(line.includes("\t") ? line.split("\t") : line.trim().split(/ +/));
-}
-
-function readColumns(columns: readonly string[]): LabelledWord | string {
-  if (columns.length < 2) return "expected a word and a label, got one column";
-  const word = columns[0]?.trim() ?? "";
-  const label = columns.at(-1)?.trim() ?? "";
-  if (word === "") return "word is empty";
-  return textFault(word) ?? labelFault(label) ?? schemeFault(label) ?? { word, label };
-}
-
-function schemeFault(label: string): string | undefined {
-  return /^(O|[BI]-.+)$/.test(label) ? undefined : `label is "${label}", expected O, B-… or I-…`;
-}
-
-class CollectedSentences {
-  readonly #source: ReadOptions;
-  readonly #faults: Faults;
-  readonly #sentences: LabelledSentence[] = [];
-  /** One string per label, however many words repeat it. */
-  readonly #labels = new Map<string, string>();
-  #current: LabelledWord[] = [];
+export class ConllReader implements RowReader {
+  readonly #notes: Notes;
+  readonly #isLabelled: boolean;
+  readonly #lines = new Lines(() => false);
+  #words: TaggedWord[] = [];
+  /** Of the sentence that is open. */
+  #firstLine = 0;
+  #characters = 0;
   #hasFault = false;
 
-  constructor(source: ReadOptions) {
-    this.#source = source;
-    this.#faults = new Faults(source);
+  constructor(options: { readonly isLabelled: boolean; readonly notes: Notes }) {
+    this.#isLabelled = options.isLabelled;
+    this.#notes = options.notes;
   }
 
-  add(line: number, read: LabelledWord | string | undefined): void {
-    if (read === undefined) return this.#endSentence(line);
-    if (typeof read === "string") {
-      this.#hasFault = true;
-      this.#faults.countRow(line);
-      return this.#faults.add(line, read);
+  get line(): number {
+    return this.#lines.number + 1;
+  }
+
+  get column(): number {
+    return this.#lines.openLength + 1;
+  }
+
+  *read(piece: string): Generator<RawRow> {
+    for (const line of this.#lines.read(piece)) yield* this.#take(line);
+  }
+
+  *end(): Generator<RawRow> {
+    for (const line of this.#lines.end()) yield* this.#take(line);
+    yield* this.#endSentence();
+  }
+
+  *#take(raw: string): Generator<RawRow> {
+    const { number } = this.#lines;
+    const line = withoutMark(raw, number, this.#notes);
+    if (line.trim() === "" || line.startsWith(documentStart)) {
+      yield* this.#endSentence();
+      return;
     }
-    if (this.#current.length === 0) this.#faults.countRow(line);
-    this.#current.push(read);
+    if (this.#words.length === 0 && !this.#hasFault) this.#firstLine = number;
+    const word = this.#hasFault ? undefined : this.#wordOf(line);
+    if (typeof word === "string") {
+      this.#hasFault = true;
+      this.#words = [];
+      yield { line: number, fault: word };
+    } else if (word !== undefined) this.#words.push(word);
   }
 
-  dataset(line: number): SentenceDataset {
-    this.#endSentence(line);
-    return {
-      sentences: this.#sentences,
-      labels: [...this.#labels.keys()].toSorted(byCodePoint),
-      faults: this.#faults.first,
-      faultCount: this.#faults.count,
-    };
+  /** The word of a line; a text says what is wrong with it. */
+  #wordOf(line: string): TaggedWord | string {
+    const { inputCharactersMax: lengthMax } = limits;
+    if (line.length > lengthMax) return `line is longer than ${lengthMax} characters`;
+    const columns = columnsOf(line);
+    if (columns.length < 2 && this.#isLabelled)
+      return "expected a word and a tag, got one column; the line's sentence is left out";
+    const word = columns[0]?.trim() ?? "";
+    if (word === "") return "word is empty; the line's sentence is left out";
+    this.#characters += word.length + 1;
+    if (this.#characters > lengthMax)
+      return `its sentence, from line ${this.#firstLine}, has more than ${lengthMax} characters`;
+    return { word, tag: columns.at(-1)?.trim() ?? "" };
   }
 
-  #endSentence(line: number): void {
-    if (this.#current.length > 0 && !this.#hasFault)
-      this.#sentences.push({
-        words: this.#current.map(({ word }) => word),
-        labels: this.#current.map(({ label }) => this.#known(label)),
-      });
-    if (this.#labels.size > limits.labelCountMax) refuse(this.#source, labelCountFault(line));
-    this.#current = [];
+  *#endSentence(): Generator<RawRow> {
+    const words = this.#words.map(({ word }) => word);
+    const tags = this.#words.map(({ tag }) => tag);
+    const line = this.#firstLine;
+    const isEmpty = words.length === 0;
+    this.#words = [];
+    this.#characters = 0;
     this.#hasFault = false;
+    if (isEmpty) return;
+    const row = this.#isLabelled ? fromTokens(words, tags, "word and tag") : textOfTokens(words);
+    yield { ...row, line };
   }
+}
 
-  #known(label: string): string {
-    const known = this.#labels.get(label);
-    if (known === undefined) this.#labels.set(label, label);
-    return known ?? label;
-  }
+function columnsOf(line: string): readonly string[] {
+  return line.includes("\t") ? line.split("\t") : line.trim().split(/ +/);
 }

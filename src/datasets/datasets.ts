@@ -1,13 +1,30 @@
 /** Labelled texts for training: reading, checking, splitting, measuring. */
-import { unstorableText } from "../entities/virtual-model.ts";
+import { type TaskName, unstorableText } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { visible } from "../foundation/visible.ts";
 
-export interface Example {
+/** A text and its one label. */
+export interface LabelledText {
   readonly text: string;
   readonly label: string;
 }
+
+/** A text and the entities that are marked in it, in their order; they do not overlap. */
+export interface MarkedText {
+  readonly text: string;
+  readonly entities: readonly Entity[];
+}
+
+/** A part of a text with its label: code points from `start` to before `end`; see `CodePoints`. */
+export interface Entity {
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+}
+
+/** What a model of some kind of task learns from. */
+export type Example = LabelledText | MarkedText;
 
 /** A line that could not be used, and why. */
 export interface LineFault {
@@ -16,11 +33,17 @@ export interface LineFault {
   readonly reason: string;
 }
 
-export interface Dataset {
-  readonly examples: readonly Example[];
+export type Dataset =
+  | (DatasetOf<LabelledText> & { readonly task: "text-classification" })
+  | (DatasetOf<MarkedText> & { readonly task: "token-classification" });
+
+export interface DatasetOf<E extends Example> {
+  /** The kind of task that the file's rows are examples of. */
+  readonly task: TaskName;
+  readonly examples: readonly E[];
   /** Distinct labels in code-point order. */
   readonly labels: readonly string[];
-  /** How many examples each label has. */
+  /** How many examples, or entities, each label has. */
   readonly labelCounts: readonly number[];
   /** At most `limits.reportedLineErrorCountMax`; `faultCount` counts all. */
   readonly faults: readonly LineFault[];
@@ -66,8 +89,11 @@ export function checkUsable(
   throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${filename}": ${state}`, { field });
 }
 
-/** INVALID_ARGUMENT when a classifier cannot be trained on the examples. Ignores faults. */
-export function checkTrainable(dataset: Pick<Dataset, "labels" | "labelCounts">): void {
+/** What is asked of the labels of a file before a model can be trained on it. */
+export type LabelledFile = Pick<Dataset, "task" | "labels" | "labelCounts">;
+
+/** INVALID_ARGUMENT when no model can be trained on the examples. Ignores faults. */
+export function checkTrainable(dataset: LabelledFile): void {
   const fault = trainingFault(dataset);
   if (fault === undefined) return;
   throw new StrataError("INVALID_ARGUMENT", `Cannot train on the data: ${fault}`, {
@@ -75,14 +101,20 @@ export function checkTrainable(dataset: Pick<Dataset, "labels" | "labelCounts">)
   });
 }
 
-/** Why no classifier can be trained on examples of these labels, or undefined when one can. */
-export function trainingFault(
-  dataset: Pick<Dataset, "labels" | "labelCounts">,
-): string | undefined {
-  const { labelCountMin, labelCountMax, trainingLabelExampleCountMin } = limits;
-  const { labels, labelCounts } = dataset;
-  if (labels.length < labelCountMin)
-    return `expected at least ${labelCountMin} labels, got ${labels.length}${named(labels)}`;
+/** The fewest labels of each kind of task: a text without an entity is one of none. */
+export const labelCountMins: Readonly<Record<TaskName, number>> = {
+  "text-classification": limits.labelCountMin,
+  "token-classification": 1,
+};
+
+/** Why no model can be trained on examples of these labels, or undefined when one can. */
+export function trainingFault({ task, labels, labelCounts }: LabelledFile): string | undefined {
+  const { labelCountMax, trainingLabelExampleCountMin } = limits;
+  const countMin = labelCountMins[task];
+  if (labels.length < countMin) {
+    const wanted = countMin === 1 ? "1 label" : `${countMin} labels`;
+    return `expected at least ${wanted}, got ${labels.length}${named(labels)}`;
+  }
   if (labels.length > labelCountMax)
     return `expected at most ${labelCountMax} labels, got ${labels.length}`;
   const rare = labels.flatMap((label, index) => {

@@ -1,7 +1,8 @@
-/** From the source of one JSON value to text and label. */
+/** From the source of one JSON value to text and label, or to text and entities. */
 import { limits } from "../foundation/limits.ts";
 import { fromMessages } from "./chat.ts";
 import { roleNames, roleOf, shownNames } from "./columns.ts";
+import { fromTokens, textOfTokens } from "./marked.ts";
 import type { RawExample } from "./rows.ts";
 
 /** What the search for its end has counted outside of the value's strings. */
@@ -63,6 +64,10 @@ function repeatedKey(source: string, { depth }: JsonShape): string {
 
 function fromObject(value: Readonly<Record<string, unknown>>, isLabelled: boolean): RawExample {
   const keys = Object.keys(value);
+  const tokens = tokenNames.find((name) => Array.isArray(value[name]));
+  if (tokens !== undefined) return fromTagged(value, tokens, isLabelled);
+  const entities = entityNames.find((name) => keys.includes(name));
+  if (entities !== undefined && isLabelled) return fromMarked(value, entities);
   const chat = keys.includes("messages") ? ["messages"] : [];
   const texts = [...candidates(value, "text"), ...chat];
   const labels = isLabelled ? [...candidates(value, "label"), ...chat] : [];
@@ -74,6 +79,31 @@ function fromObject(value: Readonly<Record<string, unknown>>, isLabelled: boolea
   if (!isLabelled) return { text: value[text], label: undefined, fields: text };
   if (label === undefined) return { fault: missingFault("label", keys) };
   return { text: value[text], label: value[label], fields: `${text} and ${label}` };
+}
+
+/** The names by which files call tokens, their tags, and the entities of a text. */
+const tokenNames = ["tokens", "words"] as const;
+const tagNames = ["tags", "ner_tags", "labels"] as const;
+const entityNames = ["entities", "spans"] as const;
+
+function fromTagged(
+  value: Readonly<Record<string, unknown>>,
+  tokens: string,
+  isLabelled: boolean,
+): RawExample {
+  if (!isLabelled) return textOfTokens(value[tokens]);
+  const tags = tagNames.find((name) => value[name] != null);
+  if (tags !== undefined) return fromTokens(value[tokens], value[tags], `${tokens} and ${tags}`);
+  const expected = tagNames.map((name) => `"${name}"`).join(", ");
+  return { fault: `tags are missing: expected one of ${expected} beside "${tokens}"` };
+}
+
+function fromMarked(value: Readonly<Record<string, unknown>>, entities: string): RawExample {
+  const texts = candidates(value, "text");
+  if (texts.length > 1) return { fault: severalFault("text", texts) };
+  const [text] = texts;
+  if (text === undefined) return { fault: missingFault("text", Object.keys(value)) };
+  return { text: value[text], entities: value[entities], fields: `${text} and ${entities}` };
 }
 
 /** The fields of a role. A null yields to a value. */

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import type { Dataset } from "./datasets.ts";
+import type { Dataset, LabelledText } from "./datasets.ts";
 import { readDataset, readTexts } from "./read.ts";
 
 async function* chunksOf(bytes: Uint8Array, size = 1 << 16): AsyncGenerator<Uint8Array> {
@@ -16,8 +16,13 @@ const read = (content: string | Uint8Array, filename: string, size?: number): Pr
   readDataset(chunksOf(Buffer.from(content), size), { filename });
 const jsonl = (text: string): Promise<Dataset> => read(text, "a.jsonl");
 const csv = (text: string): Promise<Dataset> => read(text, "a.csv");
+/** The examples of a file without entities. */
+const labelledOf = (dataset: Dataset): readonly LabelledText[] => {
+  assert.ok(dataset.task === "text-classification");
+  return dataset.examples;
+};
 const pairs = (dataset: Dataset): string[] =>
-  dataset.examples.map(({ text, label }) => `${text}=${label}`);
+  labelledOf(dataset).map(({ text, label }) => `${text}=${label}`);
 const faults = (dataset: Dataset): string[] =>
   dataset.faults.map(({ line, reason }) => `${line}: ${reason}`);
 
@@ -321,8 +326,8 @@ test("whatever the bytes are, every example is valid, and errors are ours", asyn
       async (all, size) => {
         for (const name of ["a.jsonl", "a.csv", "a.txt", "a"])
           try {
-            const { examples } = await read(Buffer.concat(all), name, size);
-            for (const { text, label } of examples)
+            const dataset = await read(Buffer.concat(all), name, size);
+            for (const { text, label } of labelledOf(dataset))
               assert.ok(text.trim() !== "" && label.trim() === label && label !== "");
           } catch (error) {
             assert.ok(error instanceof StrataError, String(error));

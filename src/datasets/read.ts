@@ -1,5 +1,5 @@
 /**
- * Reads a user's file: labelled texts for training, or texts to classify. The content decides what
+ * Reads a user's file: examples for training, or texts to be answered. The content decides what
  * the file is, and its name where the content does not. A line that cannot be used is a fault with
  * number and reason and harms no other; a file that cannot be read is an error in one sentence.
  * Reading holds the thread for a slice of time only, and stops at the first limit that is passed.
@@ -7,6 +7,7 @@
 import { Pace } from "../foundation/pace.ts";
 import { Collected } from "./collected.ts";
 import { roleOf } from "./columns.ts";
+import { ConllReader, isConllLine } from "./conll.ts";
 import { CsvReader } from "./csv.ts";
 import { separatorOf } from "./csv-header.ts";
 import type { Dataset } from "./datasets.ts";
@@ -25,12 +26,16 @@ const headLength = 64 * 1024;
  * packed by gzip.
  * - JSON: one object a line, objects over several lines, or an array of them: a text and a label
  *   under one of the names of `columns.ts`, or chat, `{"messages"}`, where what the user says is
- *   the text and the assistant's last answer the label.
+ *   the text and the assistant's last answer the label. Entities are marked by
+ *   `{"text", "entities": [{"start", "end", "label"}]}`, in Unicode code points, or by
+ *   `{"tokens", "tags"}`, where single spaces make the tokens a text; see `tags.ts`.
+ * - CoNLL columns: a word and its tag a line, a blank line between sentences.
  * - CSV: a header that names the text and the label alike; the separator is a comma, a semicolon,
  *   a tab or a bar.
  *
- * Labels are strings, integers or booleans, which become strings; white space around them is cut,
- * and Unicode is composed. Other fields are ignored, blank lines are skipped.
+ * The first row that can be told decides whether labels or entities are learned; rows of the other
+ * kind are faults. Labels are strings, integers or booleans, which become strings; white space
+ * around them is cut, and Unicode is composed. Other fields are ignored, blank lines are skipped.
  */
 export async function readDataset(
   chunks: AsyncIterable<Uint8Array>,
@@ -120,8 +125,8 @@ function canDecide(head: string): boolean {
 
 function readerOf(head: string, reading: Reading): RowReader {
   const { source, notes, isLabelled } = reading;
-  const ending = /\.(jsonl|ndjson|json|csv|tsv|psv)(?:\.gz)?$/i.exec(source.filename)?.[1];
-  const named = ending === undefined ? undefined : /json/i.test(ending) ? "json" : "csv";
+  const ending = endingPattern.exec(source.filename)?.[1];
+  const named = formatNamed(ending);
   const kind = kindOf(head, { named, isLabelled });
   const content = kind === "array" ? "json" : kind;
   if (named !== undefined && content !== named)
@@ -129,24 +134,38 @@ function readerOf(head: string, reading: Reading): RowReader {
       `the name ends in .${ending}, the content is ${content.toUpperCase()} and read as such`,
     );
   if (kind === "lines") return new LineReader(notes);
+  if (kind === "conll") return new ConllReader({ isLabelled, notes });
   if (kind === "csv") return new CsvReader({ isLabelled, notes, source });
   return new JsonReader({ isLabelled, notes, isArray: kind === "array" });
 }
 
+/** Formats that a file's name may tell. */
+type NamedFormat = "json" | "csv" | "conll";
+
+const endingPattern = /\.(jsonl|ndjson|json|csv|tsv|psv|conll|bio|iob2?)(?:\.gz)?$/i;
+
+function formatNamed(ending: string | undefined): NamedFormat | undefined {
+  if (ending === undefined) return undefined;
+  if (/json/i.test(ending)) return "json";
+  return /sv$/i.test(ending) ? "csv" : "conll";
+}
+
 function kindOf(
   head: string,
-  {
-    named,
-    isLabelled,
-  }: { readonly named: "json" | "csv" | undefined; readonly isLabelled: boolean },
-): "json" | "array" | "csv" | "lines" {
+  { named, isLabelled }: { readonly named: NamedFormat | undefined; readonly isLabelled: boolean },
+): NamedFormat | "array" | "lines" {
   const start = head.trimStart();
   const [line = ""] = start.split("\n", 1);
-  const cells = line.split(/[,;\t|]/).map((cell) => roleOf(cell.replaceAll('"', "")));
-  if (cells.includes("text") && cells.includes("label")) return "csv";
-  if (separatorOf(line) !== undefined) return "csv";
+  if (namesBoth(line) || separatorOf(line) !== undefined) return "csv";
   if (/^\[\s*\{/.test(start)) return "array";
+  if (isConllLine(line, isLabelled || named === "conll")) return "conll";
   // A line of plain text may begin with a brace.
   if (start.startsWith("{") && (isLabelled || /^\{\s*(?:"|$)/.test(line))) return "json";
   return named ?? (isLabelled ? "csv" : "lines");
+}
+
+/** Whether a line names a column for the text and one for the label. */
+function namesBoth(line: string): boolean {
+  const roles = line.split(/[,;\t|]/).map((cell) => roleOf(cell.replaceAll('"', "")));
+  return roles.includes("text") && roles.includes("label");
 }

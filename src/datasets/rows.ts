@@ -1,15 +1,23 @@
 /** What the formats' readers hand to the check of the examples. */
 
-/** Text and label as the file has them, not yet checked; or why there are none. */
-export type RawExample =
-  | {
-      readonly text: unknown;
-      readonly label: unknown;
-      /** The names of the fields that they come from, for example `text and label`. */
-      readonly fields?: string;
-      readonly swallowed?: Swallowed;
-    }
-  | { readonly fault: string };
+/** What the file has of an example, not yet checked; or why it has none. */
+export type RawExample = RawLabelled | RawMarked | { readonly fault: string };
+
+/** A text and its label. */
+export interface RawLabelled {
+  readonly text: unknown;
+  readonly label: unknown;
+  /** The names of the fields that they come from, for example `text and label`. */
+  readonly fields?: string;
+  readonly swallowed?: Swallowed;
+}
+
+/** A text and what is marked in it. */
+export interface RawMarked {
+  readonly text: unknown;
+  readonly entities: unknown;
+  readonly fields?: string;
+}
 
 /**
  * Labels that stand in the middle of a cell, as if lines of their own ended there. If the file has

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { shortDigestCount } from "../foundation/digest.ts";
 import { Pace } from "../foundation/pace.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
-import { checkTrainable, type Dataset } from "./datasets.ts";
+import { checkTrainable, type LabelledFile } from "./datasets.ts";
 import { type Contents, distinctContents, splitByContent } from "./split.ts";
 
 interface Row {
@@ -102,14 +102,21 @@ test("a content under two labels stands for the one that most of its copies have
 });
 
 test("what cannot be trained on is refused by name and limit", () => {
-  const dataset = (all: readonly string[]): Pick<Dataset, "labels" | "labelCounts"> => {
+  const dataset = (
+    all: readonly string[],
+    task: LabelledFile["task"] = "text-classification",
+  ): LabelledFile => {
     const labels = [...new Set(all)];
     return {
+      task,
       labels,
       labelCounts: labels.map((label) => all.filter((other) => other === label).length),
     };
   };
   checkTrainable(dataset(["a", "a", "b", "b"]));
+  checkTrainable(dataset(["a", "a"], "token-classification"));
+  const none = dataset([], "token-classification");
+  assert.throws(() => checkTrainable(none), { message: /at least 1 label, got 0$/ });
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /at least 2 labels, got 0$/],
     [["a", "a"], /at least 2 labels, got 1 \("a"\)/],

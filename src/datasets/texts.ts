@@ -29,7 +29,8 @@ export class CollectedTexts {
     const { line } = row;
     this.#faults.countRow(line);
     if ("fault" in row) return this.#faults.add(line, row.fault);
-    const { text, label, swallowed } = row;
+    const { text } = row;
+    const { label, swallowed } = "label" in row ? row : {};
     const fault = textValueFault(text);
     if (fault !== undefined || typeof text !== "string")
       return this.#faults.add(line, fault ?? "text is missing");

@@ -7,7 +7,7 @@ import { advance } from "../cli/train.ts";
 import type { PullProgress } from "../cli/local-commands.ts";
 import { Client } from "../client/client.ts";
 import type { ModelVersion } from "../contract/models.ts";
-import type { Example } from "../datasets/datasets.ts";
+import type { LabelledText } from "../datasets/datasets.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { SeededRandom, permutation } from "../foundation/random.ts";
@@ -144,7 +144,7 @@ class Demo {
     };
   }
 
-  async #upload(name: string, examples: readonly Example[]): Promise<string> {
+  async #upload(name: string, examples: readonly LabelledText[]): Promise<string> {
     const lines = examples.map((example) => JSON.stringify(example)).join("\n");
     return (await this.#client.uploadFile(new Blob([lines]), name)).id;
   }
@@ -231,7 +231,7 @@ class Demo {
     return { ...report, calledModelCount: called.size };
   }
 
-  async #accuracy(model: string, test: readonly Example[]): Promise<number> {
+  async #accuracy(model: string, test: readonly LabelledText[]): Promise<number> {
     let rightCount = 0;
     for (let start = 0; start < test.length; start += evaluationTextCount) {
       const slice = test.slice(start, start + evaluationTextCount);

@@ -2,10 +2,10 @@
  * Balanced, grouped and seeded splits: every label gets the same number of examples, and no group
  * (a document, a thread of mails) is in two parts.
  */
-import type { Example } from "../datasets/datasets.ts";
+import type { LabelledText } from "../datasets/datasets.ts";
 import { type Random, SeededRandom, permutation } from "../foundation/random.ts";
 
-export interface GroupedExample extends Example {
+export interface GroupedExample extends LabelledText {
   /** What must not be torn apart, for example the name of the document. */
   readonly group: string;
 }
@@ -18,10 +18,10 @@ export interface SplitSizes {
 }
 
 export interface Split {
-  readonly train: readonly Example[];
+  readonly train: readonly LabelledText[];
   /** Held out from training, to choose the better version by. */
-  readonly dev: readonly Example[];
-  readonly test: readonly Example[];
+  readonly dev: readonly LabelledText[];
+  readonly test: readonly LabelledText[];
 }
 
 type Part = keyof Split;
@@ -34,7 +34,7 @@ export function splitByGroup(
   examples: readonly GroupedExample[],
   { sizes, seed }: { readonly sizes: SplitSizes; readonly seed: number },
 ): Split {
-  const split: Record<Part, Example[]> = { train: [], dev: [], test: [] };
+  const split: Record<Part, LabelledText[]> = { train: [], dev: [], test: [] };
   const placed = new Map<string, Part>();
   const random = new SeededRandom(seed);
   const labels = [...groupBy(examples, (example) => example.label)].toSorted(byKey);
@@ -62,7 +62,7 @@ function openPart(counts: SplitSizes, sizes: SplitSizes): Part {
   return counts.dev < sizes.dev ? "dev" : "train";
 }
 
-function shuffled(examples: readonly Example[], random: Random): Example[] {
+function shuffled(examples: readonly LabelledText[], random: Random): LabelledText[] {
   return [...permutation(examples.length, random)].flatMap((index) => examples[index] ?? []);
 }
 

@@ -7,6 +7,9 @@ import type { Digest } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Pooling, Precision } from "./base-model.ts";
 
+/** What a model answers: one label for a text, or spans of it with their labels. */
+export type TaskName = "text-classification" | "token-classification";
+
 export interface VirtualModel {
   /** `ft:<base>:strata:<suffix>:<id>` when a job made it, else the name that the user chose. */
   readonly id: string;

@@ -1,9 +1,14 @@
 /** Labelled sentences as sequences of tokens: the first piece of a word stands for the word. */
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
-import type { LabelledSentence } from "../datasets/conll.ts";
 import { entityF1 } from "../datasets/metrics.ts";
 import { present } from "../foundation/assert.ts";
 import type { Source } from "./sequences.ts";
+
+export interface LabelledSentence {
+  readonly words: readonly string[];
+  /** One for each word: `O`, or `B-` or `I-` and a type; see `entitiesOf`. */
+  readonly labels: readonly string[];
+}
 
 export interface TokenSequences extends Source {
   /** Of each sequence, the labels of its words. */

@@ -1,6 +1,11 @@
 /** From an uploaded file to tokenised, split examples. */
 import type { Tokenizer } from "../checkpoints/checkpoints.ts";
-import { checkTrainable, checkUsable, type Dataset, type Example } from "../datasets/datasets.ts";
+import {
+  checkTrainable,
+  checkUsable,
+  type Dataset,
+  type LabelledText,
+} from "../datasets/datasets.ts";
 import { readDataset } from "../datasets/read.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
 import { present } from "../foundation/assert.ts";
@@ -42,7 +47,7 @@ export async function loadExamples(
     validationFile === undefined
       ? undefined
       : await readFile(store, { id: validationFile, field: "validation_file", signal });
-  const encode = (from: Dataset, field: string): Promise<ContentSequences> =>
+  const encode = (from: LabelledDataset, field: string): Promise<ContentSequences> =>
     encoded(from.examples, { tokenizer, labels, field, signal });
   const given = await encode(dataset, "training_file");
   const judges = validation && (await encode(validation, "validation_file"));
@@ -152,6 +157,8 @@ function complaintsOf({ faults, faultCount, warnings }: Dataset, field: string):
   ];
 }
 
+type LabelledDataset = Dataset & { readonly task: "text-classification" };
+
 interface WantedFile {
   readonly id: string;
   /** Of a request, to blame. */
@@ -160,22 +167,24 @@ interface WantedFile {
 }
 
 /** The file's data; INVALID_ARGUMENT when no classifier can be trained on it. */
-export async function readTrainable(store: Store, wanted: WantedFile): Promise<Dataset> {
+export async function readTrainable(store: Store, wanted: WantedFile): Promise<LabelledDataset> {
   const dataset = await readFile(store, wanted);
   checkTrainable(dataset);
   return dataset;
 }
 
-async function readFile(store: Store, { id, field, signal }: WantedFile): Promise<Dataset> {
+async function readFile(store: Store, { id, field, signal }: WantedFile): Promise<LabelledDataset> {
   const { blob, filename } = await requireFile(store.catalog, id, field);
   const source = { filename, field, signal };
   const dataset = await readDataset(store.blobs.stream(blob), source);
   checkUsable(dataset, source);
-  return dataset;
+  if (dataset.task === "text-classification") return dataset;
+  const state = "it holds entities, and models learn labels of whole texts only";
+  throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${filename}": ${state}`, { field });
 }
 
 async function encoded(
-  examples: readonly Example[],
+  examples: readonly LabelledText[],
   options: Pick<ExampleOptions, "tokenizer" | "signal"> & {
     readonly labels: readonly string[];
     readonly field: string;
