@@ -1,4 +1,5 @@
 /** Scores on test as a tenant would see them: through the serving graph, in its precision. */
+import { upperBottleneck } from "../src/models/adapter.ts";
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { quantizeGraph } from "../src/models/quantize.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
@@ -66,13 +67,16 @@ async function serve(
   const constants = constantsOf(graph, await weightsOf(tensors, options));
   const program = await runtime.load(graph, { constants });
   const { memory, resident } = placed(tensors);
-  const rank = Number(tensors.get(`adapter.${config.shallowLayerCount}.down`)?.shape[0] ?? 0);
+  const adapter = upperBottleneck(
+    config,
+    Number(tensors.get(`adapter.${config.shallowLayerCount}.down`)?.shape[0] ?? 0),
+  );
   const answers: Int32Array[] = Array.from({ length: test.ids.length });
   for (const batch of sortedBatches(test.ids, evaluationShape)) {
     const rows = batch.map((index) => ({
       ids: test.ids[index] ?? new Int32Array(),
       pooling,
-      rank,
+      adapter,
       labelCount,
       resident,
     }));

@@ -2,10 +2,12 @@
 import { type BaseWeights, constantsOf } from "../src/checkpoints/base-weights.ts";
 import type { Precision } from "../src/entities/base-model.ts";
 import { digestOf } from "../src/foundation/digest.ts";
+import { present } from "../src/foundation/assert.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
+import { upperBottleneck } from "../src/models/adapter.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
-import { versionTensors } from "../src/models/version-tensors.ts";
+import { versionTensors, type VersionSize } from "../src/models/version-tensors.ts";
 import { AdapterPool, type Resident } from "../src/processor/adapter-pool.ts";
 import { batchFeeds, type BatchRow } from "../src/processor/batch.ts";
 import type { LoadedTensors } from "../src/checkpoints/version-weights.ts";
@@ -22,10 +24,8 @@ const sequence = 32;
 const rank = 16;
 const ranks = [8, 16, 32, 64] as const;
 
-interface BenchModel {
+interface BenchModel extends VersionSize {
   readonly resident: Resident;
-  readonly rank: number;
-  readonly labelCount: number;
 }
 
 export async function benchMixed({ isQuick }: BenchOptions): Promise<BenchResult> {
@@ -73,7 +73,10 @@ export async function benchMixed({ isQuick }: BenchOptions): Promise<BenchResult
 async function randomModels() {
   const digests: string[] = [];
   const shapes = Array.from({ length: modelCount }, (_, index) => ({
-    rank: index < modelCount / 2 ? rank : (ranks[index % ranks.length] ?? rank),
+    adapter: upperBottleneck(
+      benchConfig,
+      index < modelCount / 2 ? rank : (ranks[index % ranks.length] ?? rank),
+    ),
     labelCount: 2 + (index % 7),
   }));
   const pool = new AdapterPool({
@@ -81,7 +84,7 @@ async function randomModels() {
     metrics: silentTelemetry.metrics,
     load: async (blob) => {
       const index = Number(blob.slice(blob.indexOf(":") + 1));
-      const tensors = randomTensors(shapes[index] ?? { rank, labelCount: 2 }, index);
+      const tensors = randomTensors(present(shapes[index], "one shape per model"), index);
       digests.push(digestOf(bytesOf(tensors)));
       return tensors;
     },
@@ -94,10 +97,7 @@ async function randomModels() {
   return { pool, models, digests };
 }
 
-function randomTensors(
-  size: { readonly rank: number; readonly labelCount: number },
-  index: number,
-): LoadedTensors {
+function randomTensors(size: VersionSize, index: number): LoadedTensors {
   return new Map(
     versionTensors(benchConfig, size).map(({ name, shape }, part) => [
       name,
@@ -116,7 +116,7 @@ function rowOf(random: SeededRandom, models: readonly BenchModel[], length: numb
   return {
     ids: Int32Array.from({ length }, () => 1000 + random.integer(29_000)),
     pooling: random.uniform() < 0.5 ? "cls" : "mean",
-    rank: model?.rank ?? 0,
+    adapter: model?.adapter,
     labelCount: model?.labelCount ?? 0,
     resident: model?.resident,
   };

@@ -2,6 +2,7 @@
  * A stage process: an engine of one thread that runs stages of models, first come first served, and
  * ends when its parent closes the channel or dies.
  */
+import { upperBottleneck } from "../src/models/adapter.ts";
 import type { EncoderConfig } from "../src/entities/base-model.ts";
 import { present } from "../src/foundation/assert.ts";
 import { stageGraph } from "../src/models/stage-graph.ts";
@@ -54,7 +55,8 @@ async function load({ config, precision, span, weights }: StageModel): Promise<v
 }
 
 function run({ config, graph, program }: Loaded, { ids, states }: StageInput): Promise<Results> {
-  const own = { pooling: "mean", rank: 16, labelCount: 2, resident: undefined } as const;
+  const adapter = upperBottleneck(config, 16);
+  const own = { pooling: "mean", adapter, labelCount: 2, resident: undefined } as const;
   const rows = ids.map((tokens) => ({ ids: tokens, ...own }));
   const feeds: Record<string, Feeds[string]> = { ...batchFeeds(config, rows, memory) };
   // A copy: the buffer is the channel's, and a run takes buffers over.

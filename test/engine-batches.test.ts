@@ -9,6 +9,7 @@ import { SeededRandom } from "../src/foundation/random.ts";
 import { type BatchRow, batchFeeds } from "../src/processor/batch.ts";
 import type { Program } from "../src/runtime/runtime.ts";
 import {
+  adapterOf,
   loadServing,
   maxDifference,
   openStack,
@@ -53,14 +54,15 @@ class Bench {
   place(kind: Omit<RandomModel, "id">, change = (value: number): number => value): Model {
     const { rank, labelCount } = kind;
     const pooling = random.uniform() < 0.3 ? "cls" : "mean";
-    if (labelCount === 0) return { rank, labelCount, pooling, resident: undefined };
+    const adapter = adapterOf(this.#stack.checkpoint, rank);
+    if (labelCount === 0) return { adapter, labelCount, pooling, resident: undefined };
     const resident = new Map<string, { offset: number; length: number }>();
     for (const [name, { values }] of randomTensors(this.#stack.checkpoint, kind)) {
       this.#stack.pool.memory.set(values.map(change), this.#used);
       resident.set(name, { offset: this.#used, length: values.length });
       this.#used += values.length;
     }
-    return { rank, labelCount, pooling, resident };
+    return { adapter, labelCount, pooling, resident };
   }
 
   async run(rows: readonly BatchRow[]): Promise<readonly Answer[]> {

@@ -225,7 +225,7 @@ test("a server names what has rotted, serves the rest, and lets it be deleted", 
     await once(server, "exit");
     const catalog = openSqlite(join(program.path, "home", "store", "catalog.sqlite"));
     catalog.exec(`UPDATE "models" SET "labels" = replace("labels", 'lamp', 'lamq') WHERE "id" = 'b';
-      UPDATE "versions" SET "rank" = "rank" + 1 WHERE "model" =
+      UPDATE "versions" SET "createdAt" = "createdAt" + 1 WHERE "model" =
         (SELECT "incarnation" FROM "models" WHERE "id" = 'c');
       UPDATE "files" SET "filename" = 'b.jsonl'`);
     catalog.close();

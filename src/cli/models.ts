@@ -211,11 +211,18 @@ function versionCells(version: ModelVersion): string[] {
     String(version.version),
     version.kind,
     version.is_served ? "yes" : "",
-    version.rank === 0 ? "none, a head only" : `rank ${version.rank}`,
+    adapterCell(version.adapter),
     formatBytes(version.bytes),
     heldOutCell(version.metrics),
     localTime(version.created_at),
   ];
+}
+
+/** "lora, rank 8, in layers 0 to 5", or that there is none. */
+function adapterCell(adapter: ModelVersion["adapter"]): string {
+  if (adapter === null) return "none, a head only";
+  const { kind, rank, layers } = adapter;
+  return `${kind}, rank ${rank}, in layers ${layers.at(0)} to ${layers.at(-1)}`;
 }
 
 /** "86.7 % of 30", or nothing where nothing was held out. */

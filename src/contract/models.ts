@@ -14,9 +14,11 @@ const baseFactsSchema = z.object({
   digest: z.string(),
 });
 
+const taskSchema = z.enum(["text-classification", "token-classification"]);
+
 const vplmFactsSchema = z.object({
   kind: z.literal("vplm"),
-  task: z.literal("text-classification"),
+  task: taskSchema,
   labels: z.array(z.string()),
   version: z
     .number()
@@ -56,6 +58,12 @@ const listedModelSchema = anyModelSchema
 
 export type ListedModel = z.infer<typeof listedModelSchema>;
 
+const adapterSchema = z.object({
+  kind: z.enum(["bottleneck", "lora"]),
+  rank: z.number().int(),
+  layers: z.array(z.number().int()).openapi({ description: "Layers of the base, from 0" }),
+});
+
 const versionSchema = z
   .object({
     object: z.literal("model.version"),
@@ -65,7 +73,10 @@ const versionSchema = z
     is_served: z.boolean(),
     digest: z.string().openapi({ description: "Digest of adapter and head" }),
     bytes: z.number().int(),
-    rank: z.number().int().openapi({ description: "0 when there is a head only" }),
+    task: taskSchema,
+    adapter: adapterSchema.nullable().openapi({ description: "null when there is a head only" }),
+    form: z.enum(["dense", "hierarchical"]).openapi({ description: "Form of the base" }),
+    domain: z.string().nullable().openapi({ description: "Whose lookup table it reads" }),
     pooling: z.enum(["cls", "mean"]),
     precision: z.enum(["fp32", "int8"]),
     metrics: z.record(z.string(), z.number()),

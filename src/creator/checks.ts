@@ -67,18 +67,19 @@ export function checkDerivedLabels(labels: readonly string[], modelCount: number
 
 /**
  * INVALID_ARGUMENT when a number is not finite, as after a training that went astray. Tensors that
- * do not fit the base, the rank and the labels are our bug.
+ * do not fit the base, the adapter and the labels are our bug.
  */
 export function checkWeights(
   { id: model }: ModelIdentity,
   weights: VersionWeights,
   config: EncoderConfig,
 ): void {
-  const { rank, labels, tensors } = weights;
-  assert(rank >= 0 && rank <= limits.adapterRankMax, "The rank is in its limits");
-  const wanted = versionTensors(config, { rank, labelCount: labels.length });
+  const { adapter, labels, tensors } = weights;
+  const rank = adapter?.rank ?? 1;
+  assert(rank >= 1 && rank <= limits.adapterRankMax, "The rank is in its limits");
+  const wanted = versionTensors(config, { adapter, labelCount: labels.length });
   const fault = faultOfShapes(shapesOf(tensors), wanted);
-  assert(fault === undefined, `The weights fit rank and labels: ${fault}`);
+  assert(fault === undefined, `The weights fit adapter and labels: ${fault}`);
   for (const [name, { values }] of weights.tensors) {
     const position = values.findIndex((value) => !Number.isFinite(value));
     if (position === -1) continue;

@@ -2,11 +2,11 @@
  * `Creator`: from a specification to a vPLM, and from trained weights to a served version. It is
  * the only writer of models and versions.
  */
-import type { Precision, Pooling } from "../entities/base-model.ts";
 import type {
   Incarnation,
   ModelIdentity,
   Version,
+  VersionFit,
   VersionKind,
   VirtualModel,
 } from "../entities/virtual-model.ts";
@@ -57,14 +57,9 @@ export interface ModelSpecification {
 }
 
 /** The learned parts of a version, by tensor name; see `models/adapter.ts` and `models/head.ts`. */
-export interface VersionWeights {
+export interface VersionWeights extends VersionFit {
   readonly kind: VersionKind;
-  /** In the order of the head's outputs. */
-  readonly labels: readonly string[];
   readonly tensors: ReadonlyMap<string, WeightTensor>;
-  readonly rank: number;
-  readonly pooling: Pooling;
-  readonly precision: Precision;
   readonly metrics: Readonly<Record<string, number>>;
   /** What was learned from and what was held out, as `trainer/` writes it. */
   readonly evidence?: Uint8Array;

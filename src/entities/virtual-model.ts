@@ -15,7 +15,7 @@ export interface VirtualModel {
   readonly id: string;
   readonly incarnation: Incarnation;
   readonly base: string;
-  readonly task: "text-classification";
+  readonly task: TaskName;
   /** Those of the version that answers; until there is one, those of the specification. */
   readonly labels: readonly string[];
   /** The version that answers; undefined until the first one exists. */
@@ -37,23 +37,45 @@ export type ModelIdentity = Pick<VirtualModel, "id" | "incarnation">;
  */
 export type VersionKind = "instant" | "trained" | "derived";
 
-export interface Version {
+/** The kinds of adapters; `models/adapter-kind.ts` says what each computes. */
+export type AdapterKindName = "bottleneck" | "lora";
+
+export interface AdapterSpecification {
+  readonly kind: AdapterKindName;
+  /** The width between its two matrices, from 1 to `limits.adapterRankMax`. */
+  readonly rank: number;
+  /** The layers of the base that it acts in, ascending. */
+  readonly layers: readonly number[];
+}
+
+/** How a base computes its lower layers: as it was pretrained, or by looking tri-grams up. */
+export type BaseForm = "dense" | "hierarchical";
+
+/** What a version was fitted for, and on which form of its base: it is served on no other. */
+export interface VersionFit {
+  readonly task: TaskName;
+  /** In the order of the head's outputs; a later version may have more. */
+  readonly labels: readonly string[];
+  /** Undefined when there is a head alone. */
+  readonly adapter: AdapterSpecification | undefined;
+  readonly form: BaseForm;
+  /** The domain whose lookup table the form reads; undefined for the general one, or without. */
+  readonly domain: string | undefined;
+  /** The pooling that the head was fitted on. */
+  readonly pooling: Pooling;
+  /** The precision of the frozen layers that adapter and head were fitted on. */
+  readonly precision: Precision;
+}
+
+export interface Version extends VersionFit {
   readonly model: Incarnation;
   readonly number: number;
   readonly kind: VersionKind;
-  /** In the order of the head's outputs; a later version may have more. */
-  readonly labels: readonly string[];
   /** Names the safetensors blob with adapter and head. */
   readonly blob: Digest;
   readonly blobBytes: number;
   /** Of the tensors in the blob; undefined for a version from before they were recorded. */
   readonly shapes: TensorShapes | undefined;
-  /** Size of the adapter's bottleneck; 0 when there is a head only. */
-  readonly rank: number;
-  /** The pooling that the head was fitted on. */
-  readonly pooling: Pooling;
-  /** The precision of the frozen layers that adapter and head were fitted on. */
-  readonly precision: Precision;
   /** For example `devAccuracy` in [0, 1]. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Names the blob that tells what was learned from and what was held out. */

@@ -162,6 +162,10 @@ function vplmFacts(model: VirtualModel): VplmFacts {
   };
 }
 
+function adapterObject(adapter: Version["adapter"]): ModelVersion["adapter"] {
+  return adapter === undefined ? null : { ...adapter, layers: [...adapter.layers] };
+}
+
 function versionObject(version: Version, model: VirtualModel): ModelVersion {
   return {
     object: "model.version",
@@ -171,7 +175,10 @@ function versionObject(version: Version, model: VirtualModel): ModelVersion {
     is_served: version.number === model.servedVersion,
     digest: version.blob,
     bytes: version.blobBytes,
-    rank: version.rank,
+    task: version.task,
+    adapter: adapterObject(version.adapter),
+    form: version.form,
+    domain: version.domain ?? null,
     pooling: version.pooling,
     precision: version.precision,
     metrics: { ...version.metrics },

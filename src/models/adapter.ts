@@ -9,6 +9,7 @@
  * neighbour would change the last bits of an answer, and int8 rounding would make them visible.
  */
 import type { EncoderConfig } from "../entities/base-model.ts";
+import type { AdapterSpecification } from "../entities/virtual-model.ts";
 import { type Dimension, multiply, type Shape } from "../tensor/dimension.ts";
 import { add, gelu } from "../tensor/operators/elementwise.ts";
 import { matmul } from "../tensor/operators/matmul.ts";
@@ -25,7 +26,7 @@ export interface LearnedTensor {
 /** The tensors of an adapter of this rank, in the order in which they lie in a pool. */
 export function adapterTensors(config: EncoderConfig, rank: number): readonly LearnedTensor[] {
   const { hiddenSize: hidden } = config;
-  return adapterLayers(config).flatMap((layer) => [
+  return upperLayers(config).flatMap((layer) => [
     { name: `adapter.${layer}.down`, shape: [rank, hidden] },
     { name: `adapter.${layer}.down.bias`, shape: [rank] },
     { name: `adapter.${layer}.up`, shape: [rank, hidden] },
@@ -33,7 +34,13 @@ export function adapterTensors(config: EncoderConfig, rank: number): readonly Le
   ]);
 }
 
-export function adapterLayers(config: EncoderConfig): readonly number[] {
+/** What is learned where nothing else is asked for: a bottleneck in the upper layers. */
+export function upperBottleneck(config: EncoderConfig, rank: number): AdapterSpecification {
+  return { kind: "bottleneck", rank, layers: upperLayers(config) };
+}
+
+/** The layers that every form of a base computes, and that therefore can always be adapted. */
+export function upperLayers(config: EncoderConfig): readonly number[] {
   const { shallowLayerCount: first, layerCount } = config;
   return Array.from({ length: layerCount - first }, (_, index) => first + index);
 }

@@ -1,13 +1,19 @@
 /** What the blob of a version holds: its adapter, where there is one, and its head. */
 import type { EncoderConfig } from "../entities/base-model.ts";
+import type { AdapterSpecification } from "../entities/virtual-model.ts";
 import { adapterTensors, type LearnedTensor } from "./adapter.ts";
 import { headTensors } from "./head.ts";
 
-/** All tensors of a version of this rank, 0 for a head alone, and number of labels. */
+/** All tensors of a version with this adapter, if any, and number of labels. */
 export function versionTensors(
   config: EncoderConfig,
-  { rank, labelCount }: { readonly rank: number; readonly labelCount: number },
+  { adapter, labelCount }: VersionSize,
 ): readonly LearnedTensor[] {
-  const adapter = rank === 0 ? [] : adapterTensors(config, rank);
-  return [...adapter, ...headTensors(config, labelCount)];
+  const adapters = adapter === undefined ? [] : adapterTensors(config, adapter.rank);
+  return [...adapters, ...headTensors(config, labelCount)];
+}
+
+export interface VersionSize {
+  readonly adapter: AdapterSpecification | undefined;
+  readonly labelCount: number;
 }

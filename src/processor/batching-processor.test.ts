@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { encodeSafetensors } from "../checkpoints/safetensors.ts";
+import type { Version } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import {
@@ -231,6 +232,26 @@ describe("a version whose blob is not what it says", () => {
       assert.ok(wrong?.status === "rejected" && isError("CORRUPT")(wrong.reason));
       assert.match(String(wrong.reason), /Cannot answer with .*"(wrong|no-ad|nan|overflow)/);
     }
+  });
+});
+
+describe("a version that does not fit the base", () => {
+  it("is refused by name before its weights are read", async () => {
+    const { catalog } = stack.store;
+    const right = await createRandomModel(stack, { id: "misfit", rank: 4, labelCount: 2 });
+    const absent = `sha256:${"0".repeat(64)}` as const;
+    const serve = (change: Partial<Version>, number: number): Promise<void> =>
+      catalog.versions.insert({ ...right, blob: absent, ...change, number }, { isServed: true });
+    await serve({ form: "hierarchical" }, 2);
+    await assert.rejects(stack.processor.classify("misfit@2", ["w1"]), {
+      code: "CONFLICT",
+      message: /^Cannot answer with version 2 of "misfit": it was fitted on the hierarchical form/,
+    });
+    await serve({ adapter: { kind: "bottleneck", rank: 4, layers: [7] } }, 3);
+    await assert.rejects(stack.processor.classify("misfit@3", ["w1"]), {
+      code: "CORRUPT",
+      message: /^Cannot answer with version 3 of "misfit": its adapter acts in layers 7/,
+    });
   });
 });
 

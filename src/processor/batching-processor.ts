@@ -2,6 +2,7 @@
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { faultOfShapes } from "../checkpoints/version-weights.ts";
+import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { AdapterPool } from "./adapter-pool.ts";
 import type { SequenceAnswer, SequenceRequest } from "./batch-run.ts";
@@ -131,11 +132,19 @@ export class BatchingProcessor implements Processor {
     const { resolved, base, options } = prepared;
     if (resolved.kind === "base") {
       const { pooling } = base.checkpoint;
-      return submit(prepared, { pooling, rank: 0, labelCount: 0, resident: undefined });
+      return submit(prepared, {
+        pooling,
+        adapter: undefined,
+        labelCount: 0,
+        resident: undefined,
+      });
     }
-    const { blob, rank, pooling, shapes } = resolved.version;
+    const { config } = base.checkpoint;
+    const fault = faultOfFit(resolved.version, { config, form: "dense" });
+    if (fault !== undefined) throwNamed(resolved, new StrataError(fault.code, fault.state));
+    const { blob, adapter, pooling, shapes } = resolved.version;
     const labelCount = resolved.version.labels.length;
-    const tensors = versionTensors(base.checkpoint.config, { rank, labelCount });
+    const tensors = versionTensors(config, { adapter, labelCount });
     const recorded = shapes && faultOfShapes(new Map(Object.entries(shapes)), tensors);
     if (recorded !== undefined) throwNamed(resolved, new StrataError("CORRUPT", recorded));
     const { pool } = this.#options;
@@ -143,7 +152,7 @@ export class BatchingProcessor implements Processor {
       .acquire({ blob, tensors, signal: options.signal })
       .catch((error: unknown) => throwNamed(resolved, error));
     try {
-      return await submit(prepared, { pooling, rank, labelCount, resident });
+      return await submit(prepared, { pooling, adapter, labelCount, resident });
     } finally {
       pool.release(blob);
     }
@@ -173,7 +182,8 @@ function flowOf(resolved: Resolved): string {
 
 /** What is wrong with the weights is told of the version, or the base, that was asked for. */
 function throwNamed(resolved: Resolved, error: unknown): never {
-  if (!(error instanceof StrataError) || !["CORRUPT", "INTERNAL"].includes(error.code)) throw error;
+  if (!(error instanceof StrataError) || !["CORRUPT", "CONFLICT", "INTERNAL"].includes(error.code))
+    throw error;
   const asked =
     resolved.kind === "base"
       ? `"${resolved.base}"`

@@ -64,7 +64,7 @@ function requestsOf(flow: string, count: number, tokenCount = 8): SequenceReques
     flow,
     ids: Int32Array.from({ length: tokenCount }, (__, place) => (index + place) % 13),
     pooling: "mean",
-    rank: 0,
+    adapter: undefined,
     labelCount: 0,
     resident: undefined,
   }));

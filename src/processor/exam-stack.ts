@@ -5,11 +5,12 @@ import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import type { Creator, WeightTensor } from "../creator/creator.ts";
 import { createCreator } from "../creator/store-creator.ts";
 import type { Precision } from "../entities/base-model.ts";
-import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import type { AdapterSpecification, Version, VirtualModel } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { SeededRandom, systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
+import { upperBottleneck } from "../models/adapter.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import { AdapterPool } from "./adapter-pool.ts";
@@ -121,7 +122,10 @@ export async function publishRandom(
     kind: "trained",
     labels,
     tensors: randomTensors(stack.checkpoint, model),
-    rank,
+    task: "text-classification",
+    adapter: adapterOf(stack.checkpoint, rank),
+    form: "dense",
+    domain: undefined,
     pooling: rank % 3 === 1 ? "cls" : "mean",
     precision: "fp32",
     metrics: {},
@@ -129,14 +133,22 @@ export async function publishRandom(
   });
 }
 
+/** A bottleneck of the rank; none for 0. */
+export function adapterOf({ config }: Checkpoint, rank: number): AdapterSpecification | undefined {
+  return rank === 0 ? undefined : upperBottleneck(config, rank);
+}
+
 let stream = 0;
 
 /** Weights of an adapter and a head, without the adapter for rank 0. */
 export function randomTensors(
-  { config }: Checkpoint,
+  checkpoint: Checkpoint,
   { rank, labelCount, deviation = 0.05, seed }: Omit<RandomModel, "id">,
 ): Map<string, WeightTensor> {
-  const wanted = versionTensors(config, { rank, labelCount });
+  const wanted = versionTensors(checkpoint.config, {
+    adapter: adapterOf(checkpoint, rank),
+    labelCount,
+  });
   const random =
     seed === undefined ? new SeededRandom(3, (stream += 1)) : new SeededRandom(4, seed);
   return new Map(

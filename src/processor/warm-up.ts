@@ -16,7 +16,8 @@ export async function measureMsPerToken(
 ): Promise<number> {
   const length = Math.min(sequenceTokens, config.positionCount);
   const count = Math.floor(limits.batchTokensMax / length);
-  const row = { pooling: "mean", rank: 0, labelCount: 0, resident: undefined } as const;
+  const none = { adapter: undefined, labelCount: 0, resident: undefined };
+  const row = { pooling: "mean", ...none } as const;
   const rows = Array.from({ length: count }, () => ({ ...row, ids: new Int32Array(length) }));
   const memory = new Float32Array(new SharedArrayBuffer(0));
   const run = async (program: Program): Promise<number> => {

@@ -242,7 +242,8 @@ describe("what is held out", () => {
 async function weightsOf(version: Version) {
   const { decodeSafetensors } = await import("../checkpoints/safetensors.ts");
   const file = decodeSafetensors(await stack.store.blobs.get(version.blob));
-  const { kind, labels, rank, pooling, precision } = version;
+  const { kind, task, labels, adapter, form, domain, pooling, precision } = version;
   const tensors = new Map(file.names.map((name) => [name, file.tensor(name)]));
-  return { kind, labels, rank, pooling, precision, metrics: {}, tensors };
+  const fit = { task, labels, adapter, form, domain, pooling, precision };
+  return { ...fit, kind, metrics: {}, tensors };
 }

@@ -84,10 +84,14 @@ describe("a job", () => {
     assert.ok((done.trainedTokens ?? 0) >= 255 * 4);
     const { versions, model: served } = await modelOf(model);
     assert.deepEqual(
-      versions.map(({ kind, job: maker, rank }) => ({ kind, maker, rank })),
+      versions.map(({ kind, job: maker, adapter }) => ({ kind, maker, adapter })),
       [
-        { kind: "instant", maker: undefined, rank: 0 },
-        { kind: "trained", maker: job.id, rank: 16 },
+        { kind: "instant", maker: undefined, adapter: undefined },
+        {
+          kind: "trained",
+          maker: job.id,
+          adapter: { kind: "bottleneck", rank: 16, layers: [1, 2] },
+        },
       ],
     );
     assert.equal(served.servedVersion, 2);

@@ -13,6 +13,7 @@ import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { adapterTensors } from "../models/adapter.ts";
+import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Value } from "../runtime/runtime.ts";
 import type { Store } from "../storage/storage.ts";
@@ -100,18 +101,20 @@ async function servedAnswers(
   rows: readonly HeldOutRow[],
 ): Promise<readonly string[] | undefined> {
   const { base, store, served } = parts;
-  const { blob, rank, labels, pooling } = served.version;
+  const { blob, adapter, labels, pooling } = served.version;
   const { config } = base.checkpoint;
-  const wanted = versionTensors(config, { rank, labelCount: labels.length });
+  const wanted = versionTensors(config, { adapter, labelCount: labels.length });
   const loaded = await readableOf(parts, async () => {
+    const misfit = faultOfFit(served.version, { config, form: "dense" })?.state;
+    if (misfit !== undefined) throw unreadable(served.version, misfit);
     const read = await versionLoader(store.blobs)(blob);
     const fault = faultOfShapes(shapesOf(read), wanted) ?? faultOfValues(read);
     if (fault === undefined) return read;
-    throw new StrataError("CORRUPT", `Cannot read version ${served.version.number}: ${fault}`);
+    throw unreadable(served.version, fault);
   });
   if (loaded === undefined) return undefined;
   // A head alone runs in the graph of adapters, with one that does nothing.
-  const idle = rank === 0 ? adapterTensors(config, 1) : [];
+  const idle = adapter === undefined ? adapterTensors(config, 1) : [];
   const tensors = new Map<string, Value>();
   for (const { name, shape } of [...wanted, ...idle]) {
     const count = shape.reduce((product, size) => product * size, 1);
@@ -122,6 +125,10 @@ async function servedAnswers(
   const texts = { labelCount: labels.length, pooling, source };
   const answers = await classify(base, texts, { method: "adapter", tensors });
   return Array.from(answers, (answer) => present(labels[answer], "a label of the version"));
+}
+
+function unreadable({ number }: Version, fault: string): StrataError {
+  return new StrataError("CORRUPT", `Cannot read version ${number}: ${fault}`);
 }
 
 /** Undefined for bytes that are damaged or gone: a new version must be able to replace them. */

@@ -8,6 +8,7 @@ import type { Creator, VersionWeights, WeightTensor } from "../creator/creator.t
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { upperBottleneck } from "../models/adapter.ts";
 import { Pace } from "../foundation/pace.ts";
 import type { Store } from "../storage/storage.ts";
 import { distinctDigests, encodeEvidence, rememberedOf } from "./evidence.ts";
@@ -74,14 +75,18 @@ export async function trainModel(
   for (const [name, { shape, values }] of fitted.tensors)
     tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
   const metrics = ownFigures(dev.labels, fitted.devAnswers);
+  const { config, pooling } = base.checkpoint;
   const version = await publishCompared(options, {
     judged,
     weights: {
       kind: "trained",
       labels,
       tensors,
-      rank: chosen.rank,
-      pooling: base.checkpoint.pooling,
+      task: "text-classification",
+      adapter: upperBottleneck(config, chosen.rank),
+      form: "dense",
+      domain: undefined,
+      pooling,
       precision: base.precision,
       metrics,
       evidence: encodeEvidence(judged.evidence),

@@ -8,6 +8,7 @@ import { present } from "../../foundation/assert.ts";
 import type { Clock } from "../../foundation/clock.ts";
 import { SeededRandom } from "../../foundation/random.ts";
 import { silentTelemetry } from "../../foundation/telemetry.ts";
+import { upperBottleneck } from "../../models/adapter.ts";
 import { servingGraph } from "../../models/serving-graph.ts";
 import { stageGraph } from "../../models/stage-graph.ts";
 import type { LayerTimes } from "../../placement/layer-times.ts";
@@ -140,10 +141,11 @@ export class LayerMeter {
 
   #rows({ batchSize, tokenCount }: BatchShape): readonly BatchRow[] {
     const { config, rank } = this.#options;
+    const adapter = upperBottleneck(config, rank);
     const draw = (): number => this.#random.integer(config.vocabularySize);
     return Array.from({ length: batchSize }, () => ({
       ids: Int32Array.from({ length: tokenCount }, draw),
-      ...{ pooling: "mean", rank, labelCount: 2, resident: undefined },
+      ...{ pooling: "mean", adapter, labelCount: 2, resident: undefined },
     }));
   }
 }

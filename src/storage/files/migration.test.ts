@@ -19,10 +19,10 @@ after(() => {
 });
 
 /** A copy of the store as it was released. */
-function copyOfFixture(): string {
+function copyOfFixture(name = fixture): string {
   const folder = mkdtempSync(join(tmpdir(), "strata-migration-"));
   folders.push(folder);
-  cpSync(fixture, folder, { recursive: true });
+  cpSync(name, folder, { recursive: true });
   return folder;
 }
 
@@ -54,7 +54,16 @@ async function checkStore({ blobs, catalog }: Store): Promise<void> {
       return list.map((version) => ({ ...version, model: model.id }));
     }),
   );
-  checkRows(versions.flat(), "versions");
+  // Schema 1 knew an adapter by its rank alone: a bottleneck in the upper layers.
+  const ranked = versions
+    .flat()
+    .map((version) => ({ ...version, rank: version.adapter?.rank ?? 0 }));
+  checkRows(ranked, "versions");
+  for (const { adapter, task, form, domain } of ranked) {
+    assert.deepEqual([task, form, domain], ["text-classification", "dense", undefined]);
+    if (adapter !== undefined)
+      assert.deepEqual(adapter, { kind: "bottleneck", rank: 16, layers: [3, 4, 5] });
+  }
   const incarnations = (await catalog.models.list(all)).map(({ incarnation }) => incarnation);
   assert.deepEqual(incarnations, ["vplm-1", "vplm-2"]);
   const [job] = await catalog.jobs.list(all);
@@ -69,6 +78,33 @@ test("a store of schema 1 opens with all that it held", async () => {
   for (let opening = 0; opening < 2; opening++) {
     const store = await openFileStore(folder);
     await checkStore(store);
+    await store.close();
+  }
+});
+
+test("versions of schema 3 say what they were fitted on, and rot stays rot", async () => {
+  const folder = copyOfFixture("test/fixtures/store-schema-3");
+  const spoilt = openSqlite(join(folder, "catalog.sqlite"));
+  spoilt.exec(`UPDATE "versions" SET "blobBytes" = 8 WHERE "model" = 'vplm-b' AND "number" = 1`);
+  spoilt.close();
+  for (let opening = 0; opening < 2; opening++) {
+    const store = await openFileStore(folder);
+    const { versions } = store.catalog;
+    const fits = (await versions.list("vplm-a")).map(({ task, adapter, form, domain }) => ({
+      ...{ task, adapter, form, domain },
+    }));
+    const fit = { task: "text-classification", form: "dense", domain: undefined };
+    assert.deepEqual(fits, [
+      { ...fit, adapter: undefined },
+      { ...fit, adapter: { kind: "bottleneck", rank: 8, layers: [1, 2, 3] } },
+    ]);
+    const layers = [6, 7, 8, 9, 10, 11];
+    const { adapter } = (await versions.get("vplm-b", 2)) ?? {};
+    assert.deepEqual(adapter, { kind: "bottleneck", rank: 8, layers });
+    await assert.rejects(versions.get("vplm-b", 1), {
+      code: "CORRUPT",
+      message: /Cannot read versions "vplm-b@1"/,
+    });
     await store.close();
   }
 });

@@ -47,11 +47,16 @@ export function fromRecord<Row>(record: object, { table, jsonColumns }: RecordFo
 /** The order of creation shows in the order of lists only; the check is not part of itself. */
 const unchecked: ReadonlySet<string> = new Set(["sequence", "check"]);
 
-/** CORRUPT, naming table and row, when the row does not have the check of its columns. */
-export function requireSound(record: object, table: string): void {
+/** Whether the row has the check of its columns. */
+export function isSound(record: object, table: string): boolean {
   const columns = Object.entries(record);
   const check = columns.find(([name]) => name === "check")?.[1] as unknown; // Any column's value.
-  if (check === checkOf(table, columns)) return;
+  return check === checkOf(table, columns);
+}
+
+/** CORRUPT, naming table and row, when the row does not have the check of its columns. */
+export function requireSound(record: object, table: string): void {
+  if (isSound(record, table)) return;
   const state = "its fields do not have the check that was stored with them";
   throw new StrataError("CORRUPT", `Cannot read ${table} "${nameOf(record)}": ${state}`);
 }

@@ -1,12 +1,12 @@
 /**
  * The catalog's tables and how older files become them. `sequence` is the order of creation; lists
  * and maps are JSON texts; names of columns are those of the entities. No statement here is special
- * to SQLite but for the automatic numbers, the id that is drawn, and the version that the file
- * remembers.
+ * to SQLite but for the automatic numbers, the id that is drawn, what is read from a JSON text, and
+ * the version that the file remembers.
  */
 import { type Generated, type Kysely, sql, type Transaction } from "kysely";
 import { rawRows } from "./raw-rows.ts";
-import { checkOf } from "./records.ts";
+import { checkOf, isSound } from "./records.ts";
 
 interface IdColumns {
   readonly sequence: Generated<number>;
@@ -126,7 +126,32 @@ const migrations: readonly (readonly string[])[] = [
     `CREATE TABLE "state" ("id" TEXT NOT NULL, "changeCount" BIGINT NOT NULL)`,
     `INSERT INTO "state" VALUES (lower(hex(randomblob(16))), 0)`,
   ],
+  // Versions say what they were fitted for and on. All adapters were bottlenecks in all upper
+  // layers of a dense base, and all tasks were of texts.
+  [
+    `ALTER TABLE "versions" ADD COLUMN "task" TEXT NOT NULL DEFAULT 'text-classification'`,
+    `ALTER TABLE "versions" ADD COLUMN "adapter" TEXT`,
+    `ALTER TABLE "versions" ADD COLUMN "form" TEXT NOT NULL DEFAULT 'dense'`,
+    `ALTER TABLE "versions" ADD COLUMN "domain" TEXT`,
+    `CREATE TEMP TABLE "upperLayers" AS
+      WITH RECURSIVE "runs" ("base", "last", "layer", "list") AS (
+        SELECT "id", "config" ->> 'layerCount' - 1, "config" ->> 'shallowLayerCount',
+          "config" ->> 'shallowLayerCount' FROM "bases"
+        UNION ALL SELECT "base", "last", "layer" + 1, "list" || ',' || ("layer" + 1)
+          FROM "runs" WHERE "layer" < "last")
+      SELECT "incarnation", "list" FROM "runs" JOIN "models" USING ("base") WHERE "layer" = "last"`,
+    `UPDATE "versions" SET "adapter" = '{"kind":"bottleneck","rank":' || "rank" || ',"layers":[' ||
+      (SELECT "list" FROM "upperLayers" WHERE "incarnation" = "versions"."model") || ']}'
+      WHERE "rank" > 0`,
+    `DROP TABLE "upperLayers"`,
+    `ALTER TABLE "versions" DROP COLUMN "rank"`,
+  ],
 ];
+
+/** Tables of which migration n changes rows that have checks, by n. */
+const rewritten: ReadonlyMap<number, readonly (typeof rowTables)[number][]> = new Map([
+  [3, ["versions"]],
+]);
 
 export const currentSchema = migrations.length;
 /** The first schema with checks and counted changes. */
@@ -134,16 +159,34 @@ export const countingSchema = 3;
 
 /**
  * Brings the tables from schema `found` up to date, in one transaction: whatever happens, the file
- * is the old one or the new one. A migration that changes rows with checks sets those to NULL.
+ * is the old one or the new one. Rows that are changed get new checks, but for those that had
+ * rotted: they keep the one that is wrong.
  */
 export async function migrate(database: Kysely<CatalogTables>, found: number): Promise<void> {
   if (found === currentSchema) return;
   await database.transaction().execute(async (transaction) => {
-    for (const statements of migrations.slice(found))
+    for (const [number, statements] of migrations.entries()) {
+      if (number < found) continue;
+      for (const table of rewritten.get(number) ?? []) {
+        // Until the end of the migration a row has a check only if it was made before it.
+        if (found >= countingSchema) await removeSoundChecks(transaction, table);
+      }
       for (const statement of statements) await sql.raw(statement).execute(transaction);
+    }
     for (const table of rowTables) await addChecks(transaction, table);
     await sql.raw(`PRAGMA user_version = ${currentSchema}`).execute(transaction);
   });
+}
+
+async function removeSoundChecks(
+  transaction: Transaction<CatalogTables>,
+  table: (typeof rowTables)[number],
+): Promise<void> {
+  for await (const { place, record } of rawRows(transaction, table)) {
+    if (!isSound(record, table)) continue;
+    const update = sql`UPDATE ${sql.table(table)} SET "check" = NULL WHERE rowid = ${place}`;
+    await update.execute(transaction);
+  }
 }
 
 async function addChecks(

@@ -23,7 +23,7 @@ import { sqliteCode } from "./sqlite.ts";
 type Database = Kysely<CatalogTables>;
 const versionForm: RecordForm = {
   table: "versions",
-  jsonColumns: ["labels", "shapes", "metrics"],
+  jsonColumns: ["labels", "adapter", "shapes", "metrics"],
 };
 const eventForm: RecordForm = { table: "events", jsonColumns: ["values"] };
 const fileForm: RecordForm = { table: "files", jsonColumns: [] };
