@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { type Interval, meanInterval } from "../src/datasets/metrics.ts";
+import { type Interval } from "../src/datasets/metrics.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { runPlans } from "./hierarchical-processes.ts";
 import {
@@ -22,6 +22,7 @@ import {
   settings,
 } from "./hierarchical-runs.ts";
 import { round } from "./measure.ts";
+import { meanInterval } from "./mean-interval.ts";
 
 /** Epochs at most, by task; cheap tasks first. */
 const tasks: Readonly<Record<string, number>> = {

@@ -9,7 +9,6 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
-import { meanInterval } from "../src/datasets/metrics.ts";
 import { present } from "../src/foundation/assert.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit, type Fitted } from "../src/learning/learning.ts";
@@ -20,6 +19,7 @@ import { servedAccuracy } from "./accuracy-serving.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { commitOf, machine, round } from "./measure.ts";
 import { loadTask, type Task, taskFolder } from "./tasks.ts";
+import { meanInterval } from "./mean-interval.ts";
 
 type Method = "adapter" | "full";
 

@@ -8,8 +8,13 @@ import { present } from "../src/foundation/assert.ts";
 import { selectiveReplication } from "../src/placement/baselines.ts";
 import { drawArrivals, scaleDemand, steadyDemand } from "../src/placement/demand.ts";
 import { Judge, type PlacedGroup, type Planning } from "../src/placement/judge.ts";
-import { alpaserveProfile, type Demand, type Unit } from "../src/placement/placement.ts";
-import { simulateReplacement } from "../src/placement/replacement.ts";
+import {
+  alpaserveProfile,
+  type Demand,
+  type Tally,
+  type Unit,
+} from "../src/placement/placement.ts";
+import { type ReplacementOptions, replacements } from "../src/placement/replacement.ts";
 import { search } from "../src/placement/search.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { machine, round } from "./measure.ts";
@@ -271,4 +276,13 @@ function ratio({ easy, hard }: Axis, ours: Frontier, other: Frontier): number | 
   if (ours.value === undefined) return null;
   const theirs = other.value ?? easy;
   return round(hard > easy ? ours.value / theirs : theirs / ours.value);
+}
+
+/** Counts over all windows. */
+function simulateReplacement(planning: Planning, options: ReplacementOptions): Tally {
+  const windows = replacements(planning, options);
+  for (;;) {
+    const { done, value } = windows.next();
+    if (done === true) return value;
+  }
 }

@@ -7,7 +7,6 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { meanInterval } from "../src/datasets/metrics.ts";
 import type { Version } from "../src/entities/virtual-model.ts";
 import { present } from "../src/foundation/assert.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
@@ -16,6 +15,7 @@ import { openRealStage, openSmallStage, type Stage } from "./honest-stage.ts";
 import { type Change, changed, changes, coinFlips, type Row, shuffled } from "./honest-texts.ts";
 import { commitOf, machine, round } from "./measure.ts";
 import { readRows, taskFolder } from "./tasks.ts";
+import { meanInterval } from "./mean-interval.ts";
 
 /** Two trainings on labels that are coin flips. */
 interface CoinCase {

@@ -1,52 +1,5 @@
-/** How good predictions are. Classes are numbers from 0; pure. */
+/** How good predictions are. */
 import { assert } from "../foundation/assert.ts";
-
-/** `counts[expected * classCount + predicted]`. */
-export interface Confusion {
-  readonly classCount: number;
-  readonly counts: Uint32Array;
-}
-
-/** Both lists hold one class in 0 … classCount - 1 per example. */
-export function confusion(
-  expected: ArrayLike<number>,
-  predicted: ArrayLike<number>,
-  classCount: number,
-): Confusion {
-  assert(expected.length === predicted.length, "one prediction per example");
-  const counts = new Uint32Array(classCount * classCount);
-  for (let index = 0; index < expected.length; index++) {
-    const row = expected[index] ?? -1;
-    const column = predicted[index] ?? -1;
-    assert(row >= 0 && row < classCount && column >= 0 && column < classCount, "class is known");
-    const cell = row * classCount + column;
-    counts[cell] = (counts[cell] ?? 0) + 1;
-  }
-  return { classCount, counts };
-}
-
-/** Share of examples predicted right, in [0, 1]; 0 when there are none. */
-export function accuracy({ classCount, counts }: Confusion): number {
-  let right = 0;
-  for (let index = 0; index < classCount; index++) right += counts[index * (classCount + 1)] ?? 0;
-  return ratio(right, sum(counts));
-}
-
-/**
- * Mean over the classes of F1 = 2·TP / (2·TP + FP + FN), in [0, 1]. A class that is neither
- * expected nor predicted has no F1 and is left out.
- */
-export function macroF1({ classCount, counts }: Confusion): number {
-  const scores: number[] = [];
-  for (let index = 0; index < classCount; index++) {
-    const expected = sum(counts.subarray(index * classCount, (index + 1) * classCount));
-    let predicted = 0;
-    for (let row = 0; row < classCount; row++) predicted += counts[row * classCount + index] ?? 0;
-    const right = counts[index * (classCount + 1)] ?? 0;
-    if (expected + predicted > 0) scores.push((2 * right) / (expected + predicted));
-  }
-  return ratio(sum(scores), scores.length);
-}
 
 /** The words from `start` to before `end` name a thing of this type. */
 export interface Entity {
@@ -100,20 +53,6 @@ export interface Interval {
   readonly mean: number;
   readonly low: number;
   readonly high: number;
-}
-
-/**
- * Student's t interval of the mean of at least two independent values, for example of one score
- * per seed: mean ± t · s / √n, with s the sample's standard deviation. `confidence` lies in (0, 1).
- */
-export function meanInterval(values: readonly number[], confidence: number): Interval {
-  assert(values.length >= 2, "an interval needs two values");
-  assert(confidence > 0 && confidence < 1, "confidence lies in (0, 1)");
-  const freedom = values.length - 1;
-  const mean = sum(values) / values.length;
-  const variance = sum(values.map((value) => (value - mean) ** 2)) / freedom;
-  const half = studentBound(confidence, freedom) * Math.sqrt(variance / values.length);
-  return { mean, low: mean - half, high: mean + half };
 }
 
 /**
@@ -178,38 +117,6 @@ function shareAtLeast(k: number, n: number, p: number): number {
     if (x >= k) total += Math.exp(term);
     term += Math.log(n - x) - Math.log(x + 1) + odds;
   }
-  return total;
-}
-
-/** The t with P(|T| ≤ t) = confidence, found by bisection over the angle θ = atan(t / √freedom). */
-function studentBound(confidence: number, freedom: number): number {
-  let low = 0;
-  let high = Math.PI / 2;
-  for (let step = 0; step < 60; step++) {
-    const middle = (low + high) / 2;
-    if (studentShare(middle, freedom) < confidence) low = middle;
-    else high = middle;
-  }
-  return Math.tan(low) * Math.sqrt(freedom);
-}
-
-/** P(|T| ≤ t): Abramowitz and Stegun, 26.7.3 for odd and 26.7.4 for even degrees of freedom. */
-function studentShare(angle: number, freedom: number): number {
-  const isOdd = freedom % 2 === 1;
-  const square = Math.cos(angle) ** 2;
-  let term = isOdd ? Math.cos(angle) : 1;
-  let series = freedom === 1 ? 0 : term;
-  for (let power = isOdd ? 3 : 2; power <= freedom - 2; power += 2) {
-    term *= (square * (power - 1)) / power;
-    series += term;
-  }
-  const total = Math.sin(angle) * series;
-  return isOdd ? (2 / Math.PI) * (angle + total) : total;
-}
-
-function sum(values: ArrayLike<number>): number {
-  let total = 0;
-  for (let index = 0; index < values.length; index++) total += values[index] ?? 0;
   return total;
 }
 

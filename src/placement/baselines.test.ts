@@ -8,8 +8,8 @@ import {
 } from "./baselines.ts";
 import { arrivalsOf, unitOf } from "./exam-problem.ts";
 import { type Candidate, Judge, type Planning } from "./judge.ts";
-import { idealProfile } from "./placement.ts";
-import { simulateReplacement } from "./replacement.ts";
+import { idealProfile, type Tally } from "./placement.ts";
+import { type ReplacementOptions, replacements } from "./replacement.ts";
 
 const units = ["a", "b", "c"].map((name) => unitOf(name, [1], [0.5, 0.5]));
 
@@ -68,7 +68,16 @@ describe("baselines", () => {
   });
 });
 
-describe("simulateReplacement", () => {
+/** Counts over all windows. */
+function simulateReplacement(planning: Planning, options: ReplacementOptions): Tally {
+  const windows = replacements(planning, options);
+  for (;;) {
+    const { done, value } = windows.next();
+    if (done === true) return value;
+  }
+}
+
+describe("replacements", () => {
   // One device with room for one unit; each window asks for another one.
   const one = { deviceCount: 1, deviceBytes: 1 };
   const changing = planningOf(one, [1, 2], [5, 2], [12, 1], [15, 1], [31, 1]);

@@ -4,7 +4,7 @@ import { drawArrivals, steadyDemand } from "./demand.ts";
 import { alone, arrivalsOf, twoStages, unitOf } from "./exam-problem.ts";
 import { Kernel, type Layout, layoutsOf } from "./kernel.ts";
 import { alpaserveProfile, idealProfile, type Unit } from "./placement.ts";
-import { md1Seconds, pipelineSeconds } from "./queueing.ts";
+import { md1Seconds, pipelineSeconds } from "./exam-queueing.ts";
 
 const both: readonly Unit[] = [unitOf("a", [1], [0.5, 0.5]), unitOf("b", [1], [0.5, 0.5])];
 

@@ -17,16 +17,10 @@ export interface ReplacementOptions {
   readonly plan: (judge: Judge) => Candidate;
 }
 
-/** Counts over all windows; one without arrivals leaves the last plan. */
-export function simulateReplacement(planning: Planning, options: ReplacementOptions): Tally {
-  const windows = replacements(planning, options);
-  for (;;) {
-    const { done, value } = windows.next();
-    if (done === true) return value;
-  }
-}
-
-/** The same, window by window, for who may stop between two of them. */
+/**
+ * Goes window by window, so that its caller may stop between two; returns the counts over all. A
+ * window without arrivals leaves the last plan.
+ */
 export function* replacements(
   planning: Planning,
   options: ReplacementOptions,

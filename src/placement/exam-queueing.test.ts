@@ -6,7 +6,7 @@ import {
   imbalanceFactorMax,
   md1Seconds,
   pipelineSeconds,
-} from "./queueing.ts";
+} from "./exam-queueing.ts";
 
 function near(actual: number, expected: number): void {
   assert.ok(Math.abs(actual - expected) < 1e-9, `expected ${expected}, got ${actual}`);
