@@ -7,6 +7,7 @@ import { decodeSafetensors } from "../src/checkpoints/safetensors.ts";
 import type { Creator } from "../src/creator/creator.ts";
 import { createCreator } from "../src/creator/store-creator.ts";
 import type { Precision } from "../src/entities/base-model.ts";
+import { operator } from "../src/entities/caller.ts";
 import type { Version, VirtualModel } from "../src/entities/virtual-model.ts";
 import { assert, present } from "../src/foundation/assert.ts";
 import { systemClock } from "../src/foundation/clock.ts";
@@ -65,8 +66,8 @@ export class Stage {
   async create(rows: readonly Row[]): Promise<VirtualModel> {
     const trainingFile = await this.#upload(rows);
     const id = `m${++this.#modelCount}`;
-    return this.#creator.create({ id, base: baseId }, () =>
-      this.#trainer.fitInstant({ base: baseId, trainingFile }),
+    return this.#creator.create(operator, { id, base: baseId }, () =>
+      this.#trainer.fitInstant(operator, { base: baseId, trainingFile }),
     );
   }
 
@@ -79,27 +80,27 @@ export class Stage {
     const trainingFile = await this.#upload(rows);
     const hyperparameters = epochCount === undefined ? {} : { epochCount };
     const wanted = { model: model?.id ?? baseId, trainingFile, hyperparameters };
-    const job = await this.#trainer.submit(wanted);
-    const done = await this.#trainer.finished(job.id);
+    const job = await this.#trainer.submit(operator, wanted);
+    const done = await this.#trainer.finished(operator, job.id);
     assert(done.status === "succeeded", `The job has ${done.status}: ${done.error?.message ?? ""}`);
-    const after = await this.#store.catalog.models.get(done.model ?? "");
+    const after = await this.#store.catalog.of(operator).models.get(done.model ?? "");
     const trained = present(after, "the job's model is there");
-    const versions = await this.#store.catalog.versions.list(trained.incarnation);
+    const versions = await this.#store.catalog.of(operator).versions.list(trained.incarnation);
     return { model: trained, versions };
   }
 
   async served(model: VirtualModel): Promise<Version> {
     const { incarnation, servedVersion = 0 } = model;
-    const { versions } = this.#store.catalog;
+    const { versions } = this.#store.catalog.of(operator);
     return present(await versions.get(incarnation, servedVersion), "the served version is there");
   }
 
   serve(model: VirtualModel, version: number): Promise<VirtualModel> {
-    return this.#creator.serve(model, version);
+    return this.#creator.serve(operator, model, version);
   }
 
   delete(model: VirtualModel): Promise<void> {
-    return this.#creator.delete(model);
+    return this.#creator.delete(operator, model);
   }
 
   /** Accuracy through the serving graph on rows that no training has seen. */
@@ -130,7 +131,7 @@ export class Stage {
       createdAt: 0,
       faultSummary: undefined,
     } as const;
-    await this.#store.catalog.files.insert(file);
+    await this.#store.catalog.of(operator).files.insert(file);
     return file.id;
   }
 }

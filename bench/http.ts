@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Client } from "../src/client/client.ts";
+import { operator } from "../src/entities/caller.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { SeededRandom, systemIds } from "../src/foundation/random.ts";
 import { openServer, type Server } from "../src/server/server.ts";
@@ -55,7 +56,10 @@ async function compare(server: Server, isQuick: boolean): Promise<BenchResult> {
     rates.http.push((1000 * http.latenciesMs.length) / http.elapsedMs);
     latencies.push(...http.latenciesMs);
   }
-  const one = await server.processor.classify(models[0] ?? "", texts.slice(0, 1));
+  const one = await server.processor.classify(operator, {
+    model: models[0] ?? "",
+    texts: texts.slice(0, 1),
+  });
   const sorted = latencies.toSorted((a, b) => a - b);
   const quantile = (share: number): number => round(sorted[Math.floor(share * sorted.length)] ?? 0);
   return {
@@ -97,7 +101,10 @@ async function callEngine(
   let count = 0;
   const caller = async (first: number): Promise<void> => {
     for (let n = first; performance.now() - started < durationMs; n += clientCount) {
-      await processor.classify(models[n % models.length] ?? "", [texts[n % texts.length] ?? ""]);
+      await processor.classify(operator, {
+        model: models[n % models.length] ?? "",
+        texts: [texts[n % texts.length] ?? ""],
+      });
       count += 1;
     }
   };

@@ -1,5 +1,6 @@
 /** The server of the bench `latency`, in a process of its own. */
 import { readFileSync } from "node:fs";
+import { operator } from "../src/entities/caller.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { limits } from "../src/foundation/limits.ts";
@@ -34,7 +35,7 @@ async function fill({ catalog }: Store): Promise<void> {
     `${index}-`.padEnd(limits.labelCharactersMax, "x"),
   );
   for (let index = 0; index < scene.modelCount; index++)
-    await catalog.models.insert({
+    await catalog.of(operator).models.insert({
       id: `long-${index}`,
       incarnation: `vplm-long${index}`,
       base,
@@ -48,7 +49,7 @@ async function fill({ catalog }: Store): Promise<void> {
   const faultSummary = fault.repeat(limits.reportedLineErrorCountMax);
   const blob = digestOf("");
   for (let index = 0; index < scene.fileCount; index++)
-    await catalog.files.insert({
+    await catalog.of(operator).files.insert({
       id: `file-${index}`,
       filename: "a.csv",
       purpose: "fine-tune",
@@ -101,7 +102,7 @@ function mainThreadCpuMs(): number {
 }
 
 async function orphanCount({ blobs, catalog }: Store): Promise<number> {
-  const named = await catalog.versions.namedBlobs();
+  const named = await catalog.system.namedBlobs();
   let count = 0;
   for await (const digest of blobs.list()) if (!named.has(digest)) count += 1;
   return count;

@@ -1,6 +1,7 @@
 /** The process that `store-kill.test.ts` kills: writes models until then, printing each id. */
 import { writeSync } from "node:fs";
 import { argv } from "node:process";
+import { operator } from "../src/entities/caller.ts";
 import { exampleModel, exampleVersion } from "../src/storage/conformance.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
 
@@ -15,10 +16,12 @@ async function write(writer: number): Promise<void> {
     const blob = await store.blobs.put(bytes);
     const version = { ...exampleVersion(id, 1), blob, blobBytes: bytes.length };
     if (index % 3 === 0)
-      await store.catalog.versions.insertWithModels([{ model: exampleModel(id), version }]);
+      await store.catalog
+        .of(operator)
+        .versions.insertWithModels([{ model: exampleModel(id), version }]);
     else {
-      await store.catalog.models.insert(exampleModel(id));
-      await store.catalog.versions.insert(version, { isServed: true });
+      await store.catalog.of(operator).models.insert(exampleModel(id));
+      await store.catalog.of(operator).versions.insert(version, { isServed: true });
     }
     writeSync(1, `${id}\n`);
   }

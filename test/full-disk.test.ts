@@ -9,6 +9,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test, type TestContext } from "node:test";
+import { operator } from "../src/entities/caller.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { exampleModel, exampleVersion } from "../src/storage/conformance.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
@@ -53,7 +54,7 @@ const full = { code: "UNAVAILABLE", message: /the disk is full; delete models or
 async function add({ catalog, holds }: Store, id: string): Promise<void> {
   const blob = await holds.put(Buffer.alloc(100_000, id));
   const version = { ...exampleVersion(id, 1), blob, evidence: undefined };
-  await catalog.versions.insertWithModels([{ model: exampleModel(id), version }]);
+  await catalog.of(operator).versions.insertWithModels([{ model: exampleModel(id), version }]);
   await holds.release(blob);
 }
 
@@ -62,18 +63,18 @@ async function empty(store: Store): Promise<void> {
   const { blobs, catalog, holds } = store;
   await assert.rejects(add(store, "late"), full);
   await assert.rejects(blobs.putStream(streamOf(Buffer.alloc(1_000)), 9_999), full);
-  await assert.rejects(catalog.models.insert(exampleModel("late")), full);
-  const models = await catalog.models.list({ limit: 100 });
+  await assert.rejects(catalog.of(operator).models.insert(exampleModel("late")), full);
+  const models = await catalog.of(operator).models.list({ limit: 100 });
   for (const model of models.slice(0, -1)) {
-    const [version] = await catalog.versions.list(model.incarnation);
+    const [version] = await catalog.of(operator).versions.list(model.incarnation);
     assert.ok(version !== undefined);
     assert.equal((await blobs.get(version.blob)).length, 100_000);
-    await catalog.models.update({ ...model, createdAt: 2 });
-    assert.equal(await catalog.models.delete(model.id), true);
+    await catalog.of(operator).models.update({ ...model, createdAt: 2 });
+    assert.equal(await catalog.of(operator).models.delete(model.id), true);
     await holds.removeUnused(version.blob);
     assert.equal(await blobs.has(version.blob), false);
   }
-  assert.equal(await catalog.models.count(), 1);
+  assert.equal(await catalog.of(operator).models.count(), 1);
 }
 
 async function* streamOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
@@ -97,7 +98,7 @@ for (const isStopped of [false, true])
     await store.close();
     store = await openFileStore(path);
     assert.deepEqual(
-      (await store.catalog.models.list({ limit: 9 })).map(({ id }) => id),
+      (await store.catalog.of(operator).models.list({ limit: 9 })).map(({ id }) => id),
       ["m99", "new"],
     );
     await store.close();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
 import type { Precision } from "../src/entities/base-model.ts";
+import { operator } from "../src/entities/caller.ts";
 import { openStack } from "../src/processor/exam-stack.ts";
 import { realBaseFolder } from "./exam-real-base.ts";
 
@@ -40,10 +41,10 @@ async function check(context: TestContext, precision: Precision, least: number):
   const stack = await openStack({ folder, precision });
   // Ids of special tokens within a text are no ids that a caller may send; the text is.
   const plain = rows.filter(({ text }) => !specialToken.test(text));
-  const byIds = await stack.processor.embed(
-    "base",
-    plain.map(({ ids }) => ids),
-  );
+  const byIds = await stack.processor.embed(operator, {
+    model: "base",
+    inputs: plain.map(({ ids }) => ids),
+  });
   const worst = plain
     .map((row, index) => ({
       cosine: cosine(byIds.embeddings[index] ?? new Float32Array(), vectorOf(row)),
@@ -56,10 +57,10 @@ async function check(context: TestContext, precision: Precision, least: number):
   // The empty text is no input of the interface; of the others, some by text too.
   const short = plain.filter(({ text, ids }) => text !== "" && ids.length < 64).slice(0, 40);
   const some = [...short, ...rows.filter(({ text }) => specialToken.test(text))];
-  const byText = await stack.processor.embed(
-    "base",
-    some.map(({ text }) => text),
-  );
+  const byText = await stack.processor.embed(operator, {
+    model: "base",
+    inputs: some.map(({ text }) => text),
+  });
   for (const [index, row] of some.entries()) {
     const found = cosine(byText.embeddings[index] ?? new Float32Array(), vectorOf(row));
     assert.ok(found >= least, `${found} of "${row.text}"`);

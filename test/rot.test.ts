@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
+import { operator } from "../src/entities/caller.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { StrataError } from "../src/foundation/errors.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
@@ -108,10 +109,10 @@ async function open(path: string): Promise<Outcome> {
 }
 
 async function check({ catalog, blobs }: Store, id: string): Promise<void> {
-  const model = await catalog.models.get(id);
+  const model = await catalog.of(operator).models.get(id);
   assert.ok(model !== undefined, `"${id}" is lost without a word`);
   assert.deepEqual(model, { ...exampleModel(id), servedVersion: 1, versionCount: 1 });
-  const version = await catalog.versions.get(model.incarnation, 1);
+  const version = await catalog.of(operator).versions.get(model.incarnation, 1);
   assert.ok(version !== undefined, `"${id}" has lost its version without a word`);
   const bytes = Buffer.from(await blobs.get(version.blob));
   assert.equal(bytes.toString("utf8", 0, id.length), id);

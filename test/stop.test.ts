@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { operator } from "../src/entities/caller.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
 import { ProgramFolder } from "./exam-program.ts";
@@ -77,7 +78,7 @@ async function firstStep(): Promise<void> {
 async function storedStatus(): Promise<string | undefined> {
   const store = await openFileStore(join(folder.path, "home", "store"));
   try {
-    return (await store.catalog.jobs.get(id))?.status;
+    return (await store.catalog.of(operator).jobs.get(id))?.status;
   } finally {
     await store.close();
   }

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
+import { operator } from "../src/entities/caller.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
 import type { Store } from "../src/storage/storage.ts";
@@ -40,7 +41,7 @@ async function runAndKill(round: number, lineCount: number): Promise<readonly st
 
 /** Every acknowledged version is served with its blob; every visible one is complete. */
 async function check(store: Store, acknowledged: ReadonlySet<string>): Promise<void> {
-  const { models, versions } = store.catalog;
+  const { models, versions } = store.catalog.of(operator);
   const rows = await models.list({ limit: 1_000_000 });
   const ids = new Set(rows.map(({ id }) => id));
   for (const id of acknowledged) assert.ok(ids.has(id), `"${id}" is lost`);

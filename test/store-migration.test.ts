@@ -11,6 +11,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { Client } from "../src/client/client.ts";
+import { operator } from "../src/entities/caller.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
 import { openSqlite } from "../src/storage/files/sqlite.ts";
 import { realBaseFolder } from "./exam-real-base.ts";
@@ -66,10 +67,17 @@ test("a process killed at any moment of a migration leaves a store that opens", 
     await once(child, "exit");
     if (!told.join("").includes("open\n")) killedBefore += 1;
     const opened = await openFileStore(copy);
-    assert.equal(await opened.catalog.models.count(), modelCount + 2, `after ${delayMs} ms`);
-    const last = await opened.catalog.models.get(`copy-${modelCount}`);
+    assert.equal(
+      await opened.catalog.of(operator).models.count(),
+      modelCount + 2,
+      `after ${delayMs} ms`,
+    );
+    const last = await opened.catalog.of(operator).models.get(`copy-${modelCount}`);
     assert.deepEqual(last?.labels, ["bad", "good"]);
-    assert.equal((await opened.catalog.versions.list(last?.incarnation ?? "vplm-")).length, 1);
+    assert.equal(
+      (await opened.catalog.of(operator).versions.list(last?.incarnation ?? "vplm-")).length,
+      1,
+    );
     await opened.close();
     // The copy that is kept is the whole old catalog.
     const kept = openSqlite(join(copy, "catalog-schema1.sqlite"));

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { after, before, test } from "node:test";
 import { Client } from "./client.ts";
+import { operator } from "../entities/caller.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { createHttp } from "../http/http.ts";
 import { listen, type Listener } from "../listener/listener.ts";
@@ -55,11 +56,11 @@ test("uploads, creates at once, waits for a job and reads the bytes", async () =
 
 test("lists of jobs and events go on over all pages, newest first", async () => {
   const services = await standInServices(systemClock);
-  const { jobs, events, files } = services.store.catalog;
+  const { jobs, events, files } = services.store.catalog.of(operator);
   const blob = await services.store.blobs.put(Buffer.from("a"));
   const row = { filename: "a", purpose: "fine-tune", bytes: 1, blob, createdAt: 0 };
   await files.insert({ ...row, id: "file-1", faultSummary: undefined });
-  const job = await services.trainer.submit({ model: "spam", trainingFile: "file-1" });
+  const job = await services.trainer.submit(operator, { model: "spam", trainingFile: "file-1" });
   for (let index = 0; index < 250; index++) {
     await jobs.insert({ ...job, id: `ftjob-${index}` });
     const event = { job: "ftjob-0", level: "info", type: "message", values: {} } as const;

@@ -1,7 +1,9 @@
 /**
  * `Creator`: from a specification to a vPLM, and from trained weights to a served version. It is
- * the only writer of models and versions.
+ * the only writer of models and versions. A caller's models are those of its tenant: another one's
+ * do not exist for it.
  */
+import type { Caller } from "../entities/caller.ts";
 import type {
   Incarnation,
   ModelIdentity,
@@ -19,6 +21,7 @@ export interface Creator {
    * base has ALREADY_EXISTS.
    */
   create(
+    caller: Caller,
     specification: ModelSpecification,
     fit?: () => Promise<VersionWeights>,
   ): Promise<VirtualModel>;
@@ -27,24 +30,24 @@ export interface Creator {
    * is gone, though another one may have its name; INVALID_ARGUMENT when a weight is not finite;
    * CONFLICT when it replaces a version that is not the served one any more.
    */
-  publish(model: ModelIdentity, weights: VersionWeights): Promise<Version>;
+  publish(caller: Caller, model: ModelIdentity, weights: VersionWeights): Promise<Version>;
   /**
    * Creates models from another one's served version with seeded noise added to its weights: all
    * of them or none. NOT_FOUND without the source, CONFLICT when it serves no version yet,
    * ALREADY_EXISTS when an id is taken, INVALID_ARGUMENT for the rest.
    */
-  derive(options: DeriveOptions): Promise<readonly VirtualModel[]>;
+  derive(caller: Caller, options: DeriveOptions): Promise<readonly VirtualModel[]>;
   /** Moves the alias to another version of the model; NOT_FOUND without model or version. */
-  serve(model: ModelIdentity, version: number): Promise<VirtualModel>;
+  serve(caller: Caller, model: ModelIdentity, version: number): Promise<VirtualModel>;
   /** Deletes a version; NOT_FOUND without model or version, CONFLICT for the served one. */
-  deleteVersion(model: ModelIdentity, version: number): Promise<void>;
+  deleteVersion(caller: Caller, model: ModelIdentity, version: number): Promise<void>;
   /** Deletes the model, its versions, and blobs that nothing else names. NOT_FOUND if absent. */
-  delete(model: ModelIdentity): Promise<void>;
+  delete(caller: Caller, model: ModelIdentity): Promise<void>;
   /**
    * Deletes a model whose row has rotted, with its versions; their blobs are left to a sweep.
    * NOT_FOUND if absent, CONFLICT when the row can be read.
    */
-  discard(id: string): Promise<void>;
+  discard(caller: Caller, id: string): Promise<void>;
 }
 
 export interface ModelSpecification {

@@ -1,6 +1,7 @@
 /** Checks the limit of what is derived at once. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { operator } from "../entities/caller.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { VersionWeights } from "./creator.ts";
 import { prepared, weightsOf } from "./exam-model.ts";
@@ -15,10 +16,10 @@ test("as many models of long labels are derived at once as the limit says", asyn
     ["head.bias", bias],
   ]);
   const fit = async (): Promise<VersionWeights> => ({ ...weightsOf(1), labels, tensors });
-  const source = await creator.create({ id: "long", base: "base" }, fit);
+  const source = await creator.create(operator, { id: "long", base: "base" }, fit);
   const derive = (count: number): Promise<unknown> => {
     const ids = Array.from({ length: count }, (_, index) => `d${count}-${index}`);
-    return creator.derive({ source, ids, noise: 0.1, seed: 1 });
+    return creator.derive(operator, { source, ids, noise: 0.1, seed: 1 });
   };
   // 256 characters, two quotes and a comma each: 259,001 bytes.
   await derive(12);

@@ -1,5 +1,6 @@
 /** Models and weights that the creator's tests make. */
 import type { BaseModel } from "../entities/base-model.ts";
+import { operator } from "../entities/caller.ts";
 import type { ModelIdentity, Version } from "../entities/virtual-model.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
@@ -35,8 +36,8 @@ export function named(id: string): ModelIdentity {
 }
 
 export async function firstVersion(store: Store, id: string): Promise<Version | undefined> {
-  const model = await store.catalog.models.get(id);
-  return model && store.catalog.versions.get(model.incarnation, 1);
+  const model = await store.catalog.of(operator).models.get(id);
+  return model && store.catalog.of(operator).versions.get(model.incarnation, 1);
 }
 
 /** A head of ramps, which differ by `start`; `size` is twice the base's width. */
@@ -70,6 +71,6 @@ export async function prepared(store: Store): Promise<Creator> {
       config: { ...base.config, hiddenSize },
     });
   const creator = createCreator({ store, clock: systemClock, ids: systemIds });
-  await creator.create({ ...named("a"), base: "base", labels: ["x", "y"] });
+  await creator.create(operator, { ...named("a"), base: "base", labels: ["x", "y"] });
   return creator;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { decodeSafetensors } from "../checkpoints/safetensors.ts";
+import { operator } from "../entities/caller.ts";
 import { systemClock } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { systemIds } from "../foundation/random.ts";
@@ -30,7 +31,7 @@ async function blobsOf(store: Store): Promise<ReadonlySet<Digest>> {
 /** Every model serves a version that exists, every version has its blob; returns what is named. */
 async function checkWhole(store: Store): Promise<ReadonlySet<Digest>> {
   const named = new Set<Digest>();
-  const { models, versions } = store.catalog;
+  const { models, versions } = store.catalog.of(operator);
   for (const model of await models.list({ limit: 10_000 })) {
     const list = await versions.list(model.incarnation);
     const { servedVersion } = model;
@@ -67,36 +68,38 @@ type Examine = (title: string, work: (store: Store, creator: Creator) => Promise
 
 function examineLife(examine: Examine): void {
   examine("versions are numbered, served and rolled back", async (store, creator) => {
-    const first = await creator.publish(named("a"), weightsOf(1));
-    const second = await creator.publish(named("a"), weightsOf(2, false));
+    const first = await creator.publish(operator, named("a"), weightsOf(1));
+    const second = await creator.publish(operator, named("a"), weightsOf(2, false));
     assert.deepEqual([first.number, second.number], [1, 2]);
-    assert.deepEqual(await store.catalog.versions.list("vplm-a"), [first, second]);
-    assert.equal((await store.catalog.models.get("a"))?.servedVersion, 1);
-    assert.equal((await creator.serve(named("a"), 2)).servedVersion, 2);
-    assert.equal((await store.catalog.models.get("a"))?.servedVersion, 2);
+    assert.deepEqual(await store.catalog.of(operator).versions.list("vplm-a"), [first, second]);
+    assert.equal((await store.catalog.of(operator).models.get("a"))?.servedVersion, 1);
+    assert.equal((await creator.serve(operator, named("a"), 2)).servedVersion, 2);
+    assert.equal((await store.catalog.of(operator).models.get("a"))?.servedVersion, 2);
     const file = decodeSafetensors(await store.blobs.get(second.blob));
     assert.deepEqual([...file.tensor("head.weight").values], [2, 3, 4, 5, 6, 7, 8, 9]);
-    await assert.rejects(creator.serve(named("a"), 3), { code: "NOT_FOUND" });
-    await assert.rejects(creator.serve(named("b"), 1), { code: "NOT_FOUND" });
-    await assert.rejects(creator.publish(named("b"), weightsOf(1)), { code: "NOT_FOUND" });
+    await assert.rejects(creator.serve(operator, named("a"), 3), { code: "NOT_FOUND" });
+    await assert.rejects(creator.serve(operator, named("b"), 1), { code: "NOT_FOUND" });
+    await assert.rejects(creator.publish(operator, named("b"), weightsOf(1)), {
+      code: "NOT_FOUND",
+    });
   });
   examine("weights and metrics that are not finite are refused", async (_, creator) => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const message = new RegExp(`"head.weight" holds ${value} at position 0`);
-      const publishing = creator.publish(named("a"), weightsOf(value));
+      const publishing = creator.publish(operator, named("a"), weightsOf(value));
       await assert.rejects(publishing, { code: "INVALID_ARGUMENT", message });
     }
   });
   examine("a blob goes with the last version that names it", async (store, creator) => {
-    await creator.create({ ...named("b"), base: "base", labels: ["x", "y"] });
-    const shared = await creator.publish(named("a"), weightsOf(1));
-    await creator.publish(named("a"), weightsOf(2));
-    assert.equal((await creator.publish(named("b"), weightsOf(1))).blob, shared.blob);
-    await creator.delete(named("a"));
+    await creator.create(operator, { ...named("b"), base: "base", labels: ["x", "y"] });
+    const shared = await creator.publish(operator, named("a"), weightsOf(1));
+    await creator.publish(operator, named("a"), weightsOf(2));
+    assert.equal((await creator.publish(operator, named("b"), weightsOf(1))).blob, shared.blob);
+    await creator.delete(operator, named("a"));
     assert.deepEqual(await blobsOf(store), new Set([shared.blob]));
-    await creator.delete(named("b"));
+    await creator.delete(operator, named("b"));
     assert.equal((await blobsOf(store)).size, 0);
-    await assert.rejects(creator.delete(named("a")), { code: "NOT_FOUND" });
+    await assert.rejects(creator.delete(operator, named("a")), { code: "NOT_FOUND" });
   });
 }
 
@@ -105,19 +108,19 @@ function examineFirstVersion(examine: Examine): void {
   examine(
     "a model with a first version is there with it, or not at all",
     async (store, creator) => {
-      const { models, versions } = store.catalog;
-      const model = await creator.create(wanted, async () => {
+      const { models, versions } = store.catalog.of(operator);
+      const model = await creator.create(operator, wanted, async () => {
         assert.equal(await models.get("f"), undefined);
         return weightsOf(1);
       });
       assert.equal(model.servedVersion, 1);
       assert.deepEqual(await models.get("f"), model);
       assert.equal((await versions.list("vplm-f")).length, 1);
-      await creator.delete(named("f"));
-      const failing = creator.create(wanted, () => Promise.reject(new Error("no fit")));
+      await creator.delete(operator, named("f"));
+      const failing = creator.create(operator, wanted, () => Promise.reject(new Error("no fit")));
       await assert.rejects(failing, /no fit/);
       await assert.rejects(
-        creator.create(wanted, async () => weightsOf(Number.NaN)),
+        creator.create(operator, wanted, async () => weightsOf(Number.NaN)),
         { code: "INVALID_ARGUMENT" },
       );
       assert.equal(await models.get("f"), undefined);
@@ -125,35 +128,40 @@ function examineFirstVersion(examine: Examine): void {
   );
   examine("a model that is made with a version has its labels", async (store, creator) => {
     const { labels: _, ...unlabelled } = wanted;
-    const twice = creator.create(unlabelled, async () => ({
+    const twice = creator.create(operator, unlabelled, async () => ({
       ...weightsOf(1),
       labels: ["x", "x"],
     }));
     await assert.rejects(twice, { code: "INVALID_ARGUMENT", field: "labels[1]" });
-    assert.equal(await store.catalog.models.get("f"), undefined);
-    const unfitted = creator.create(unlabelled);
+    assert.equal(await store.catalog.of(operator).models.get("f"), undefined);
+    const unfitted = creator.create(operator, unlabelled);
     await assert.rejects(unfitted, { code: "INVALID_ARGUMENT", field: "labels" });
-    const { labels } = await creator.create(unlabelled, async () => weightsOf(1));
+    const { labels } = await creator.create(operator, unlabelled, async () => weightsOf(1));
     assert.deepEqual(labels, ["x", "y"]);
-    assert.deepEqual((await store.catalog.models.get("f"))?.labels, ["x", "y"]);
+    assert.deepEqual((await store.catalog.of(operator).models.get("f"))?.labels, ["x", "y"]);
   });
   examine("a name that is taken while a model is fitted stays the other's", async (_, creator) => {
-    const creating = creator.create(wanted, async () => {
-      await creator.create({ ...wanted, labels: ["other", "labels"] });
+    const creating = creator.create(operator, wanted, async () => {
+      await creator.create(operator, { ...wanted, labels: ["other", "labels"] });
       return weightsOf(1);
     });
     await assert.rejects(creating, { code: "ALREADY_EXISTS" });
     const unfitted = (): Promise<VersionWeights> => assert.fail("a taken name is not fitted for");
-    await assert.rejects(creator.create(wanted, unfitted), { code: "ALREADY_EXISTS" });
+    await assert.rejects(creator.create(operator, wanted, unfitted), { code: "ALREADY_EXISTS" });
   });
 }
 
 function examineDerive(examine: Examine): void {
   examine("derived models differ from each other, and repeat by seed", async (store, creator) => {
-    await creator.create({ ...named("w"), base: "wide2000", labels: ["x", "y"] });
-    const source = await creator.publish(named("w"), weightsOf(1, true, 4_000));
+    await creator.create(operator, { ...named("w"), base: "wide2000", labels: ["x", "y"] });
+    const source = await creator.publish(operator, named("w"), weightsOf(1, true, 4_000));
     const ids = Array.from({ length: 50 }, (_, index) => `d${index}`);
-    const models = await creator.derive({ source: named("w"), ids, noise: 0.01, seed: 7 });
+    const models = await creator.derive(operator, {
+      source: named("w"),
+      ids,
+      noise: 0.01,
+      seed: 7,
+    });
     assert.deepEqual(
       models.map((model) => model.id),
       ids,
@@ -168,16 +176,16 @@ function examineDerive(examine: Examine): void {
     }
     assert.equal(blobs.size, 50);
     assert.ok(!blobs.has(source.blob));
-    await creator.derive({ source: named("w"), ids: ["again"], noise: 0.01, seed: 7 });
+    await creator.derive(operator, { source: named("w"), ids: ["again"], noise: 0.01, seed: 7 });
     const [original, again] = await Promise.all(
       ["d0", "again"].map((id) => firstVersion(store, id)),
     );
     assert.equal(again?.blob, original?.blob);
   });
   examine("the noise is relative to each tensor's root mean square", async (store, creator) => {
-    await creator.create({ ...named("w"), base: "wide2000", labels: ["x", "y"] });
-    const source = await creator.publish(named("w"), weightsOf(0, true, 4_000));
-    await creator.derive({ source: named("w"), ids: ["d"], noise: 0.1, seed: 1 });
+    await creator.create(operator, { ...named("w"), base: "wide2000", labels: ["x", "y"] });
+    const source = await creator.publish(operator, named("w"), weightsOf(0, true, 4_000));
+    await creator.derive(operator, { source: named("w"), ids: ["d"], noise: 0.1, seed: 1 });
     const version = await firstVersion(store, "d");
     const noisy = decodeSafetensors(await store.blobs.get(version?.blob ?? source.blob));
     let squares = 0;
@@ -189,22 +197,22 @@ function examineDerive(examine: Examine): void {
     assert.deepEqual([...noisy.tensor("head.bias").values], [0, 0]);
   });
   examine("derivation ends with its signal, and makes nothing", async (store, creator) => {
-    await creator.publish(named("a"), weightsOf(1));
+    await creator.publish(operator, named("a"), weightsOf(1));
     const before = await blobsOf(store);
     const ids = Array.from({ length: 500 }, (_, index) => `d${index}`);
     const controller = new AbortController();
     const wanted = { source: named("a"), ids, noise: 0.1, seed: 1, signal: controller.signal };
-    const deriving = creator.derive(wanted);
+    const deriving = creator.derive(operator, wanted);
     for (let step = 0; step < 100; step++) await Promise.resolve();
     controller.abort(new Error("enough"));
     await assert.rejects(deriving, /enough/);
     assert.deepEqual(await blobsOf(store), before);
-    assert.equal(await store.catalog.models.count(), 1);
+    assert.equal(await store.catalog.of(operator).models.count(), 1);
   });
   examine("what cannot be derived is refused before anything is made", async (store, creator) => {
     const wanted = { source: named("a"), ids: ["d"], noise: 0.1, seed: 1 };
-    await assert.rejects(creator.derive(wanted), { code: "CONFLICT" });
-    await creator.publish(named("a"), weightsOf(1));
+    await assert.rejects(creator.derive(operator, wanted), { code: "CONFLICT" });
+    await creator.publish(operator, named("a"), weightsOf(1));
     const cases = [
       [{ source: named("nobody") }, "NOT_FOUND", "model"],
       [{ ids: ["d", "a"] }, "ALREADY_EXISTS", "ids[1]"],
@@ -218,8 +226,8 @@ function examineDerive(examine: Examine): void {
       [{ seed: 0.5 }, "INVALID_ARGUMENT", "seed"],
     ] as const;
     for (const [change, code, field] of cases)
-      await assert.rejects(creator.derive({ ...wanted, ...change }), { code, field });
-    assert.equal(await store.catalog.models.count(), 1);
+      await assert.rejects(creator.derive(operator, { ...wanted, ...change }), { code, field });
+    assert.equal(await store.catalog.of(operator).models.count(), 1);
   });
 }
 
@@ -227,7 +235,7 @@ function examineRaces(examine: Examine): void {
   examine("versions published at once are numbered without a gap", async (_, creator) => {
     const starts = Array.from({ length: 20 }, (_unused, index) => index);
     const versions = await Promise.all(
-      starts.map((start) => creator.publish(named("a"), weightsOf(start))),
+      starts.map((start) => creator.publish(operator, named("a"), weightsOf(start))),
     );
     const numbers = versions.map(({ number }) => number);
     assert.deepEqual(
@@ -238,27 +246,27 @@ function examineRaces(examine: Examine): void {
   examine("deleting never takes a blob that is being published", async (store, creator) => {
     for (let lead = -30; lead <= 30; lead++) {
       const id = `b${lead}`;
-      await creator.create({ ...named(id), base: "base", labels: ["x", "y"] });
-      const { blob } = await creator.publish(named(id), weightsOf(lead));
+      await creator.create(operator, { ...named(id), base: "base", labels: ["x", "y"] });
+      const { blob } = await creator.publish(operator, named(id), weightsOf(lead));
       const isDeletionFirst = lead > 0;
-      const deletion = isDeletionFirst ? creator.delete(named(id)) : undefined;
+      const deletion = isDeletionFirst ? creator.delete(operator, named(id)) : undefined;
       const publication = isDeletionFirst
         ? undefined
-        : creator.publish(named("a"), weightsOf(lead));
+        : creator.publish(operator, named("a"), weightsOf(lead));
       // Who comes first is some steps ahead.
       for (let step = 0; step < Math.abs(lead); step++) await Promise.resolve();
       await Promise.all([
-        deletion ?? creator.delete(named(id)),
-        publication ?? creator.publish(named("a"), weightsOf(lead)),
+        deletion ?? creator.delete(operator, named(id)),
+        publication ?? creator.publish(operator, named("a"), weightsOf(lead)),
       ]);
       assert.ok(await store.blobs.has(blob), `lead of ${lead} steps`);
     }
   });
   examine("deleting during a publication leaves no blob behind", async (store, creator) => {
     for (let round = 0; round < 10; round++) {
-      await creator.create({ ...named("c"), base: "base", labels: ["x", "y"] });
-      const publishing = creator.publish(named("c"), weightsOf(round)).catch(() => {});
-      await Promise.all([publishing, creator.delete(named("c"))]);
+      await creator.create(operator, { ...named("c"), base: "base", labels: ["x", "y"] });
+      const publishing = creator.publish(operator, named("c"), weightsOf(round)).catch(() => {});
+      await Promise.all([publishing, creator.delete(operator, named("c"))]);
       assert.equal((await blobsOf(store)).size, 0, `round ${round}`);
     }
   });
@@ -290,40 +298,45 @@ test("a specification is refused by field and limit", async () => {
     [{ labels: ["x", "y".repeat(257)] }, "labels[1]", /257 characters, the limit is 256/],
   ] as const;
   for (const [change, field, message] of cases) {
-    const creating = creator.create({ id: "n", base: "base", labels: ["x", "y"], ...change });
+    const creating = creator.create(operator, {
+      id: "n",
+      base: "base",
+      labels: ["x", "y"],
+      ...change,
+    });
     await assert.rejects(creating, { code: "INVALID_ARGUMENT", field, message });
   }
   for (const id of ["a", "base"]) {
-    const creating = creator.create({ id, base: "base", labels: ["x", "y"] });
+    const creating = creator.create(operator, { id, base: "base", labels: ["x", "y"] });
     await assert.rejects(creating, { code: "ALREADY_EXISTS", field: "id" });
   }
   for (const id of ["ft:base:strata:spam:abc123", "ft:base:strata::abc123"])
-    assert.equal((await creator.create({ id, base: "base", labels: ["x", "y"] })).id, id);
+    assert.equal((await creator.create(operator, { id, base: "base", labels: ["x", "y"] })).id, id);
 });
 
 test("whichever store operation fails, everything named is whole", async () => {
   for (let failAt = 0; ; failAt++) {
     const inner = createMemoryStore();
     const setup = await prepared(inner);
-    await setup.publish(named("a"), weightsOf(1));
+    await setup.publish(operator, named("a"), weightsOf(1));
     const store = new FailingStore(inner, failAt);
     const creator = createCreator({ store, clock: systemClock, ids: systemIds });
     const steps = [
-      () => creator.create({ ...named("b"), base: "base", labels: ["x", "y"] }),
+      () => creator.create(operator, { ...named("b"), base: "base", labels: ["x", "y"] }),
       () =>
-        creator.create({ ...named("f"), base: "base", labels: ["x", "y"] }, async () =>
+        creator.create(operator, { ...named("f"), base: "base", labels: ["x", "y"] }, async () =>
           weightsOf(3),
         ),
-      () => creator.publish(named("b"), weightsOf(1)),
-      () => creator.publish(named("a"), weightsOf(2)),
-      () => creator.derive({ source: named("a"), ids: ["d", "e"], noise: 0.1, seed: 1 }),
-      () => creator.serve(named("a"), 1),
-      () => creator.delete(named("a")),
+      () => creator.publish(operator, named("b"), weightsOf(1)),
+      () => creator.publish(operator, named("a"), weightsOf(2)),
+      () => creator.derive(operator, { source: named("a"), ids: ["d", "e"], noise: 0.1, seed: 1 }),
+      () => creator.serve(operator, named("a"), 1),
+      () => creator.delete(operator, named("a")),
     ];
     let failureCount = 0;
     for (const step of steps) await step().catch(() => (failureCount += 1));
     await checkWhole(inner);
-    const fitted = await inner.catalog.models.get("f");
+    const fitted = await inner.catalog.of(operator).models.get("f");
     assert.ok(fitted === undefined || fitted.servedVersion === 1);
     if (store.hasStruck) continue;
     assert.equal(failureCount, 0);
@@ -337,11 +350,11 @@ test("200 models of 150 KB are derived in seconds, durably", async () => {
   folders.push(folder);
   const store = await openFileStore(folder);
   const creator = await prepared(store);
-  await creator.create({ ...named("w"), base: "wide18750", labels: ["x", "y"] });
-  await creator.publish(named("w"), weightsOf(1, true, 37_500));
+  await creator.create(operator, { ...named("w"), base: "wide18750", labels: ["x", "y"] });
+  await creator.publish(operator, named("w"), weightsOf(1, true, 37_500));
   const ids = Array.from({ length: 200 }, (_, index) => `d${index}`);
   const start = performance.now();
-  await creator.derive({ source: named("w"), ids, noise: 0.02, seed: 1 });
+  await creator.derive(operator, { source: named("w"), ids, noise: 0.02, seed: 1 });
   const seconds = (performance.now() - start) / 1_000;
   assert.equal((await blobsOf(store)).size, 201);
   await store.close();

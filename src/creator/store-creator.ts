@@ -4,6 +4,7 @@
  */
 import { encodeSafetensors } from "../checkpoints/safetensors.ts";
 import { faultOfValues, versionLoader } from "../checkpoints/version-weights.ts";
+import type { Caller, Tenant } from "../entities/caller.ts";
 import type { ModelIdentity, Version, VirtualModel } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
@@ -14,7 +15,7 @@ import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
 import { Turns } from "../foundation/turns.ts";
 import { unlessRotten } from "../storage/checks.ts";
-import type { Holds, Store } from "../storage/storage.ts";
+import type { Holds, Store, TenantCatalog } from "../storage/storage.ts";
 import {
   checkDerivation,
   checkDerivedLabels,
@@ -36,7 +37,7 @@ export interface CreatorParts {
   readonly clock: Clock;
   readonly ids: Ids;
   /** Called when a model answers differently than before, or no more. */
-  readonly onChange?: (model: string) => void;
+  readonly onChange?: (tenant: Tenant, model: string) => void;
 }
 
 /** The only creator of its store: two of them would not see each other's turns. */
@@ -51,7 +52,7 @@ class StoreCreator implements Creator {
   readonly #holds: Holds;
   /** By incarnation. */
   readonly #turns = new Turns();
-  readonly #onChange: (model: string) => void;
+  readonly #onChange: (tenant: Tenant, model: string) => void;
 
   constructor({ store, clock, ids, onChange = () => {} }: CreatorParts) {
     this.#store = store;
@@ -62,15 +63,16 @@ class StoreCreator implements Creator {
   }
 
   async create(
+    caller: Caller,
     specification: ModelSpecification,
     fit?: () => Promise<VersionWeights>,
   ): Promise<VirtualModel> {
     checkSpecification(specification);
     const { id, base, labels = [] } = specification;
     if (fit === undefined) checkLabels(labels);
-    const { bases, models } = this.#store.catalog;
-    await this.#checkFree(id, "id");
-    if ((await bases.get(base)) === undefined)
+    const { models, versions } = this.#own(caller);
+    await this.#checkFree(caller, id, "id");
+    if ((await this.#store.catalog.bases.get(base)) === undefined)
       throw new StrataError(
         "INVALID_ARGUMENT",
         `Cannot create model "${id}": there is no base model "${base}"`,
@@ -94,14 +96,14 @@ class StoreCreator implements Creator {
     checkLabels(weights.labels);
     const served = { ...model, labels: weights.labels, servedVersion: 1, versionCount: 1 };
     await this.#keep(model, { weights, number: 1 }, (version) =>
-      this.#store.catalog.versions.insertWithModels([{ model: served, version }]),
+      versions.insertWithModels([{ model: served, version }]),
     );
     return served;
   }
 
-  publish(identity: ModelIdentity, weights: VersionWeights): Promise<Version> {
+  publish(caller: Caller, identity: ModelIdentity, weights: VersionWeights): Promise<Version> {
     return this.#turns.run(identity.incarnation, async () => {
-      const model = await this.#existing(identity);
+      const model = await this.#existing(caller, identity);
       const { isServed, replaces } = weights;
       if (isServed && replaces !== undefined && replaces !== model.servedVersion)
         throw new StrataError(
@@ -110,20 +112,20 @@ class StoreCreator implements Creator {
         );
       const number = model.versionCount + 1;
       const version = await this.#keep(model, { weights, number }, (row) =>
-        this.#store.catalog.versions.insert(row, { isServed }),
+        this.#own(caller).versions.insert(row, { isServed }),
       );
-      this.#onChange(model.id);
+      this.#onChange(caller.tenant, model.id);
       return version;
     });
   }
 
-  async derive(options: DeriveOptions): Promise<readonly VirtualModel[]> {
+  async derive(caller: Caller, options: DeriveOptions): Promise<readonly VirtualModel[]> {
     checkDerivation(options);
-    const { model, version } = await this.#served(options.source);
+    const { model, version } = await this.#served(caller, options.source);
     checkDerivedLabels(model.labels, options.ids.length);
     const pace = new Pace(options.signal);
     for (const [index, id] of options.ids.entries()) {
-      await this.#checkFree(id, `ids[${index}]`);
+      await this.#checkFree(caller, id, `ids[${index}]`);
       if (pace.isDue) await pace.rest();
     }
     const tensors = await this.#weights(version);
@@ -145,29 +147,30 @@ class StoreCreator implements Creator {
           version: { ...version, ...fresh, model: incarnation, blob, blobBytes },
         };
       });
-      await this.#store.catalog.versions.insertWithModels(rows);
+      await this.#own(caller).versions.insertWithModels(rows);
       return rows.map((row) => row.model);
     } finally {
       await this.#letGo(held);
     }
   }
 
-  serve(identity: ModelIdentity, number: number): Promise<VirtualModel> {
+  serve(caller: Caller, identity: ModelIdentity, number: number): Promise<VirtualModel> {
     return this.#turns.run(identity.incarnation, async () => {
-      const model = await this.#existing(identity);
-      const version = await this.#store.catalog.versions.get(model.incarnation, number);
+      const model = await this.#existing(caller, identity);
+      const { models, versions } = this.#own(caller);
+      const version = await versions.get(model.incarnation, number);
       if (version === undefined) throw unknownVersion("serve", { model, number });
       const moved = { ...model, servedVersion: number, labels: version.labels };
-      await this.#store.catalog.models.update(moved);
-      this.#onChange(model.id);
+      await models.update(moved);
+      this.#onChange(caller.tenant, model.id);
       return moved;
     });
   }
 
-  deleteVersion(identity: ModelIdentity, number: number): Promise<void> {
+  deleteVersion(caller: Caller, identity: ModelIdentity, number: number): Promise<void> {
     return this.#turns.run(identity.incarnation, async () => {
-      const model = await this.#existing(identity);
-      const { versions } = this.#store.catalog;
+      const model = await this.#existing(caller, identity);
+      const { versions } = this.#own(caller);
       if (number === model.servedVersion)
         throw new StrataError(
           "CONFLICT",
@@ -176,27 +179,28 @@ class StoreCreator implements Creator {
       const version = await unlessRotten(versions.get(model.incarnation, number));
       if (!(await versions.delete(model.incarnation, number)))
         throw unknownVersion("delete", { model, number });
-      this.#onChange(model.id);
+      this.#onChange(caller.tenant, model.id);
       if (version !== undefined) await this.#removeUnused([version]);
     });
   }
 
-  delete(identity: ModelIdentity): Promise<void> {
+  delete(caller: Caller, identity: ModelIdentity): Promise<void> {
     return this.#turns.run(identity.incarnation, async () => {
-      const { id, incarnation } = await this.#existing(identity);
-      const versions = await unlessRotten(this.#store.catalog.versions.list(incarnation));
-      await this.#store.catalog.models.delete(id);
-      this.#onChange(id);
+      const { id, incarnation } = await this.#existing(caller, identity);
+      const own = this.#own(caller);
+      const versions = await unlessRotten(own.versions.list(incarnation));
+      await own.models.delete(id);
+      this.#onChange(caller.tenant, id);
       await this.#removeUnused(versions ?? []);
     });
   }
 
-  async discard(id: string): Promise<void> {
-    const { models } = this.#store.catalog;
+  async discard(caller: Caller, id: string): Promise<void> {
+    const { models } = this.#own(caller);
     if ((await unlessRotten(models.get(id))) !== undefined)
       throw new StrataError("CONFLICT", `Cannot discard model "${id}": its row can be read`);
     if (!(await models.delete(id))) throw unknownModel(id, false);
-    this.#onChange(id);
+    this.#onChange(caller.tenant, id);
   }
 
   /** Stores the weights, and their row by `insert`; no blob stays when that fails. */
@@ -281,17 +285,20 @@ class StoreCreator implements Creator {
     throw new StrataError("CORRUPT", `Cannot derive from version ${version.number}: ${fault}`);
   }
 
-  async #served(identity: ModelIdentity): Promise<{ model: VirtualModel; version: Version }> {
-    const model = await this.#existing(identity);
+  async #served(
+    caller: Caller,
+    identity: ModelIdentity,
+  ): Promise<{ model: VirtualModel; version: Version }> {
+    const model = await this.#existing(caller, identity);
     const { id, incarnation, servedVersion: number } = model;
     if (number === undefined)
       throw new StrataError("CONFLICT", `Cannot derive from "${id}": it has no version yet`);
-    const version = await this.#store.catalog.versions.get(incarnation, number);
+    const version = await this.#own(caller).versions.get(incarnation, number);
     return { model, version: present(version, "The served version exists") };
   }
 
-  async #existing({ id, incarnation }: ModelIdentity): Promise<VirtualModel> {
-    const model = await this.#store.catalog.models.get(id);
+  async #existing(caller: Caller, { id, incarnation }: ModelIdentity): Promise<VirtualModel> {
+    const model = await this.#own(caller).models.get(id);
     if (model?.incarnation !== incarnation) throw unknownModel(id, model !== undefined);
     return model;
   }
@@ -303,11 +310,14 @@ class StoreCreator implements Creator {
         await this.#holds.removeUnused(digest);
   }
 
-  async #checkFree(id: string, field: string): Promise<void> {
-    const { bases, models } = this.#store.catalog;
+  #own(caller: Caller): TenantCatalog {
+    return this.#store.catalog.of(caller);
+  }
+
+  async #checkFree(caller: Caller, id: string, field: string): Promise<void> {
     for (const [kind, table] of [
-      ["model", models],
-      ["base model", bases],
+      ["model", this.#own(caller).models],
+      ["base model", this.#store.catalog.bases],
     ] as const) {
       if ((await table.get(id)) === undefined) continue;
       const state = `there is a ${kind} of this name`;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { WireError } from "../contract/wire-error.ts";
+import { operator } from "../entities/caller.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import { isLoopback } from "../foundation/loopback.ts";
@@ -248,11 +249,13 @@ describe("deletion", () => {
   test("a version that is not served can be deleted, the served one cannot", async () => {
     const services = await standInServices(systemClock);
     const http = createHttp(services);
-    const model = await services.store.catalog.models.get("spam");
+    const model = await services.store.catalog.of(operator).models.get("spam");
     assert.ok(model !== undefined);
-    const [first] = await services.store.catalog.versions.list(model.incarnation);
+    const [first] = await services.store.catalog.of(operator).versions.list(model.incarnation);
     assert.ok(first !== undefined);
-    await services.store.catalog.versions.insert({ ...first, number: 2 }, { isServed: false });
+    await services.store.catalog
+      .of(operator)
+      .versions.insert({ ...first, number: 2 }, { isServed: false });
     const headers = { authorization };
     const served = await call(http, "DELETE /v1/models/spam/versions/1", { headers });
     assert.equal((await errorOf(served)).code, "conflict");
@@ -273,7 +276,7 @@ describe("deletion", () => {
 test("an answer's bytes are bounded by the labels of the version that answers", async () => {
   const services = await standInServices(systemClock);
   const http = createHttp(services);
-  const { models, versions } = services.store.catalog;
+  const { models, versions } = services.store.catalog.of(operator);
   const [first] = await versions.list((await models.get("spam"))?.incarnation ?? "vplm-none");
   assert.ok(first !== undefined);
   const labels = Array.from({ length: limits.labelCountMax }, (_, index) =>

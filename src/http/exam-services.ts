@@ -5,6 +5,7 @@
 import { createCreator } from "../creator/store-creator.ts";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
 import type { BaseModel } from "../entities/base-model.ts";
+import { type Caller, operator } from "../entities/caller.ts";
 import { advance, type Job, type JobSpecification, queuedJob } from "../entities/job.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
@@ -12,13 +13,19 @@ import { StrataError } from "../foundation/errors.ts";
 import { type Ids, systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { resolveModel } from "../processor/model-directory.ts";
-import type { Processor, RequestOptions } from "../processor/processor.ts";
+import type {
+  ClassifyRequest,
+  EmbedRequest,
+  Processor,
+  RequestOptions,
+} from "../processor/processor.ts";
 import { notFound } from "../storage/checks.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store } from "../storage/storage.ts";
 import { readTrainable } from "../trainer/examples.ts";
 import { checkJob } from "../trainer/job-checks.ts";
 import type { InstantSpecification, Trainer } from "../trainer/trainer.ts";
+import { operatorKey } from "./authentication.ts";
 import type { Services } from "./services.ts";
 
 export const standInBase: BaseModel = {
@@ -54,8 +61,12 @@ export async function standInServices(clock: Clock): Promise<Services> {
   const store = createMemoryStore();
   const creator = createCreator({ store, clock, ids: systemIds });
   await store.catalog.bases.insert(standInBase);
-  const spam = await creator.create({ id: "spam", base: "tiny", labels: ["ham", "spam"] });
-  await creator.publish(spam, weightsOf("instant"));
+  const spam = await creator.create(operator, {
+    id: "spam",
+    base: "tiny",
+    labels: ["ham", "spam"],
+  });
+  await creator.publish(operator, spam, weightsOf("instant"));
   return {
     store,
     creator,
@@ -64,7 +75,7 @@ export async function standInServices(clock: Clock): Promise<Services> {
     telemetry: silentTelemetry,
     clock,
     ids: systemIds,
-    apiKey: standInKey,
+    authenticator: operatorKey(standInKey),
     version: "0.0.0",
     metricsText: () => Promise.resolve("# no metrics\n"),
   };
@@ -100,10 +111,11 @@ class StandInProcessor implements Processor {
     this.#store = store;
   }
 
-  async classify(name: string, texts: readonly string[], options: RequestOptions = {}) {
-    const resolved = await resolveModel(this.#store.catalog, name);
+  async classify(caller: Caller, request: ClassifyRequest) {
+    const { model: name, texts } = request;
+    const resolved = await resolveModel(caller, this.#store.catalog, name);
     if (resolved.kind === "base") throw notFound("model", name, "model");
-    await admit(texts, options);
+    await admit(texts, request);
     const { labels, number } = resolved.version;
     return {
       model: resolved.model.id,
@@ -116,14 +128,11 @@ class StandInProcessor implements Processor {
     };
   }
 
-  async embed(
-    name: string,
-    inputs: readonly string[] | readonly (readonly number[])[],
-    options: RequestOptions = {},
-  ) {
-    await resolveModel(this.#store.catalog, name);
+  async embed(caller: Caller, request: EmbedRequest) {
+    const { model: name, inputs } = request;
+    await resolveModel(caller, this.#store.catalog, name);
     const texts = inputs.map((input) => (typeof input === "string" ? input : input.join(" ")));
-    await admit(texts, options);
+    await admit(texts, request);
     const embeddings = texts.map((text) => vector(text));
     const isTruncated = texts.map(isLong);
     return { model: name, embeddings, isTruncated, tokenCount: wordCount(texts), timings };
@@ -187,34 +196,37 @@ class StandInTrainer implements Trainer {
     this.#parts = parts;
   }
 
-  async submit(specification: JobSpecification): Promise<Job> {
+  async submit(caller: Caller, specification: JobSpecification): Promise<Job> {
     const { store, clock, ids } = this.#parts;
-    await checkJob(store, specification);
-    const known = await store.catalog.models.get(specification.model);
+    const known = await checkJob(caller, store, specification);
     const job = queuedJob(specification, {
       id: ids.next("ftjob-"),
       target: known ?? { incarnation: ids.next("vplm-") },
       createdAt: clock.now(),
     });
-    await store.catalog.jobs.insert(job);
-    await this.#tell(job, "The job is queued");
-    clock.schedule(100, () => void this.#finish(job.id));
+    await store.catalog.of(caller).jobs.insert(job);
+    await this.#tell(caller, job, "The job is queued");
+    clock.schedule(100, () => void this.#finish(caller, job.id));
     return job;
   }
 
-  async fitInstant({ trainingFile: id, signal }: InstantSpecification): Promise<VersionWeights> {
-    const { store } = this.#parts;
-    const { labels } = await readTrainable(store, { id, field: "training_file", signal });
+  async fitInstant(
+    caller: Caller,
+    { trainingFile: id, signal }: InstantSpecification,
+  ): Promise<VersionWeights> {
+    const wanted = { id, field: "training_file", signal };
+    const { labels } = await readTrainable(caller, this.#parts.store, wanted);
     if (labels.includes(stuckText)) await stopped(signal);
     return { ...weightsOf("instant"), labels };
   }
 
-  async cancel(id: string): Promise<Job> {
-    const job = await this.#parts.store.catalog.jobs.get(id);
+  async cancel(caller: Caller, id: string): Promise<Job> {
+    const { jobs } = this.#parts.store.catalog.of(caller);
+    const job = await jobs.get(id);
     if (job?.status !== "queued")
       throw new StrataError("CONFLICT", `Cannot cancel "${id}": it has finished`);
     const cancelled = advance(job, "cancelled", { finishedAt: this.#parts.clock.now() });
-    await this.#parts.store.catalog.jobs.update(cancelled);
+    await jobs.update(cancelled);
     return cancelled;
   }
 
@@ -229,24 +241,25 @@ class StandInTrainer implements Trainer {
   async start(): Promise<void> {}
   async close(): Promise<void> {}
 
-  async #finish(id: string): Promise<void> {
+  async #finish(caller: Caller, id: string): Promise<void> {
     const { store, creator, clock } = this.#parts;
-    const job = await store.catalog.jobs.get(id);
+    const { jobs, models } = store.catalog.of(caller);
+    const job = await jobs.get(id);
     if (job?.status !== "queued") return;
     const { incarnation, requestedModel: base } = job;
     const model = job.model ?? `ft:${base}:strata:${job.suffix ?? ""}:${id.slice(6)}`;
     if (job.model === undefined)
-      await creator.create({ id: model, incarnation, base, labels: ["ham", "spam"] });
-    else if ((await store.catalog.models.get(model))?.incarnation !== incarnation) return;
-    await creator.publish({ id: model, incarnation }, weightsOf("trained"));
+      await creator.create(caller, { id: model, incarnation, base, labels: ["ham", "spam"] });
+    else if ((await models.get(model))?.incarnation !== incarnation) return;
+    await creator.publish(caller, { id: model, incarnation }, weightsOf("trained"));
     const end = { model, trainedTokens: 64, finishedAt: clock.now() };
-    await store.catalog.jobs.update(advance(advance(job, "running"), "succeeded", end));
-    await this.#tell(job, "The job has succeeded");
+    await jobs.update(advance(advance(job, "running"), "succeeded", end));
+    await this.#tell(caller, job, "The job has succeeded");
   }
 
-  #tell(job: Job, message: string): Promise<void> {
+  #tell(caller: Caller, job: Job, message: string): Promise<void> {
     const { store, clock, ids } = this.#parts;
-    return store.catalog.events.append({
+    return store.catalog.of(caller).events.append({
       id: ids.next("ftevent-"),
       job: job.id,
       level: "info",

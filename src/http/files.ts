@@ -4,6 +4,7 @@ import type { FileObject, fileRoutes } from "../contract/files.ts";
 import { shortageRemark } from "../contract/remarks.ts";
 import { checkUsable, faultSummary, trainingFault } from "../datasets/datasets.ts";
 import { readDataset } from "../datasets/read.ts";
+import type { Caller } from "../entities/caller.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -11,7 +12,7 @@ import { Gate } from "../foundation/gate.ts";
 import { limits } from "../foundation/limits.ts";
 import { peek } from "../foundation/peek.ts";
 import { requireFile, unlessRotten } from "../storage/checks.ts";
-import type { Store } from "../storage/storage.ts";
+import type { Store, TenantCatalog } from "../storage/storage.ts";
 import { withinDeadline } from "./deadline.ts";
 import { pageReply } from "./list-reply.ts";
 import { type HandlersOf, Reply } from "./operation.ts";
@@ -24,8 +25,9 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
   // Each check holds its file's texts in memory.
   const checks = new Gate(limits.fileCheckCountMax);
   const drop = (blob: Digest): Promise<void> => store.holds.release(blob);
+  const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
   return {
-    createFile: async ({ request, intake, signal: client }) => {
+    createFile: async ({ caller, request, intake, signal: client }) => {
       const { arrival } = intake;
       const upload = await receiveUpload(request, { blobs: store.holds, arrival, drop });
       const waitMsMax = limits.modelCreationMsMax;
@@ -33,33 +35,33 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
         const row = await withinDeadline({ clock, client, waitMsMax }, (signal) =>
           rowOf(services, upload, { checks, signal }),
         );
-        await store.catalog.files.insert(row);
+        await own(caller).files.insert(row);
         return fileObject(row);
       } finally {
         await drop(upload.digest);
       }
     },
-    listFiles: async ({ query }) => {
+    listFiles: async ({ caller, query }) => {
       const { after, limit, order, purpose } = query;
-      const rows = rowsOf(store.catalog.files, clock, { after, descending: order === "desc" });
+      const rows = rowsOf(own(caller).files, clock, { after, descending: order === "desc" });
       const isWanted = (file: TrainingFile): boolean =>
         purpose === undefined || file.purpose === purpose;
       return pageReply(filtered(rows, isWanted), { limit, toItem: fileObject });
     },
-    retrieveFile: async ({ params }) =>
-      fileObject(await requireFile(store.catalog, params.id, "id")),
-    downloadFile: async ({ params, answerHeaders }) => {
-      const file = await requireFile(store.catalog, params.id, "id");
+    retrieveFile: async ({ caller, params }) =>
+      fileObject(await requireFile(own(caller), params.id, "id")),
+    downloadFile: async ({ caller, params, answerHeaders }) => {
+      const file = await requireFile(own(caller), params.id, "id");
       // That there are no bytes, or wrong ones in place of the first, is told at once.
       const { all } = await peek(store.blobs.stream(file.blob), 1);
       answerHeaders["content-disposition"] = "attachment";
       answerHeaders["content-length"] = String(file.bytes);
       return new Reply(200, "application/octet-stream", all);
     },
-    deleteFile: async ({ params }) => {
+    deleteFile: async ({ caller, params }) => {
       const { id } = params;
-      const file = await unlessRotten(requireFile(store.catalog, id, "id"));
-      await store.catalog.files.delete(id);
+      const file = await unlessRotten(requireFile(own(caller), id, "id"));
+      await own(caller).files.delete(id);
       if (file !== undefined) await store.holds.removeUnused(file.blob);
       return { id, object: "file", deleted: true };
     },

@@ -1,11 +1,12 @@
 /** Jobs in OpenAI's terms. */
 import type { CreateJob, FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { fineTuningRoutes, WireHyperparameters } from "../contract/fine-tuning.ts";
+import type { Caller } from "../entities/caller.ts";
 import { defaultLearningRate, type Hyperparameters, isFinished } from "../entities/job.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { notFound, unlessRotten } from "../storage/checks.ts";
-import type { PageOptions, Store } from "../storage/storage.ts";
+import type { PageOptions, TenantCatalog } from "../storage/storage.ts";
 import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
 import { filtered, rowsOf, unixSeconds } from "./paging.ts";
@@ -13,46 +14,48 @@ import type { Services } from "./services.ts";
 
 export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTuningRoutes> {
   const { clock, store, trainer } = services;
+  const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
   return {
-    createJob: async ({ body }) => jobObject(await trainer.submit(specificationOf(body))),
-    listJobs: async ({ query }) => {
+    createJob: async ({ caller, body }) =>
+      jobObject(await trainer.submit(caller, specificationOf(body))),
+    listJobs: async ({ caller, query }) => {
       const wanted = Object.entries(query.metadata ?? {});
       const isWanted = ({ metadata }: Job): boolean =>
         wanted.every(([key, value]) => metadata[key] === value);
       const { limit, after } = query;
-      const rows = rowsOf(store.catalog.jobs, clock, { after, descending: true });
+      const rows = rowsOf(own(caller).jobs, clock, { after, descending: true });
       return pageReply(filtered(rows, isWanted), { limit, toItem: jobObject });
     },
-    retrieveJob: async ({ params }) => jobObject(await requireJob(store, params.id)),
-    deleteJob: async ({ params }) => {
+    retrieveJob: async ({ caller, params }) => jobObject(await requireJob(own(caller), params.id)),
+    deleteJob: async ({ caller, params }) => {
       const { id } = params;
-      const job = await unlessRotten(requireJob(store, id));
+      const job = await unlessRotten(requireJob(own(caller), id));
       if (job !== undefined && !isFinished(job.status))
         throw new StrataError("CONFLICT", `Cannot delete the job "${id}": it is ${job.status}`);
-      await store.catalog.jobs.delete(id);
+      await own(caller).jobs.delete(id);
       return { id, object: "fine_tuning.job", deleted: true };
     },
-    cancelJob: async ({ params }) => {
-      const { id } = await requireJob(store, params.id);
-      return jobObject(await trainer.cancel(id));
+    cancelJob: async ({ caller, params }) => {
+      const { id } = await requireJob(own(caller), params.id);
+      return jobObject(await trainer.cancel(caller, id));
     },
-    listJobEvents: async ({ params, query }) => {
-      const { id } = await requireJob(store, params.id);
+    listJobEvents: async ({ caller, params, query }) => {
+      const { id } = await requireJob(own(caller), params.id);
       const { limit, after } = query;
-      const { events } = store.catalog;
+      const { events } = own(caller);
       const table = { list: (options: PageOptions) => events.list(id, options) };
       const rows = rowsOf(table, clock, { after, descending: true });
       return pageReply(rows, { limit, toItem: eventObject });
     },
-    listJobCheckpoints: async ({ params }) => {
-      await requireJob(store, params.id);
+    listJobCheckpoints: async ({ caller, params }) => {
+      await requireJob(own(caller), params.id);
       return { object: "list", data: [], has_more: false, first_id: null, last_id: null };
     },
   };
 }
 
-async function requireJob(store: Store, id: string): Promise<Job> {
-  const job = await store.catalog.jobs.get(id);
+async function requireJob({ jobs }: TenantCatalog, id: string): Promise<Job> {
+  const job = await jobs.get(id);
   if (job !== undefined) return job;
   throw notFound("job", id, "id");
 }

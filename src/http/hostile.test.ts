@@ -7,6 +7,7 @@ import { before, test } from "node:test";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { generate, type JsonSchema } from "json-schema-faker";
+import { operator } from "../entities/caller.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { createHttp, type Http } from "./http.ts";
 import { overloadingText, standInKey, standInServices } from "./exam-services.ts";
@@ -55,9 +56,9 @@ before(async () => {
   const headers = { "content-type": "application/json" };
   const body = JSON.stringify({ model: "tiny", training_file: file });
   const job = await idOf(post("/v1/fine_tuning/jobs", { headers, body }));
-  const source = await services.store.catalog.models.get("spam");
+  const source = await services.store.catalog.of(operator).models.get("spam");
   assert.ok(source);
-  await services.creator.derive({ source, ids: spares, noise: 0.1, seed: 1 });
+  await services.creator.derive(operator, { source, ids: spares, noise: 0.1, seed: 1 });
   known = ["tiny", "spam", "spam@1", file, job];
   operations = await operationsOf(http.openapi() as Document); // It is one, by its name.
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { WireError } from "../contract/wire-error.ts";
+import { operator } from "../entities/caller.ts";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import { createHttp, type Http } from "./http.ts";
@@ -257,7 +258,7 @@ describe("uploads", () => {
       ids.push(
         (await jsonOf(await send(services, "POST /v1/files", form([purpose, file(good)]))))["id"],
       );
-    const row = await services.services.store.catalog.files.get(String(ids[0]));
+    const row = await services.services.store.catalog.of(operator).files.get(String(ids[0]));
     assert.ok(row !== undefined);
     await jsonOf(await send(services, `DELETE /v1/files/${String(ids[0])}`));
     assert.equal(await blobs.has(row.blob), true);

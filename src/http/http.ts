@@ -7,11 +7,11 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { routes } from "../contract/contract.ts";
 import { openApiDocument } from "../contract/openapi.ts";
+import type { Caller } from "../entities/caller.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Origin } from "../listener/arrival.ts";
 import type { Handler } from "../listener/listener.ts";
-import { keyCheck } from "./authentication.ts";
 import { withinDeadline } from "./deadline.ts";
 import { Exchange } from "./exchange.ts";
 import { fileHandlers } from "./files.ts";
@@ -77,10 +77,11 @@ interface Parts {
 /** The routes of the contract, and what is told of all others. */
 function addRoutes({ app, services, state }: Parts): void {
   const { clock } = services;
-  const isAuthentic = keyCheck(services.apiKey);
   const budget = new BodyBudget();
-  const authenticate = (request: Request): void => {
-    if (isAuthentic(request.headers.get("authorization"))) return;
+  const authenticate = async (request: Request): Promise<Caller> => {
+    const header = request.headers.get("authorization");
+    const caller = await services.authenticator.authenticate(header);
+    if (caller !== undefined) return caller;
     throw new StrataError("UNAUTHENTICATED", "Cannot authenticate: expected a valid API key");
   };
   for (const [key, handler] of Object.entries(allHandlers(services, state))) {
@@ -93,12 +94,12 @@ function addRoutes({ app, services, state }: Parts): void {
     app.on(route.method.toUpperCase(), route.getRoutingPath(), ({ req, env }) =>
       new Exchange(req.raw, services, state).run(route.path, async (answerHeaders) => {
         const { raw: request } = req;
-        if (!isOpen) authenticate(request);
+        const caller = isOpen ? undefined : await authenticate(request);
         const intake = new Intake(budget, clock, env);
         try {
           const parts = await parse(req, intake);
           return await withinDeadline({ clock, client: request.signal, waitMsMax }, (signal) =>
-            work({ ...parts, request, intake, signal, answerHeaders }),
+            work({ ...parts, caller, request, intake, signal, answerHeaders }),
           );
         } finally {
           intake.release();
@@ -112,7 +113,7 @@ function addRoutes({ app, services, state }: Parts): void {
       if (allowed.length > 0) answerHeaders["allow"] = [...allowed, "OPTIONS"].join(", ");
       // What may be asked is no secret: the OpenAPI document is open too.
       if (req.method === "OPTIONS" && allowed.length > 0) return new Reply(204, "text/plain", "");
-      authenticate(req.raw);
+      await authenticate(req.raw);
       throw unknownRoute(req, allowed);
     }),
   );

@@ -1,6 +1,7 @@
 /** Embeddings and classifications: the hot path. */
 import type { Classifications, Embeddings, inferenceRoutes } from "../contract/inference.ts";
 import type { TextInput, TokenInput } from "../contract/inputs.ts";
+import type { Caller } from "../entities/caller.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { resolveModel } from "../processor/model-directory.ts";
@@ -23,11 +24,11 @@ type Embedding = Embeddings["data"][number];
 export function inferenceHandlers(services: Services): HandlersOf<typeof inferenceRoutes> {
   const { processor, store } = services;
   return {
-    createEmbeddings: async ({ body, signal, answerHeaders }) => {
+    createEmbeddings: async ({ caller, body, signal, answerHeaders }) => {
       const { model, dimensions, truncate, encoding_format: format } = body;
       const inputs = embedInputs(body.input);
-      await checkEmbeddingBytes(store, model, inputs.length);
-      const answer = await processor.embed(model, inputs, { signal, truncate });
+      await checkEmbeddingBytes(caller, store, { name: model, count: inputs.length });
+      const answer = await processor.embed(caller, { model, inputs, signal, truncate });
       tellTimings(answerHeaders, answer);
       const encode = format === "base64" ? base64 : numbers;
       const item = (index: number): Embedding => ({
@@ -40,11 +41,12 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
       const head = { object: "list", model: answer.model } as const;
       return listOrReply(head, { answer, item, valueCount });
     },
-    classify: async ({ body, signal, answerHeaders }) => {
+    classify: async ({ caller, body, signal, answerHeaders }) => {
       const texts = typeof body.input === "string" ? [body.input] : body.input;
       const { model, truncate, top_k: scoreCount } = body;
-      await checkScoreBytes(store, model, { textCount: texts.length, scoreCount });
-      const answer = await processor.classify(model, texts, { signal, truncate });
+      const size = { name: model, textCount: texts.length, scoreCount };
+      await checkScoreBytes(caller, store, size);
+      const answer = await processor.classify(caller, { model, texts, signal, truncate });
       tellTimings(answerHeaders, answer);
       const item = (index: number): Classification => {
         const row = answer.probabilities[index] ?? new Float32Array();
@@ -90,18 +92,24 @@ function* texts<Item>(
   for (const index of indices) yield JSON.stringify(item(index));
 }
 
+interface ScoreSize {
+  readonly name: string;
+  readonly textCount: number;
+  readonly scoreCount: number;
+}
+
 /**
  * INVALID_ARGUMENT for an answer that no client could read whole. What fits with the longest labels
  * is not looked at closer.
  */
 async function checkScoreBytes(
+  caller: Caller,
   store: Store,
-  name: string,
-  { textCount, scoreCount }: { readonly textCount: number; readonly scoreCount: number },
+  { name, textCount, scoreCount }: ScoreSize,
 ): Promise<void> {
   if (textCount * scoreCount * (limits.labelCharactersMax + scoreCharactersMax) <= answerMax)
     return;
-  const resolved = await resolveModel(store.catalog, name);
+  const resolved = await resolveModel(caller, store.catalog, name);
   const labels = resolved.kind === "base" ? [] : resolved.version.labels;
   const lengths = labels.map((label) => JSON.stringify(label).length);
   const longestFirst = lengths.toSorted((one, other) => other - one).slice(0, scoreCount);
@@ -111,9 +119,13 @@ async function checkScoreBytes(
   throw answerTooLong(`${state}, the limit is ${answerMax}`, "top_k");
 }
 
-async function checkEmbeddingBytes(store: Store, name: string, count: number): Promise<void> {
+async function checkEmbeddingBytes(
+  caller: Caller,
+  store: Store,
+  { name, count }: { readonly name: string; readonly count: number },
+): Promise<void> {
   if (count * limits.hiddenSizeMax * componentCharactersMax <= answerMax) return;
-  const { base } = await resolveModel(store.catalog, name);
+  const { base } = await resolveModel(caller, store.catalog, name);
   const size = (await store.catalog.bases.get(base))?.config.hiddenSize ?? 0;
   const bytes = count * size * componentCharactersMax;
   if (bytes <= answerMax) return;

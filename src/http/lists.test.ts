@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Answer, Api } from "../contract/contract.ts";
+import { operator } from "../entities/caller.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Store } from "../storage/storage.ts";
@@ -24,10 +25,12 @@ const longLabels = Array.from({ length: limits.labelCountMax }, (_, index) =>
 );
 
 async function addModels(store: Store, ids: readonly string[], labels: readonly string[]) {
-  const like = await store.catalog.models.get("spam");
+  const like = await store.catalog.of(operator).models.get("spam");
   assert.ok(like !== undefined);
   for (const [index, id] of ids.entries())
-    await store.catalog.models.insert({ ...like, id, incarnation: `vplm-${index}`, labels });
+    await store.catalog
+      .of(operator)
+      .models.insert({ ...like, id, incarnation: `vplm-${index}`, labels });
 }
 
 test("a list shows the first labels and their count, the model itself all", async () => {
@@ -90,7 +93,7 @@ test("rows that go while they are listed are no error, none is lost or told twic
   const { store } = await standInServices(systemClock);
   const ids = Array.from({ length: 100 }, (_, index) => `m${index}`);
   await addModels(store, ids, ["a", "b"]);
-  const { models } = store.catalog;
+  const { models } = store.catalog.of(operator);
   const seen: string[] = [];
   for await (const { id } of rowsOf(models, systemClock, { after: "spam" })) {
     seen.push(id);
@@ -104,7 +107,7 @@ test("rows that go while they are listed are no error, none is lost or told twic
 
 test("a long answer is streamed whole, and one that nobody could read is refused", async () => {
   const services = await standInServices(systemClock);
-  const { models, versions } = services.store.catalog;
+  const { models, versions } = services.store.catalog.of(operator);
   const [short] = await versions.list((await models.get("spam"))?.incarnation ?? "vplm-none");
   assert.ok(short !== undefined);
   await versions.insert({ ...short, number: 2, labels: longLabels }, { isServed: true });

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { Answer, Api } from "../contract/contract.ts";
 import type { WireError } from "../contract/wire-error.ts";
 import type { FileObject } from "../contract/files.ts";
+import { operator } from "../entities/caller.ts";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import { createHttp, type Http } from "./http.ts";
@@ -42,7 +43,7 @@ test("a client that goes away leaves no model, and room for others", async () =>
     controller.abort();
     assert.equal((await answer).status, 499);
   }
-  assert.equal(await services.store.catalog.models.get("new"), undefined);
+  assert.equal(await services.store.catalog.of(operator).models.get("new"), undefined);
 });
 
 test("a model is made with its file's labels, or refused by what is wrong with them", async () => {
@@ -61,12 +62,15 @@ test("a model is made with its file's labels, or refused by what is wrong with t
     const { error } = (await response.json()) as WireError; // What a refusal answers.
     assert.equal(error.param, "training_file");
     assert.match(error.message, message);
-    assert.equal(await services.store.catalog.models.get("new"), undefined);
+    assert.equal(await services.store.catalog.of(operator).models.get("new"), undefined);
   }
   assert.equal((await create(http, "file-none")).status, 404);
   const file = await upload(http, "text,label\na,x\nb,y\nc,x\nd,y\n", "user_data");
   assert.equal((await create(http, file)).status, 200);
-  assert.deepEqual((await services.store.catalog.models.get("new"))?.labels, ["x", "y"]);
+  assert.deepEqual((await services.store.catalog.of(operator).models.get("new"))?.labels, [
+    "x",
+    "y",
+  ]);
 });
 
 test("a model that takes too long to fit is given up", async () => {
@@ -84,12 +88,12 @@ test("a model that takes too long to fit is given up", async () => {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
   fire();
   assert.equal((await answer).status, 429);
-  assert.equal(await services.store.catalog.models.get("new"), undefined);
+  assert.equal(await services.store.catalog.of(operator).models.get("new"), undefined);
 });
 
 test("a client that reads one page alone sees all of ten thousand models", async () => {
   const services = await standInServices(systemClock);
-  const { models } = services.store.catalog;
+  const { models } = services.store.catalog.of(operator);
   const like = await models.get("spam");
   assert.ok(like);
   for (let index = 0; index < 10_000; index++) await models.insert({ ...like, id: `m${index}` });

@@ -8,11 +8,12 @@ import type {
 } from "../contract/models.ts";
 import type { VersionWeights } from "../creator/creator.ts";
 import type { BaseModel } from "../entities/base-model.ts";
+import type { Caller } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { notFound, unlessRotten } from "../storage/checks.ts";
-import type { Store } from "../storage/storage.ts";
+import type { TenantCatalog } from "../storage/storage.ts";
 import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
 import { rowsOf, unixSeconds } from "./paging.ts";
@@ -21,56 +22,79 @@ import type { Services } from "./services.ts";
 export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes> {
   const { creator, ids, store, trainer } = services;
   const fits = { count: 0 };
+  const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
   return {
-    listModels: async ({ query }) =>
-      pageReply(modelRows(services, query.after), { limit: query.limit, toItem: (row) => row }),
-    retrieveModel: async ({ params }) => {
+    listModels: async ({ caller, query }) =>
+      pageReply(modelRows(services, caller, query.after), {
+        limit: query.limit,
+        toItem: (row) => row,
+      }),
+    retrieveModel: async ({ caller, params }) => {
       const base = await store.catalog.bases.get(params.id);
       return base === undefined
-        ? vplmObject(await requireModel(store, params.id))
+        ? vplmObject(await requireModel(own(caller), params.id))
         : baseObject(base);
     },
-    deleteModel: async ({ params }) => {
+    deleteModel: async ({ caller, params }) => {
       if ((await store.catalog.bases.get(params.id)) !== undefined)
         throw new StrataError("FORBIDDEN", `Cannot delete "${params.id}": it is a base model`, {
           field: "model",
         });
-      const model = await unlessRotten(requireModel(store, params.id));
-      await (model === undefined ? creator.discard(params.id) : creator.delete(model));
+      const model = await unlessRotten(requireModel(own(caller), params.id));
+      await (model === undefined
+        ? creator.discard(caller, params.id)
+        : creator.delete(caller, model));
       return { id: params.id, object: "model", deleted: true };
     },
-    createModel: async ({ body: { id, base, labels, training_file: trainingFile }, signal }) => {
-      if (trainingFile === undefined) return vplmObject(await creator.create({ id, base, labels }));
+    createModel: async ({
+      caller,
+      body: { id, base, labels, training_file: trainingFile },
+      signal,
+    }) => {
+      if (trainingFile === undefined)
+        return vplmObject(await creator.create(caller, { id, base, labels }));
       // With its instant version, or not at all.
       const fit = async (): Promise<VersionWeights> => {
-        const weights = await trainer.fitInstant({ base, trainingFile, signal });
+        const weights = await trainer.fitInstant(caller, { base, trainingFile, signal });
         signal.throwIfAborted();
         return weights;
       };
-      return vplmObject(await withinFits(fits, () => creator.create({ id, base }, fit)));
+      return vplmObject(await withinFits(fits, () => creator.create(caller, { id, base }, fit)));
     },
-    deriveModels: async ({ params, body, signal }) => {
-      const source = await requireModel(store, params.id);
+    deriveModels: async ({ caller, params, body, signal }) => {
+      const source = await requireModel(own(caller), params.id);
       const { count = 0, noise, seed } = body;
       const names = body.ids ?? Array.from({ length: count }, () => ids.next("derived-"));
-      const models = await creator.derive({ source, ids: names, noise, seed, signal });
+      const models = await creator.derive(caller, { source, ids: names, noise, seed, signal });
       return pageReply(models, { limit: models.length, toItem: listedVplm });
     },
-    listVersions: async ({ params }) => {
-      const model = await requireModel(store, params.id);
-      const versions = await store.catalog.versions.list(model.incarnation);
+    ...versionHandlers(services),
+  };
+}
+
+type VersionRoute = "listVersions" | "deleteVersion" | "serveVersion";
+
+function versionHandlers({
+  creator,
+  store,
+}: Services): Pick<HandlersOf<typeof modelRoutes>, VersionRoute> {
+  const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
+  return {
+    listVersions: async ({ caller, params }) => {
+      const model = await requireModel(own(caller), params.id);
+      const versions = await own(caller).versions.list(model.incarnation);
       const toItem = (row: Version): ModelVersion => versionObject(row, model);
       return pageReply(versions, { limit: versions.length, toItem });
     },
-    deleteVersion: async ({ params }) => {
-      const model = await requireModel(store, params.id);
+    deleteVersion: async ({ caller, params }) => {
+      const model = await requireModel(own(caller), params.id);
       const { version } = params;
-      await creator.deleteVersion(model, version);
+      await creator.deleteVersion(caller, model, version);
       return { object: "model.version", model: model.id, version, deleted: true };
     },
-    serveVersion: async ({ params, body }) => {
-      const model = await requireModel(store, params.id);
-      return vplmObject(await creator.serve(model, body.version));
+    serveVersion: async ({ caller, params, body }) => {
+      const model = await requireModel(own(caller), params.id);
+      return vplmObject(await creator.serve(caller, model, body.version));
     },
   };
 }
@@ -78,9 +102,11 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
 /** Bases, which are few, come first; then vPLMs in order of creation. */
 async function* modelRows(
   { store, clock }: Services,
+  caller: Caller,
   after?: string,
 ): AsyncGenerator<Model | ListedModel, void, undefined> {
-  const { bases, models } = store.catalog;
+  const { bases } = store.catalog;
+  const { models } = store.catalog.of(caller);
   const isAfterBase = after === undefined || (await bases.get(after)) !== undefined;
   if (isAfterBase) for await (const base of rowsOf(bases, clock, { after })) yield baseObject(base);
   const rest = isAfterBase ? {} : { after };
@@ -104,8 +130,8 @@ async function withinFits<T>(fits: { count: number }, work: () => Promise<T>): P
   }
 }
 
-async function requireModel(store: Store, id: string): Promise<VirtualModel> {
-  const model = await store.catalog.models.get(id);
+async function requireModel({ models }: TenantCatalog, id: string): Promise<VirtualModel> {
+  const model = await models.get(id);
   if (model !== undefined) return model;
   throw notFound("model", id, "model");
 }

@@ -2,12 +2,15 @@
 import type { z } from "@hono/zod-openapi";
 import type { HonoRequest } from "hono";
 import type { Answer, Parsed, Routes } from "../contract/contract.ts";
+import type { Caller } from "../entities/caller.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { absentNulls } from "./absent-nulls.ts";
 import { readJson } from "./body.ts";
 import type { Intake } from "../listener/intake.ts";
 
 export interface Call<Route> extends Parsed<Route> {
+  /** Who asks; undefined on a route that anyone may call. */
+  readonly caller: Route extends { readonly security: unknown } ? undefined : Caller;
   readonly request: Request;
   readonly intake: Intake;
   /** Aborted when the client has gone, or the route's time is over. */
@@ -38,7 +41,9 @@ export type Handlers = { readonly [Name in keyof Routes]: Handler<Routes[Name]> 
 /** The handler of one route group. */
 export type HandlersOf<Group extends Partial<Routes>> = Pick<Handlers, keyof Group & keyof Routes>;
 
-export type AnyHandler = (call: Call<unknown>) => Promise<unknown>;
+export type AnyHandler = (
+  call: Omit<Call<unknown>, "caller"> & { readonly caller: Caller | undefined },
+) => Promise<unknown>;
 
 interface RequestSchemas {
   readonly params?: z.ZodType;

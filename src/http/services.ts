@@ -6,6 +6,7 @@ import type { Telemetry } from "../foundation/telemetry.ts";
 import type { Processor } from "../processor/processor.ts";
 import type { Store } from "../storage/storage.ts";
 import type { Trainer } from "../trainer/trainer.ts";
+import type { Authenticator } from "./authentication.ts";
 
 export interface Services {
   readonly store: Store;
@@ -15,8 +16,7 @@ export interface Services {
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** The one key of the operator; it opens every route. */
-  readonly apiKey: string;
+  readonly authenticator: Authenticator;
   /** Of Strata itself. */
   readonly version: string;
   /** All metrics in Prometheus' text format. */

@@ -249,10 +249,9 @@ async function checkUnused(name: string, home: string): Promise<void> {
   // A home without a store is not made by looking for one.
   if (!existsSync(folder)) return;
   const { openFileStore } = await import("../storage/files/file-store.ts");
-  const { modelStandingOn } = await import("../server/base-conflicts.ts");
   const store = await openFileStore(folder);
   try {
-    const user = await modelStandingOn(store.catalog, name);
+    const user = await store.catalog.system.modelOn(name);
     if (user === undefined) return;
     const state = `model "${user}" stands on it`;
     throw new StrataError("CONFLICT", `Cannot remove base model "${name}": ${state}`);

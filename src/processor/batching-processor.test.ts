@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { encodeSafetensors } from "../checkpoints/safetensors.ts";
+import { operator } from "../entities/caller.ts";
 import type { Version } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { SeededRandom } from "../foundation/random.ts";
@@ -42,21 +43,33 @@ function isError(code: string): (error: unknown) => boolean {
 }
 
 async function versionOf(name: string): Promise<number> {
-  return (await stack.processor.classify(name, ["w1 w2"])).version;
+  return (await stack.processor.classify(operator, { model: name, texts: ["w1 w2"] })).version;
 }
 
 describe("which version answers", () => {
   it("is none for an unknown model, and never the base", async () => {
     for (const name of ["nobody", "base@1", "nobody@1"]) {
-      await assert.rejects(stack.processor.classify(name, ["w1"]), isError("NOT_FOUND"));
-      await assert.rejects(stack.processor.embed(name, ["w1"]), isError("NOT_FOUND"));
+      await assert.rejects(
+        stack.processor.classify(operator, { model: name, texts: ["w1"] }),
+        isError("NOT_FOUND"),
+      );
+      await assert.rejects(
+        stack.processor.embed(operator, { model: name, inputs: ["w1"] }),
+        isError("NOT_FOUND"),
+      );
     }
-    await assert.rejects(stack.processor.classify("base", ["w1"]), isError("INVALID_ARGUMENT"));
+    await assert.rejects(
+      stack.processor.classify(operator, { model: "base", texts: ["w1"] }),
+      isError("INVALID_ARGUMENT"),
+    );
   });
 
   it("is none before there is one", async () => {
-    await stack.creator.create({ id: "empty", base: "base", labels: ["a", "b"] });
-    await assert.rejects(stack.processor.classify("empty", ["w1"]), isError("CONFLICT"));
+    await stack.creator.create(operator, { id: "empty", base: "base", labels: ["a", "b"] });
+    await assert.rejects(
+      stack.processor.classify(operator, { model: "empty", texts: ["w1"] }),
+      isError("CONFLICT"),
+    );
   });
 
   it("is the served one, or the one that is named, and follows the alias at once", async () => {
@@ -66,11 +79,11 @@ describe("which version answers", () => {
     await publishRandom(stack, model, false);
     assert.equal(await versionOf("moving"), 1);
     assert.equal(await versionOf("moving@2"), 2);
-    await stack.creator.serve(await modelNamed(stack, "moving"), 2);
+    await stack.creator.serve(operator, await modelNamed(stack, "moving"), 2);
     assert.equal(await versionOf("moving"), 2);
     await publishRandom(stack, model, true);
     assert.equal(await versionOf("moving"), 3);
-    await stack.creator.serve(await modelNamed(stack, "moving"), 1);
+    await stack.creator.serve(operator, await modelNamed(stack, "moving"), 1);
     assert.equal(await versionOf("moving"), 1);
     await assert.rejects(versionOf("moving@4"), isError("NOT_FOUND"));
   });
@@ -78,7 +91,8 @@ describe("which version answers", () => {
   it("answers with the version's own weights", async () => {
     const text = ["w3 w4 w5"];
     const of = async (name: string): Promise<Float32Array> => {
-      const [row] = (await stack.processor.classify(name, text)).probabilities;
+      const [row] = (await stack.processor.classify(operator, { model: name, texts: text }))
+        .probabilities;
       assert.ok(row !== undefined);
       return row;
     };
@@ -91,7 +105,7 @@ describe("which version answers", () => {
     await createRandomModel(stack, { id: "gone", rank: 4, labelCount: 2 });
     assert.equal(await versionOf("gone"), 1);
     assert.equal(await versionOf("gone@1"), 1);
-    await stack.creator.delete(await modelNamed(stack, "gone"));
+    await stack.creator.delete(operator, await modelNamed(stack, "gone"));
     for (const name of ["gone", "gone@1"])
       await assert.rejects(versionOf(name), isError("NOT_FOUND"));
   });
@@ -102,10 +116,10 @@ describe("which version answers", () => {
       await createRandomModel(stack, { id, rank: 4, labelCount: 2 });
       const asked = [1, 2, 3].map(async (turns) => {
         for (let turn = 0; turn < turns * round; turn++) await Promise.resolve();
-        return stack.processor.classify(id, ["w1 w2"]);
+        return stack.processor.classify(operator, { model: id, texts: ["w1 w2"] });
       });
       const answers = Promise.allSettled(asked);
-      await stack.creator.delete(await modelNamed(stack, id));
+      await stack.creator.delete(operator, await modelNamed(stack, id));
       for (const answer of await answers)
         if (answer.status === "rejected")
           assert.ok(isError("NOT_FOUND")(answer.reason), String(answer.reason));
@@ -128,8 +142,10 @@ describe("an answer", () => {
       texts: Array.from({ length: 1 + random.integer(4) }, () => textOf(1 + random.integer(25))),
     }));
     const classify = ({ model, texts }: (typeof requests)[number]) =>
-      stack.processor.classify(model, texts);
-    const embeds = requests.slice(0, 50).map(({ texts }) => stack.processor.embed("base", texts));
+      stack.processor.classify(operator, { model, texts });
+    const embeds = requests
+      .slice(0, 50)
+      .map(({ texts }) => stack.processor.embed(operator, { model: "base", inputs: texts }));
     const together = await Promise.all(requests.map(classify));
     const embedded = await Promise.all(embeds);
     for (const [index, request] of requests.entries()) {
@@ -142,7 +158,7 @@ describe("an answer", () => {
         assert.ok(difference <= 1e-5, `request ${index}, text ${row}: ${difference}`);
       }
       if (index >= embeds.length) continue;
-      const own = await stack.processor.embed("base", request.texts);
+      const own = await stack.processor.embed(operator, { model: "base", inputs: request.texts });
       for (const [row, expected] of own.embeddings.entries())
         assert.ok(maxDifference(expected, embedded[index]?.embeddings[row] ?? []) <= 1e-5);
     }
@@ -157,16 +173,24 @@ describe("an answer", () => {
     const texts = ["w1 w2 w3", "w9"];
     for (let round = 0; round < 3; round++)
       for (const { id } of models) {
-        const resident = await stack.processor.classify(id, texts);
-        const paged = await tiny.processor.classify(id, texts);
+        const resident = await stack.processor.classify(operator, { model: id, texts });
+        const paged = await tiny.processor.classify(operator, { model: id, texts });
         assert.deepEqual(paged.probabilities, resident.probabilities);
       }
     // All at once: each waits until another is answered.
-    const all = await Promise.all(models.map(({ id }) => tiny.processor.classify(id, texts)));
+    const all = await Promise.all(
+      models.map(({ id }) => tiny.processor.classify(operator, { model: id, texts })),
+    );
     for (const { model, probabilities } of all)
-      assert.deepEqual(probabilities, (await stack.processor.classify(model, texts)).probabilities);
+      assert.deepEqual(
+        probabilities,
+        (await stack.processor.classify(operator, { model, texts })).probabilities,
+      );
     await createRandomModel(tiny, { id: "large", rank: 64, labelCount: 3 });
-    await assert.rejects(tiny.processor.classify("large", texts), isError("TOO_LARGE"));
+    await assert.rejects(
+      tiny.processor.classify(operator, { model: "large", texts }),
+      isError("TOO_LARGE"),
+    );
     await tiny.close();
   });
 });
@@ -174,8 +198,9 @@ describe("an answer", () => {
 describe("token ids", () => {
   it("as the base's tokenizer makes them give the text's own vector", async () => {
     // w0 is the sixth token of the vocabulary, behind [CLS] = 2 and before [SEP] = 3.
-    const [text] = (await stack.processor.embed("base", ["w0 w3"])).embeddings;
-    const ids = await stack.processor.embed("base", [[2, 5, 8, 3]]);
+    const [text] = (await stack.processor.embed(operator, { model: "base", inputs: ["w0 w3"] }))
+      .embeddings;
+    const ids = await stack.processor.embed(operator, { model: "base", inputs: [[2, 5, 8, 3]] });
     assert.deepEqual(ids.embeddings, [text]);
     assert.deepEqual(ids.isTruncated, [false]);
   });
@@ -187,11 +212,14 @@ describe("token ids", () => {
       [5, 8],
       [2, 8],
     ])
-      await assert.rejects(stack.processor.embed("base", [[2, 5, 3], ids]), {
-        code: "INVALID_ARGUMENT",
-        field: "input[1]",
-        message: remedy,
-      });
+      await assert.rejects(
+        stack.processor.embed(operator, { model: "base", inputs: [[2, 5, 3], ids] }),
+        {
+          code: "INVALID_ARGUMENT",
+          field: "input[1]",
+          message: remedy,
+        },
+      );
   });
 });
 
@@ -207,7 +235,7 @@ describe("a version whose blob is not what it says", () => {
         [name, { shape, values: spoil === undefined ? values : values.fill(spoil) }] as const,
     );
     const blob = await blobs.put(encodeSafetensors(new Map(tensors)));
-    await catalog.versions.insert({ ...right, number: 2, blob }, { isServed: true });
+    await catalog.of(operator).versions.insert({ ...right, number: 2, blob }, { isServed: true });
   }
 
   it("is CORRUPT by name, and harms none of 100 requests of a neighbour", async () => {
@@ -217,11 +245,11 @@ describe("a version whose blob is not what it says", () => {
     await writeWrong("nan", { rank: 4, labelCount: 2 }, NaN);
     await writeWrong("overflow", { rank: 4, labelCount: 2 }, 3e38);
     await createRandomModel(stack, { id: "healthy", rank: 4, labelCount: 3 });
-    const alone = await stack.processor.classify("healthy", text);
+    const alone = await stack.processor.classify(operator, { model: "healthy", texts: text });
     const bad = ["wrong-labels", "wrong-rank", "no-adapter", "nan", "overflow"];
     const asked = Array.from({ length: 100 }, (_, index) => [
-      stack.processor.classify("healthy", text),
-      stack.processor.classify(bad[index % bad.length] ?? "", text),
+      stack.processor.classify(operator, { model: "healthy", texts: text }),
+      stack.processor.classify(operator, { model: bad[index % bad.length] ?? "", texts: text }),
     ]);
     for (const [healthy, wrong] of await Promise.all(
       asked.map((pair) => Promise.allSettled(pair)),
@@ -237,18 +265,18 @@ describe("a version whose blob is not what it says", () => {
 
 describe("a version that does not fit the base", () => {
   it("is refused by name before its weights are read", async () => {
-    const { catalog } = stack.store;
+    const { versions } = stack.store.catalog.of(operator);
     const right = await createRandomModel(stack, { id: "misfit", rank: 4, labelCount: 2 });
     const absent = `sha256:${"0".repeat(64)}` as const;
     const serve = (change: Partial<Version>, number: number): Promise<void> =>
-      catalog.versions.insert({ ...right, blob: absent, ...change, number }, { isServed: true });
+      versions.insert({ ...right, blob: absent, ...change, number }, { isServed: true });
     await serve({ form: "hierarchical" }, 2);
-    await assert.rejects(stack.processor.classify("misfit@2", ["w1"]), {
+    await assert.rejects(stack.processor.classify(operator, { model: "misfit@2", texts: ["w1"] }), {
       code: "CONFLICT",
       message: /^Cannot answer with version 2 of "misfit": it was fitted on the hierarchical form/,
     });
     await serve({ adapter: { kind: "bottleneck", rank: 4, layers: [7] } }, 3);
-    await assert.rejects(stack.processor.classify("misfit@3", ["w1"]), {
+    await assert.rejects(stack.processor.classify(operator, { model: "misfit@3", texts: ["w1"] }), {
       code: "CORRUPT",
       message: /^Cannot answer with version 3 of "misfit": its adapter acts in layers 7/,
     });
@@ -260,9 +288,11 @@ describe("a full queue", () => {
     const bulk = Array.from({ length: 2048 }, () => "w1 w2 w3");
     const abort = new AbortController();
     const outcomes = Promise.allSettled(
-      [1, 2, 3, 4, 5].map(() => stack.processor.embed("base", bulk, { signal: abort.signal })),
+      [1, 2, 3, 4, 5].map(() =>
+        stack.processor.embed(operator, { model: "base", inputs: bulk, signal: abort.signal }),
+      ),
     );
-    const single = stack.processor.embed("base", ["w4"]);
+    const single = stack.processor.embed(operator, { model: "base", inputs: ["w4"] });
     // Four requests fill the queue; the fifth is refused, at the door or behind the tokenizer.
     const fast = await single.then(
       () => "answered",
@@ -281,13 +311,16 @@ describe("a full queue", () => {
     assert.ok(codes.includes("CANCELLED false"), codes.join());
     const left = codes.filter((code) => !/^(OVERLOADED true|CANCELLED false|answered)$/.test(code));
     assert.deepEqual(left, []);
-    const after = await stack.processor.embed("base", bulk);
+    const after = await stack.processor.embed(operator, { model: "base", inputs: bulk });
     assert.equal(after.embeddings.length, 2048);
   });
 
   it("answers nothing to a signal that was aborted before", async () => {
     const signal = AbortSignal.abort();
-    await assert.rejects(stack.processor.embed("base", ["w1"], { signal }), isError("CANCELLED"));
+    await assert.rejects(
+      stack.processor.embed(operator, { model: "base", inputs: ["w1"], signal }),
+      isError("CANCELLED"),
+    );
   });
 });
 
@@ -312,10 +345,12 @@ describe("inputs past a limit", () => {
   ];
   for (const [what, inputs] of refused)
     it(`are refused with their place: ${what}`, async () => {
-      const { message, code, field } = await stack.processor.embed("base", inputs).then(
-        () => assert.fail("it was answered"),
-        (error: unknown) => (error instanceof StrataError ? error : assert.fail(String(error))),
-      );
+      const { message, code, field } = await stack.processor
+        .embed(operator, { model: "base", inputs })
+        .then(
+          () => assert.fail("it was answered"),
+          (error: unknown) => (error instanceof StrataError ? error : assert.fail(String(error))),
+        );
       assert.ok(code === "INVALID_ARGUMENT" || code === "CONTEXT_LENGTH", code);
       assert.match(field ?? "", /^input/);
       assert.match(message, /^Cannot read "input/);
@@ -323,10 +358,17 @@ describe("inputs past a limit", () => {
 
   it("are cut to the model's tokens, or refused when the caller wants that", async () => {
     const long = textOf(100);
-    const { tokenCount, isTruncated } = await stack.processor.embed("base", ["w1", long]);
+    const { tokenCount, isTruncated } = await stack.processor.embed(operator, {
+      model: "base",
+      inputs: ["w1", long],
+    });
     assert.equal(tokenCount, 3 + 32);
     assert.deepEqual(isTruncated, [false, true]);
-    const refusal = stack.processor.embed("base", ["w1", long], { truncate: false });
+    const refusal = stack.processor.embed(operator, {
+      model: "base",
+      inputs: ["w1", long],
+      truncate: false,
+    });
     await assert.rejects(refusal, { code: "CONTEXT_LENGTH", field: "input[1]" });
   });
 });

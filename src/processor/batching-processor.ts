@@ -1,4 +1,5 @@
 /** The `Processor` of a server: resolves, checks, tokenises, pins the adapter, queues, answers. */
+import type { Caller } from "../entities/caller.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { faultOfShapes } from "../checkpoints/version-weights.ts";
@@ -12,8 +13,9 @@ import type { ModelDirectory, Resolved } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
 import type {
   ClassifyAnswer,
+  ClassifyRequest,
   EmbedAnswer,
-  EmbedInputs,
+  EmbedRequest,
   Processor,
   RequestOptions,
   RequestTimings,
@@ -34,6 +36,7 @@ export interface BatchingProcessorOptions {
 interface Prepared {
   readonly base: OpenBase;
   readonly resolved: Resolved;
+  readonly flow: string;
   readonly ids: readonly Int32Array[];
   readonly options: RequestOptions;
   readonly place: Place;
@@ -53,19 +56,16 @@ export class BatchingProcessor implements Processor {
     this.#options = options;
   }
 
-  async classify(
-    name: string,
-    texts: readonly string[],
-    options: RequestOptions = {},
-  ): Promise<ClassifyAnswer> {
-    const resolved = await this.#options.directory.resolve(name);
+  async classify(caller: Caller, request: ClassifyRequest): Promise<ClassifyAnswer> {
+    const { model: name, texts } = request;
+    const resolved = await this.#options.directory.resolve(caller, name);
     if (resolved.kind === "base")
       throw new StrataError(
         "INVALID_ARGUMENT",
         `Cannot classify with "${name}": it is a base model and has no labels`,
         { field: "model" },
       );
-    const { answers, ...ran } = await this.#run(resolved, texts, options);
+    const { answers, ...ran } = await this.#run(caller, resolved, { ...request, inputs: texts });
     return {
       model: resolved.model.id,
       version: resolved.version.number,
@@ -75,13 +75,9 @@ export class BatchingProcessor implements Processor {
     };
   }
 
-  async embed(
-    name: string,
-    inputs: EmbedInputs,
-    options: RequestOptions = {},
-  ): Promise<EmbedAnswer> {
-    const resolved = await this.#options.directory.resolve(name);
-    const { answers, ...ran } = await this.#run(resolved, inputs, options);
+  async embed(caller: Caller, request: EmbedRequest): Promise<EmbedAnswer> {
+    const resolved = await this.#options.directory.resolve(caller, request.model);
+    const { answers, ...ran } = await this.#run(caller, resolved, request);
     return {
       model: resolved.kind === "base" ? resolved.base : resolved.model.id,
       embeddings: answers.map(({ embedding }) => embedding),
@@ -94,12 +90,14 @@ export class BatchingProcessor implements Processor {
   }
 
   /** Resolves, checks, takes a place, and answers. */
-  async #run(resolved: Resolved, inputs: EmbedInputs, options: RequestOptions): Promise<Ran> {
+  async #run(caller: Caller, resolved: Resolved, request: EmbedRequest): Promise<Ran> {
+    const { inputs, ...options } = request;
     const base = this.#options.bases.get(resolved.base);
     if (base === undefined) throw this.#notServed(resolved);
     checkInputs(base, inputs);
+    const flow = flowOf(caller, resolved);
     const place = base.engine.admit({
-      flow: flowOf(resolved),
+      flow,
       sequenceCount: inputs.length,
       tokenCount: foreseenTokenCount(base, inputs),
     });
@@ -108,7 +106,7 @@ export class BatchingProcessor implements Processor {
       const { ids, isTruncated } = await encodeInputs(base, inputs, options);
       const tokenizeMs = this.#options.clock.monotonic() - startMs;
       place.correct(tokenCountOf(ids));
-      const answers = await this.#answer({ base, resolved, ids, options, place });
+      const answers = await this.#answer({ base, resolved, flow, ids, options, place });
       const longest = (part: (answer: SequenceAnswer) => number): number =>
         answers.reduce((most, answer) => Math.max(most, part(answer)), 0);
       const queueMs = longest((answer) => answer.queueMs);
@@ -161,10 +159,9 @@ export class BatchingProcessor implements Processor {
 
 /** Waits for every sequence, so that none still reads the adapter when it is released. */
 async function submit(
-  { base, resolved, ids, options, place }: Prepared,
+  { base, resolved, flow, ids, options, place }: Prepared,
   row: Omit<SequenceRequest, "ids" | "flow">,
 ): Promise<readonly SequenceAnswer[]> {
-  const flow = flowOf(resolved);
   const requests = ids.map((sequence) => ({ ...row, flow, ids: sequence }));
   // From here on the queue counts it.
   place.leave();
@@ -175,9 +172,12 @@ async function submit(
   });
 }
 
-/** Sequences of one model share a turn in the queue; a later one of its name owes it nothing. */
-function flowOf(resolved: Resolved): string {
-  return resolved.kind === "base" ? resolved.base : resolved.model.incarnation;
+/**
+ * Sequences of one model share a turn in the queue; a later one of its name owes it nothing. Those
+ * of a base, which tenants share, are each tenant's own flow.
+ */
+function flowOf({ tenant }: Caller, resolved: Resolved): string {
+  return resolved.kind === "base" ? `${tenant} ${resolved.base}` : resolved.model.incarnation;
 }
 
 /** What is wrong with the weights is told of the version, or the base, that was asked for. */

@@ -5,6 +5,7 @@ import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import type { Creator, WeightTensor } from "../creator/creator.ts";
 import { createCreator } from "../creator/store-creator.ts";
 import type { Precision } from "../entities/base-model.ts";
+import { operator, type Tenant } from "../entities/caller.ts";
 import type { AdapterSpecification, Version, VirtualModel } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
 import { systemClock } from "../foundation/clock.ts";
@@ -46,7 +47,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const { folder, precision, poolBytes = 64 * 1024 * 1024 } = options;
   const [store, clock] = [createMemoryStore(), systemClock];
   const directory = new ModelDirectory(store.catalog);
-  const onChange = (model: string): void => directory.forget(model);
+  const onChange = (tenant: Tenant, model: string): void => directory.forget(tenant, model);
   const creator = createCreator({ store, clock, ids: systemIds, onChange });
   const pool = new AdapterPool({
     bytes: poolBytes,
@@ -102,13 +103,13 @@ export interface RandomModel {
 /** Creates a model with a version of random weights; each id and call gives other ones. */
 export async function createRandomModel(stack: Stack, model: RandomModel): Promise<Version> {
   const labels = Array.from({ length: model.labelCount }, (_, index) => `label ${index}`);
-  await stack.creator.create({ id: model.id, base: "base", labels });
+  await stack.creator.create(operator, { id: model.id, base: "base", labels });
   return publishRandom(stack, model, true);
 }
 
 /** The model of this name, which is there. */
 export async function modelNamed({ store }: Stack, id: string): Promise<VirtualModel> {
-  return present(await store.catalog.models.get(id), `there is a model "${id}"`);
+  return present(await store.catalog.of(operator).models.get(id), `there is a model "${id}"`);
 }
 
 export async function publishRandom(
@@ -118,7 +119,7 @@ export async function publishRandom(
 ): Promise<Version> {
   const { rank } = model;
   const labels = Array.from({ length: model.labelCount }, (_, index) => `label ${index}`);
-  return stack.creator.publish(await modelNamed(stack, model.id), {
+  return stack.creator.publish(operator, await modelNamed(stack, model.id), {
     kind: "trained",
     labels,
     tensors: randomTensors(stack.checkpoint, model),

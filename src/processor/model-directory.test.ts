@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
+import { operator } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -47,18 +48,18 @@ let directory: ModelDirectory;
 before(async () => {
   store = createMemoryStore();
   directory = new ModelDirectory(store.catalog);
-  await store.catalog.models.insert(model);
+  await store.catalog.of(operator).models.insert(model);
 });
 
 async function numberOf(name: string): Promise<number> {
-  const resolved = await directory.resolve(name);
+  const resolved = await directory.resolve(operator, name);
   assert.equal(resolved.kind, "version");
   return resolved.kind === "version" ? resolved.version.number : 0;
 }
 
 async function rejects(name: string, code: string): Promise<void> {
   await assert.rejects(
-    directory.resolve(name),
+    directory.resolve(operator, name),
     (error) => error instanceof StrataError && error.code === code && error.field === "model",
   );
 }
@@ -71,9 +72,9 @@ describe("the model directory", () => {
   });
 
   it("finds the served version, and any by its number", async () => {
-    await store.catalog.versions.insert(versionOf(1), { isServed: true });
-    await store.catalog.versions.insert(versionOf(2), { isServed: false });
-    directory.forget("mail");
+    await store.catalog.of(operator).versions.insert(versionOf(1), { isServed: true });
+    await store.catalog.of(operator).versions.insert(versionOf(2), { isServed: false });
+    directory.forget(operator.tenant, "mail");
     assert.equal(await numberOf("mail"), 1);
     assert.equal(await numberOf("mail@2"), 2);
     await rejects("mail@3", "NOT_FOUND");
@@ -83,12 +84,12 @@ describe("the model directory", () => {
     // A look-up takes a few turns of the event loop; the change falls between any two of them.
     for (let turns = 0; turns < 12; turns++) {
       const [from, to] = turns % 2 === 0 ? [1, 2] : [2, 1];
-      await store.catalog.models.update({ ...model, servedVersion: from });
-      directory.forget("mail");
-      const early = directory.resolve("mail");
+      await store.catalog.of(operator).models.update({ ...model, servedVersion: from });
+      directory.forget(operator.tenant, "mail");
+      const early = directory.resolve(operator, "mail");
       for (let turn = 0; turn < turns; turn++) await Promise.resolve();
-      await store.catalog.models.update({ ...model, servedVersion: to });
-      directory.forget("mail");
+      await store.catalog.of(operator).models.update({ ...model, servedVersion: to });
+      directory.forget(operator.tenant, "mail");
       await early;
       assert.equal(await numberOf("mail"), to, `changed after ${turns} turns`);
     }
@@ -96,9 +97,9 @@ describe("the model directory", () => {
 
   it("knows a deleted model no more", async () => {
     assert.ok(await numberOf("mail@2"));
-    const early = directory.resolve("mail").catch(() => undefined);
-    await store.catalog.models.delete("mail");
-    directory.forget("mail");
+    const early = directory.resolve(operator, "mail").catch(() => undefined);
+    await store.catalog.of(operator).models.delete("mail");
+    directory.forget(operator.tenant, "mail");
     await early;
     for (const name of ["mail", "mail@1", "mail@2"]) await rejects(name, "NOT_FOUND");
   });

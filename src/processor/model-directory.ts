@@ -1,6 +1,7 @@
 /** From the model name in a request to the version that answers it. */
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import type { Caller, Tenant } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { notFound } from "../storage/checks.ts";
 import type { Catalog } from "../storage/storage.ts";
@@ -17,7 +18,7 @@ export interface ResolvedVersion {
 /** Remembers what it found until `forget`; unknown names are never remembered. */
 export class ModelDirectory {
   readonly #catalog: Catalog;
-  /** By the model that each name means, then by name. */
+  /** By tenant and the model that each name means, then by name. */
   readonly #found = new Map<string, Map<string, Resolved>>();
   #nameCount = 0;
   #changeCount = 0;
@@ -27,48 +28,54 @@ export class ModelDirectory {
   }
 
   /** To be called when a model was changed or deleted. */
-  forget(model: string): void {
+  forget(tenant: Tenant, model: string): void {
+    const key = keyOf(tenant, model);
     this.#changeCount += 1;
-    this.#nameCount -= this.#found.get(model)?.size ?? 0;
-    this.#found.delete(model);
+    this.#nameCount -= this.#found.get(key)?.size ?? 0;
+    this.#found.delete(key);
   }
 
   /** `<id>` or `<id>@<version>`; NOT_FOUND otherwise. */
-  async resolve(name: string): Promise<Resolved> {
-    const { id } = partsOf(name);
-    const known = this.#found.get(id)?.get(name);
+  async resolve(caller: Caller, name: string): Promise<Resolved> {
+    const key = keyOf(caller.tenant, partsOf(name).id);
+    const known = this.#found.get(key)?.get(name);
     if (known !== undefined) return known;
     const changeCount = this.#changeCount;
-    const found = await resolveModel(this.#catalog, name);
+    const found = await resolveModel(caller, this.#catalog, name);
     // What changed while it was looked up may be what was found.
     if (changeCount !== this.#changeCount) return found;
-    this.#remember(id, name, found);
+    this.#remember(key, name, found);
     return found;
   }
 
-  #remember(id: string, name: string, found: Resolved): void {
+  #remember(key: string, name: string, found: Resolved): void {
     if (this.#nameCount >= limits.resolvedModelCountMax) {
       this.#found.clear();
       this.#nameCount = 0;
     }
-    const names = this.#found.get(id) ?? new Map<string, Resolved>();
+    const names = this.#found.get(key) ?? new Map<string, Resolved>();
     if (!names.has(name)) this.#nameCount += 1;
-    this.#found.set(id, names.set(name, found));
+    this.#found.set(key, names.set(name, found));
   }
 }
 
 /** What `<id>` or `<id>@<version>` means now; NOT_FOUND or CONFLICT when it means nothing. */
-export async function resolveModel(catalog: Catalog, name: string): Promise<Resolved> {
+export async function resolveModel(
+  caller: Caller,
+  catalog: Catalog,
+  name: string,
+): Promise<Resolved> {
   if ((await catalog.bases.get(name)) !== undefined) return { kind: "base", base: name };
   const { id, number } = partsOf(name);
-  const model = await catalog.models.get(id);
+  const { models, versions } = catalog.of(caller);
+  const model = await models.get(id);
   if (model === undefined) throw notFound("model", name, "model");
   const wanted = number ?? model.servedVersion;
   if (wanted === undefined)
     throw new StrataError("CONFLICT", `Cannot call "${name}": it has no version yet`, {
       field: "model",
     });
-  const version = await catalog.versions.get(model.incarnation, wanted);
+  const version = await versions.get(model.incarnation, wanted);
   if (version === undefined) throw notFound("model", name, "model");
   return { kind: "version", base: model.base, model, version };
 }
@@ -77,4 +84,9 @@ export async function resolveModel(catalog: Catalog, name: string): Promise<Reso
 function partsOf(name: string): { readonly id: string; readonly number: number | undefined } {
   const [, id = name, number] = /^(.*)@(\d{1,9})$/.exec(name) ?? [];
   return { id, number: number === undefined ? undefined : Number(number) };
+}
+
+/** No tenant's name has white space. */
+function keyOf(tenant: Tenant, id: string): string {
+  return `${tenant} ${id}`;
 }

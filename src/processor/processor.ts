@@ -2,29 +2,38 @@
  * `Processor`: from a request to an answer. Texts of any vPLMs are tokenised, queued, and run
  * together in batches; an answer never depends on who else is in its batch.
  */
+import type { Caller } from "../entities/caller.ts";
+
 export interface Processor {
   /**
-   * Classifies each text. `model` is a vPLM's id, or `<id>@<version>`: NOT_FOUND when there is no
-   * such model or version, INVALID_ARGUMENT past a limit, CONTEXT_LENGTH for a text that may not
-   * be cut, OVERLOADED when the queue is full, the reason of `options.signal` when that is aborted.
+   * Classifies each text. NOT_FOUND when the caller has no such model or version, INVALID_ARGUMENT
+   * past a limit, CONTEXT_LENGTH for a text that may not be cut, OVERLOADED when the queue is full,
+   * the reason of `signal` when that is aborted.
    */
-  classify(
-    model: string,
-    texts: readonly string[],
-    options?: RequestOptions,
-  ): Promise<ClassifyAnswer>;
+  classify(caller: Caller, request: ClassifyRequest): Promise<ClassifyAnswer>;
   /** Pooled, L2-normalised vectors `[hidden]`, of a base or of a vPLM's adapted layers. */
-  embed(model: string, inputs: EmbedInputs, options?: RequestOptions): Promise<EmbedAnswer>;
+  embed(caller: Caller, request: EmbedRequest): Promise<EmbedAnswer>;
   close(): Promise<void>;
 }
 
 /** Texts, or token ids that the caller has made with the base's tokenizer. */
 export type EmbedInputs = readonly string[] | readonly (readonly number[])[];
 
+/** What any request says beside its inputs. */
 export interface RequestOptions {
+  /** A base's name, a vPLM's id, or `<id>@<version>`. */
+  readonly model: string;
   readonly signal?: AbortSignal;
   /** Whether texts beyond the model's tokens are cut (default) or refused. */
   readonly truncate?: boolean;
+}
+
+export interface ClassifyRequest extends RequestOptions {
+  readonly texts: readonly string[];
+}
+
+export interface EmbedRequest extends RequestOptions {
+  readonly inputs: EmbedInputs;
 }
 
 export interface RequestTimings {

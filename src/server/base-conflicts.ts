@@ -1,16 +1,5 @@
 /** What keeps a base from a home, though its bytes are whole: names and models that are there. */
 import { StrataError } from "../foundation/errors.ts";
-import { allRows } from "../storage/all-rows.ts";
-import type { Catalog } from "../storage/storage.ts";
-
-/** The id of a vPLM whose base is `base`; undefined when there is none. */
-export async function modelStandingOn(
-  { models }: Catalog,
-  base: string,
-): Promise<string | undefined> {
-  for await (const model of allRows(models)) if (model.base === base) return model.id;
-  return undefined;
-}
 
 /** Bases and vPLMs share one space of names; the vPLM was there first and keeps its callers. */
 export function nameTaken(id: string): StrataError {

@@ -19,7 +19,7 @@ import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { allRows } from "../storage/all-rows.ts";
 import type { Store } from "../storage/storage.ts";
 import { TrainingBase } from "../learning/training-base.ts";
-import { modelStandingOn, nameTaken, otherBytes } from "./base-conflicts.ts";
+import { nameTaken, otherBytes } from "./base-conflicts.ts";
 
 export interface EngineOptions {
   /** Where base models are. */
@@ -142,7 +142,7 @@ async function openOne(found: CachedBase, room: Room): Promise<readonly [OpenBas
 
 /** A row that an earlier release has entered beside a vPLM of its name is taken away. */
 async function checkName({ catalog }: Store, id: string): Promise<void> {
-  if ((await catalog.models.get(id)) === undefined) return;
+  if (!(await catalog.system.hasModel(id))) return;
   await catalog.bases.delete(id);
   throw nameTaken(id);
 }
@@ -152,7 +152,7 @@ async function checkDigest(store: Store, base: BaseModel): Promise<BaseModel | u
   const { id, digest, source } = base;
   const known = await store.catalog.bases.get(id);
   if (known === undefined || known.digest === digest) return known;
-  const user = await modelStandingOn(store.catalog, id);
+  const user = await store.catalog.system.modelOn(id);
   if (user === undefined) return known;
   throw otherBytes({ id, user, known: known.digest, found: `${digest} from ${source}` });
 }

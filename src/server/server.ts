@@ -1,11 +1,13 @@
 /** A whole server: store, engine, trainer, HTTP. The one place that names them all. */
 import { join } from "node:path";
 import { createCreator } from "../creator/store-creator.ts";
+import type { Tenant } from "../entities/caller.ts";
 import { CloseStack } from "../foundation/close-stack.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { isLoopback } from "../foundation/loopback.ts";
 import type { Ids } from "../foundation/random.ts";
+import { operatorKey } from "../http/authentication.ts";
 import { hostCheck } from "../http/hosts.ts";
 import { createHttp } from "../http/http.ts";
 import { listen } from "../listener/listener.ts";
@@ -69,7 +71,7 @@ async function openOn(opened: CloseStack, options: ServerOptions): Promise<Serve
   throwIfStopped(signal);
   const engines = await openEngines(store, options);
   const directory = new ModelDirectory(store.catalog);
-  const onChange = (model: string): void => directory.forget(model);
+  const onChange = (tenant: Tenant, model: string): void => directory.forget(tenant, model);
   const creator = createCreator({ store, clock, ids, onChange });
   const processor = new BatchingProcessor({ ...engines, directory, clock });
   opened.add(() => processor.close());
@@ -85,10 +87,10 @@ async function openOn(opened: CloseStack, options: ServerOptions): Promise<Serve
     ...parts,
     trainer,
     processor,
-    apiKey: options.apiKey,
+    authenticator: operatorKey(options.apiKey),
     version: options.version,
     metricsText: async () => {
-      telemetry.metrics.set("strata_models", await store.catalog.models.count());
+      telemetry.metrics.set("strata_models", await store.catalog.system.countModels());
       return telemetry.metricsText();
     },
     pages: new Map([["/", page]]),

@@ -68,7 +68,6 @@ export class BlobHolds implements Holds {
   }
 
   async #remove(digest: Digest): Promise<void> {
-    if ((await this.#catalog.versions.countBlobUses(digest)) === 0)
-      await this.#blobs.remove(digest);
+    if ((await this.#catalog.system.countBlobUses(digest)) === 0) await this.#blobs.remove(digest);
   }
 }

@@ -2,7 +2,7 @@
 import type { TrainingFile } from "../entities/training-file.ts";
 import { type Digest, DigestStream } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
-import type { Catalog } from "./storage.ts";
+import type { TenantCatalog } from "./storage.ts";
 
 export function blobMissing(digest: Digest): StrataError {
   return new StrataError("NOT_FOUND", `Cannot read blob "${digest}": there is none`);
@@ -61,7 +61,7 @@ export function notFound(kind: "file" | "job" | "model", id: string, field: stri
 
 /** The file's row; NOT_FOUND, which blames `field`, when there is none. */
 export async function requireFile(
-  { files }: Pick<Catalog, "files">,
+  { files }: Pick<TenantCatalog, "files">,
   id: string,
   field: string,
 ): Promise<TrainingFile> {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { BaseModel } from "../entities/base-model.ts";
+import { operator } from "../entities/caller.ts";
 import type { Job, JobEvent } from "../entities/job.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { digestOf } from "../foundation/digest.ts";
@@ -68,9 +69,9 @@ export function examineStore(name: string, open: () => Promise<Store>): void {
     examineStreams(examine);
     examineHolds(examine);
     examineTable(examine, ({ catalog }) => catalog.bases, exampleBase);
-    examineTable(examine, ({ catalog }) => catalog.models, exampleModel);
-    examineTable(examine, ({ catalog }) => catalog.jobs, exampleJob);
-    examineTable(examine, ({ catalog }) => catalog.files, exampleFile);
+    examineTable(examine, ({ catalog }) => catalog.of(operator).models, exampleModel);
+    examineTable(examine, ({ catalog }) => catalog.of(operator).jobs, exampleJob);
+    examineTable(examine, ({ catalog }) => catalog.of(operator).files, exampleFile);
     examineVersions(examine);
     examineManyModels(examine);
     examineEvents(examine);
@@ -119,7 +120,7 @@ function examineTable<Row extends { readonly id: string; readonly createdAt: num
 
 function examineVersions(examine: Examine): void {
   examine("versions are numbered per model and move the alias", async ({ catalog }) => {
-    const { models, versions } = catalog;
+    const { models, versions } = catalog.of(operator);
     await models.insert(exampleModel("a"));
     await versions.insert(exampleVersion("a", 2), { isServed: true });
     await versions.insert(exampleVersion("a", 1), { isServed: false });
@@ -142,7 +143,7 @@ function examineVersions(examine: Examine): void {
     await assert.rejects(orphan, { code: "NOT_FOUND" });
   });
   examine("versions vanish with their model", async ({ catalog }) => {
-    const { models, versions } = catalog;
+    const { models, versions } = catalog.of(operator);
     await models.insert(exampleModel("a"));
     await versions.insert(exampleVersion("a", 1), { isServed: true });
     await models.delete("a");
@@ -150,19 +151,21 @@ function examineVersions(examine: Examine): void {
     assert.deepEqual(await versions.list("vplm-a"), []);
     const { blob, evidence } = exampleVersion("a", 1);
     for (const digest of [blob, evidence ?? blob])
-      assert.equal(await versions.countBlobUses(digest), 0);
+      assert.equal(await catalog.system.countBlobUses(digest), 0);
   });
   examine("uses of a blob are counted over models and files", async ({ catalog }) => {
     const { blob } = exampleVersion("a", 1);
     for (const id of ["a", "b"]) {
-      await catalog.models.insert(exampleModel(id));
-      await catalog.versions.insert({ ...exampleVersion(id, 1), blob }, { isServed: false });
+      await catalog.of(operator).models.insert(exampleModel(id));
+      await catalog
+        .of(operator)
+        .versions.insert({ ...exampleVersion(id, 1), blob }, { isServed: false });
     }
-    await catalog.files.insert({ ...exampleFile("f"), blob });
+    await catalog.of(operator).files.insert({ ...exampleFile("f"), blob });
     const witness = { ...exampleVersion("a", 2), evidence: blob };
-    await catalog.versions.insert(witness, { isServed: false });
-    assert.equal(await catalog.versions.countBlobUses(blob), 4);
-    assert.equal(await catalog.versions.countBlobUses(digestOf("other")), 0);
+    await catalog.of(operator).versions.insert(witness, { isServed: false });
+    assert.equal(await catalog.system.countBlobUses(blob), 4);
+    assert.equal(await catalog.system.countBlobUses(digestOf("other")), 0);
   });
   examine("a sweep sets aside the blobs that nothing names, and no other", async (store) => {
     const { blobs, catalog } = store;
@@ -170,20 +173,20 @@ function examineVersions(examine: Examine): void {
       ["version", "file", "nothing"].map((text) => blobs.put(Buffer.from(text))),
     );
     assert.ok(ofVersion !== undefined && ofFile !== undefined && ofNothing !== undefined);
-    await catalog.models.insert(exampleModel("a"));
+    await catalog.of(operator).models.insert(exampleModel("a"));
     const version = { ...exampleVersion("a", 1), blob: ofVersion, evidence: undefined };
-    await catalog.versions.insert(version, { isServed: false });
-    await catalog.files.insert({ ...exampleFile("f"), blob: ofFile });
+    await catalog.of(operator).versions.insert(version, { isServed: false });
+    await catalog.of(operator).files.insert({ ...exampleFile("f"), blob: ofFile });
     const none = { quarantinedCount: 0, restoredCount: 0, removedCount: 0 };
     const dayMs = 86_400_000;
     assert.deepEqual(await sweepBlobs(store, dayMs), { ...none, quarantinedCount: 1 });
     assert.deepEqual((await digestsOf(blobs)).toSorted(), [ofVersion, ofFile].toSorted());
     assert.deepEqual(await sweepBlobs(store, 31 * dayMs), none);
     // A row names it after all: it is there, and by a later sweep it is no more set aside.
-    await catalog.files.insert({ ...exampleFile("late"), blob: ofNothing });
+    await catalog.of(operator).files.insert({ ...exampleFile("late"), blob: ofNothing });
     assert.deepEqual(await sweepBlobs(store, 32 * dayMs), { ...none, restoredCount: 1 });
     assert.equal(Buffer.from(await blobs.get(ofNothing)).toString(), "nothing");
-    await catalog.files.delete(exampleFile("late").id);
+    await catalog.of(operator).files.delete(exampleFile("late").id);
     assert.deepEqual(await sweepBlobs(store, 40 * dayMs), { ...none, quarantinedCount: 1 });
     assert.deepEqual(await sweepBlobs(store, 71 * dayMs), { ...none, removedCount: 1 });
     assert.equal(await blobs.has(ofNothing), false);
@@ -196,7 +199,7 @@ function examineManyModels(examine: Examine): void {
     version: exampleVersion(id, 1),
   });
   examine("1,000 models are added with their versions, or none", async ({ catalog }) => {
-    const { models, versions } = catalog;
+    const { models, versions } = catalog.of(operator);
     const rows = Array.from({ length: 1_000 }, (_, index) => rowOf(`m${index}`));
     await versions.insertWithModels(rows);
     assert.equal(await models.count(), 1_000);
@@ -210,16 +213,17 @@ function examineManyModels(examine: Examine): void {
     assert.equal(await models.count(), 1_000);
   });
   examine("what was read or written is a copy", async ({ catalog }) => {
-    await catalog.models.insert(exampleModel("a"));
-    const labels = (await catalog.models.get("a"))?.labels as string[]; // Breaks the promise.
+    const { models } = catalog.of(operator);
+    await models.insert(exampleModel("a"));
+    const labels = (await models.get("a"))?.labels as string[]; // Breaks the promise.
     labels.push("intruder");
-    assert.deepEqual((await catalog.models.get("a"))?.labels, exampleModel("a").labels);
+    assert.deepEqual((await models.get("a"))?.labels, exampleModel("a").labels);
   });
 }
 
 function examineEvents(examine: Examine): void {
   examine("events are listed per job, and vanish with it", async ({ catalog }) => {
-    const { events, jobs } = catalog;
+    const { events, jobs } = catalog.of(operator);
     await jobs.insert(exampleJob("a"));
     await jobs.insert(exampleJob("b"));
     for (const [number, job] of ["a", "b", "a", "a"].entries())

@@ -1,5 +1,6 @@
 /** The part of the exam of every `Store` that asks about its blobs and who holds them. */
 import assert from "node:assert/strict";
+import { operator } from "../entities/caller.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import { type Digest, digestOf } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
@@ -102,27 +103,27 @@ export function examineHolds(examine: Examine): void {
     await holds.release(first);
     await holds.removeUnused(first);
     assert.equal(await blobs.has(second), true);
-    await catalog.files.insert(row("f"));
+    await catalog.of(operator).files.insert(row("f"));
     await holds.release(second);
     assert.equal(await blobs.has(second), true);
-    await catalog.files.delete(row("f").id);
+    await catalog.of(operator).files.delete(row("f").id);
     await holds.removeUnused(second);
     assert.equal(await blobs.has(second), false);
   });
   examine("a stream outlives a twin that is deleted at any moment", async (store) => {
     const { blobs, catalog, holds } = store;
     for (let lead = 0; lead < 12; lead++) {
-      await catalog.files.insert({ ...row("old"), blob: await holds.put(bytes) });
+      await catalog.of(operator).files.insert({ ...row("old"), blob: await holds.put(bytes) });
       await holds.release(digestOf("twin"));
       const storing = holds.putStream(chunked(["tw", "in"]), 4);
       for (let step = 0; step < lead; step++) await new Promise(setImmediate);
-      await catalog.files.delete(row("old").id);
+      await catalog.of(operator).files.delete(row("old").id);
       await holds.removeUnused(digestOf("twin"));
       const { digest } = await storing;
-      await catalog.files.insert(row("new"));
+      await catalog.of(operator).files.insert(row("new"));
       await holds.release(digest);
       assert.equal(Buffer.from(await blobs.get(digest)).toString(), "twin", `lead ${lead}`);
-      await catalog.files.delete(row("new").id);
+      await catalog.of(operator).files.delete(row("new").id);
       await holds.removeUnused(digest);
     }
     assert.deepEqual(await digestsOf(blobs), []);

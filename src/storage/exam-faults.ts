@@ -191,11 +191,17 @@ export class FailingStore implements Store {
     this.blobs = this.#failing(store.blobs);
     this.catalog = {
       bases: this.#failing(store.catalog.bases),
-      models: this.#failing(store.catalog.models),
-      versions: this.#failing(store.catalog.versions),
-      jobs: this.#failing(store.catalog.jobs),
-      events: this.#failing(store.catalog.events),
-      files: this.#failing(store.catalog.files),
+      of: (caller) => {
+        const { models, versions, jobs, events, files } = store.catalog.of(caller);
+        return {
+          models: this.#failing(models),
+          versions: this.#failing(versions),
+          jobs: this.#failing(jobs),
+          events: this.#failing(events),
+          files: this.#failing(files),
+        };
+      },
+      system: this.#failing(store.catalog.system),
     };
     this.quarantine = this.#failing(store.quarantine);
     this.holds = new BlobHolds(this.blobs, this.catalog);

@@ -5,6 +5,7 @@
  */
 import type { Digest } from "../foundation/digest.ts";
 import type { BaseModel } from "../entities/base-model.ts";
+import type { Caller, Tenant } from "../entities/caller.ts";
 import type { Job, JobEvent } from "../entities/job.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Incarnation, Version, VirtualModel } from "../entities/virtual-model.ts";
@@ -89,12 +90,44 @@ export interface Holds {
 }
 
 export interface Catalog {
+  /** Base models, which all tenants share. */
   readonly bases: Table<BaseModel>;
+  /**
+   * What one tenant has: its own rows alone are there to be read, changed and deleted, and what it
+   * inserts is its own. Names of models are a tenant's own, too.
+   */
+  of(owner: Pick<Caller, "tenant">): TenantCatalog;
+  /** What spans tenants, for the start of a server, its sweep and its trainer. */
+  readonly system: SystemCatalog;
+}
+
+export interface TenantCatalog {
   readonly models: Table<VirtualModel>;
   readonly versions: VersionTable;
   readonly jobs: Table<Job>;
   readonly events: EventTable;
   readonly files: Table<TrainingFile>;
+}
+
+/** A row, and whose it is. */
+export type Owned<Row> = Row & { readonly tenant: Tenant };
+
+/** It reads, and writes nothing: what is done is done for a tenant. */
+export interface SystemCatalog {
+  /** Whether a model of any tenant has this name. */
+  hasModel(id: string): Promise<boolean>;
+  /** The name of a model, of any tenant, that stands on the base; undefined without one. */
+  modelOn(base: string): Promise<string | undefined>;
+  countModels(): Promise<number>;
+  /** All jobs that can be read, in order of creation. */
+  jobs(): AsyncIterable<Owned<Job>>;
+  /**
+   * How many versions and files name this blob, as weights, evidence or content; at 0 it may be
+   * removed.
+   */
+  countBlobUses(blob: Digest): Promise<number>;
+  /** All blobs that a version or a file names. */
+  namedBlobs(): Promise<ReadonlySet<Digest>>;
 }
 
 export interface PageOptions {
@@ -137,13 +170,6 @@ export interface VersionTable {
   list(model: Incarnation): Promise<readonly Version[]>;
   /** True when there was such a version. */
   delete(model: Incarnation, number: number): Promise<boolean>;
-  /**
-   * How many versions, of any model, and files name this blob, as weights, evidence or content; at
-   * 0 it may be removed.
-   */
-  countBlobUses(blob: Digest): Promise<number>;
-  /** All blobs that a version or a file names. */
-  namedBlobs(): Promise<ReadonlySet<Digest>>;
 }
 
 export interface EventTable {

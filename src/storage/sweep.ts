@@ -23,7 +23,7 @@ export interface Sweep {
  */
 export async function sweepBlobs(store: Store, nowMs: number): Promise<Sweep> {
   const { blobs, catalog, quarantine } = store;
-  const named = await catalog.versions.namedBlobs();
+  const named = await catalog.system.namedBlobs();
   let [quarantinedCount, restoredCount, removedCount] = [0, 0, 0];
   // First what lies there already: nothing is set aside and removed by the same sweep.
   for await (const { digest, sinceMs } of quarantine.list()) {

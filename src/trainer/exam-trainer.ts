@@ -1,4 +1,5 @@
 /** A trainer over the stack of a small base. */
+import { operator } from "../entities/caller.ts";
 import type { Stack } from "../processor/exam-stack.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import { systemClock } from "../foundation/clock.ts";
@@ -31,6 +32,6 @@ export async function storeFile({ store }: Stack, content: string): Promise<stri
     createdAt: 0,
     faultSummary: undefined,
   };
-  await store.catalog.files.insert(file);
+  await store.catalog.of(operator).files.insert(file);
   return file.id;
 }

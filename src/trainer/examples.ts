@@ -8,6 +8,7 @@ import {
 } from "../datasets/datasets.ts";
 import { readDataset } from "../datasets/read.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
+import type { Caller } from "../entities/caller.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
@@ -37,16 +38,18 @@ export interface ExampleOptions {
 
 /** INVALID_ARGUMENT when the data cannot train a model, with the reason. */
 export async function loadExamples(
+  caller: Caller,
   store: Store,
   options: ExampleOptions,
 ): Promise<TrainingExamples> {
   const { tokenizer, trainingFile, validationFile, signal } = options;
-  const dataset = await readTrainable(store, { id: trainingFile, field: "training_file", signal });
+  const read = { id: trainingFile, field: "training_file", signal };
+  const dataset = await readTrainable(caller, store, read);
   const labels = grown(options.labels ?? [], dataset.labels);
   const validation =
     validationFile === undefined
       ? undefined
-      : await readFile(store, { id: validationFile, field: "validation_file", signal });
+      : await readFile(caller, store, { id: validationFile, field: "validation_file", signal });
   const encode = (from: LabelledDataset, field: string): Promise<ContentSequences> =>
     encoded(from.examples, { tokenizer, labels, field, signal });
   const given = await encode(dataset, "training_file");
@@ -167,14 +170,22 @@ interface WantedFile {
 }
 
 /** The file's data; INVALID_ARGUMENT when no classifier can be trained on it. */
-export async function readTrainable(store: Store, wanted: WantedFile): Promise<LabelledDataset> {
-  const dataset = await readFile(store, wanted);
+export async function readTrainable(
+  caller: Caller,
+  store: Store,
+  wanted: WantedFile,
+): Promise<LabelledDataset> {
+  const dataset = await readFile(caller, store, wanted);
   checkTrainable(dataset);
   return dataset;
 }
 
-async function readFile(store: Store, { id, field, signal }: WantedFile): Promise<LabelledDataset> {
-  const { blob, filename } = await requireFile(store.catalog, id, field);
+async function readFile(
+  caller: Caller,
+  store: Store,
+  { id, field, signal }: WantedFile,
+): Promise<LabelledDataset> {
+  const { blob, filename } = await requireFile(store.catalog.of(caller), id, field);
   const source = { filename, field, signal };
   const dataset = await readDataset(store.blobs.stream(blob), source);
   checkUsable(dataset, source);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
+import { operator } from "../entities/caller.ts";
 import type { JobSpecification } from "../entities/job.ts";
 import type { Version } from "../entities/virtual-model.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
@@ -35,27 +36,27 @@ async function created(lines: readonly Line[]): Promise<string> {
   const trainingFile = await storeFile(stack, asJsonLines(lines));
   const labels = [...new Set(lines.map(({ label }) => label))].toSorted();
   const id = `honest-${++modelCount}`;
-  await stack.creator.create({ id, base: "base", labels }, () =>
-    trainer.fitInstant({ base: "base", trainingFile }),
+  await stack.creator.create(operator, { id, base: "base", labels }, () =>
+    trainer.fitInstant(operator, { base: "base", trainingFile }),
   );
   return id;
 }
 
 async function versionsOf(id: string): Promise<readonly Version[]> {
-  return stack.store.catalog.versions.list((await modelNamed(stack, id)).incarnation);
+  return stack.store.catalog.of(operator).versions.list((await modelNamed(stack, id)).incarnation);
 }
 
 /** Trains the model further; its new version, whether it is served, and what was said. */
 async function trained(id: string, lines: readonly Line[], rest: Partial<JobSpecification> = {}) {
   const trainingFile = await storeFile(stack, asJsonLines(lines));
   const hyperparameters = { epochCount: 4, learningRate: 0.01 };
-  const job = await trainer.submit({ model: id, trainingFile, hyperparameters, ...rest });
-  const done = await trainer.finished(job.id);
+  const job = await trainer.submit(operator, { model: id, trainingFile, hyperparameters, ...rest });
+  const done = await trainer.finished(operator, job.id);
   assert.equal(done.status, "succeeded", done.error?.message);
   const version = (await versionsOf(id)).at(-1);
   assert.ok(version !== undefined);
   const { servedVersion } = await modelNamed(stack, id);
-  const events = await stack.store.catalog.events.list(job.id, { limit: 10_000 });
+  const events = await stack.store.catalog.of(operator).events.list(job.id, { limit: 10_000 });
   const messages = events.map(({ message }) => message);
   return { version, isServed: servedVersion === version.number, messages };
 }
@@ -143,7 +144,7 @@ describe("a second version", () => {
     const { version, isServed } = await trained(id, [...lines, ...more]);
     assert.deepEqual(version.labels, ["high", "low", "a new one"]);
     assert.ok(isServed, version.verdict);
-    const answer = await stack.processor.classify(id, ["w1"]);
+    const answer = await stack.processor.classify(operator, { model: id, texts: ["w1"] });
     assert.equal(answer.probabilities[0]?.length, 3);
   });
 
@@ -170,7 +171,11 @@ describe("a second version", () => {
     const [first] = await versionsOf(id);
     assert.ok(first !== undefined);
     const { tensors, ...facts } = await weightsOf(first);
-    await stack.creator.publish(await modelNamed(stack, id), { ...facts, tensors, isServed: true });
+    await stack.creator.publish(operator, await modelNamed(stack, id), {
+      ...facts,
+      tensors,
+      isServed: true,
+    });
     const { version, isServed } = await trained(id, markedLines(100));
     assert.ok(isServed);
     assert.equal(version.metrics["comparedCount"], 0);
@@ -182,7 +187,7 @@ describe("a second version", () => {
     const source = await modelNamed(stack, await created(lines));
     const id = `derived-${++modelCount}`;
     // So much noise leaves nothing of the head.
-    await stack.creator.derive({ source, ids: [id], noise: 10, seed: 3 });
+    await stack.creator.derive(operator, { source, ids: [id], noise: 10, seed: 3 });
     const { version } = await trained(id, lines);
     const baseline = version.metrics["baselineDevAccuracy"] ?? NaN;
     const [first] = await versionsOf(source.id);
@@ -194,14 +199,14 @@ describe("a second version", () => {
     const id = await created(lines);
     await trained(id, lines);
     const model = await modelNamed(stack, id);
-    await stack.creator.serve(model, 2);
+    await stack.creator.serve(operator, model, 2);
     const trainingFile = await storeFile(stack, asJsonLines(lines));
-    const job = await trainer.submit({ model: id, trainingFile });
+    const job = await trainer.submit(operator, { model: id, trainingFile });
     let rolledBack: Promise<unknown> | undefined;
-    trainer.watch(job.id, ({ message }) => {
-      if (message.startsWith("Step")) rolledBack ??= stack.creator.serve(model, 1);
+    trainer.watch(operator, job.id, ({ message }) => {
+      if (message.startsWith("Step")) rolledBack ??= stack.creator.serve(operator, model, 1);
     });
-    assert.equal((await trainer.finished(job.id)).status, "succeeded");
+    assert.equal((await trainer.finished(operator, job.id)).status, "succeeded");
     await rolledBack;
     assert.match((await versionsOf(id)).at(-1)?.verdict ?? "", /than version 1 /);
   });

@@ -1,4 +1,5 @@
 /** Whether a job can be run at all, told when it is submitted. */
+import type { Caller } from "../entities/caller.ts";
 import type { Hyperparameters } from "../entities/job.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -21,17 +22,17 @@ const suffixPattern = /^[A-Za-z0-9_.-]*$/;
  * file, INVALID_ARGUMENT for a value outside its limit.
  */
 export async function checkJob(
+  caller: Caller,
   store: Store,
   specification: JobSpecification,
 ): Promise<VirtualModel | undefined> {
   const { model, trainingFile, validationFile, suffix, hyperparameters = {} } = specification;
-  const { bases, models } = store.catalog;
-  const found = await models.get(model);
-  if (found === undefined && (await bases.get(model)) === undefined)
+  const own = store.catalog.of(caller);
+  const found = await own.models.get(model);
+  if (found === undefined && (await store.catalog.bases.get(model)) === undefined)
     throw notFound("model", model, "model");
-  await requireFile(store.catalog, trainingFile, "training_file");
-  if (validationFile !== undefined)
-    await requireFile(store.catalog, validationFile, "validation_file");
+  await requireFile(own, trainingFile, "training_file");
+  if (validationFile !== undefined) await requireFile(own, validationFile, "validation_file");
   checkSuffix(suffix);
   checkHyperparameters(hyperparameters);
   return found;

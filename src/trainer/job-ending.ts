@@ -4,6 +4,7 @@
  * ran; a disk that is full takes a while to be emptied.
  */
 import type { Creator } from "../creator/creator.ts";
+import type { Caller } from "../entities/caller.ts";
 import { advance, type Job } from "../entities/job.ts";
 import { type Clock, pause } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
@@ -39,36 +40,41 @@ export class JobEndings {
   }
 
   /** The job as it has ended; its events are durable before the status that ends them. */
-  async finish(job: Job, { status, change, patience }: Ending): Promise<Job> {
+  async finish(caller: Caller, job: Job, { status, change, patience }: Ending): Promise<Job> {
     const { store, clock, telemetry, log } = this.#options;
+    const key = { tenant: caller.tenant, id: job.id };
     const ended = advance(job, status, { ...change, finishedAt: clock.now() });
     const write = (step: () => Promise<void>): Promise<void> =>
       patience === undefined ? step() : this.#untilWritten(job.id, step, patience);
-    if (status !== "succeeded") await write(() => this.#removeEmptyModel(job));
-    const left = status === "succeeded" ? undefined : await this.#servedVersion(job);
+    if (status !== "succeeded") await write(() => this.#removeEmptyModel(caller, job));
+    const left = status === "succeeded" ? undefined : await this.#servedVersion(caller, job);
     if (left !== undefined)
-      log.say(job.id, `Version ${left} of "${job.model}" stays and can be called`);
-    log.say(job.id, `The job has ${status === "cancelled" ? "been cancelled" : status}`);
+      log.say(key, `Version ${left} of "${job.model}" stays and can be called`);
+    log.say(key, `The job has ${status === "cancelled" ? "been cancelled" : status}`);
     await log.flush();
-    await write(() => store.catalog.jobs.update(ended));
+    await write(() => store.catalog.of(caller).jobs.update(ended));
     telemetry.metrics.count("strata_jobs_total", { status });
-    log.changed(job.id);
+    log.changed(key);
     return ended;
   }
 
-  async fail(job: Job, error: unknown, patience: AbortSignal): Promise<void> {
+  async fail(
+    caller: Caller,
+    job: Job,
+    { error, patience }: { readonly error: unknown; readonly patience: AbortSignal },
+  ): Promise<void> {
     const { telemetry, log } = this.#options;
     const { code, message } = wrapError(error, "INTERNAL", "Cannot train");
     if (code === "INTERNAL") telemetry.log.error("A job failed", { job: job.id, error });
-    log.fail(job.id, message);
+    log.fail({ tenant: caller.tenant, id: job.id }, message);
     const change = { error: { code: code.toLowerCase(), message } };
-    await this.finish(job, { status: "failed", change, patience });
+    await this.finish(caller, job, { status: "failed", change, patience });
   }
 
   /** Puts a job that was running back into the line. */
-  async requeue(job: Job): Promise<void> {
+  async requeue(caller: Caller, job: Job): Promise<void> {
     if (job.status === "queued") return;
-    await this.#options.store.catalog.jobs.update(advance(job, "queued"));
+    await this.#options.store.catalog.of(caller).jobs.update(advance(job, "queued"));
   }
 
   /**
@@ -91,21 +97,21 @@ export class JobEndings {
   }
 
   /** A model that the job made is deleted again if it has no version. */
-  async #removeEmptyModel(job: Job): Promise<void> {
-    const left = await this.#ownModel(job);
+  async #removeEmptyModel(caller: Caller, job: Job): Promise<void> {
+    const left = await this.#ownModel(caller, job);
     if (left?.servedVersion === undefined && left !== undefined)
-      await this.#options.creator.delete(left);
+      await this.#options.creator.delete(caller, left);
   }
 
   /** The number of the version that a job leaves which has not succeeded. */
-  async #servedVersion(job: Job): Promise<number | undefined> {
-    return (await this.#ownModel(job))?.servedVersion;
+  async #servedVersion(caller: Caller, job: Job): Promise<number | undefined> {
+    return (await this.#ownModel(caller, job))?.servedVersion;
   }
 
   /** OpenAI names no model for a job that has not succeeded, so that its events have to. */
-  async #ownModel({ model, requestedModel, incarnation }: Job) {
+  async #ownModel(caller: Caller, { model, requestedModel, incarnation }: Job) {
     if (model === undefined || model === requestedModel) return undefined;
-    const found = await this.#options.store.catalog.models.get(model);
+    const found = await this.#options.store.catalog.of(caller).models.get(model);
     return found?.incarnation === incarnation ? found : undefined;
   }
 }

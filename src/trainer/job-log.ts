@@ -1,10 +1,17 @@
 /** Events of jobs: written to the catalog in order, and told to those who watch. */
 import { EventEmitter, once } from "node:events";
+import type { Tenant } from "../entities/caller.ts";
 import type { JobEvent } from "../entities/job.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Ids } from "../foundation/random.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import type { Store } from "../storage/storage.ts";
+
+/** What a job is called, and whose it is. */
+export interface JobKey {
+  readonly tenant: Tenant;
+  readonly id: string;
+}
 
 export class JobLog {
   readonly #options: {
@@ -13,7 +20,7 @@ export class JobLog {
     readonly ids: Ids;
     readonly telemetry: Telemetry;
   };
-  /** Emits `event <job>` and `change <job>`. */
+  /** Emits `event <tenant> <job>` and `change <tenant> <job>`. */
   readonly #emitter = new EventEmitter().setMaxListeners(0);
   #tail: Promise<void> = Promise.resolve();
   /** Jobs that have lost an event, which has been told; until their status changes. */
@@ -28,51 +35,56 @@ export class JobLog {
     this.#options = options;
   }
 
-  say(job: string, message: string, values: Readonly<Record<string, number>> = {}): void {
-    this.#append({ job, level: "info", message, values });
+  say(job: JobKey, message: string, values: Readonly<Record<string, number>> = {}): void {
+    this.#append(job, { level: "info", message, values });
   }
 
-  warn(job: string, message: string): void {
-    this.#append({ job, level: "warn", message, values: {} });
+  warn(job: JobKey, message: string): void {
+    this.#append(job, { level: "warn", message, values: {} });
   }
 
-  fail(job: string, message: string): void {
-    this.#append({ job, level: "error", message, values: {} });
+  fail(job: JobKey, message: string): void {
+    this.#append(job, { level: "error", message, values: {} });
   }
 
-  #append(said: Pick<JobEvent, "job" | "level" | "message" | "values">): void {
-    const { job, values } = said;
+  #append(key: JobKey, said: Pick<JobEvent, "level" | "message" | "values">): void {
+    const { id: job } = key;
     const { store, clock, ids, telemetry } = this.#options;
-    const type = "step" in values ? "metrics" : "message";
-    const event = { ...said, id: ids.next("ftevent-"), type, createdAt: clock.now() } as const;
+    const type = "step" in said.values ? "metrics" : "message";
+    const id = ids.next("ftevent-");
+    const event = { ...said, id, job, type, createdAt: clock.now() } as const;
     this.#tail = this.#tail
-      .then(() => store.catalog.events.append(event))
+      .then(() => store.catalog.of(key).events.append(event))
       // A lost event does not end a job. On a full disk all are lost: one line tells it.
       .catch((error: unknown) => {
         if (!this.#losing.has(job))
           telemetry.log.error("Events of a job are not stored", { job, error });
         this.#losing.add(job);
       });
-    this.#emitter.emit(`event ${job}`, event);
+    this.#emitter.emit(`event ${nameOf(key)}`, event);
   }
 
-  watch(job: string, listener: (event: JobEvent) => void): () => void {
-    this.#emitter.on(`event ${job}`, listener);
-    return () => this.#emitter.off(`event ${job}`, listener);
+  watch(job: JobKey, listener: (event: JobEvent) => void): () => void {
+    this.#emitter.on(`event ${nameOf(job)}`, listener);
+    return () => this.#emitter.off(`event ${nameOf(job)}`, listener);
   }
 
   /** Resolves when the job's status has been changed after this call. */
-  async nextChange(job: string, signal?: AbortSignal): Promise<void> {
-    await once(this.#emitter, `change ${job}`, signal === undefined ? {} : { signal });
+  async nextChange(job: JobKey, signal?: AbortSignal): Promise<void> {
+    await once(this.#emitter, `change ${nameOf(job)}`, signal === undefined ? {} : { signal });
   }
 
-  changed(job: string): void {
-    this.#losing.delete(job);
-    this.#emitter.emit(`change ${job}`);
+  changed(job: JobKey): void {
+    this.#losing.delete(job.id);
+    this.#emitter.emit(`change ${nameOf(job)}`);
   }
 
   /** Resolves when all events so far are stored. */
   flush(): Promise<void> {
     return this.#tail;
   }
+}
+
+function nameOf({ tenant, id }: JobKey): string {
+  return `${tenant} ${id}`;
 }

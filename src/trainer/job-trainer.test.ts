@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { operator } from "../entities/caller.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 import type { JobTrainer } from "./job-trainer.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
@@ -45,23 +46,26 @@ async function submit(
 ): Promise<Job> {
   const content = typeof lines === "string" ? lines : asJsonLines(lines);
   const trainingFile = await storeFile(stack, content);
-  return trainer.submit({ model: "base", trainingFile, ...rest });
+  return trainer.submit(operator, { model: "base", trainingFile, ...rest });
 }
 
 async function eventsOf(job: Job): Promise<readonly JobEvent[]> {
-  return stack.store.catalog.events.list(job.id, { limit: 10_000 });
+  return stack.store.catalog.of(operator).events.list(job.id, { limit: 10_000 });
 }
 
 async function modelOf(id: string | undefined) {
-  const model = await stack.store.catalog.models.get(id ?? "");
+  const model = await stack.store.catalog.of(operator).models.get(id ?? "");
   assert.ok(model !== undefined, `no model "${id}"`);
-  return { model, versions: await stack.store.catalog.versions.list(model.incarnation) };
+  return {
+    model,
+    versions: await stack.store.catalog.of(operator).versions.list(model.incarnation),
+  };
 }
 
 /** Resolves with the job's next event whose message matches. */
 function nextEvent(job: Job, pattern: RegExp): Promise<JobEvent> {
   return new Promise((resolve) => {
-    const stop = trainer.watch(job.id, (event) => {
+    const stop = trainer.watch(operator, job.id, (event) => {
       if (!pattern.test(event.message)) return;
       stop();
       resolve(event);
@@ -74,12 +78,15 @@ describe("a job", () => {
     const job = await submit(hardLines(300), { hyperparameters: wellTrained, suffix: "hard" });
     const instant = await nextEvent(job, /can be called now/);
     assert.match(instant.message, /^Version 1: instant head, .* held-out texts are right/);
-    const { model } = (await stack.store.catalog.jobs.get(job.id)) ?? {};
+    const { model } = (await stack.store.catalog.of(operator).jobs.get(job.id)) ?? {};
     assert.match(model ?? "", /^ft:base:strata:hard:/);
-    const early = await stack.processor.classify(model ?? "", ["w1 w2"]);
+    const early = await stack.processor.classify(operator, {
+      model: model ?? "",
+      texts: ["w1 w2"],
+    });
     assert.equal(early.version, 1);
     assert.deepEqual(early.labels, ["other", "same"]);
-    const done = await trainer.finished(job.id);
+    const done = await trainer.finished(operator, job.id);
     assert.equal(done.status, "succeeded");
     assert.ok((done.trainedTokens ?? 0) >= 255 * 4);
     const { versions, model: served } = await modelOf(model);
@@ -100,10 +107,10 @@ describe("a job", () => {
     assert.equal(versions[1]?.metrics["baselineDevAccuracy"], instantly);
     // The served model knows what it has learned, on texts that it has not seen.
     const unseen = hardLines(100, 5);
-    const answer = await stack.processor.classify(
-      model ?? "",
-      unseen.map(({ text }) => text),
-    );
+    const answer = await stack.processor.classify(operator, {
+      model: model ?? "",
+      texts: unseen.map(({ text }) => text),
+    });
     assert.equal(answer.version, 2);
     const rightCount = unseen.filter(({ label }, index) => {
       const [other = 0, same = 0] = answer.probabilities[index] ?? [];
@@ -115,7 +122,7 @@ describe("a job", () => {
   it("stores what is worse, and does not serve it", async () => {
     // From a learning rate of 1 nothing comes but one label for all.
     const job = await submit(markedLines(400), { hyperparameters: { learningRate: 1 } });
-    const done = await trainer.finished(job.id);
+    const done = await trainer.finished(operator, job.id);
     assert.equal(done.status, "succeeded");
     const { model, versions } = await modelOf(done.model);
     assert.equal(model.servedVersion, 1);
@@ -133,20 +140,23 @@ describe("a job", () => {
       ),
     );
     // It can still be called by its number.
-    assert.equal((await stack.processor.classify(`${model.id}@2`, ["w1"])).version, 2);
+    assert.equal(
+      (await stack.processor.classify(operator, { model: `${model.id}@2`, texts: ["w1"] })).version,
+      2,
+    );
   });
 
   it("trains an existing vPLM further, against what it serves", async () => {
     const file = await storeFile(stack, asJsonLines(hardLines(300)));
     const labels = ["other", "same"];
-    await stack.creator.create({ id: "known", base: "base", labels }, () =>
-      trainer.fitInstant({ base: "base", trainingFile: file }),
+    await stack.creator.create(operator, { id: "known", base: "base", labels }, () =>
+      trainer.fitInstant(operator, { base: "base", trainingFile: file }),
     );
     assert.equal((await modelOf("known")).model.servedVersion, 1);
     const specification = { model: "known", trainingFile: file, hyperparameters: wellTrained };
     for (const round of [2, 3]) {
-      const job = await trainer.submit({ ...specification, seed: round });
-      const done = await trainer.finished(job.id);
+      const job = await trainer.submit(operator, { ...specification, seed: round });
+      const done = await trainer.finished(operator, job.id);
       assert.equal(done.model, "known");
       assert.equal((await modelOf("known")).versions.length, round);
     }
@@ -158,7 +168,7 @@ describe("a job", () => {
     const good = easyLines(40).map((line) => JSON.stringify(line));
     const bad = ["nonsense", '{"text": 5, "label": "low"}', '{"text": "w1"}'];
     const job = await submit([...good.slice(0, 5), ...bad, ...good.slice(5)].join("\n"));
-    assert.equal((await trainer.finished(job.id)).status, "succeeded");
+    assert.equal((await trainer.finished(operator, job.id)).status, "succeeded");
     const messages = (await eventsOf(job)).map(({ message }) => message);
     assert.ok(messages.includes("3 rows of training_file cannot be used and are left out"));
     for (const line of [6, 7, 8])
@@ -182,7 +192,7 @@ describe("a job", () => {
   for (const [what, content, reason] of untrainable)
     it(`fails with the reason for a file of ${what}`, async () => {
       const job = await submit(content);
-      const done = await trainer.finished(job.id);
+      const done = await trainer.finished(operator, job.id);
       assert.equal(done.status, "failed");
       assert.equal(done.error?.code, "invalid_argument");
       assert.match(done.error.message, reason);
@@ -195,22 +205,28 @@ describe("a job", () => {
     });
 
   it("adds labels that the model does not have behind those that it has", async () => {
-    await stack.creator.create({ id: "growing", base: "base", labels: ["low", "high"] });
-    const first = await trainer.finished((await submit(easyLines(60), { model: "growing" })).id);
+    await stack.creator.create(operator, { id: "growing", base: "base", labels: ["low", "high"] });
+    const first = await trainer.finished(
+      operator,
+      (await submit(easyLines(60), { model: "growing" })).id,
+    );
     assert.equal(first.status, "succeeded");
     assert.deepEqual((await modelOf("growing")).versions[0]?.labels, ["low", "high"]);
     const more = [...easyLines(60), ...hardLines(200)];
     const job = await submit(more, { model: "growing", hyperparameters: wellTrained });
-    assert.equal((await trainer.finished(job.id)).status, "succeeded");
+    assert.equal((await trainer.finished(operator, job.id)).status, "succeeded");
     const { versions, model } = await modelOf("growing");
     assert.deepEqual(versions.at(-1)?.labels, ["low", "high", "other", "same"]);
     assert.equal(model.servedVersion, versions.at(-1)?.number);
-    const answer = await stack.processor.classify("growing", ["w1"]);
+    const answer = await stack.processor.classify(operator, { model: "growing", texts: ["w1"] });
     assert.deepEqual(answer.labels, ["low", "high", "other", "same"]);
     const warnings = (await eventsOf(job)).filter(({ level }) => level === "warn");
     const fresh = 'New labels, which the model did not have: "other", "same"';
     assert.ok(warnings.some(({ message }) => message === fresh));
-    assert.deepEqual((await stack.processor.classify("growing@1", ["w1"])).labels, ["low", "high"]);
+    assert.deepEqual(
+      (await stack.processor.classify(operator, { model: "growing@1", texts: ["w1"] })).labels,
+      ["low", "high"],
+    );
   });
 
   it("is refused at once when it could never run", async () => {
@@ -229,7 +245,7 @@ describe("a job", () => {
     ];
     for (const [change, code] of refusals)
       await assert.rejects(
-        trainer.submit({ model: "base", trainingFile, ...change }),
+        trainer.submit(operator, { model: "base", trainingFile, ...change }),
         { code },
         JSON.stringify(change),
       );
@@ -245,11 +261,11 @@ describe("the trainer", () => {
       await submit("nonsense"),
     ];
     for (const [index, job] of jobs.entries())
-      trainer.watch(job.id, ({ message }) => {
+      trainer.watch(operator, job.id, ({ message }) => {
         if (message.startsWith("Training on")) order.push(`start ${index}`);
         if (message.startsWith("The job has")) order.push(`end ${index}`);
       });
-    await Promise.all(jobs.map(({ id }) => trainer.finished(id)));
+    await Promise.all(jobs.map(({ id }) => trainer.finished(operator, id)));
     assert.deepEqual(order, ["start 0", "end 0", "start 1", "end 1", "end 2"]);
   });
 
@@ -259,8 +275,8 @@ describe("the trainer", () => {
     const next = await submit(easyLines(40));
     const never = await submit(easyLines(40));
     await nextEvent(running, /^Step /);
-    assert.equal((await trainer.cancel(never.id)).status, "cancelled");
-    const cancelled = await trainer.cancel(running.id);
+    assert.equal((await trainer.cancel(operator, never.id)).status, "cancelled");
+    const cancelled = await trainer.cancel(operator, running.id);
     assert.equal(cancelled.status, "cancelled");
     assert.ok(cancelled.finishedAt !== undefined);
     const said = (await eventsOf(running)).at(-2)?.message;
@@ -270,23 +286,23 @@ describe("the trainer", () => {
       versions.map(({ kind }) => kind),
       ["instant"],
     );
-    assert.equal((await trainer.finished(next.id)).status, "succeeded");
+    assert.equal((await trainer.finished(operator, next.id)).status, "succeeded");
     assert.deepEqual(
       (await eventsOf(never)).map(({ message }) => message.split(":")[0]),
       ["Created fine-tuning job", "The job has been cancelled"],
     );
     for (const job of [running, next, never])
-      await assert.rejects(trainer.cancel(job.id), { code: "CONFLICT" });
-    await assert.rejects(trainer.cancel("ftjob-none"), { code: "NOT_FOUND" });
+      await assert.rejects(trainer.cancel(operator, job.id), { code: "CONFLICT" });
+    await assert.rejects(trainer.cancel(operator, "ftjob-none"), { code: "NOT_FOUND" });
   });
 
   it("leaves no model without a version behind, whenever a job is cancelled", async () => {
     for (const turnCount of [0, 1, 2, 4, 8, 16, 32, 64]) {
       const job = await submit(easyLines(400));
       for (let turn = 0; turn < turnCount; turn++) await setImmediate();
-      const { model = "none", status } = await trainer.cancel(job.id);
+      const { model = "none", status } = await trainer.cancel(operator, job.id);
       assert.equal(status, "cancelled");
-      const left = await stack.store.catalog.models.get(model);
+      const left = await stack.store.catalog.of(operator).models.get(model);
       assert.ok(left === undefined || left.servedVersion !== undefined);
     }
   });
@@ -296,11 +312,11 @@ describe("the trainer", () => {
     const job = await submit(easyLines(400), { hyperparameters: slow });
     await nextEvent(job, /^Step /);
     await trainer.close();
-    const left = await stack.store.catalog.jobs.get(job.id);
+    const left = await stack.store.catalog.of(operator).jobs.get(job.id);
     assert.equal(left?.status, "queued");
     trainer = openTrainer(stack, base);
     await trainer.start();
-    const done = await trainer.finished(job.id);
+    const done = await trainer.finished(operator, job.id);
     assert.equal(done.status, "succeeded");
     assert.equal(done.model, left.model);
     const kinds = (await modelOf(done.model)).versions.map(({ kind }) => kind);
@@ -308,19 +324,19 @@ describe("the trainer", () => {
   });
 
   it("never trains a later model of the name that its own had", async () => {
-    await stack.creator.create({ id: "twice", base: "base", labels: ["high", "low"] });
+    await stack.creator.create(operator, { id: "twice", base: "base", labels: ["high", "low"] });
     const endless = { epochCount: 200, learningRate: 1e-7 };
     const running = await submit(easyLines(400), { model: "twice", hyperparameters: endless });
     const queued = await submit(easyLines(40), { model: "twice" });
     await nextEvent(running, /^Step /);
-    await stack.creator.delete(await modelNamed(stack, "twice"));
+    await stack.creator.delete(operator, await modelNamed(stack, "twice"));
     const file = await storeFile(stack, asJsonLines(hardLines(60)));
     const labels = ["other", "same"];
-    const later = await stack.creator.create({ id: "twice", base: "base", labels }, () =>
-      trainer.fitInstant({ base: "base", trainingFile: file }),
+    const later = await stack.creator.create(operator, { id: "twice", base: "base", labels }, () =>
+      trainer.fitInstant(operator, { base: "base", trainingFile: file }),
     );
     for (const { id } of [running, queued]) {
-      const done = await trainer.finished(id);
+      const done = await trainer.finished(operator, id);
       assert.equal(done.status, "failed");
       assert.match(done.error?.message ?? "", /it has been deleted/);
     }
@@ -334,25 +350,27 @@ describe("the trainer", () => {
     const job = await submit(easyLines(400), { hyperparameters: slow });
     await nextEvent(job, /^Step /);
     await trainer.close();
-    const { model = "none" } = (await stack.store.catalog.jobs.get(job.id)) ?? {};
-    await stack.creator.delete(await modelNamed(stack, model));
+    const { model = "none" } = (await stack.store.catalog.of(operator).jobs.get(job.id)) ?? {};
+    await stack.creator.delete(operator, await modelNamed(stack, model));
     trainer = openTrainer(stack, base);
     await trainer.start();
-    const done = await trainer.finished(job.id);
+    const done = await trainer.finished(operator, job.id);
     assert.equal(done.status, "failed");
     assert.match(done.error?.message ?? "", /it has been deleted$/);
-    assert.equal(await stack.store.catalog.models.get(model), undefined);
+    assert.equal(await stack.store.catalog.of(operator).models.get(model), undefined);
   });
 
   it("lets a wait be given up, and a wait that is over be forgotten", async () => {
     const job = await submit(easyLines(400), { hyperparameters: { epochCount: 200 } });
     const abort = new AbortController();
-    const waiting = trainer.finished(job.id, abort.signal);
-    await trainer.cancel(job.id);
+    const waiting = trainer.finished(operator, job.id, abort.signal);
+    await trainer.cancel(operator, job.id);
     assert.equal((await waiting).status, "cancelled");
-    const again = trainer.finished(job.id, abort.signal);
+    const again = trainer.finished(operator, job.id, abort.signal);
     assert.equal((await again).status, "cancelled");
-    await assert.rejects(trainer.finished("ftjob-none", abort.signal), { code: "NOT_FOUND" });
+    await assert.rejects(trainer.finished(operator, "ftjob-none", abort.signal), {
+      code: "NOT_FOUND",
+    });
     // A rejection that nobody listens to would fail this test.
     abort.abort();
     await setImmediate();

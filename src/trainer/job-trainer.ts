@@ -6,6 +6,7 @@
  * deleted the job fails, whatever has the name by then.
  */
 import type { Creator, VersionWeights } from "../creator/creator.ts";
+import { actingFor, type Caller } from "../entities/caller.ts";
 import {
   advance,
   isFinished,
@@ -20,13 +21,12 @@ import { StrataError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
-import { allRows } from "../storage/all-rows.ts";
 import { notFound } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import { loadExamples, type TrainingExamples } from "./examples.ts";
 import { checkJob } from "./job-checks.ts";
 import { JobEndings } from "./job-ending.ts";
-import { JobLog } from "./job-log.ts";
+import { type JobKey, JobLog } from "./job-log.ts";
 import { trainModel } from "./train-model.ts";
 import type { InstantSpecification, Trainer } from "./trainer.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
@@ -51,8 +51,8 @@ export class JobTrainer implements Trainer {
   readonly #options: JobTrainerOptions;
   readonly #log: JobLog;
   readonly #endings: JobEndings;
-  #queue: string[] = [];
-  #running: { readonly job: string; readonly abort: AbortController } | undefined;
+  #queue: JobKey[] = [];
+  #running: { readonly job: JobKey; readonly abort: AbortController } | undefined;
   #loop: Promise<void> = Promise.resolve();
   /** Aborted while the trainer is closed. */
   #stop = new AbortController();
@@ -64,7 +64,7 @@ export class JobTrainer implements Trainer {
     this.#stop.abort(closing);
   }
 
-  async submit(specification: JobSpecification): Promise<Job> {
+  async submit(caller: Caller, specification: JobSpecification): Promise<Job> {
     const { store, ids, clock } = this.#options;
     if (this.#queue.length >= limits.queuedJobCountMax)
       throw new StrataError(
@@ -73,47 +73,49 @@ export class JobTrainer implements Trainer {
           `${limits.queuedJobCountMax}`,
         { retryAfterMs: 60_000 },
       );
-    const known = await checkJob(store, specification);
+    const known = await checkJob(caller, store, specification);
     const job = queuedJob(specification, {
       id: ids.next("ftjob-"),
       target: known ?? { incarnation: ids.next("vplm-") },
       createdAt: clock.now(),
     });
-    await store.catalog.jobs.insert(job);
-    this.#log.say(job.id, `Created fine-tuning job: ${job.id}`);
-    this.#queue.push(job.id);
+    await store.catalog.of(caller).jobs.insert(job);
+    const key = keyOf(caller, job.id);
+    this.#log.say(key, `Created fine-tuning job: ${job.id}`);
+    this.#queue.push(key);
     this.#wake();
     return job;
   }
 
-  async fitInstant(specification: InstantSpecification): Promise<VersionWeights> {
+  async fitInstant(caller: Caller, specification: InstantSpecification): Promise<VersionWeights> {
     const { trainingFile, signal } = specification;
     const base = await this.#options.openBase(specification.base);
-    const examples = await this.#load(base, { trainingFile, labels: undefined, signal });
+    const wanted = { trainingFile, labels: undefined, signal };
+    const examples = await this.#load(caller, base, wanted);
     return instantVersion(base, examples, signal);
   }
 
-  async cancel(id: string): Promise<Job> {
-    const job = await this.#job(id);
+  async cancel(caller: Caller, id: string): Promise<Job> {
+    const job = await this.#job(caller, id);
     if (isFinished(job.status))
       throw new StrataError("CONFLICT", `Cannot cancel job "${id}": it has ${job.status}`);
-    this.#queue = this.#queue.filter((queued) => queued !== id);
-    if (this.#running?.job === id) {
+    this.#queue = this.#queue.filter((queued) => queued.id !== id);
+    if (this.#running?.job.id === id) {
       this.#running.abort.abort(cancelled);
-      return this.finished(id);
+      return this.finished(caller, id);
     }
-    return this.#endings.finish(job, { status: "cancelled" });
+    return this.#endings.finish(caller, job, { status: "cancelled" });
   }
 
-  async finished(id: string, signal?: AbortSignal): Promise<Job> {
+  async finished(caller: Caller, id: string, signal?: AbortSignal): Promise<Job> {
     for (;;) {
       const over = new AbortController();
       const signals = [over.signal, ...(signal === undefined ? [] : [signal])];
-      const changed = this.#log.nextChange(id, AbortSignal.any(signals));
+      const changed = this.#log.nextChange(keyOf(caller, id), AbortSignal.any(signals));
       // Nobody may be waiting for it any more when it is given up.
       void changed.catch(() => {});
       try {
-        const job = await this.#job(id);
+        const job = await this.#job(caller, id);
         if (isFinished(job.status)) return job;
         await changed;
       } finally {
@@ -122,16 +124,16 @@ export class JobTrainer implements Trainer {
     }
   }
 
-  watch(job: string, listener: (event: JobEvent) => void): () => void {
-    return this.#log.watch(job, listener);
+  watch(caller: Caller, job: string, listener: (event: JobEvent) => void): () => void {
+    return this.#log.watch(keyOf(caller, job), listener);
   }
 
   async start(): Promise<void> {
-    const { jobs } = this.#options.store.catalog;
-    for await (const job of allRows(jobs)) {
+    const { system } = this.#options.store.catalog;
+    for await (const { tenant, ...job } of system.jobs()) {
       if (isFinished(job.status)) continue;
-      await this.#endings.requeue(job);
-      this.#queue.push(job.id);
+      await this.#endings.requeue(actingFor(tenant), job);
+      this.#queue.push({ tenant, id: job.id });
     }
     this.#stop = new AbortController();
     this.#wake();
@@ -151,26 +153,26 @@ export class JobTrainer implements Trainer {
 
   async #work(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const id = this.#queue.shift();
-      if (id === undefined) return;
+      const job = this.#queue.shift();
+      if (job === undefined) return;
       const abort = new AbortController();
-      this.#running = { job: id, abort };
+      this.#running = { job, abort };
       try {
-        await this.#run(id, abort);
+        await this.#run(actingFor(job.tenant), job.id, abort);
       } catch (error) {
         // The others go on; the next start runs it again.
         const { log } = this.#options.telemetry;
-        log.error("A job could not be brought to an end", { job: id, error });
+        log.error("A job could not be brought to an end", { job: job.id, error });
       } finally {
         this.#running = undefined;
       }
     }
   }
 
-  async #run(id: string, abort: AbortController): Promise<void> {
-    const { jobs } = this.#options.store.catalog;
+  async #run(caller: Caller, id: string, abort: AbortController): Promise<void> {
+    const { jobs } = this.#options.store.catalog.of(caller);
     const patience = this.#stop.signal;
-    const queued = await this.#job(id);
+    const queued = await this.#job(caller, id);
     if (isFinished(queued.status)) return;
     let job = advance(queued, "running");
     const reached = async (next: Job): Promise<void> => {
@@ -181,46 +183,48 @@ export class JobTrainer implements Trainer {
     try {
       await reached(job);
       const named = (model: string): Promise<void> => reached({ ...job, model });
-      const { model, trainedTokenCount } = await this.#train(job, { abort, named });
+      const { model, trainedTokenCount } = await this.#train(caller, job, { abort, named });
       change = { model, trainedTokens: trainedTokenCount };
     } catch (error) {
       const reason: unknown = abort.signal.reason;
-      if (reason === closing) await this.#endings.requeue(job);
+      if (reason === closing) await this.#endings.requeue(caller, job);
       else if (reason === cancelled)
-        await this.#endings.finish(job, { status: "cancelled", patience });
-      else await this.#endings.fail(job, reason ?? error, patience);
+        await this.#endings.finish(caller, job, { status: "cancelled", patience });
+      else await this.#endings.fail(caller, job, { error: reason ?? error, patience });
       return;
     }
-    await this.#endings.finish(job, { status: "succeeded", change, patience });
+    await this.#endings.finish(caller, job, { status: "succeeded", change, patience });
   }
 
   async #train(
+    caller: Caller,
     job: Job,
     run: { readonly abort: AbortController; named(model: string): Promise<void> },
   ): Promise<{ readonly model: string; readonly trainedTokenCount: number }> {
     const { store, creator } = this.#options;
-    const existing = await this.#target(job);
-    const versions =
-      existing === undefined ? [] : await store.catalog.versions.list(existing.incarnation);
+    const existing = await this.#target(caller, job);
+    const own = store.catalog.of(caller);
+    const versions = existing === undefined ? [] : await own.versions.list(existing.incarnation);
     // The run before a crash had come to its end.
     if (existing !== undefined && versions.some(({ job: maker }) => maker === job.id))
       return { model: existing.id, trainedTokenCount: 0 };
     const { signal } = run.abort;
     const base = await this.#options.openBase(existing?.base ?? job.requestedModel);
-    const examples = await this.#load(base, {
+    const examples = await this.#load(caller, base, {
       ...job,
       labels: existing?.labels,
       signal,
     });
+    const key = keyOf(caller, job.id);
     const say = (message: string, values?: Readonly<Record<string, number>>): void => {
-      this.#log.say(job.id, message, values);
-      if (values?.["step"] !== undefined) void this.#stopIfDeleted(job.id, run.abort);
+      this.#log.say(key, message, values);
+      if (values?.["step"] !== undefined) void this.#stopIfDeleted(caller, job.id, run.abort);
     };
-    for (const complaint of examples.complaints) this.#log.warn(job.id, complaint);
-    const model = existing ?? (await this.#modelOf(job, examples.labels));
+    const warn = (message: string): void => this.#log.warn(key, message);
+    for (const complaint of examples.complaints) warn(complaint);
+    const model = existing ?? (await this.#modelOf(caller, job, examples.labels));
     await run.named(model.id);
-    const warn = (message: string): void => this.#log.warn(job.id, message);
-    const options = { base, store, creator, model, job, signal, say, warn };
+    const options = { caller, base, store, creator, model, job, signal, say, warn };
     const { trainedTokenCount } = await trainModel(examples, options);
     return { model: model.id, trainedTokenCount };
   }
@@ -229,8 +233,11 @@ export class JobTrainer implements Trainer {
    * The vPLM that the job is bound to; undefined while it is yet to be created. NOT_FOUND when it
    * has been deleted.
    */
-  async #target({ model, incarnation, ...job }: Job): Promise<VirtualModel | undefined> {
-    const found = await this.#options.store.catalog.models.get(model ?? nameOf(job));
+  async #target(
+    caller: Caller,
+    { model, incarnation, ...job }: Job,
+  ): Promise<VirtualModel | undefined> {
+    const found = await this.#options.store.catalog.of(caller).models.get(model ?? nameOf(job));
     if (found?.incarnation === incarnation) return found;
     // The creator refuses a name that another model has taken.
     if (model === undefined) return undefined;
@@ -239,9 +246,9 @@ export class JobTrainer implements Trainer {
   }
 
   /** A run whose model is gone has nothing to train for. */
-  async #stopIfDeleted(id: string, abort: AbortController): Promise<void> {
+  async #stopIfDeleted(caller: Caller, id: string, abort: AbortController): Promise<void> {
     try {
-      await this.#target(await this.#job(id));
+      await this.#target(caller, await this.#job(caller, id));
     } catch (error) {
       const isGone = error instanceof StrataError && error.code === "NOT_FOUND";
       if (isGone && !abort.signal.aborted) abort.abort(error);
@@ -249,12 +256,13 @@ export class JobTrainer implements Trainer {
   }
 
   /** The vPLM of a job that named a base. */
-  #modelOf(job: Job, labels: readonly string[]): Promise<VirtualModel> {
+  #modelOf(caller: Caller, job: Job, labels: readonly string[]): Promise<VirtualModel> {
     const { incarnation, requestedModel: base } = job;
-    return this.#options.creator.create({ id: nameOf(job), incarnation, base, labels });
+    return this.#options.creator.create(caller, { id: nameOf(job), incarnation, base, labels });
   }
 
   #load(
+    caller: Caller,
     base: TrainingBase,
     options: {
       readonly trainingFile: string;
@@ -267,11 +275,11 @@ export class JobTrainer implements Trainer {
     const wanted = { trainingFile, validationFile, labels, signal };
     return base.checkpoint
       .tokenizer()
-      .then((tokenizer) => loadExamples(this.#options.store, { ...wanted, tokenizer }));
+      .then((tokenizer) => loadExamples(caller, this.#options.store, { ...wanted, tokenizer }));
   }
 
-  async #job(id: string): Promise<Job> {
-    const job = await this.#options.store.catalog.jobs.get(id);
+  async #job(caller: Caller, id: string): Promise<Job> {
+    const job = await this.#options.store.catalog.of(caller).jobs.get(id);
     if (job === undefined) throw notFound("job", id, "id");
     return job;
   }
@@ -280,4 +288,8 @@ export class JobTrainer implements Trainer {
 /** What a job's own vPLM is called. */
 function nameOf({ id, requestedModel, suffix }: Pick<Job, "id" | "requestedModel" | "suffix">) {
   return `ft:${requestedModel}:strata:${suffix ?? ""}:${id.slice(-8)}`;
+}
+
+function keyOf({ tenant }: Caller, id: string): JobKey {
+  return { tenant, id };
 }

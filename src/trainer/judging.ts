@@ -9,6 +9,7 @@ import {
   shapesOf,
   versionLoader,
 } from "../checkpoints/version-weights.ts";
+import type { Caller } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -31,15 +32,16 @@ export interface Served {
 
 /** Where the served version is read, and who is told of what cannot be read. */
 export interface Reading {
+  readonly caller: Caller;
   readonly store: Store;
   onDamage(message: string): void;
 }
 
 export async function servedOf(reading: Reading, model: VirtualModel): Promise<Served | undefined> {
-  const { store } = reading;
+  const { caller, store } = reading;
   const { incarnation, servedVersion } = model;
   if (servedVersion === undefined) return undefined;
-  const version = await store.catalog.versions.get(incarnation, servedVersion);
+  const version = await store.catalog.of(caller).versions.get(incarnation, servedVersion);
   if (version === undefined) return undefined;
   const { evidence: digest } = version;
   if (digest === undefined) return { version, evidence: undefined };

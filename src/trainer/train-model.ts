@@ -2,6 +2,7 @@
  * What a job runs. A model without a version gets the instant head first; then adapter and head
  * are trained, and served unless held-out texts speak for the version that is served.
  */
+import type { Caller } from "../entities/caller.ts";
 import { defaultLearningRate, type Hyperparameters, type Job } from "../entities/job.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import type { Creator, VersionWeights, WeightTensor } from "../creator/creator.ts";
@@ -39,6 +40,8 @@ const stepCountMin = 64;
 const comparisonCountMax = 5;
 
 export interface TrainModelOptions {
+  /** Whose job it is. */
+  readonly caller: Caller;
   readonly base: TrainingBase;
   readonly store: Store;
   readonly creator: Creator;
@@ -65,7 +68,7 @@ export async function trainModel(
     dev: await withStates(base, loaded.dev, signal),
   };
   // What is damaged is told when the versions are compared.
-  const reading = { store: options.store, onDamage: () => undefined };
+  const reading = { ...options, onDamage: () => undefined };
   const served = (await servedOf(reading, options.model)) ?? (await first(examples, options));
   say(`Training on ${examples.train.ids.length} examples, ${examples.dev.ids.length} held out`);
   const chosen = { ...automatic(examples.train.ids.length, job), ...job.hyperparameters };
@@ -113,16 +116,16 @@ function stretchOf(exampleCount: number, batchSize: number): number {
 
 /** The instant version of a model that has none, so that it can be called while it is trained. */
 async function first(examples: TrainingExamples, options: TrainModelOptions): Promise<Served> {
-  const { base, creator, model, say, signal, store } = options;
+  const { base, caller, creator, model, say, signal, store } = options;
   const weights = await instantVersion(base, examples, signal);
-  const { number } = await creator.publish(model, weights);
+  const { number } = await creator.publish(caller, model, weights);
   say(
     `Version ${number}: instant head, ${figureText(weights.metrics)}: ` +
       `"${model.id}" can be called now`,
     eventValues(weights.metrics),
   );
   const served = await servedOf(
-    { store, onDamage: options.warn },
+    { caller, store, onDamage: options.warn },
     { ...model, servedVersion: number },
   );
   return present(served, "the version was published just now");
@@ -188,13 +191,13 @@ async function publishCompared(
     readonly weights: Omit<VersionWeights, "isServed">;
   },
 ): Promise<Version> {
-  const { base, store, creator, model, warn } = options;
+  const { base, caller, store, creator, model, warn } = options;
   for (let attempt = 1; ; attempt++) {
-    const current = await store.catalog.models.get(model.id);
+    const current = await store.catalog.of(caller).models.get(model.id);
     if (current?.incarnation !== model.incarnation)
       throw new StrataError("NOT_FOUND", `Cannot publish to "${model.id}": it has been deleted`);
     const damages: string[] = [];
-    const reading = { store, onDamage: (message: string) => void damages.push(message) };
+    const reading = { caller, store, onDamage: (message: string) => void damages.push(message) };
     const served = present(await servedOf(reading, current), "a model that was served stays so");
     const { number } = served.version;
     const rows = await comparedRows({ base, served, ...reading }, parts.judged);
@@ -203,7 +206,7 @@ async function publishCompared(
     const isServed = isToBeServed(findingOf(comparison));
     const { weights } = parts;
     try {
-      return await creator.publish(model, {
+      return await creator.publish(caller, model, {
         ...weights,
         metrics: { ...weights.metrics, ...comparedFigures(comparison) },
         verdict:

@@ -1,26 +1,28 @@
 /**
  * `Trainer`: from a job to runs to a new version. Jobs run one after another in order of creation;
- * a job that was acknowledged survives kill -9 and is run again from its data.
+ * a job that was acknowledged survives kill -9 and is run again from its data. A caller's jobs are
+ * those of its tenant: another one's do not exist for it.
  */
 import type { VersionWeights } from "../creator/creator.ts";
+import type { Caller } from "../entities/caller.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 
 export interface Trainer {
   /** Validates, stores and queues the job. */
-  submit(specification: JobSpecification): Promise<Job>;
+  submit(caller: Caller, specification: JobSpecification): Promise<Job>;
   /**
    * Fits a head in closed form on the file's texts, as a model's first version that has the file's
    * labels; stores nothing.
    * NOT_FOUND without the file, INVALID_ARGUMENT when it cannot train a model, CONFLICT when the
    * base is not loaded.
    */
-  fitInstant(specification: InstantSpecification): Promise<VersionWeights>;
+  fitInstant(caller: Caller, specification: InstantSpecification): Promise<VersionWeights>;
   /** CONFLICT when it has already finished. A running job stops at its next step. */
-  cancel(job: string): Promise<Job>;
+  cancel(caller: Caller, job: string): Promise<Job>;
   /** Resolves when the job has finished. */
-  finished(job: string, signal?: AbortSignal): Promise<Job>;
+  finished(caller: Caller, job: string, signal?: AbortSignal): Promise<Job>;
   /** Calls back for each event of the job from now on; the returned function unsubscribes. */
-  watch(job: string, listener: (event: JobEvent) => void): () => void;
+  watch(caller: Caller, job: string, listener: (event: JobEvent) => void): () => void;
   /** Puts jobs that a crash left running back into the queue, and starts working. */
   start(): Promise<void>;
   /** Stops after the current step; unfinished jobs go on after the next start. */

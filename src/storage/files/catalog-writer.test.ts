@@ -4,6 +4,7 @@ import { closeSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { operator } from "../../entities/caller.ts";
 import { silentTelemetry } from "../../foundation/telemetry.ts";
 import { exampleModel } from "../conformance.ts";
 import { openCatalog } from "./catalog-file.ts";
@@ -53,7 +54,8 @@ test("a change whose mark finds the disk full is not made again", async () => {
       mark.advance(changeCount);
     },
   };
-  const { models } = sqlCatalog({ database, mark: narrow, reserve, log });
+  const catalog = sqlCatalog({ database, mark: narrow, reserve, log });
+  const { models } = catalog.of(operator);
   await models.insert(exampleModel("a"));
   isFull = true;
   assert.equal(await models.delete("a"), true);

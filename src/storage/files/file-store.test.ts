@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { operator } from "../../entities/caller.ts";
 import { digestOf } from "../../foundation/digest.ts";
 import { limits } from "../../foundation/limits.ts";
 import { exampleModel, exampleVersion, examineStore } from "../conformance.ts";
@@ -31,15 +32,18 @@ describe("the file driver on the disk", () => {
     const folder = newFolder();
     const store = await openFileStore(folder);
     const digest = await store.blobs.put(Buffer.from("kept"));
-    await store.catalog.models.insert(exampleModel("a"));
-    await store.catalog.versions.insert(exampleVersion("a", 1), { isServed: true });
+    await store.catalog.of(operator).models.insert(exampleModel("a"));
+    await store.catalog.of(operator).versions.insert(exampleVersion("a", 1), { isServed: true });
     await store.close();
     const again = await openFileStore(folder);
     assert.equal(Buffer.from(await again.blobs.get(digest)).toString(), "kept");
-    assert.deepEqual(await again.catalog.models.list({ limit: 10 }), [
+    assert.deepEqual(await again.catalog.of(operator).models.list({ limit: 10 }), [
       { ...exampleModel("a"), servedVersion: 1, versionCount: 1 },
     ]);
-    assert.deepEqual(await again.catalog.versions.get("vplm-a", 1), exampleVersion("a", 1));
+    assert.deepEqual(
+      await again.catalog.of(operator).versions.get("vplm-a", 1),
+      exampleVersion("a", 1),
+    );
     await again.close();
   });
 
@@ -140,7 +144,7 @@ describe("the file driver on the disk", () => {
       version: { ...exampleVersion(`m${index}`, 1), blob: digestOf(`${index}`) },
     }));
     const start = performance.now();
-    await store.catalog.versions.insertWithModels(rows);
+    await store.catalog.of(operator).versions.insertWithModels(rows);
     const elapsedMs = performance.now() - start;
     await store.close();
     assert.ok(elapsedMs < 1_000, `took ${elapsedMs} ms`);

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { operator } from "../../entities/caller.ts";
 import type { Store } from "../storage.ts";
 import { openFileStore } from "./file-store.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -40,14 +41,19 @@ function checkRows(found: readonly object[], table: string): void {
 async function checkStore({ blobs, catalog }: Store): Promise<void> {
   const all = { limit: 100 };
   const [bases, models, jobs, files] = await Promise.all(
-    [catalog.bases, catalog.models, catalog.jobs, catalog.files].map((table) => table.list(all)),
+    [
+      catalog.bases,
+      catalog.of(operator).models,
+      catalog.of(operator).jobs,
+      catalog.of(operator).files,
+    ].map((table) => table.list(all)),
   );
   assert.ok(bases && models && jobs && files);
   for (const [table, found] of Object.entries({ bases, models, jobs, files }))
     checkRows(found, table);
   const versions = await Promise.all(
-    (await catalog.models.list(all)).map(async (model) => {
-      const list = await catalog.versions.list(model.incarnation);
+    (await catalog.of(operator).models.list(all)).map(async (model) => {
+      const list = await catalog.of(operator).versions.list(model.incarnation);
       assert.equal(model.versionCount, list.length);
       for (const version of list) assert.deepEqual(version.labels, model.labels);
       // Schema 1 knew a model by its name alone.
@@ -64,13 +70,15 @@ async function checkStore({ blobs, catalog }: Store): Promise<void> {
     if (adapter !== undefined)
       assert.deepEqual(adapter, { kind: "bottleneck", rank: 16, layers: [3, 4, 5] });
   }
-  const incarnations = (await catalog.models.list(all)).map(({ incarnation }) => incarnation);
+  const incarnations = (await catalog.of(operator).models.list(all)).map(
+    ({ incarnation }) => incarnation,
+  );
   assert.deepEqual(incarnations, ["vplm-1", "vplm-2"]);
-  const [job] = await catalog.jobs.list(all);
-  assert.equal(job?.incarnation, (await catalog.models.get("tickets"))?.incarnation);
-  const events = await Promise.all(jobs.map(({ id }) => catalog.events.list(id, all)));
+  const [job] = await catalog.of(operator).jobs.list(all);
+  assert.equal(job?.incarnation, (await catalog.of(operator).models.get("tickets"))?.incarnation);
+  const events = await Promise.all(jobs.map(({ id }) => catalog.of(operator).events.list(id, all)));
   checkRows(events.flat(), "events");
-  for (const digest of await catalog.versions.namedBlobs()) await blobs.get(digest);
+  for (const digest of await catalog.system.namedBlobs()) await blobs.get(digest);
 }
 
 test("a store of schema 1 opens with all that it held", async () => {
@@ -89,7 +97,7 @@ test("versions of schema 3 say what they were fitted on, and rot stays rot", asy
   spoilt.close();
   for (let opening = 0; opening < 2; opening++) {
     const store = await openFileStore(folder);
-    const { versions } = store.catalog;
+    const { versions } = store.catalog.of(operator);
     const fits = (await versions.list("vplm-a")).map(({ task, adapter, form, domain }) => ({
       ...{ task, adapter, form, domain },
     }));

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { operator } from "../../entities/caller.ts";
 import { type Log, silentTelemetry } from "../../foundation/telemetry.ts";
 import { exampleModel, exampleVersion } from "../conformance.ts";
 import type { Store } from "../storage.ts";
@@ -38,7 +39,9 @@ async function fill(folder: string): Promise<void> {
 async function addModel(store: Store, id: string): Promise<void> {
   const blob = await store.blobs.put(Buffer.from(`weights of ${id}`));
   const version = { ...exampleVersion(id, 1), blob, evidence: undefined };
-  await store.catalog.versions.insertWithModels([{ model: exampleModel(id), version }]);
+  await store.catalog
+    .of(operator)
+    .versions.insertWithModels([{ model: exampleModel(id), version }]);
 }
 
 function change(folder: string, statement: string): void {
@@ -57,7 +60,7 @@ test("a flipped bit in a label is named, and the other rows are there", async ()
   change(folder, flippedLabel);
   const { log, lines } = listening();
   const store = await openFileStore(folder, { log });
-  const { models, versions } = store.catalog;
+  const { models, versions } = store.catalog.of(operator);
   await assert.rejects(models.get("c"), { code: "CORRUPT", message: /Cannot read models "c": / });
   const ids = async (after?: string): Promise<string> =>
     (await models.list({ limit: 2, ...(after !== undefined && { after }) }))
@@ -79,8 +82,8 @@ test("a flipped bit in a label is named, and the other rows are there", async ()
   await store.close();
   change(folder, flippedLabel);
   const again = await openFileStore(folder);
-  assert.equal(await again.catalog.models.delete("c"), true);
-  assert.equal(await again.catalog.models.get("c"), undefined);
+  assert.equal(await again.catalog.of(operator).models.delete("c"), true);
+  assert.equal(await again.catalog.of(operator).models.get("c"), undefined);
   await again.close();
 });
 
@@ -98,8 +101,12 @@ test("with a row that has rotted nothing is swept, and its blob stays", async ()
   for await (const digest of store.blobs.list()) blobCount += digest.length > 0 ? 1 : 0;
   assert.equal(blobCount, 5);
   const { incarnation } = exampleModel("a");
-  await assert.rejects(store.catalog.versions.list(incarnation), { code: "CORRUPT" });
-  await assert.rejects(store.catalog.versions.get(incarnation, 1), { code: "CORRUPT" });
+  await assert.rejects(store.catalog.of(operator).versions.list(incarnation), {
+    code: "CORRUPT",
+  });
+  await assert.rejects(store.catalog.of(operator).versions.get(incarnation, 1), {
+    code: "CORRUPT",
+  });
   await store.close();
 });
 
@@ -144,7 +151,7 @@ test("blobs without their catalog are refused and left alone", async () => {
   await assert.rejects(openFileStore(folder), missing);
   renameSync(aside, path);
   const store = await openFileStore(folder);
-  assert.equal(await store.catalog.models.count(), 5);
+  assert.equal(await store.catalog.of(operator).models.count(), 5);
   await store.close();
 });
 
@@ -155,7 +162,8 @@ test("an earlier catalog that was put back is refused until that is accepted", a
   const earlier = readFileSync(path);
   const store = await openFileStore(folder);
   await addModel(store, "f");
-  const { blob } = (await store.catalog.versions.list(exampleModel("f").incarnation))[0] ?? {};
+  const { blob } =
+    (await store.catalog.of(operator).versions.list(exampleModel("f").incarnation))[0] ?? {};
   assert.ok(blob !== undefined);
   await store.close();
   const later = readFileSync(path);

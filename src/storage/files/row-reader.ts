@@ -32,7 +32,7 @@ export class RowReader {
       const records = await page.next(after, wanted);
       for (const record of records) {
         if (pace.isDue) await pace.rest();
-        rows.push(...this.#sound<Row>(record, form));
+        rows.push(...this.sound<Row>(record, form));
       }
       if (records.length < wanted || rows.length >= page.limit) return rows;
       after = records.at(-1)?.sequence;
@@ -40,7 +40,7 @@ export class RowReader {
   }
 
   /** The row; none when it has rotted. */
-  #sound<Row>(record: object, form: RecordForm): readonly Row[] {
+  sound<Row>(record: object, form: RecordForm): readonly Row[] {
     try {
       return [fromRecord<Row>(record, form)];
     } catch (error) {

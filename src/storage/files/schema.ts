@@ -16,6 +16,7 @@ interface IdColumns {
 
 interface ModelColumns extends IdColumns {
   readonly incarnation: string;
+  readonly base: string;
   /** A JSON text. */
   readonly labels: unknown;
   readonly servedVersion: number | undefined;

@@ -4,6 +4,8 @@
  */
 import { type Kysely, type SelectQueryBuilder, sql, type Transaction } from "kysely";
 import type { BaseModel } from "../../entities/base-model.ts";
+import { operator } from "../../entities/caller.ts";
+import { assert } from "../../foundation/assert.ts";
 import type { Job, JobEvent } from "../../entities/job.ts";
 import type { TrainingFile } from "../../entities/training-file.ts";
 import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
@@ -11,7 +13,16 @@ import type { Digest } from "../../foundation/digest.ts";
 import type { Log } from "../../foundation/telemetry.ts";
 import { Pace } from "../../foundation/pace.ts";
 import { pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
-import type { Catalog, EventTable, PageOptions, Table, VersionTable } from "../storage.ts";
+import type {
+  Catalog,
+  EventTable,
+  Owned,
+  PageOptions,
+  SystemCatalog,
+  Table,
+  TenantCatalog,
+  VersionTable,
+} from "../storage.ts";
 import { CatalogWriter, type CatalogWriterParts } from "./catalog-writer.ts";
 import { guardDisk } from "./disk-errors.ts";
 import { rawRows } from "./raw-rows.ts";
@@ -27,6 +38,10 @@ const versionForm: RecordForm = {
 };
 const eventForm: RecordForm = { table: "events", jsonColumns: ["values"] };
 const fileForm: RecordForm = { table: "files", jsonColumns: [] };
+const jobForm: RecordForm = {
+  table: "jobs",
+  jsonColumns: ["hyperparameters", "metadata", "error"],
+};
 const modelForm: RecordForm = { table: "models", jsonColumns: ["labels"] };
 /** Rows per statement, and characters of their labels: one holds the thread while it runs. */
 const insertRowCountMax = 100;
@@ -42,13 +57,20 @@ export function sqlCatalog(parts: SqlCatalogParts): Catalog {
   const reader = new RowReader(parts.log);
   const table = <Row extends { readonly id: string }>(form: RecordForm): Table<Row> =>
     new SqlTable<Row>({ database, writer, reader }, form);
-  return {
-    bases: table<BaseModel>({ table: "bases", jsonColumns: ["config"] }),
+  const own: TenantCatalog = {
     models: table<VirtualModel>(modelForm),
     versions: new SqlVersions(database, writer),
-    jobs: table<Job>({ table: "jobs", jsonColumns: ["hyperparameters", "metadata", "error"] }),
+    jobs: table<Job>(jobForm),
     events: new SqlEvents({ database, writer, reader }),
     files: table<TrainingFile>(fileForm),
+  };
+  return {
+    bases: table<BaseModel>({ table: "bases", jsonColumns: ["config"] }),
+    of({ tenant }) {
+      assert(tenant === operator.tenant, "There is one tenant");
+      return own;
+    },
+    system: new SqlSystem({ database, writer, reader }),
   };
 }
 
@@ -199,6 +221,39 @@ class SqlVersions implements VersionTable {
       const result = await remove.where("number", "=", number).executeTakeFirst();
       return result.numDeletedRows > 0n;
     });
+  }
+}
+
+class SqlSystem implements SystemCatalog {
+  readonly #database: Database;
+  readonly #reader: RowReader;
+
+  constructor({ database, reader }: TableParts) {
+    this.#database = database;
+    this.#reader = reader;
+  }
+
+  hasModel(id: string): Promise<boolean> {
+    const select = this.#database.selectFrom("models").select("id").where("id", "=", id);
+    return guardDisk("read models", async () => (await select.executeTakeFirst()) !== undefined);
+  }
+
+  modelOn(base: string): Promise<string | undefined> {
+    const select = this.#database.selectFrom("models").select("id").where("base", "=", base);
+    return guardDisk("read models", async () => (await select.limit(1).executeTakeFirst())?.id);
+  }
+
+  async countModels(): Promise<number> {
+    const select = this.#database
+      .selectFrom("models")
+      .select(({ fn }) => fn.countAll<number>().as("count"));
+    return (await guardDisk("count models", () => select.executeTakeFirstOrThrow())).count;
+  }
+
+  async *jobs(): AsyncGenerator<Owned<Job>, void, undefined> {
+    for await (const { record } of rawRows(this.#database, "jobs"))
+      for (const job of this.#reader.sound<Job>(record, jobForm))
+        yield { ...job, tenant: operator.tenant };
   }
 
   async countBlobUses(blob: Digest): Promise<number> {

@@ -3,6 +3,8 @@
  * caller can change neither what is stored nor what another one reads.
  */
 import type { BaseModel } from "../../entities/base-model.ts";
+import { operator } from "../../entities/caller.ts";
+import { assert } from "../../foundation/assert.ts";
 import type { Job, JobEvent } from "../../entities/job.ts";
 import type { TrainingFile } from "../../entities/training-file.ts";
 import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
@@ -18,7 +20,9 @@ import type {
   Quarantine,
   QuarantinedBlob,
   Store,
+  SystemCatalog,
   Table,
+  TenantCatalog,
   VersionTable,
 } from "../storage.ts";
 
@@ -111,13 +115,45 @@ function memoryCatalog(): Catalog {
     for (const event of events.rows()) if (event.job === id) events.remove(event.id);
   });
   const files = new MemoryTable<TrainingFile>("files");
-  return {
-    bases: new MemoryTable<BaseModel>("bases"),
+  const own: TenantCatalog = {
     models,
-    versions: new MemoryVersions(versions, models, files),
+    versions: new MemoryVersions(versions, models),
     jobs,
     events: eventTable(events, jobs),
     files,
+  };
+  return {
+    bases: new MemoryTable<BaseModel>("bases"),
+    of({ tenant }) {
+      assert(tenant === operator.tenant, "There is one tenant");
+      return own;
+    },
+    system: memorySystem({ models, jobs, files, versions }),
+  };
+}
+
+interface MemoryRows {
+  readonly models: MemoryTable<VirtualModel>;
+  readonly jobs: MemoryTable<Job>;
+  readonly files: MemoryTable<TrainingFile>;
+  readonly versions: ReadonlyMap<Incarnation, readonly Version[]>;
+}
+
+function memorySystem({ models, jobs, files, versions }: MemoryRows): SystemCatalog {
+  const named = (): Digest[] => {
+    const all = [...versions.values()].flat();
+    const evidence = all.flatMap((version) => version.evidence ?? []);
+    return [...[...all, ...files.rows()].map(({ blob }) => blob), ...evidence];
+  };
+  return {
+    hasModel: async (id) => models.has(id),
+    modelOn: async (base) => models.rows().find((model) => model.base === base)?.id,
+    countModels: () => models.count(),
+    async *jobs() {
+      for (const job of jobs.rows()) yield { ...structuredClone(job), tenant: operator.tenant };
+    },
+    countBlobUses: async (blob) => named().filter((digest) => digest === blob).length,
+    namedBlobs: async () => new Set(named()),
   };
 }
 
@@ -189,16 +225,10 @@ class MemoryTable<Row extends { readonly id: string }> implements Table<Row> {
 class MemoryVersions implements VersionTable {
   readonly #versions: Map<Incarnation, Version[]>;
   readonly #models: MemoryTable<VirtualModel>;
-  readonly #files: MemoryTable<TrainingFile>;
 
-  constructor(
-    versions: Map<Incarnation, Version[]>,
-    models: MemoryTable<VirtualModel>,
-    files: MemoryTable<TrainingFile>,
-  ) {
+  constructor(versions: Map<Incarnation, Version[]>, models: MemoryTable<VirtualModel>) {
     this.#versions = versions;
     this.#models = models;
-    this.#files = files;
   }
 
   async insert(version: Version, options: { readonly isServed: boolean }): Promise<void> {
@@ -244,20 +274,6 @@ class MemoryVersions implements VersionTable {
     const left = versions.filter((version) => version.number !== number);
     this.#versions.set(model, left);
     return left.length < versions.length;
-  }
-
-  async countBlobUses(blob: Digest): Promise<number> {
-    return this.#named().filter((named) => named === blob).length;
-  }
-
-  async namedBlobs(): Promise<ReadonlySet<Digest>> {
-    return new Set(this.#named());
-  }
-
-  #named(): Digest[] {
-    const versions = [...this.#versions.values()].flat();
-    const evidence = versions.flatMap((version) => version.evidence ?? []);
-    return [...[...versions, ...this.#files.rows()].map(({ blob }) => blob), ...evidence];
   }
 }
 
