@@ -6,7 +6,7 @@ import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/pr
 import { dirname, join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import type { BaseModel } from "../entities/base-model.ts";
+import { type BaseModel, familyNames } from "../entities/base-model.ts";
 import { nameFault } from "../entities/virtual-model.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
@@ -45,7 +45,7 @@ const record = z.object({
   pooling: z.enum(["cls", "mean"]),
   tokensMax: z.int(),
   config: z.object({
-    family: z.literal("bert"),
+    family: z.enum(familyNames),
     layerCount: z.int(),
     shallowLayerCount: z.int(),
     hiddenSize: z.int(),

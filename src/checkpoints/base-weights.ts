@@ -1,6 +1,7 @@
 /** A base model's weights in the form and under the names that the graphs of `models/` declare. */
-import type { EncoderConfig } from "../entities/base-model.ts";
 import { assert, present } from "../foundation/assert.ts";
+import { familyOf } from "../models/families/families.ts";
+import type { CheckpointEntry } from "../models/family.ts";
 import { quantizeGraph } from "../models/quantize.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
 import type { Graph, TypedValues } from "../tensor/tensor.ts";
@@ -9,72 +10,31 @@ import type { Checkpoint } from "./checkpoints.ts";
 /** Values by input name: float32 and int8 forms of every linear layer, norms and embeddings. */
 export type BaseWeights = ReadonlyMap<string, TypedValues>;
 
-/** Names in Hugging Face's BERT below `encoder.layer.<i>.`, by ours below `layer.<i>.`. */
-const linears = {
-  query: "attention.self.query",
-  key: "attention.self.key",
-  value: "attention.self.value",
-  attention: "attention.output.dense",
-  inner: "intermediate.dense",
-  outer: "output.dense",
-} as const;
-
-const norms = {
-  "attention.norm": "attention.output.LayerNorm",
-  "outer.norm": "output.LayerNorm",
-} as const;
-
 /** Reads and prepares all weights; the arithmetic runs on `runtime`. */
 export async function loadBaseWeights(
   checkpoint: Checkpoint,
   runtime: Runtime,
 ): Promise<BaseWeights> {
   const weights = new Map<string, TypedValues>();
-  const places = placesOf(checkpoint.config);
+  const entries = familyOf(checkpoint.config).checkpoint.tensors(checkpoint.config);
+  const bySource = new Map(entries.map((entry) => [entry.source, entry]));
   const quantizer = await runtime.load(quantizeGraph());
   for await (const [source, tensor] of checkpoint.tensors()) {
-    const { name, kind } = present(places.get(source), "Every promised tensor has its place");
-    if (kind === "linear")
+    const entry = present(bySource.get(source), "Every promised tensor has its place");
+    if (entry.isLinear)
       for (const [form, array] of await linearForms(quantizer, tensor))
-        weights.set(`${name}.${form}`, array);
-    // All tokens are of the first segment.
-    else if (kind === "segments")
-      weights.set(name, tensor.values.slice(0, checkpoint.config.hiddenSize));
-    else weights.set(name, tensor.values);
+        weights.set(`${entry.name}.${form}`, array);
+    else weights.set(entry.name, rowsOf(entry, tensor.values));
   }
   await quantizer.release();
   return weights;
 }
 
-interface Place {
-  /** Of the input, without the form of a linear weight. */
-  readonly name: string;
-  readonly kind: "plain" | "segments" | "linear";
-}
-
-/** Where each tensor of a checkpoint goes, by its name there. */
-function placesOf(config: EncoderConfig): ReadonlyMap<string, Place> {
-  const places = new Map<string, Place>();
-  const put = (source: string, name: string, kind: Place["kind"] = "plain"): void =>
-    void places.set(source, { name, kind });
-  const putNorm = (source: string, name: string): void => {
-    put(`${source}.weight`, `${name}.gain`);
-    put(`${source}.bias`, `${name}.bias`);
-  };
-  put("embeddings.word_embeddings.weight", "embeddings.word");
-  put("embeddings.position_embeddings.weight", "embeddings.position");
-  put("embeddings.token_type_embeddings.weight", "embeddings.segment", "segments");
-  putNorm("embeddings.LayerNorm", "embeddings.norm");
-  for (let layer = 0; layer < config.layerCount; layer++) {
-    const [ours, theirs] = [`layer.${layer}`, `encoder.layer.${layer}`];
-    for (const [name, source] of Object.entries(norms))
-      putNorm(`${theirs}.${source}`, `${ours}.${name}`);
-    for (const [name, source] of Object.entries(linears)) {
-      put(`${theirs}.${source}.weight`, `${ours}.${name}`, "linear");
-      put(`${theirs}.${source}.bias`, `${ours}.${name}.bias`);
-    }
-  }
-  return places;
+/** The rows that are taken, in a buffer of their own. */
+function rowsOf({ shape, rows }: CheckpointEntry, values: Float32Array): Float32Array {
+  if (rows === undefined) return values;
+  const width = values.length / present(shape[0], "What has rows has a first axis");
+  return values.slice(rows[0] * width, rows[1] * width);
 }
 
 /**

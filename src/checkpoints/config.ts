@@ -1,12 +1,13 @@
 /** A checkpoint's small JSON files, field by field; those that change nothing are ignored. */
 import { z } from "zod";
-import type { EncoderConfig, Pooling } from "../entities/base-model.ts";
+import { type EncoderConfig, familyNames, type Pooling } from "../entities/base-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { familyOf, isFamily } from "../models/families/families.ts";
 
 const size = (most: number) => z.int().min(1).max(most);
 
-const bert = z.object({
+const sizes = z.object({
   hidden_size: size(limits.hiddenSizeMax),
   // Both parts need a layer.
   num_hidden_layers: z.int().min(2).max(limits.layerCountMax),
@@ -14,16 +15,11 @@ const bert = z.object({
   intermediate_size: size(limits.hiddenSizeMax * 8),
   vocab_size: size(limits.vocabularySizeMax),
   max_position_embeddings: size(limits.positionCountMax),
-  type_vocab_size: size(16),
   layer_norm_eps: z.number().positive().max(1),
 });
 
-const variant = z.object({
-  model_type: z.string(),
-  hidden_act: z.string().default("gelu"),
-  position_embedding_type: z.string().default("absolute"),
-  is_decoder: z.boolean().default(false),
-});
+const kind = z.looseObject({ model_type: z.string() });
+const segments = z.object({ type_vocab_size: size(16) });
 
 const pooling = z.object({
   pooling_mode_cls_token: z.boolean().default(false),
@@ -45,35 +41,40 @@ const casing = z.object({
 /** `config.json`. UNSUPPORTED for another family or variant, INVALID_ARGUMENT for a bad field. */
 export function parseConfig(text: string): EncoderConfig {
   const file = "config.json";
-  const kind = parse(variant, text, file);
-  expect(kind.model_type === "bert", file, `model_type "${kind.model_type}", expected "bert"`);
-  expect(kind.hidden_act === "gelu", file, `hidden_act "${kind.hidden_act}", expected "gelu"`);
-  const positions = kind.position_embedding_type;
-  expect(
-    positions === "absolute",
-    file,
-    `position_embedding_type "${positions}", expected "absolute"`,
-  );
-  expect(!kind.is_decoder, file, "is_decoder true, expected an encoder");
-  const fields = parse(bert, text, file);
+  const { model_type: name, ...others } = parse(kind, text, file);
+  const known = familyNames.map((family) => `"${family}"`).join(", ");
+  if (!isFamily(name)) throw unsupported(file, `model_type "${name}", expected ${known}`);
+  const { checkpoint } = familyOf({ family: name });
+  for (const [field, expected] of Object.entries(checkpoint.fixedFields)) {
+    const found = JSON.stringify(others[field] ?? expected);
+    const wanted = JSON.stringify(expected);
+    expect(found === wanted, file, `${field} ${found}, expected ${wanted}`);
+  }
+  const fields = parse(sizes, text, file);
   if (fields.hidden_size % fields.num_attention_heads !== 0)
-    throw new StrataError(
-      "INVALID_ARGUMENT",
-      `Cannot read config.json: hidden_size ${fields.hidden_size} is no multiple of ` +
+    throw unfit(
+      `hidden_size ${fields.hidden_size} is no multiple of ` +
         `num_attention_heads ${fields.num_attention_heads}`,
     );
+  const positionCount = fields.max_position_embeddings - checkpoint.unusedPositionCount;
+  if (positionCount < 1)
+    throw unfit(`max_position_embeddings ${fields.max_position_embeddings} leaves no place`);
   return {
-    family: "bert",
+    family: name,
     layerCount: fields.num_hidden_layers,
     shallowLayerCount: Math.floor(fields.num_hidden_layers / 2),
     hiddenSize: fields.hidden_size,
     headCount: fields.num_attention_heads,
     intermediateSize: fields.intermediate_size,
     vocabularySize: fields.vocab_size,
-    positionCount: fields.max_position_embeddings,
-    segmentCount: fields.type_vocab_size,
+    positionCount,
+    segmentCount: checkpoint.hasSegments ? parse(segments, text, file).type_vocab_size : 0,
     layerNormEpsilon: fields.layer_norm_eps,
   };
+}
+
+function unfit(state: string): StrataError {
+  return new StrataError("INVALID_ARGUMENT", `Cannot read config.json: ${state}`);
 }
 
 /** `1_Pooling/config.json`; without one the mean, as sentence-transformers has it. */
@@ -153,6 +154,9 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 }
 
 function expect(condition: boolean, file: string, state: string): void {
-  if (!condition)
-    throw new StrataError("UNSUPPORTED", `Cannot open checkpoint: ${file} has ${state}`);
+  if (!condition) throw unsupported(file, state);
+}
+
+function unsupported(file: string, state: string): StrataError {
+  return new StrataError("UNSUPPORTED", `Cannot open checkpoint: ${file} has ${state}`);
 }

@@ -7,6 +7,8 @@ import { basename } from "node:path";
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { type Digest, DigestStream } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
+import { familyOf } from "../models/families/families.ts";
+import type { CheckpointEntry, CheckpointLayout } from "../models/family.ts";
 import type { CheckpointTensor } from "./checkpoints.ts";
 import { corruptFile } from "./files.ts";
 import {
@@ -75,31 +77,30 @@ async function readHeader(reader: FrontToBack, config: EncoderConfig): Promise<H
   const headerBytes = headerBytesOf(prefix, reader.bytes);
   const dataBytes = reader.bytes - prefixBytes - headerBytes;
   const header = parseSafetensorsHeader(await reader.read(headerBytes), dataBytes);
+  const layout = familyOf(config).checkpoint;
   const found = new Map<string, TensorRange>();
   for (const [name, range] of header.ranges) {
-    const plain = plainName(name);
+    const plain = plainName(name, layout);
     if (found.has(plain))
       throw new StrataError("CORRUPT", `Cannot open checkpoint: two tensors are "${plain}"`);
     found.set(plain, range);
   }
-  const ranges = [...bertShapes(config)].map(
-    ([name, shape]) => [name, checkedRange(name, shape, found.get(name))] as const,
-  );
+  const ranges = layout
+    .tensors(config)
+    .map((entry) => [entry.source, checkedRange(entry, found.get(entry.source))] as const);
   return { ranges: ranges.toSorted(([, a], [, b]) => a.begin - b.begin), dataBytes };
 }
 
 /** Checkpoints of the first years call a norm's weight and bias gamma and beta. */
-function plainName(name: string): string {
-  return name
-    .replace(/^bert\./, "")
+function plainName(name: string, { prefix }: CheckpointLayout): string {
+  return (name.startsWith(prefix) ? name.slice(prefix.length) : name)
     .replace(/\.gamma$/, ".weight")
     .replace(/\.beta$/, ".bias");
 }
 
 /** The range, which says that as many bytes lie in the file as the configuration promises. */
 function checkedRange(
-  name: string,
-  shape: readonly number[],
+  { source: name, shape }: CheckpointEntry,
   found: TensorRange | undefined,
 ): TensorRange {
   if (found === undefined)
@@ -116,32 +117,6 @@ function checkedRange(
       `Cannot open checkpoint: tensor "${name}" is ${found.dtype}, expected floating-point numbers`,
     );
   return found;
-}
-
-function* bertShapes(config: EncoderConfig): Generator<readonly [string, readonly number[]]> {
-  const { hiddenSize: hidden, intermediateSize: inner } = config;
-  yield ["embeddings.word_embeddings.weight", [config.vocabularySize, hidden]];
-  yield ["embeddings.position_embeddings.weight", [config.positionCount, hidden]];
-  yield ["embeddings.token_type_embeddings.weight", [config.segmentCount, hidden]];
-  yield* affine("embeddings.LayerNorm", [hidden]);
-  for (let layer = 0; layer < config.layerCount; layer++) {
-    const at = `encoder.layer.${layer}`;
-    for (const part of ["self.query", "self.key", "self.value", "output.dense"])
-      yield* affine(`${at}.attention.${part}`, [hidden, hidden]);
-    yield* affine(`${at}.attention.output.LayerNorm`, [hidden]);
-    yield* affine(`${at}.intermediate.dense`, [inner, hidden]);
-    yield* affine(`${at}.output.dense`, [hidden, inner]);
-    yield* affine(`${at}.output.LayerNorm`, [hidden]);
-  }
-}
-
-/** A weight of `shape` and a bias of its first dimension. */
-function* affine(
-  name: string,
-  shape: readonly [number, ...number[]],
-): Generator<readonly [string, readonly number[]]> {
-  yield [`${name}.weight`, shape];
-  yield [`${name}.bias`, [shape[0]]];
 }
 
 const skippedBytesMax = 1 << 20;

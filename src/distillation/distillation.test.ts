@@ -8,7 +8,7 @@ import {
   smallWeights,
 } from "../checkpoints/exam-encoder.ts";
 import { SeededRandom } from "../foundation/random.ts";
-import { type EncoderScope } from "../models/encoder.ts";
+import type { EncoderScope } from "../models/encoder-scope.ts";
 import { distillationStep } from "../models/distillation-graph.ts";
 import { mergedState, ngramSlots, slotSums } from "../models/hierarchy.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";

@@ -7,7 +7,7 @@ import type { NgramEncoder } from "../knowledge/knowledge.ts";
 import { KnowledgeTree } from "../knowledge/knowledge-tree.ts";
 import { buildTable } from "../knowledge/lookup-table.ts";
 import { loadNgramEncoder } from "../knowledge/ngram-encoder.ts";
-import type { EncoderScope } from "../models/encoder.ts";
+import type { EncoderScope } from "../models/encoder-scope.ts";
 import { mergedState, mergeGraph, ngramGraph, ngramSlots, slotSums } from "../models/hierarchy.ts";
 import { ReferenceRuntime } from "../runtime/reference/reference.ts";
 import type { Program } from "../runtime/runtime.ts";

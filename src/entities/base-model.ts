@@ -7,9 +7,14 @@ export type Pooling = "cls" | "mean";
 /** Arithmetic of the frozen linears: float32, or int8 quantised per token row. */
 export type Precision = "fp32" | "int8";
 
+export const familyNames = ["bert", "mpnet"] as const;
+
+/** What kind of encoder a base is. */
+export type FamilyName = (typeof familyNames)[number];
+
 /** Hyperparameters of an encoder, in the terms of Hugging Face's `config.json`. */
 export interface EncoderConfig {
-  readonly family: "bert";
+  readonly family: FamilyName;
   readonly layerCount: number;
   /** Layers 0 … shallowLayerCount - 1 form the shallow part, the others the upper part. */
   readonly shallowLayerCount: number;
@@ -17,7 +22,9 @@ export interface EncoderConfig {
   readonly headCount: number;
   readonly intermediateSize: number;
   readonly vocabularySize: number;
+  /** Places of a text: the longest sequence in tokens. */
   readonly positionCount: number;
+  /** 0 in a family without segments. */
   readonly segmentCount: number;
   readonly layerNormEpsilon: number;
 }

@@ -15,7 +15,7 @@ import { add, gelu } from "../tensor/operators/elementwise.ts";
 import { matmul } from "../tensor/operators/matmul.ts";
 import { reshape, transpose } from "../tensor/operators/shape.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
-import type { LayerAdapter } from "./encoder.ts";
+import type { LayerAdapter } from "./family.ts";
 
 /** A learned tensor of a vPLM: its name in the version's blob, and its shape. */
 export interface LearnedTensor {

@@ -8,7 +8,8 @@ import { add, cast, div, less, mul, sub, where } from "../tensor/operators/eleme
 import { l2Normalize, maskedMean, positions } from "../tensor/operators/neural.ts";
 import { concat, reduceSum, reshape } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
-import { type EncoderScope, sequenceInputs, shallowPart, upperStates } from "./encoder.ts";
+import type { EncoderScope } from "./encoder-scope.ts";
+import { sequenceInputs, shallowPart, upperStates } from "./encoder.ts";
 import {
   mergedState,
   ngramPrefix,

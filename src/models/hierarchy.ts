@@ -14,7 +14,8 @@ import { add, cast, greater, max, mul, sigmoid, where } from "../tensor/operator
 import { linear } from "../tensor/operators/matmul.ts";
 import { positions } from "../tensor/operators/neural.ts";
 import { gather, reduceSum, reshape, zerosOf } from "../tensor/operators/shape.ts";
-import { type EncoderScope, norm, shallowPart, weight } from "./encoder.ts";
+import { type EncoderScope, norm, weight } from "./encoder-scope.ts";
+import { shallowPart } from "./encoder.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 
 export const ngramSize = 3;

@@ -11,7 +11,7 @@ import { crossEntropy, oneHot, reduceMax, reduceMean } from "../tensor/operators
 import { gather, reduceSum } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 import { hierarchicalStates, learnedInputs } from "./distillation-graph.ts";
-import { type EncoderScope, norm, weight } from "./encoder.ts";
+import { type EncoderScope, norm, weight } from "./encoder-scope.ts";
 import { ngramPrefix } from "./hierarchy.ts";
 import { learningStep, type StepGraph } from "./learning.ts";
 

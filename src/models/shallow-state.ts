@@ -4,7 +4,8 @@
  */
 import { reshape } from "../tensor/operators/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type EncoderScope, sequenceInputs, shallowPart } from "./encoder.ts";
+import type { EncoderScope } from "./encoder-scope.ts";
+import { sequenceInputs, shallowPart } from "./encoder.ts";
 import { mergedState } from "./hierarchy.ts";
 
 export type StateSource = "ids" | "sums" | "states";

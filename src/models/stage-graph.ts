@@ -4,7 +4,8 @@ import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
 import { pooledAdapter } from "./adapter.ts";
-import { type EncoderScope, upperPart } from "./encoder.ts";
+import type { EncoderScope } from "./encoder-scope.ts";
+import { upperPart } from "./encoder.ts";
 import { pool, pooledHead } from "./head.ts";
 import { shallowState } from "./shallow-state.ts";
 

@@ -229,26 +229,25 @@ export const operatorExercises: readonly Exercise[] = [
       return [quantizedMatmul(x, forward, weight(sheet, [outer, inner]))];
     },
   },
-  {
-    name: "attention",
-    build(sheet) {
-      const headCount = 1 + sheet.random.integer(3);
-      const hidden = headCount * (1 + sheet.random.integer(4));
-      const [batch, rows] = [sheet.dimension("batch"), sheet.dimension("rows")];
-      const keyCount = 1 + sheet.random.integer(7);
-      const keys = sheet.coin() ? keyCount : sheet.symbol("keys", keyCount);
-      return [
-        neural.attention({
-          query: sheet.parameter([batch, rows, hidden]),
-          key: sheet.parameter([batch, keys, hidden]),
-          value: sheet.parameter([batch, keys, hidden]),
-          lengths: sheet.input("int64", [batch], draws.integers(1, keyCount)),
-          headCount,
-        }),
-      ];
-    },
-  },
+  { name: "attention", build: (sheet) => [attend(sheet, false)] },
+  { name: "attention with bias", build: (sheet) => [attend(sheet, true)] },
 ];
+
+function attend(sheet: Sheet, hasBias: boolean): Tensor {
+  const headCount = 1 + sheet.random.integer(3);
+  const hidden = headCount * (1 + sheet.random.integer(4));
+  const [batch, rows] = [sheet.dimension("batch"), sheet.dimension("rows")];
+  const keyCount = 1 + sheet.random.integer(7);
+  const keys = sheet.coin() ? keyCount : sheet.symbol("keys", keyCount);
+  return neural.attention({
+    query: sheet.parameter([batch, rows, hidden]),
+    key: sheet.parameter([batch, keys, hidden]),
+    value: sheet.parameter([batch, keys, hidden]),
+    lengths: sheet.input("int64", [batch], draws.integers(1, keyCount)),
+    headCount,
+    bias: hasBias ? sheet.parameter([headCount, rows, keys]) : undefined,
+  });
+}
 
 function ofOne(name: string, operator: (x: Tensor) => Tensor, draw?: Draw): Exercise {
   return { name, build: (sheet) => [operator(sheet.parameter(sheet.shape, draw))] };

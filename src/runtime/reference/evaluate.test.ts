@@ -112,6 +112,23 @@ describe("the reference computes what was computed by hand", () => {
     assertClose(y, [6, 0, 0, 1, 4, 0, 0, 2]);
   });
 
+  it("attention, with a bias that all texts share", () => {
+    // The scores of the keys are 0 and 0 before the bias, which weighs them 1 : 3 for the first
+    // query and 1 : 1 for the second; the second text has one key.
+    const log3 = Math.log(3);
+    const y = compute(
+      {
+        query: [[2, 2, 1], 0, 0, 0, 0],
+        key: [[2, 2, 1], 5, 6, 7, 8],
+        value: [[2, 2, 1], 1, 5, 2, 6],
+        lengths: [[2], 2, 1],
+        bias: [[1, 2, 2], 0, log3, log3, log3],
+      },
+      (inputs) => attention({ ...inputs, headCount: 1 }),
+    );
+    assertClose(y, [(1 + 3 * 5) / 4, (1 + 5) / 2, 2, 2]);
+  });
+
   it("quantizedMatmul, each row by its own scale and halves to even", () => {
     // The scale of the first row is 1/8, its zero 55 and its values 255, 0, 55, 57; the second
     // row's scale is 1 and its zero 0; the third has nothing but zeros.

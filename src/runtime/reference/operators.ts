@@ -198,7 +198,8 @@ function attention(inputs: readonly Dense[], { attributes }: Site): readonly Flo
       const keys = range(Math.min(lengths[sequence] ?? 0, keyCount));
       for (const row of range(rowCount)) {
         const scores = keys.map((j) => dot(part(query, row), part(key, j)) / Math.sqrt(width));
-        softmax(Float64Array.from(scores)).forEach((p, j) =>
+        const start = (head * rowCount + row) * keyCount;
+        softmax(biased(scores, inputs[4], start)).forEach((p, j) =>
           part(value, j).forEach((v, column) =>
             accumulate(result, startOf(query, row) + column, p * v),
           ),
@@ -206,6 +207,11 @@ function attention(inputs: readonly Dense[], { attributes }: Site): readonly Flo
       }
     }
   return [result];
+}
+
+/** The scores of one row, plus those of `bias` from `start` on, if there is one. */
+function biased(scores: readonly number[], bias: Dense | undefined, start: number): Float64Array {
+  return Float64Array.from(scores, (score, index) => score + (bias?.values[start + index] ?? 0));
 }
 
 function unary(compute: (x: number) => number): Evaluate {

@@ -257,10 +257,17 @@ function lowerScatterAdd(lowering: Lowering, node: Node): void {
 }
 
 function lowerAttention(lowering: Lowering, node: Node): void {
-  const [query, key, value, lengths] = node.inputs.map((input) => lowering.name(input));
+  const names = node.inputs.map((input) => lowering.name(input));
+  const [query = "", key = "", value = "", lengths = "", bias] = names;
   const heads = { int: Number(node.attributes["headCount"]) };
-  // Inputs 4 to 6 (mask, past key, past value) are absent.
-  const inputs = [query ?? "", key ?? "", value ?? "", "", "", "", lengths ?? ""];
+  const first = lowering.integers([0]);
+  // A mask of floats is added to the scores; one for all texts has a batch of 1.
+  const mask =
+    bias === undefined
+      ? ""
+      : lowering.once(`mask ${bias}`, () => lowering.emit("Unsqueeze", [bias, first]));
+  // Inputs 5 and 6 (past key, past value) are absent.
+  const inputs = [query, key, value, mask, "", "", lengths];
   lowering.emit("Attention", inputs, {
     attributes: { q_num_heads: heads, kv_num_heads: heads },
     output: lowering.outputsOf(node)[0] ?? "",

@@ -1,5 +1,5 @@
 /** The operators of neural networks: reductions, softmax, normalisation, attention, losses. */
-import { isSameShape } from "../dimension.ts";
+import { isSameShape, type Shape, showShape } from "../dimension.ts";
 import {
   describe,
   first,
@@ -12,6 +12,7 @@ import {
   triple,
 } from "../tensor.ts";
 import {
+  add,
   cast,
   div,
   equal,
@@ -136,7 +137,7 @@ const attentionOperator: Operator = {
   name: "attention",
   infer(inputs, attributes) {
     const [query, key, value] = triple("attention", inputs);
-    const lengths = inputs[3];
+    const [lengths, bias] = inputs.slice(3);
     const fits =
       query.shape.length === 3 &&
       isSameShape(key.shape, value.shape) &&
@@ -150,27 +151,37 @@ const attentionOperator: Operator = {
     const headCount = Number(attributes["headCount"]);
     if (typeof hidden !== "number" || hidden % headCount !== 0)
       throw reject("attention", `${hidden} does not divide by ${headCount} heads`);
+    if (bias !== undefined) checkBias(bias, [headCount, at(query.shape, 1), at(key.shape, 1)]);
     return [{ type: "float32", shape: query.shape }];
   },
   gradient(node, [dy]) {
     const [query, key, value] = triple("attention", node.inputs);
-    const lengths = node.inputs[3];
+    const [lengths, bias] = node.inputs.slice(3);
     if (dy === undefined || lengths === undefined) return [];
     const heads = (x: Tensor): Tensor => headsOf(x, Number(node.attributes["headCount"]));
     const [q, k, v, dOut] = [heads(query), heads(key), heads(value), heads(dy)];
     const alpha = 1 / Math.sqrt(Number(at(q.shape, 3)));
     // The probabilities are computed again: they cost 3 % of a layer, and keeping them would need
     // a second form of the forward pass.
-    const p = maskedSoftmax(matmul(q, k, { transposeB: true, alpha }), lengthMask(lengths, k));
+    const products = matmul(q, k, { transposeB: true, alpha });
+    const scores = bias === undefined ? products : add(products, bias);
+    const p = maskedSoftmax(scores, lengthMask(lengths, k));
     const dP = matmul(dOut, v, { transposeB: true });
     const dS = mul(p, sub(dP, rowSum(mul(dP, p))));
     return [
       joinHeads(matmul(dS, k, { alpha }), query),
       joinHeads(matmul(dS, q, { transposeA: true, alpha }), key),
       joinHeads(matmul(p, dOut, { transposeA: true }), value),
+      undefined,
+      ...(bias === undefined ? [] : [reduceSum(dS, [0])]),
     ];
   },
 };
+
+function checkBias(bias: TensorType, shape: Shape): void {
+  if (bias.type === "float32" && isSameShape(bias.shape, shape)) return;
+  throw reject("attention", `bias must be float32 ${showShape(shape)}, got ${describe(bias)}`);
+}
 
 export interface AttentionInputs {
   /** `[batch, sequence, hidden]`; keys and values may have another sequence length. */
@@ -180,11 +191,14 @@ export interface AttentionInputs {
   /** int64 `[batch]`: keys at and after this position are ignored. */
   readonly lengths: Tensor;
   readonly headCount: number;
+  /** `[heads, sequence, keys]`, added to the scaled scores of every text of the batch. */
+  readonly bias?: Tensor | undefined;
 }
 
 /** Multi-head scaled dot-product attention (Vaswani et al. 2017), `[batch, sequence, hidden]`. */
-export function attention({ query, key, value, lengths, headCount }: AttentionInputs): Tensor {
-  const inputs = [query, key, value, lengths];
+export function attention(attended: AttentionInputs): Tensor {
+  const { query, key, value, lengths, headCount, bias } = attended;
+  const inputs = [query, key, value, lengths, ...(bias === undefined ? [] : [bias])];
   return only(query.node.graph.apply(attentionOperator, inputs, { headCount }));
 }
 

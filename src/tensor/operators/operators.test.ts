@@ -131,6 +131,10 @@ describe("shapes that do not fit are refused when a node is made, by the inputs'
     ["attention: lengths must be int64 [n]", (t) => attend(t, { lengths: ["s"] })],
     ["attention: 8 does not divide by 3 heads", (t) => attend(t, { headCount: 3 })],
     [
+      'attention: bias must be float32 [2, s, s], got "bias" float32 [2, s, n]',
+      (t) => attend(t, { bias: [2, "s", "n"] }),
+    ],
+    [
       'crossEntropy: got "logits" float32 [n, 3] and "targets" float32 [n, 2]',
       (t) => crossEntropy(t("logits", ["n", 3]), t("targets", ["n", 2])),
     ],
@@ -205,6 +209,7 @@ interface AttendOptions {
   readonly value?: Shape;
   readonly lengths?: Shape;
   readonly headCount?: number;
+  readonly bias?: Shape;
 }
 
 function attend(declare: Declare, options: AttendOptions): Tensor {
@@ -215,5 +220,6 @@ function attend(declare: Declare, options: AttendOptions): Tensor {
     value: declare("v", value),
     lengths: declare("lengths", lengths, "int64"),
     headCount,
+    bias: options.bias && declare("bias", options.bias),
   });
 }

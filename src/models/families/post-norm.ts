@@ -1,0 +1,109 @@
+/**
+ * What encoders with LayerNorm after each block have in common: the attention block and the
+ * feed-forward block of Devlin et al. 2019, and how checkpoints write them.
+ */
+import type { EncoderConfig } from "../../entities/base-model.ts";
+import { add, cast, gelu } from "../../tensor/operators/elementwise.ts";
+import { attention, positions } from "../../tensor/operators/neural.ts";
+import { gather, reshape } from "../../tensor/operators/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { multiply } from "../../tensor/dimension.ts";
+import { type EncoderScope, norm, project, weight, wordEmbeddings } from "../encoder-scope.ts";
+import type { CheckpointEntry, LayerInputs } from "../family.ts";
+
+/** Words and places; the vectors of these names are added to every place. */
+export function embeddedStates(
+  scope: EncoderScope,
+  ids: Tensor,
+  vectors: readonly string[] = [],
+): Tensor {
+  const { hiddenSize: hidden, positionCount } = scope.config;
+  const words = wordEmbeddings(scope);
+  const table = weight(scope, "embeddings.position", [positionCount, hidden]);
+  const shared = vectors.map((name) => weight(scope, name, [hidden]));
+  const places = shared.reduce(add, gather(table, cast(positions(ids, 1), "int64")));
+  const states = add(gather(words, ids), places);
+  const [batch = 0, sequence = 0] = ids.shape;
+  return norm(scope, reshape(states, [multiply(batch, sequence), hidden]), "embeddings.norm");
+}
+
+/** One layer; `bias [heads, sequence, sequence]` is added to the scores of its attention. */
+export function postNormLayer(scope: EncoderScope, inputs: LayerInputs, bias?: Tensor): Tensor {
+  const { hiddenSize: hidden, intermediateSize: inner, headCount } = scope.config;
+  const { state, layer, lengths, sequence, adapter } = inputs;
+  const name = (part: string): string => `layer.${layer}.${part}`;
+  const batch = lengths.shape[0] ?? 1;
+  const [query, key, value] = ["query", "key", "value"].map((part) =>
+    reshape(project(scope, state, { name: name(part), size: hidden }), [batch, sequence, hidden]),
+  ) as [Tensor, Tensor, Tensor]; // three names give three tensors
+  const context = attention({ query, key, value, lengths, headCount, bias });
+  const attended = project(scope, reshape(context, state.shape), {
+    name: name("attention"),
+    size: hidden,
+  });
+  const middle = norm(scope, add(attended, state), name("attention.norm"));
+  const adapted = adapter === undefined ? middle : adapter(layer, middle);
+  const wide = gelu(project(scope, adapted, { name: name("inner"), size: inner }));
+  const narrow = project(scope, wide, { name: name("outer"), size: hidden });
+  return norm(scope, add(narrow, adapted), name("outer.norm"));
+}
+
+/** Names in a checkpoint below `encoder.layer.<i>.`. */
+export type LayerNames = Readonly<
+  Record<
+    "query" | "key" | "value" | "attention" | "attention.norm" | "inner" | "outer" | "outer.norm",
+    string
+  >
+>;
+
+/** The entries of words, of their norm, and of all layers. */
+export function postNormEntries(
+  config: EncoderConfig,
+  names: LayerNames,
+): readonly CheckpointEntry[] {
+  const { hiddenSize: hidden, intermediateSize: inner, layerCount, vocabularySize } = config;
+  const entries: CheckpointEntry[] = [
+    plainEntry("embeddings.word_embeddings.weight", "embeddings.word", [vocabularySize, hidden]),
+    ...normEntries("embeddings.LayerNorm", "embeddings.norm", hidden),
+  ];
+  for (let layer = 0; layer < layerCount; layer++) {
+    const at = (part: keyof LayerNames): readonly [string, string] => [
+      `encoder.layer.${layer}.${names[part]}`,
+      `layer.${layer}.${part}`,
+    ];
+    for (const part of ["query", "key", "value", "attention"] as const)
+      entries.push(...linearEntries(...at(part), [hidden, hidden]));
+    entries.push(...normEntries(...at("attention.norm"), hidden));
+    entries.push(...linearEntries(...at("inner"), [inner, hidden]));
+    entries.push(...linearEntries(...at("outer"), [hidden, inner]));
+    entries.push(...normEntries(...at("outer.norm"), hidden));
+  }
+  return entries;
+}
+
+export function plainEntry(
+  source: string,
+  name: string,
+  shape: readonly number[],
+): CheckpointEntry {
+  return { source, name, shape, isLinear: false };
+}
+
+function normEntries(source: string, name: string, size: number): readonly CheckpointEntry[] {
+  return [
+    plainEntry(`${source}.weight`, `${name}.gain`, [size]),
+    plainEntry(`${source}.bias`, `${name}.bias`, [size]),
+  ];
+}
+
+/** A weight of `shape`, `[out, in]`, and a bias of `out`. */
+function linearEntries(
+  source: string,
+  name: string,
+  shape: readonly [number, number],
+): readonly CheckpointEntry[] {
+  return [
+    { source: `${source}.weight`, name, shape, isLinear: true },
+    plainEntry(`${source}.bias`, `${name}.bias`, shape.slice(0, 1)),
+  ];
+}

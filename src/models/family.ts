@@ -1,0 +1,70 @@
+/**
+ * `Family`: a kind of encoder. It says how a checkpoint of its kind is written, and gives its
+ * embeddings and its layers as graphs, from which `encoder.ts` makes the parts. Each family is one
+ * file of `families/`, and sits the exam in `families/conformance.ts`.
+ */
+import type { EncoderConfig, FamilyName } from "../entities/base-model.ts";
+import type { Dimension } from "../tensor/dimension.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { EncoderScope } from "./encoder-scope.ts";
+
+export interface Family {
+  readonly name: FamilyName;
+  readonly checkpoint: CheckpointLayout;
+  readonly specialTokens: SpecialTokens;
+  /** int32 ids `[batch, sequence]` to the first layer's state, `[batch*sequence, hidden]`. */
+  embeddings(scope: EncoderScope, ids: Tensor): Tensor;
+  /** One layer: its state before and after, `[batch*sequence, hidden]`. */
+  layer(scope: EncoderScope, inputs: LayerInputs): Tensor;
+}
+
+export interface LayerInputs {
+  readonly state: Tensor;
+  /** The layer's number, from 0. */
+  readonly layer: number;
+  /** int64 `[batch]`: tokens of each sequence. */
+  readonly lengths: Tensor;
+  /** Size of the sequence axis. */
+  readonly sequence: Dimension;
+  readonly adapter?: LayerAdapter | undefined;
+}
+
+/** Applied to a layer's state after its attention block, `[batch*sequence, hidden]`. */
+export type LayerAdapter = (layer: number, state: Tensor) => Tensor;
+
+/** How checkpoints of the family are written, in the terms of Hugging Face. */
+export interface CheckpointLayout {
+  /** Stands before all names in a checkpoint that has a head beside the encoder; may be absent. */
+  readonly prefix: string;
+  /** Fields of `config.json` with the one value that the graphs compute, which is the default. */
+  readonly fixedFields: Readonly<Record<string, string | number | boolean>>;
+  /** How many rows at the beginning of the table of positions belong to no place of a text. */
+  readonly unusedPositionCount: number;
+  /** Whether tokens have segments, of which Strata's are all of the first. */
+  readonly hasSegments: boolean;
+  /** All tensors that the graphs need. */
+  tensors(config: EncoderConfig): readonly CheckpointEntry[];
+}
+
+/** A tensor of a checkpoint and what becomes of it. */
+export interface CheckpointEntry {
+  /** Its name in the checkpoint, without the prefix. */
+  readonly source: string;
+  readonly shape: readonly number[];
+  /** The input of the graphs, without the form of a linear weight. */
+  readonly name: string;
+  /** A linear weight `[out, in]` is prepared in all its forms, others are taken as they are. */
+  readonly isLinear: boolean;
+  /** The first row that is taken and the one after the last; all when absent. */
+  readonly rows?: readonly [number, number];
+}
+
+/** Tokens with a meaning of their own, as the vocabulary spells them. */
+export interface SpecialTokens {
+  readonly padding: string;
+  readonly unknown: string;
+  /** Before and after every text. */
+  readonly first: string;
+  readonly last: string;
+  readonly mask: string;
+}
