@@ -3,14 +3,17 @@ import type { Caller } from "../entities/caller.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { faultOfShapes } from "../checkpoints/version-weights.ts";
+import { limits } from "../foundation/limits.ts";
 import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
+import type { Flow } from "../scheduling/flow.ts";
 import type { AdapterPool } from "./adapter-pool.ts";
-import type { SequenceAnswer, SequenceRequest } from "./batch-run.ts";
-import type { Place } from "./engine.ts";
+import type { BatchRow } from "./batch.ts";
+import type { Engine, SequenceAnswer } from "./engine.ts";
 import { checkInputs, encodeInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
 import type { ModelDirectory, Resolved } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
+import type { Place } from "./places.ts";
 import type {
   ClassifyAnswer,
   ClassifyRequest,
@@ -20,10 +23,12 @@ import type {
   RequestOptions,
   RequestTimings,
 } from "./processor.ts";
+import type { TextAnswer } from "./text-lane.ts";
 
 export interface BatchingProcessorOptions {
   readonly directory: ModelDirectory;
   readonly pool: AdapterPool;
+  readonly engine: Engine;
   readonly bases: ReadonlyMap<string, OpenBase>;
   /** Why a base is not loaded, by its name, as far as that is known. */
   readonly refusals: ReadonlyMap<string, StrataError>;
@@ -36,14 +41,14 @@ export interface BatchingProcessorOptions {
 interface Prepared {
   readonly base: OpenBase;
   readonly resolved: Resolved;
-  readonly flow: string;
+  readonly flow: Flow;
   readonly ids: readonly Int32Array[];
   readonly options: RequestOptions;
   readonly place: Place;
 }
 
 interface Ran {
-  readonly answers: readonly SequenceAnswer[];
+  readonly answers: readonly TextAnswer[];
   readonly isTruncated: readonly boolean[];
   readonly tokenCount: number;
   readonly timings: RequestTimings;
@@ -96,7 +101,8 @@ export class BatchingProcessor implements Processor {
     if (base === undefined) throw this.#notServed(resolved);
     checkInputs(base, inputs);
     const flow = flowOf(caller, resolved);
-    const place = base.engine.admit({
+    const place = this.#options.engine.admit({
+      lane: base.texts,
       flow,
       sequenceCount: inputs.length,
       tokenCount: foreseenTokenCount(base, inputs),
@@ -106,12 +112,13 @@ export class BatchingProcessor implements Processor {
       const { ids, isTruncated } = await encodeInputs(base, inputs, options);
       const tokenizeMs = this.#options.clock.monotonic() - startMs;
       place.correct(tokenCountOf(ids));
-      const answers = await this.#answer({ base, resolved, flow, ids, options, place });
-      const longest = (part: (answer: SequenceAnswer) => number): number =>
-        answers.reduce((most, answer) => Math.max(most, part(answer)), 0);
-      const queueMs = longest((answer) => answer.queueMs);
-      const runMs = longest((answer) => answer.runMs);
+      const sequences = await this.#answer({ base, resolved, flow, ids, options, place });
+      const longest = (part: (sequence: SequenceAnswer) => number): number =>
+        sequences.reduce((most, sequence) => Math.max(most, part(sequence)), 0);
+      const queueMs = longest((sequence) => sequence.queueMs);
+      const runMs = longest((sequence) => sequence.runMs);
       const timings = { tokenizeMs, queueMs, runMs };
+      const answers = sequences.map(({ answer }) => answer);
       return { answers, isTruncated, tokenCount: tokenCountOf(ids), timings };
     } finally {
       place.leave();
@@ -126,11 +133,11 @@ export class BatchingProcessor implements Processor {
     return new StrataError("CONFLICT", `Cannot call "${name}": ${state}`, { field: "model" });
   }
 
-  async #answer(prepared: Prepared): Promise<readonly SequenceAnswer[]> {
+  async #answer(prepared: Prepared): Promise<readonly SequenceAnswer<TextAnswer>[]> {
     const { resolved, base, options } = prepared;
     if (resolved.kind === "base") {
       const { pooling } = base.checkpoint;
-      return submit(prepared, {
+      return this.#submit(prepared, {
         pooling,
         adapter: undefined,
         labelCount: 0,
@@ -150,34 +157,39 @@ export class BatchingProcessor implements Processor {
       .acquire({ blob, tensors, signal: options.signal })
       .catch((error: unknown) => throwNamed(resolved, error));
     try {
-      return await submit(prepared, { pooling, adapter, labelCount, resident });
+      return await this.#submit(prepared, { pooling, adapter, labelCount, resident });
     } finally {
       pool.release(blob);
     }
   }
-}
 
-/** Waits for every sequence, so that none still reads the adapter when it is released. */
-async function submit(
-  { base, resolved, flow, ids, options, place }: Prepared,
-  row: Omit<SequenceRequest, "ids" | "flow">,
-): Promise<readonly SequenceAnswer[]> {
-  const requests = ids.map((sequence) => ({ ...row, flow, ids: sequence }));
-  // From here on the queue counts it.
-  place.leave();
-  const settled = await Promise.allSettled(base.engine.submit(requests, options.signal));
-  return settled.map((outcome) => {
-    if (outcome.status === "rejected") throwNamed(resolved, outcome.reason);
-    return outcome.value;
-  });
+  /** Waits for every sequence, so that none still reads the adapter when it is released. */
+  async #submit(
+    { base, resolved, flow, ids, options, place }: Prepared,
+    version: Omit<BatchRow, "ids">,
+  ): Promise<readonly SequenceAnswer<TextAnswer>[]> {
+    const requests = ids.map((sequence) => ({
+      lane: base.texts,
+      flow,
+      row: { ...version, ids: sequence },
+    }));
+    // From here on the queue counts it.
+    place.leave();
+    const settled = await Promise.allSettled(this.#options.engine.submit(requests, options.signal));
+    return settled.map((outcome) => {
+      if (outcome.status === "rejected") throwNamed(resolved, outcome.reason);
+      return outcome.value;
+    });
+  }
 }
 
 /**
- * Sequences of one model share a turn in the queue; a later one of its name owes it nothing. Those
+ * Sequences of one model share turns in the queue; a later one of its name owes it nothing. Those
  * of a base, which tenants share, are each tenant's own flow.
  */
-function flowOf({ tenant }: Caller, resolved: Resolved): string {
-  return resolved.kind === "base" ? `${tenant} ${resolved.base}` : resolved.model.incarnation;
+function flowOf({ tenant }: Caller, resolved: Resolved): Flow {
+  const id = resolved.kind === "base" ? `${tenant} ${resolved.base}` : resolved.model.incarnation;
+  return { id, weight: 1, deadlineMs: limits.queueWaitMsMax };
 }
 
 /** What is wrong with the weights is told of the version, or the base, that was asked for. */

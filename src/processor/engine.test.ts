@@ -7,19 +7,25 @@ import { silentTelemetry, type Telemetry } from "../foundation/telemetry.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { inputsAmong, smallConfig, smallWeights } from "../checkpoints/exam-encoder.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
-import type { Program } from "../runtime/runtime.ts";
-import type { SequenceAnswer, SequenceRequest } from "./batch-run.ts";
-import { type Arriving, Engine, type EngineOptions } from "./engine.ts";
+import type { Program, Runtime } from "../runtime/runtime.ts";
+import type { Flow } from "../scheduling/flow.ts";
+import { type Arriving, Engine, type SequenceAnswer, type SequenceRequest } from "./engine.ts";
+import type { Lane, LaneProgram } from "./lane.ts";
+import { type TextAnswer, textLane, type TextLaneOptions } from "./text-lane.ts";
+import { Workers } from "./workers.ts";
 
 let runtime: OrtRuntime;
+let source: LaneProgram;
 let program: Program;
+let lane: Lane<TextAnswer>;
 
 before(async () => {
   runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
   const graph = servingGraph(smallConfig, "fp32");
-  program = await runtime.load(graph, {
-    constants: inputsAmong(graph, await smallWeights(runtime)),
-  });
+  const constants = inputsAmong(graph, await smallWeights(runtime));
+  source = { graph, constants };
+  program = await runtime.load(graph, { constants });
+  lane = laneOf();
 });
 
 after(() => runtime.close());
@@ -30,8 +36,26 @@ interface Observed {
   queueCount(): number;
 }
 
-/** An engine of one worker, whose batches and queue can be seen as its metrics show them. */
-function engineOf(options: Partial<EngineOptions> = {}): Observed {
+function laneOf(options: Partial<TextLaneOptions> = {}): Lane<TextAnswer> {
+  const memory = new Float32Array(new SharedArrayBuffer(4));
+  const fixed = { key: "small", config: smallConfig, program: source };
+  return textLane({ ...fixed, msPerToken: 0.001, memory, ...options });
+}
+
+function flowOf(id: string): Flow {
+  return { id, weight: 1, deadlineMs: limits.queueWaitMsMax };
+}
+
+/** A runtime on which everything is this program. */
+function runtimeOf(one: Program): Runtime {
+  return { load: () => Promise.resolve(one), close: () => Promise.resolve() };
+}
+
+/**
+ * An engine of one worker per program, whose batches and queue can be seen as its metrics show
+ * them.
+ */
+function engineOf(programs: readonly Program[] = [program]): Observed {
   let batches = 0;
   let queued = 0;
   const telemetry: Telemetry = {
@@ -46,33 +70,39 @@ function engineOf(options: Partial<EngineOptions> = {}): Observed {
       },
     },
   };
-  const memory = new Float32Array(new SharedArrayBuffer(4));
-  const engine = new Engine({
-    config: smallConfig,
-    programs: [program],
-    memory,
-    msPerToken: 0.001,
-    clock: systemClock,
-    telemetry,
-    ...options,
-  });
+  const workers = new Workers(programs.map(runtimeOf));
+  const engine = new Engine({ workers, clock: systemClock, telemetry });
   return { engine, batchCount: () => batches, queueCount: () => queued };
 }
 
-function requestsOf(flow: string, count: number, tokenCount = 8): SequenceRequest[] {
+type TextRequest = SequenceRequest<TextAnswer>;
+
+function requestsOf(flow: string, count: number, tokenCount = 8): TextRequest[] {
   return Array.from({ length: count }, (_, index) => ({
+    lane,
+    flow: flowOf(flow),
+    row: {
+      ids: Int32Array.from({ length: tokenCount }, (__, place) => (index + place) % 13),
+      pooling: "mean",
+      adapter: undefined,
+      labelCount: 0,
+      resident: undefined,
+    },
+  }));
+}
+
+/** One text of three tokens, with a head of two labels that is resident there. */
+function withHead(resident: TextRequest["row"]["resident"], ofLane = lane): TextRequest[] {
+  return requestsOf("bad", 1, 3).map(({ flow, row }) => ({
+    lane: ofLane,
     flow,
-    ids: Int32Array.from({ length: tokenCount }, (__, place) => (index + place) % 13),
-    pooling: "mean",
-    adapter: undefined,
-    labelCount: 0,
-    resident: undefined,
+    row: { ...row, labelCount: 2, resident },
   }));
 }
 
 /** A request of one flow, each of whose texts has one token. */
 function arriving(sequenceCount: number, flow = "a"): Arriving {
-  return { flow, sequenceCount, tokenCount: sequenceCount };
+  return { lane, flow: flowOf(flow), sequenceCount, tokenCount: sequenceCount };
 }
 
 function hasCode(code: string): (error: unknown) => boolean {
@@ -86,9 +116,9 @@ describe("the engine", () => {
     const together = await Promise.all(engine.submit(requests));
     for (const [index, request] of requests.entries()) {
       const [alone] = await Promise.all(engine.submit([request]));
-      assert.equal(alone?.embedding.length, smallConfig.hiddenSize);
-      for (const [place, value] of alone.embedding.entries())
-        assert.ok(Math.abs(value - (together[index]?.embedding[place] ?? NaN)) <= 1e-6);
+      assert.equal(alone?.answer.embedding.length, smallConfig.hiddenSize);
+      for (const [place, value] of alone.answer.embedding.entries())
+        assert.ok(Math.abs(value - (together[index]?.answer.embedding[place] ?? NaN)) <= 1e-6);
     }
   });
 
@@ -143,20 +173,23 @@ describe("the engine", () => {
 
   it("refuses who would wait too long for others, and only those", () => {
     // A second per token, and two seconds at most.
-    const { engine } = engineOf({ msPerToken: 1_000 });
-    const bulk = engine.admit({ flow: "bulk", sequenceCount: 100, tokenCount: 1_000 });
+    const slow = laneOf({ msPerToken: 1_000 });
+    const { engine } = engineOf();
+    const asked = (flow: string, sequenceCount: number, tokenCount: number): Arriving => ({
+      ...{ lane: slow, flow: flowOf(flow), sequenceCount, tokenCount },
+    });
+    const bulk = engine.admit(asked("bulk", 100, 1_000));
     assert.throws(
-      () => engine.admit({ flow: "bulk", sequenceCount: 1, tokenCount: 1 }),
+      () => engine.admit(asked("bulk", 1, 1)),
       (error) =>
         error instanceof StrataError &&
         /they would wait for 1000000 ms, the limit is 2000 ms/.test(error.message) &&
         error.retryAfterMs === limits.retryAfterMsMax,
     );
     // Another model's turn comes between the bulk's.
-    const small = { flow: "small", sequenceCount: 1, tokenCount: 1 };
-    engine.admit(small).leave();
+    engine.admit(asked("small", 1, 1)).leave();
     bulk.correct(0);
-    engine.admit({ flow: "bulk", sequenceCount: 1, tokenCount: 1 });
+    engine.admit(asked("bulk", 1, 1));
   });
 
   it("withdraws by signal what does not run yet, and frees its place", async () => {
@@ -199,6 +232,52 @@ describe("the engine", () => {
   });
 });
 
+describe("lanes", () => {
+  it("share the workers, and never a batch", async () => {
+    const batches: (readonly TextRequest["row"][])[] = [];
+    const watched = (key: string): Lane<TextAnswer> => ({
+      ...lane,
+      key,
+      feeds: (rows) => {
+        batches.push(rows);
+        return lane.feeds(rows);
+      },
+    });
+    const keys = new Map<unknown, string>();
+    const requests = ["a", "b", "c"].flatMap((key) =>
+      requestsOf(key, 40, 3).map((request) => {
+        keys.set(request.row, key);
+        return { ...request, lane: watched(key) };
+      }),
+    );
+    const { engine } = engineOf();
+    await Promise.all(engine.submit(requests));
+    assert.equal(batches.flat().length, 120);
+    for (const rows of batches) assert.equal(new Set(rows.map((row) => keys.get(row))).size, 1);
+    // One of each in turn, since their flows weigh the same.
+    const firsts = batches.slice(0, 3).map(([row]) => keys.get(row));
+    assert.equal(new Set(firsts).size, 3);
+  });
+
+  it("load a program in a worker when rows first need it, and again when that failed", async () => {
+    const loaded: LaneProgram[] = [];
+    const flaky: Runtime = {
+      load: async () => {
+        loaded.push(source);
+        if (loaded.length === 1) throw new Error("no memory");
+        return program;
+      },
+      close: () => Promise.resolve(),
+    };
+    const options = { clock: systemClock, telemetry: silentTelemetry };
+    const engine = new Engine({ workers: new Workers([flaky]), ...options });
+    const twins = requestsOf("a", 2, 3);
+    await Promise.all(engine.submit(twins));
+    await Promise.all(engine.submit(twins));
+    assert.equal(loaded.length, 2);
+  });
+});
+
 /** The serving graph, failing as `fault` says. */
 function faulty(fault: (lengths: readonly number[]) => Error | undefined): Program {
   return {
@@ -216,27 +295,30 @@ function faulty(fault: (lengths: readonly number[]) => Error | undefined): Progr
 }
 
 async function sameAsAlone(
-  requests: readonly SequenceRequest[],
-  answers: readonly PromiseSettledResult<SequenceAnswer>[],
+  requests: readonly TextRequest[],
+  answers: readonly PromiseSettledResult<SequenceAnswer<TextAnswer>>[],
 ): Promise<void> {
   const { engine } = engineOf();
   for (const [index, request] of requests.entries()) {
     const [alone] = await Promise.all(engine.submit([request]));
     const answer = answers[index];
     assert.ok(answer?.status === "fulfilled" && alone !== undefined, `request ${index}`);
-    for (const [place, value] of alone.embedding.entries())
-      assert.ok(Math.abs(value - (answer.value.embedding[place] ?? NaN)) <= 1.2e-7);
+    for (const [place, value] of alone.answer.embedding.entries())
+      assert.ok(Math.abs(value - (answer.value.answer.embedding[place] ?? NaN)) <= 1.2e-7);
   }
 }
 
 describe("a fault in a batch", () => {
-  const healthy = [...requestsOf("a", 9, 3), ...requestsOf("b", 9, 6)];
+  let healthy: readonly TextRequest[];
+  before(() => {
+    healthy = [...requestsOf("a", 9, 3), ...requestsOf("b", 9, 6)];
+  });
 
   it("is answered to the guilty alone, whatever threw; the others as if nothing were", async () => {
     const guilty = requestsOf("guilty", 2, 11);
-    const { engine } = engineOf({
-      programs: [faulty((lengths) => (lengths.includes(11) ? new Error("eleven") : undefined))],
-    });
+    const { engine } = engineOf([
+      faulty((lengths) => (lengths.includes(11) ? new Error("eleven") : undefined)),
+    ]);
     const requests = [...healthy.slice(0, 4), ...guilty, ...healthy.slice(4)];
     const answers = await Promise.allSettled(engine.submit(requests));
     for (const answer of answers.splice(4, 2)) {
@@ -248,8 +330,7 @@ describe("a fault in a batch", () => {
 
   it("is no matter to the others when weights do not fit the batch", async () => {
     // Eight numbers where a head of two labels has more, and none of them in the pool.
-    const resident = new Map([["head.weight", { offset: 0, length: 10_000 }]]);
-    const bad = requestsOf("bad", 1, 3).map((row) => ({ ...row, labelCount: 2, resident }));
+    const bad = withHead(new Map([["head.weight", { offset: 0, length: 10_000 }]]));
     const { engine } = engineOf();
     const [one, ...others] = await Promise.allSettled(engine.submit([...bad, ...healthy]));
     assert.ok(one?.status === "rejected" && hasCode("INTERNAL")(one.reason));
@@ -259,10 +340,11 @@ describe("a fault in a batch", () => {
   it("that is a number which is not finite is CORRUPT for its own model alone", async () => {
     const memory = new Float32Array(new SharedArrayBuffer(4096)).fill(3e38);
     const head = { offset: 0, length: 2 * smallConfig.hiddenSize };
-    const resident = new Map([["head.weight", head]]);
-    const bad = requestsOf("bad", 1, 3).map((row) => ({ ...row, labelCount: 2, resident }));
-    const { engine } = engineOf({ memory });
-    const [one, ...others] = await Promise.allSettled(engine.submit([...bad, ...healthy]));
+    const spoilt = laneOf({ memory });
+    const bad = withHead(new Map([["head.weight", head]]), spoilt);
+    const beside = healthy.map((request) => ({ ...request, lane: spoilt }));
+    const { engine } = engineOf();
+    const [one, ...others] = await Promise.allSettled(engine.submit([...bad, ...beside]));
     assert.ok(one?.status === "rejected" && hasCode("CORRUPT")(one.reason));
     assert.match(String(one.reason), /the weights give numbers that are not finite/);
     await sameAsAlone(healthy, others);
@@ -271,7 +353,7 @@ describe("a fault in a batch", () => {
   it("that is over when the sequence is run again is nobody's", async () => {
     let runCount = 0;
     const dying = faulty(() => (runCount++ === 0 ? new Error("its thread has ended") : undefined));
-    const { engine } = engineOf({ programs: [dying] });
+    const { engine } = engineOf([dying]);
     const alone = requestsOf("a", 1, 5);
     await sameAsAlone(alone, await Promise.allSettled(engine.submit(alone)));
     assert.equal(runCount, 2);
@@ -279,7 +361,7 @@ describe("a fault in a batch", () => {
 
   it("of a worker that is gone costs no answer while another lives", async () => {
     const gone = faulty(() => new StrataError("UNAVAILABLE", "its thread has ended"));
-    const { engine } = engineOf({ programs: [program, gone] });
+    const { engine } = engineOf([program, gone]);
     const requests = [...healthy, ...healthy, ...healthy];
     await sameAsAlone(requests, await Promise.allSettled(engine.submit(requests)));
     engine.admit(arriving(1)).leave();
@@ -287,7 +369,7 @@ describe("a fault in a batch", () => {
 
   it("of the last worker ends the wait of all, and nobody else begins one", async () => {
     const gone = faulty(() => new StrataError("UNAVAILABLE", "its thread has ended"));
-    const { engine } = engineOf({ programs: [gone, gone] });
+    const { engine } = engineOf([gone, gone]);
     const answers = await Promise.allSettled(engine.submit(requestsOf("a", 300)));
     for (const answer of answers)
       assert.ok(answer.status === "rejected" && hasCode("UNAVAILABLE")(answer.reason));

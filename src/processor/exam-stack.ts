@@ -16,9 +16,11 @@ import { servingGraph } from "../models/serving-graph.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import { AdapterPool } from "./adapter-pool.ts";
 import { BatchingProcessor } from "./batching-processor.ts";
+import { Engine } from "./engine.ts";
 import { ModelDirectory } from "./model-directory.ts";
 import { openBase } from "./open-base.ts";
 import type { Processor } from "./processor.ts";
+import { Workers } from "./workers.ts";
 import { versionLoader } from "../checkpoints/version-weights.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Program } from "../runtime/runtime.ts";
@@ -57,15 +59,15 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
   const checkpoint = await openCheckpoint(folder);
   const weights = await loadBaseWeights(checkpoint, runtime);
+  const workers = new Workers([runtime]);
   const base = await openBase({
     id: "base",
     checkpoint,
     weights,
     precision,
-    runtimes: [runtime],
+    workers,
     memory: pool.memory,
     clock,
-    telemetry: silentTelemetry,
   });
   const { config, pooling, tokensMax, digest } = checkpoint;
   const facts = { config, pooling, tokensMax, digest, source: `dir:${folder}`, createdAt: 0 };
@@ -74,6 +76,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const bases = new Map([["base", base]]);
   const processor = new BatchingProcessor({
     directory,
+    engine: new Engine({ workers, clock, telemetry: silentTelemetry }),
     pool,
     clock,
     bases,

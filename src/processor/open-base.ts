@@ -1,21 +1,22 @@
-/** A base model made ready to answer: its weights in every worker, its tokenizer, its queue. */
+/** A base model made ready to answer: its weights in every worker, its tokenizer, its lanes. */
 import type { Precision } from "../entities/base-model.ts";
 import type { Clock } from "../foundation/clock.ts";
-import type { Telemetry } from "../foundation/telemetry.ts";
 import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import { servingGraph } from "../models/serving-graph.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import { Engine } from "./engine.ts";
+import type { Lane } from "./lane.ts";
+import { type TextAnswer, textLane } from "./text-lane.ts";
 import { measureMsPerToken } from "./warm-up.ts";
 import { TokenizeQueue } from "./tokenize-queue.ts";
+import type { Workers } from "./workers.ts";
 
 export interface OpenBase {
   readonly id: string;
   readonly checkpoint: Checkpoint;
   readonly precision: Precision;
-  readonly engine: Engine;
   readonly tokenizer: TokenizeQueue;
+  /** Classifies and embeds whole texts, of vPLMs and of the bare base. */
+  readonly texts: Lane<TextAnswer>;
 }
 
 export interface OpenBaseOptions {
@@ -23,22 +24,22 @@ export interface OpenBaseOptions {
   readonly checkpoint: Checkpoint;
   readonly weights: BaseWeights;
   readonly precision: Precision;
-  /** One per worker. */
-  readonly runtimes: readonly Runtime[];
+  readonly workers: Workers;
+  /** The pool's memory. */
   readonly memory: Float32Array;
   readonly clock: Clock;
-  readonly telemetry: Telemetry;
 }
 
+/** What is wrong with a base shows here: the program of its texts is loaded into every worker. */
 export async function openBase(options: OpenBaseOptions): Promise<OpenBase> {
-  const { id, checkpoint, weights, precision, runtimes, memory, clock, telemetry } = options;
+  const { id, checkpoint, weights, precision, workers, memory, clock } = options;
   // What may be wrong with a base comes before its weights fill every worker.
   const tokenizer = new TokenizeQueue(await checkpoint.tokenizer());
-  const graph = servingGraph(checkpoint.config, precision);
-  const constants = constantsOf(graph, weights);
-  const programs = await Promise.all(runtimes.map((runtime) => runtime.load(graph, { constants })));
   const { config } = checkpoint;
-  const msPerToken = await measureMsPerToken(programs, config, clock);
-  const engine = new Engine({ config, programs, memory, msPerToken, clock, telemetry });
-  return { id, checkpoint, precision, engine, tokenizer };
+  const graph = servingGraph(config, precision);
+  const program = { graph, constants: constantsOf(graph, weights) };
+  const msPerToken = await measureMsPerToken(await workers.load(program), config, clock);
+  const key = `${id} dense text ${precision}`;
+  const texts = textLane({ key, msPerToken, config, program, memory });
+  return { id, checkpoint, precision, tokenizer, texts };
 }

@@ -1,12 +1,17 @@
 /**
  * Which waiting sequences run next: pure decisions over a snapshot of the queue. Order between
- * models is start-time fair queueing (Goyal et al. 1996), so that a bulk request of one model does
- * not hold up the others; within a batch, sequences of like length keep padding small.
+ * flows is weighted start-time fair queueing (Goyal et al. 1996), so that a bulk request of one
+ * does not hold up the others, whatever their lanes are; the head of the queue decides the lane,
+ * and within a batch sequences of like length keep padding small.
  */
 
 /** A sequence that waits for a batch. */
 export interface Waiting {
+  /** Sequences of lanes that have different keys never share a batch. */
+  readonly lane: { readonly key: string };
   readonly tokenCount: number;
+  /** What it will take of one worker, in milliseconds. */
+  readonly workMs: number;
   /** Virtual start time, see `startTag`; the sequence with the lowest runs next. */
   readonly tag: number;
 }
@@ -26,44 +31,62 @@ const windowBatches = 16;
 const [windowCountMin, windowCountMax] = [32, 256];
 
 /**
- * Virtual start time of a sequence that arrives now: it starts where its model's last one ended,
- * but not before those that run now. Adding the sequence's tokens gives the model's next value.
+ * Virtual start time of a sequence that arrives now: it starts where its flow's last one ended, but
+ * not before those that run now. Adding `virtualWork` gives the flow's next value.
  */
-export function startTag(virtualTime: number, modelFinish: number | undefined): number {
-  return Math.max(virtualTime, modelFinish ?? 0);
+export function startTag(virtualTime: number, flowFinish: number | undefined): number {
+  return Math.max(virtualTime, flowFinish ?? 0);
+}
+
+/** What a sequence's work takes of the virtual time of a flow of this weight. */
+export function virtualWork(workMs: number, weight: number): number {
+  return workMs / weight;
 }
 
 /**
- * Virtual time when a batch has been taken: it passes as the work of one model's fair share, as in
- * weighted fair queueing (Demers et al. 1989). Were it only the tag of the first in line, models
- * that come anew all the time would keep one that is busy waiting for ever.
+ * Virtual time when a batch has been taken: it passes as the work of the share of a flow of weight
+ * 1, as in weighted fair queueing (Demers et al. 1989). Were it only the tag of the first in line,
+ * flows that come anew all the time would keep one that is busy waiting for ever. `weightSum` is
+ * that of all flows that wait, those of the batch included.
  */
 export function virtualTimeAfter(
   virtualTime: number,
   batch: readonly Waiting[],
-  modelCount: number,
+  weightSum: number,
 ): number {
-  const tokenCount = batch.reduce((sum, sequence) => sum + sequence.tokenCount, 0);
-  return Math.max(batch[0]?.tag ?? 0, virtualTime + tokenCount / Math.max(1, modelCount));
+  const [head] = batch;
+  if (head === undefined) return virtualTime;
+  return Math.max(head.tag, virtualTime + workOf(batch) / weightSum);
+}
+
+/** What the sequences take of one worker, in milliseconds. */
+export function workOf(sequences: readonly Waiting[]): number {
+  return sequences.reduce((sum, { workMs }) => sum + workMs, 0);
 }
 
 /**
- * The next batch out of `waiting`, ascending by tag: it always holds the first in line, and then
- * those of the next in line whose lengths are nearest to it, as many as the limits allow.
+ * The next batch out of `waiting`, ascending by tag. It holds the first in line that is ready, and
+ * then those of the same lane, next in line and ready, whose lengths are nearest to it, as many as
+ * the limits allow. Empty when none is ready.
  */
 export function schedule<W extends Waiting>(
   waiting: readonly W[],
   { tokensMax, sequencesMax }: BatchLimits,
+  isReady: (sequence: W) => boolean = () => true,
 ): readonly W[] {
-  const [head] = waiting;
+  const start = waiting.findIndex(isReady);
+  const head = waiting[start];
   if (head === undefined) return [];
   const distance = (sequence: W): number => Math.abs(sequence.tokenCount - head.tokenCount);
-  const candidates = waiting
-    .slice(1, windowCount(head, tokensMax))
-    .toSorted((a, b) => distance(a) - distance(b) || a.tag - b.tag);
+  const candidates: W[] = [];
+  const count = windowCount(head, tokensMax) - 1;
+  for (let place = start + 1; place < waiting.length && candidates.length < count; place++) {
+    const sequence = waiting[place];
+    if (sequence?.lane.key === head.lane.key && isReady(sequence)) candidates.push(sequence);
+  }
   const batch = [head];
   let longest = head.tokenCount;
-  for (const candidate of candidates) {
+  for (const candidate of candidates.sort((a, b) => distance(a) - distance(b) || a.tag - b.tag)) {
     const padded = Math.max(longest, candidate.tokenCount);
     if (batch.length === sequencesMax) break;
     if (padded * (batch.length + 1) > tokensMax) continue;

@@ -13,7 +13,9 @@ import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import { AdapterPool } from "../processor/adapter-pool.ts";
+import { Engine } from "../processor/engine.ts";
 import { openBase, type OpenBase } from "../processor/open-base.ts";
+import { Workers } from "../processor/workers.ts";
 import { versionLoader } from "../checkpoints/version-weights.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { allRows } from "../storage/all-rows.ts";
@@ -34,6 +36,7 @@ export interface EngineOptions {
 }
 
 export interface Engines {
+  readonly engine: Engine;
   readonly pool: AdapterPool;
   readonly bases: ReadonlyMap<string, OpenBase>;
   readonly trainingBases: ReadonlyMap<string, TrainingBase>;
@@ -62,8 +65,7 @@ export async function openEngines(store: Store, options: EngineOptions): Promise
 /** What the bases share, and where they are entered. */
 interface Room extends EngineOptions {
   readonly store: Store;
-  /** One per worker. */
-  readonly runtimes: readonly OrtRuntime[];
+  readonly workers: Workers;
   readonly trainingRuntime: OrtRuntime;
   readonly pool: AdapterPool;
 }
@@ -78,7 +80,7 @@ function openRoom(store: Store, options: EngineOptions, opened: CloseStack): Roo
   return {
     ...options,
     store,
-    runtimes: Array.from({ length: workerCount }, () => openRuntime(1)),
+    workers: new Workers(Array.from({ length: workerCount }, () => openRuntime(1))),
     trainingRuntime: openRuntime(availableParallelism()),
     pool: openPool(store, options),
   };
@@ -105,7 +107,7 @@ async function openAll(cached: readonly CachedBase[], room: Room): Promise<Omit<
   }
   if (bases.size === 0) throw noneLeft(refusals);
   await addAbsent(room, bases, refusals);
-  return { pool: room.pool, bases, trainingBases, refusals };
+  return { engine: new Engine(room), pool: room.pool, bases, trainingBases, refusals };
 }
 
 /** CANCELLED when the server was told to stop before it was ready. */
@@ -126,14 +128,14 @@ function openPool(store: Store, { telemetry }: EngineOptions): AdapterPool {
 async function openOne(found: CachedBase, room: Room): Promise<readonly [OpenBase, TrainingBase]> {
   if (found.kind === "damaged") throw found.fault;
   const { files: _, folder: __, commit: ___, ...base } = found.base;
-  const { store, runtimes, precision, trainingRuntime: runtime } = room;
+  const { store, precision, trainingRuntime: runtime } = room;
   const { id } = base;
   await checkName(store, id);
   const known = await checkDigest(store, base);
   const checkpoint = await openBaseCheckpoint(found.base);
   const weights = await loadBaseWeights(checkpoint, runtime);
   const { memory } = room.pool;
-  const serving = await openBase({ ...room, id, checkpoint, weights, runtimes, memory });
+  const serving = await openBase({ ...room, id, checkpoint, weights, memory });
   const training = new TrainingBase({ checkpoint, weights, precision, runtime });
   if (known === undefined) await store.catalog.bases.insert(base);
   else if (known.digest !== base.digest) await store.catalog.bases.update(base);

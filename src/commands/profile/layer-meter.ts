@@ -14,6 +14,9 @@ import { stageGraph } from "../../models/stage-graph.ts";
 import type { LayerTimes } from "../../placement/layer-times.ts";
 import { type BatchRow, batchFeeds } from "../../processor/batch.ts";
 import { Engine } from "../../processor/engine.ts";
+import type { LaneProgram } from "../../processor/lane.ts";
+import { textLane } from "../../processor/text-lane.ts";
+import { Workers } from "../../processor/workers.ts";
 import type { Feeds, Program, Runtime } from "../../runtime/runtime.ts";
 import type { Graph } from "../../tensor/tensor.ts";
 
@@ -34,8 +37,14 @@ export interface ShapeTimes extends Pick<LayerTimes, "layerSeconds" | "hopSecond
 }
 
 interface Loaded {
-  readonly graph: Graph;
+  readonly source: LaneProgram;
   readonly program: Program;
+}
+
+interface Parts {
+  readonly workers: Workers;
+  readonly whole: Loaded;
+  readonly layers: readonly Loaded[];
 }
 
 /** Times are medians over rounds, in each of which everything runs once. */
@@ -47,34 +56,35 @@ const requestCount = 31;
 /** Owns its programs on the runtime, which go with the runtime. */
 export class LayerMeter {
   readonly #options: MeterOptions;
-  readonly #whole: Loaded;
-  readonly #layers: readonly Loaded[];
+  readonly #parts: Parts;
   /** Zeros, which cost what any adapter does. */
   readonly #memory = new Float32Array(new SharedArrayBuffer(4));
   readonly #random = new SeededRandom(1);
 
-  private constructor(options: MeterOptions, whole: Loaded, layers: readonly Loaded[]) {
+  private constructor(options: MeterOptions, parts: Parts) {
     this.#options = options;
-    this.#whole = whole;
-    this.#layers = layers;
+    this.#parts = parts;
   }
 
   static async open(runtime: Runtime, options: MeterOptions): Promise<LayerMeter> {
     const { config, weights, precision, signal } = options;
+    const workers = new Workers([runtime]);
     const load = async (graph: Graph): Promise<Loaded> => {
       signal.throwIfAborted();
-      const constants = constantsOf(graph, weights);
-      return { graph, program: await runtime.load(graph, { constants }) };
+      const source = { graph, constants: constantsOf(graph, weights) };
+      const [program] = await workers.load(source);
+      return { source, program: present(program, "there is one worker") };
     };
     const layers: Loaded[] = [];
     for (let from = 0; from < config.layerCount; from++)
       layers.push(await load(stageGraph(config, precision, { from, until: from + 1 })));
-    return new LayerMeter(options, await load(servingGraph(config, precision)), layers);
+    const whole = await load(servingGraph(config, precision));
+    return new LayerMeter(options, { workers, whole, layers });
   }
 
   async measure(shape: BatchShape): Promise<ShapeTimes> {
     const { clock } = this.#options;
-    const parts = [this.#whole, ...this.#layers];
+    const parts = [this.#parts.whole, ...this.#parts.layers];
     const times: number[][] = parts.map(() => []);
     const startMs = clock.monotonic();
     // The first round allocates.
@@ -95,27 +105,35 @@ export class LayerMeter {
   /** What the engine's queue adds to a run of a request that meets nobody. */
   async measureRequest(tokenCount: number): Promise<number> {
     const { config, clock } = this.#options;
-    const engine = new Engine({
+    const { workers, whole } = this.#parts;
+    const engine = new Engine({ workers, clock, telemetry: silentTelemetry });
+    const lane = textLane({
+      key: "profile",
       // It admits nothing, so that it need not foresee.
-      ...{ config, clock, memory: this.#memory, telemetry: silentTelemetry, msPerToken: 1 },
-      programs: [this.#whole.program],
+      msPerToken: 1,
+      config,
+      program: whole.source,
+      memory: this.#memory,
     });
+    const flow = { id: "profile", weight: 1, deadlineMs: Infinity };
     const times: number[] = [];
     for (let request = -1; request < requestCount; request++) {
       this.#options.signal.throwIfAborted();
       const [row] = this.#rows({ batchSize: 1, tokenCount });
       const startMs = clock.monotonic();
-      const [answer] = engine.submit([{ ...present(row, "one was asked for"), flow: "" }]);
+      const [answer] = engine.submit([{ lane, flow, row: present(row, "one was asked for") }]);
       const { runMs } = await present(answer, "one was submitted");
       if (request >= 0) times.push((clock.monotonic() - startMs - runMs) / 1000);
     }
     return median(times);
   }
 
-  async #time({ graph, program }: Loaded, shape: BatchShape): Promise<number> {
+  async #time({ source, program }: Loaded, shape: BatchShape): Promise<number> {
     const { clock, signal } = this.#options;
     signal.throwIfAborted();
-    const given = Object.entries(this.#feeds(shape)).filter(([name]) => graph.inputs.has(name));
+    const given = Object.entries(this.#feeds(shape)).filter(([name]) =>
+      source.graph.inputs.has(name),
+    );
     const startMs = clock.monotonic();
     await program.run(Object.fromEntries(given));
     return (clock.monotonic() - startMs) / 1000;

@@ -1,0 +1,27 @@
+/**
+ * `Lane`: what may share one batch. Sequences of different lanes never meet in a batch, and share
+ * the workers by flow. A lane knows on which program its rows run, how they become feeds, and how
+ * results become answers; the engine knows nothing of what is asked.
+ */
+import type { Feeds, Results } from "../runtime/runtime.ts";
+import type { Graph, TypedValues } from "../tensor/tensor.ts";
+import type { BatchRow } from "./batch.ts";
+
+export interface Lane<Answer = unknown> {
+  /** Names what all its rows have in common: base, form, task, precision. */
+  readonly key: string;
+  /** Milliseconds per token of one worker in full batches, to begin with. */
+  readonly msPerToken: number;
+  /** The program that these rows run on: the same object whenever it is the same program. */
+  programFor(rows: readonly BatchRow[]): LaneProgram;
+  /** What that program is fed for these rows. */
+  feeds(rows: readonly BatchRow[]): Feeds;
+  /** One answer per row; undefined for a row whose numbers are not finite. */
+  answers(results: Results, rows: readonly BatchRow[]): readonly (Answer | undefined)[];
+}
+
+/** A graph with the weights of a base, to be loaded by each worker that runs it. */
+export interface LaneProgram {
+  readonly graph: Graph;
+  readonly constants: ReadonlyMap<string, TypedValues>;
+}

@@ -1,0 +1,55 @@
+/** The lane of whole texts over a dense base: label probabilities and embeddings, in one batch. */
+import { areFinite } from "../checkpoints/version-weights.ts";
+import type { EncoderConfig } from "../entities/base-model.ts";
+import { assert } from "../foundation/assert.ts";
+import type { Results } from "../runtime/runtime.ts";
+import { type BatchRow, batchFeeds } from "./batch.ts";
+import type { Lane, LaneProgram } from "./lane.ts";
+
+/** What a text is answered with. */
+export interface TextAnswer {
+  /** One per label; empty without a head. */
+  readonly probabilities: Float32Array;
+  /** `[hidden]`, L2-normalised. */
+  readonly embedding: Float32Array;
+}
+
+export interface TextLaneOptions extends Pick<Lane, "key" | "msPerToken"> {
+  readonly config: EncoderConfig;
+  /** Of the serving graph. */
+  readonly program: LaneProgram;
+  /** The pool's memory, in which the rows' weights are resident. */
+  readonly memory: Float32Array;
+}
+
+export function textLane(options: TextLaneOptions): Lane<TextAnswer> {
+  const { key, msPerToken, config, program, memory } = options;
+  return {
+    key,
+    msPerToken,
+    programFor: () => program,
+    feeds: (rows) => batchFeeds(config, rows, memory),
+    answers: (results, rows) => textAnswers(results, { rows, hiddenSize: config.hiddenSize }),
+  };
+}
+
+/** Weights that are finite may still overflow on the way; the base's own may be spoilt. */
+function textAnswers(
+  results: Results,
+  { rows, hiddenSize }: { readonly rows: readonly BatchRow[]; readonly hiddenSize: number },
+): readonly (TextAnswer | undefined)[] {
+  const probabilities = results["probabilities"]?.values;
+  const embeddings = results["embeddings"]?.values;
+  assert(
+    probabilities instanceof Float32Array &&
+      embeddings instanceof Float32Array &&
+      embeddings.length === rows.length * hiddenSize,
+    "A serving graph gives probabilities and embeddings",
+  );
+  const width = probabilities.length / rows.length;
+  return rows.map(({ labelCount }, row) => {
+    const own = probabilities.slice(row * width, row * width + labelCount);
+    const embedding = embeddings.slice(row * hiddenSize, (row + 1) * hiddenSize);
+    return areFinite(own) && areFinite(embedding) ? { probabilities: own, embedding } : undefined;
+  });
+}
