@@ -2,6 +2,7 @@
  * The creator over a store. What is done to one model is done in turns; a blob is held from before
  * it is stored until a version names it. So no deletion takes a blob that a version names.
  */
+import AsyncLock from "async-lock";
 import { encodeSafetensors } from "../checkpoints/safetensors.ts";
 import { faultOfValues, versionLoader } from "../checkpoints/version-weights.ts";
 import type { Caller, Tenant } from "../entities/caller.ts";
@@ -13,7 +14,6 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
-import { Turns } from "../foundation/turns.ts";
 import { unlessRotten } from "../storage/checks.ts";
 import type { Holds, Store, TenantCatalog } from "../storage/storage.ts";
 import {
@@ -51,7 +51,7 @@ class StoreCreator implements Creator {
   readonly #ids: Ids;
   readonly #holds: Holds;
   /** By incarnation. */
-  readonly #turns = new Turns();
+  readonly #turns = new AsyncLock({ maxPending: Infinity });
   readonly #onChange: (tenant: Tenant, model: string) => void;
 
   constructor({ store, clock, ids, onChange = () => {} }: CreatorParts) {
@@ -102,7 +102,7 @@ class StoreCreator implements Creator {
   }
 
   publish(caller: Caller, identity: ModelIdentity, weights: VersionWeights): Promise<Version> {
-    return this.#turns.run(identity.incarnation, async () => {
+    return this.#turns.acquire(identity.incarnation, async () => {
       const model = await this.#existing(caller, identity);
       const { isServed, replaces } = weights;
       if (isServed && replaces !== undefined && replaces !== model.servedVersion)
@@ -155,7 +155,7 @@ class StoreCreator implements Creator {
   }
 
   serve(caller: Caller, identity: ModelIdentity, number: number): Promise<VirtualModel> {
-    return this.#turns.run(identity.incarnation, async () => {
+    return this.#turns.acquire(identity.incarnation, async () => {
       const model = await this.#existing(caller, identity);
       const { models, versions } = this.#own(caller);
       const version = await versions.get(model.incarnation, number);
@@ -168,7 +168,7 @@ class StoreCreator implements Creator {
   }
 
   deleteVersion(caller: Caller, identity: ModelIdentity, number: number): Promise<void> {
-    return this.#turns.run(identity.incarnation, async () => {
+    return this.#turns.acquire(identity.incarnation, async () => {
       const model = await this.#existing(caller, identity);
       const { versions } = this.#own(caller);
       if (number === model.servedVersion)
@@ -185,7 +185,7 @@ class StoreCreator implements Creator {
   }
 
   delete(caller: Caller, identity: ModelIdentity): Promise<void> {
-    return this.#turns.run(identity.incarnation, async () => {
+    return this.#turns.acquire(identity.incarnation, async () => {
       const { id, incarnation } = await this.#existing(caller, identity);
       const own = this.#own(caller);
       const versions = await unlessRotten(own.versions.list(incarnation));

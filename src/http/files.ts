@@ -1,4 +1,5 @@
 /** Uploaded files. A blob leaves with the last row that names it. */
+import pLimit, { type LimitFunction } from "p-limit";
 import { filePurposes } from "../contract/files.ts";
 import type { FileObject, fileRoutes } from "../contract/files.ts";
 import { shortageRemark } from "../contract/remarks.ts";
@@ -8,7 +9,6 @@ import type { Caller } from "../entities/caller.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
-import { Gate } from "../foundation/gate.ts";
 import { limits } from "../foundation/limits.ts";
 import { peek } from "../foundation/peek.ts";
 import { requireFile, unlessRotten } from "../storage/checks.ts";
@@ -23,7 +23,7 @@ import type { Services } from "./services.ts";
 export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> {
   const { clock, store } = services;
   // Each check holds its file's texts in memory.
-  const checks = new Gate(limits.fileCheckCountMax);
+  const checks = pLimit(limits.fileCheckCountMax);
   const drop = (blob: Digest): Promise<void> => store.holds.release(blob);
   const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
   return {
@@ -71,7 +71,7 @@ export function fileHandlers(services: Services): HandlersOf<typeof fileRoutes> 
 async function rowOf(
   services: Services,
   upload: Upload,
-  { checks, signal }: { readonly checks: Gate; readonly signal: AbortSignal },
+  { checks, signal }: { readonly checks: LimitFunction; readonly signal: AbortSignal },
 ): Promise<TrainingFile> {
   const purpose = upload.fields.get("purpose");
   if (!filePurposes.some((known) => known === purpose) || purpose === undefined)
@@ -83,7 +83,7 @@ async function rowOf(
   const filename = upload.filename.slice(0, limits.fileNameCharactersMax) || "file";
   const faultSummary =
     purpose === "fine-tune"
-      ? await checks.run(() => checkedLines(services.store, upload, { filename, signal }))
+      ? await checks(() => checkedLines(services.store, upload, { filename, signal }))
       : undefined;
   return {
     id: services.ids.next("file-"),

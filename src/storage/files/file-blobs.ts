@@ -5,8 +5,8 @@
  * `quarantine/`. The folder has one owner.
  */
 import { dirname, join } from "node:path";
+import pLimit from "p-limit";
 import { type Digest, digestInPieces, DigestStream } from "../../foundation/digest.ts";
-import { Gate } from "../../foundation/gate.ts";
 import { limits } from "../../foundation/limits.ts";
 import { blobMissing, checkedPieces, checkedStream } from "../checks.ts";
 import type { Blobs, OnDigest } from "../storage.ts";
@@ -54,7 +54,7 @@ export async function openFileBlobs(
 class FileBlobs implements Blobs {
   readonly #folder: string;
   readonly #files: FileOperations;
-  readonly #gate = new Gate(limits.blobWriteCountMax);
+  readonly #writes = pLimit(limits.blobWriteCountMax);
   readonly #folderSyncs: SharedRuns;
   readonly #quarantine: FileQuarantine;
   readonly #reserve: Reserve;
@@ -76,7 +76,7 @@ class FileBlobs implements Blobs {
     await onDigest?.(digest);
     const action = `store blob "${digest}"`;
     await guardDisk(action, async () => {
-      await this.#gate.run(async () => {
+      await this.#writes(async () => {
         if (await this.#isStored(digest, bytes)) return;
         await this.#reserve.require(action);
         await this.#receive(async (writer) => {

@@ -5,9 +5,9 @@
  * it is there again, whatever would grow the store is refused: the space is for what makes room.
  */
 import { join } from "node:path";
+import pLimit from "p-limit";
 import { limits } from "../../foundation/limits.ts";
 import { SeededRandom } from "../../foundation/random.ts";
-import { Turns } from "../../foundation/turns.ts";
 import { diskFull, isDiskFull } from "./disk-errors.ts";
 import type { FileOperations } from "./file-operations.ts";
 
@@ -24,7 +24,7 @@ export class Reserve {
   #heldBytes = 0;
   #taking: Promise<void> | undefined;
   /** Taking and giving up happen one after the other: both look at the file and then change it. */
-  readonly #turns = new Turns();
+  readonly #turns = pLimit(1);
 
   /** In `folder`, of `bytes`; with 0 there is none, and nothing is refused. */
   constructor(folder: string, options: { readonly files: FileOperations; readonly bytes: number }) {
@@ -37,9 +37,7 @@ export class Reserve {
   /** Takes the space, or as much of it as there is; whether all of it is held now. */
   async take(): Promise<boolean> {
     if (this.#heldBytes === this.#bytes) return true;
-    this.#taking ??= this.#turns
-      .run(this.#path, () => this.#take())
-      .finally(() => (this.#taking = undefined));
+    this.#taking ??= this.#turns(() => this.#take()).finally(() => (this.#taking = undefined));
     await this.#taking;
     return this.#heldBytes === this.#bytes;
   }
@@ -51,7 +49,7 @@ export class Reserve {
 
   /** Gives the space up; whether there was any. */
   spend(): Promise<boolean> {
-    return this.#turns.run(this.#path, async () => {
+    return this.#turns(async () => {
       if (this.#heldBytes === 0) return false;
       this.#heldBytes = 0;
       await this.#files.remove(this.#path);
