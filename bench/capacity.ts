@@ -8,8 +8,8 @@
  */
 import { availableParallelism } from "node:os";
 import { type BaseWeights, constantsOf } from "../src/checkpoints/base-weights.ts";
-import { encodeSafetensors } from "../src/checkpoints/safetensors.ts";
 import type { EncoderConfig } from "../src/entities/base-model.ts";
+import { encodeSafetensors } from "../src/formats/safetensors.ts";
 import { NgramMap } from "../src/knowledge/ngram-map.ts";
 import { allocateRows, rowsBytes } from "../src/knowledge/table-rows.ts";
 import { adapterTensors } from "../src/models/adapter.ts";

@@ -6,8 +6,8 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Tokenizer } from "../src/checkpoints/checkpoints.ts";
 import type { HierarchicalBase } from "../src/checkpoints/hierarchy.ts";
+import type { Tokenizer } from "../src/formats/formats.ts";
 import { permutation, SeededRandom } from "../src/foundation/random.ts";
 import { chooseNgrams, NgramCounter } from "../src/knowledge/counting.ts";
 import type { NgramEncoder } from "../src/knowledge/knowledge.ts";

@@ -1,6 +1,7 @@
 /** Claim `mixed`: a thousand vPLMs in one stream cost little, and none notices the others. */
 import { type BaseWeights, constantsOf } from "../src/checkpoints/base-weights.ts";
 import type { Precision } from "../src/entities/base-model.ts";
+import type { Weights } from "../src/entities/weights.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { present } from "../src/foundation/assert.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
@@ -10,7 +11,6 @@ import { servingGraph } from "../src/models/serving-graph.ts";
 import { versionTensors, type VersionSize } from "../src/models/version-tensors.ts";
 import { AdapterPool, type Resident } from "../src/processor/adapter-pool.ts";
 import { batchFeeds, type BatchRow } from "../src/processor/batch.ts";
-import type { LoadedTensors } from "../src/checkpoints/version-weights.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Program, Runtime } from "../src/runtime/runtime.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
@@ -97,7 +97,7 @@ async function randomModels() {
   return { pool, models, digests };
 }
 
-function randomTensors(size: VersionSize, index: number): LoadedTensors {
+function randomTensors(size: VersionSize, index: number): Weights {
   return new Map(
     versionTensors(benchConfig, size).map(({ name, shape }, part) => [
       name,
@@ -106,7 +106,7 @@ function randomTensors(size: VersionSize, index: number): LoadedTensors {
   );
 }
 
-function bytesOf(tensors: LoadedTensors): Uint8Array {
+function bytesOf(tensors: Weights): Uint8Array {
   return Buffer.concat([...tensors.values()].map(({ values }) => new Uint8Array(values.buffer)));
 }
 

@@ -1,10 +1,11 @@
 /** The tasks of `../shared/data`, read as the product reads uploads. Absent data skips a claim. */
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Checkpoint, Tokenizer } from "../src/checkpoints/checkpoints.ts";
+import type { Checkpoint } from "../src/checkpoints/checkpoints.ts";
 import type { LabelledText, MarkedText } from "../src/datasets/datasets.ts";
 import { readDataset } from "../src/datasets/read.ts";
 import { splitByContent } from "../src/datasets/split.ts";
+import type { Tokenizer } from "../src/formats/formats.ts";
 import { assert, present } from "../src/foundation/assert.ts";
 import { Pace } from "../src/foundation/pace.ts";
 import { encodeContents } from "../src/trainer/contents.ts";

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
-import { tokenizerOfVocabulary } from "../src/checkpoints/tokenizer.ts";
+import { tokenizerOfVocabulary } from "../src/formats/tokenizer.ts";
 import { realBaseFolder } from "./exam-real-base.ts";
 
 interface Golden {

@@ -1,6 +1,8 @@
 /** A checkpoint's small JSON files, field by field; those that change nothing are ignored. */
 import { z } from "zod";
 import { type EncoderConfig, familyNames, type Pooling } from "../entities/base-model.ts";
+import { parse } from "../formats/json.ts";
+import type { Casing } from "../formats/tokenizer.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { familyOf, isFamily } from "../models/families/families.ts";
@@ -111,12 +113,6 @@ export function checkModules(text: string | undefined): void {
   }
 }
 
-export interface Casing {
-  readonly isLowercase: boolean;
-  readonly stripsAccents: boolean;
-  readonly splitsChinese: boolean;
-}
-
 /** `tokenizer_config.json`; without one the defaults of BERT's tokenizer. */
 export function parseCasing(text: string | undefined): Casing {
   const fields = parse(casing, text ?? "{}", "tokenizer_config.json");
@@ -125,32 +121,6 @@ export function parseCasing(text: string | undefined): Casing {
     stripsAccents: fields.strip_accents ?? fields.do_lower_case,
     splitsChinese: fields.tokenize_chinese_chars,
   };
-}
-
-/** Text as JSON of this shape; INVALID_ARGUMENT with the first wrong field. */
-export function parse<T>(schema: z.ZodType<T>, text: string, what: string): T {
-  return parseValue(schema, parseJson(text, what), what);
-}
-
-/** INVALID_ARGUMENT when the text is no JSON. */
-export function parseJson(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new StrataError("INVALID_ARGUMENT", `Cannot read ${what}: it is not JSON`, { cause });
-  }
-}
-
-export function parseValue<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = [what, ...(issue?.path.map(String) ?? [])].join(" ");
-  throw new StrataError("INVALID_ARGUMENT", `Cannot read ${field}: ${issue?.message}`);
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function expect(condition: boolean, file: string, state: string): void {

@@ -2,8 +2,8 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CheckpointTensor } from "./checkpoints.ts";
-import { encodeSafetensors } from "./safetensors.ts";
+import type { Weight } from "../entities/weights.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 import { SeededRandom } from "../foundation/random.ts";
 
 const [hidden, inner, layerCount, positionCount] = [16, 24, 3, 32];
@@ -35,9 +35,9 @@ export async function writeSmallCheckpoint(): Promise<string> {
   return folder;
 }
 
-function weights(): Map<string, CheckpointTensor> {
+function weights(): Map<string, Weight> {
   const random = new SeededRandom(1);
-  const tensors = new Map<string, CheckpointTensor>();
+  const tensors = new Map<string, Weight>();
   const add = (name: string, shape: readonly number[], deviation: number): void => {
     const mean = name.endsWith("LayerNorm.weight") ? 1 : 0;
     const length = shape.reduce((product, size) => product * size, 1);

@@ -1,6 +1,6 @@
 /** A BERT of three layers of width 4 with six tokens: a whole checkpoint of a few kilobytes. */
-import type { CheckpointTensor } from "./checkpoints.ts";
-import { encodeSafetensors } from "./safetensors.ts";
+import type { Weight } from "../entities/weights.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 
 export const tinyConfig = {
   model_type: "bert",
@@ -28,8 +28,8 @@ export function tinyCheckpoint(): Record<string, string | Uint8Array> {
 export function tinyWeights(
   prefix = "",
   norm: readonly string[] = ["weight", "bias"],
-): Map<string, CheckpointTensor> {
-  const tensors = new Map<string, CheckpointTensor>();
+): Map<string, Weight> {
+  const tensors = new Map<string, Weight>();
   const add = (name: string, ...shape: number[]) => {
     const count = shape.reduce((product, size) => product * size, 1);
     const values = Float32Array.from({ length: count }, (_, index) => tensors.size + index / 64);

@@ -1,8 +1,8 @@
 /** What a hierarchical form of the tiny checkpoint holds, cut above its first layer. */
-import type { CheckpointTensor } from "./checkpoints.ts";
+import type { Weight } from "../entities/weights.ts";
 
 /** Its tri-gram part. */
-export function tinyHierarchy(): Map<string, CheckpointTensor> {
+export function tinyHierarchy(): Map<string, Weight> {
   const shapes: Record<string, number[]> = {
     "ngram.embeddings.position": [3, 4],
     "ngram.embeddings.segment": [4],
@@ -19,7 +19,7 @@ export function tinyHierarchy(): Map<string, CheckpointTensor> {
 }
 
 /** Upper layers of its own. */
-export function tinyUpper(): Map<string, CheckpointTensor> {
+export function tinyUpper(): Map<string, Weight> {
   return tensorsOf({ ...layerShapes("layer.1"), ...layerShapes("layer.2") });
 }
 
@@ -35,7 +35,7 @@ function layerShapes(layer: string): Record<string, number[]> {
   return shapes;
 }
 
-function tensorsOf(shapes: Readonly<Record<string, number[]>>): Map<string, CheckpointTensor> {
+function tensorsOf(shapes: Readonly<Record<string, number[]>>): Map<string, Weight> {
   const tensors = Object.entries(shapes).map(([name, shape], index) => {
     const count = shape.reduce((product, size) => product * size, 1);
     return [name, { shape, values: new Float32Array(count).fill(index / 8) }] as const;

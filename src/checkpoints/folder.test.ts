@@ -3,10 +3,12 @@ import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import type { Weight } from "../entities/weights.ts";
+import type { StoredTensor } from "../formats/formats.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
-import type { Checkpoint, CheckpointTensor } from "./checkpoints.ts";
+import type { Checkpoint } from "./checkpoints.ts";
 import { openCheckpoint } from "./folder.ts";
-import { encodeSafetensors, type StoredTensor } from "./safetensors.ts";
 import { tinyCheckpoint, tinyConfig, tinyVocabulary, tinyWeights } from "./exam-tiny-checkpoint.ts";
 
 const pooling = { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false };
@@ -32,8 +34,8 @@ async function checkpoint(files: Files): Promise<string> {
   return path;
 }
 
-async function tensorsOf(opened: Checkpoint): Promise<Map<string, CheckpointTensor>> {
-  const tensors = new Map<string, CheckpointTensor>();
+async function tensorsOf(opened: Checkpoint): Promise<Map<string, Weight>> {
+  const tensors = new Map<string, Weight>();
   for await (const [name, tensor] of opened.tensors()) tensors.set(name, tensor);
   return tensors;
 }

@@ -5,9 +5,11 @@
  */
 import { join, resolve } from "node:path";
 import type { EncoderConfig } from "../entities/base-model.ts";
+import type { Tokenizer } from "../formats/formats.ts";
+import { tokenizerOfJson, tokenizerOfVocabulary } from "../formats/tokenizer.ts";
 import { type Digest, digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
-import type { Checkpoint, Tokenizer } from "./checkpoints.ts";
+import type { Checkpoint } from "./checkpoints.ts";
 import { checkModules, parseCasing, parseConfig, parsePooling, parseTokensMax } from "./config.ts";
 import {
   checkpointFiles,
@@ -18,7 +20,6 @@ import {
   readSmallFile,
   sizeOf,
 } from "./files.ts";
-import { tokenizerOfJson, tokenizerOfVocabulary } from "./tokenizer.ts";
 import { checkWeights, readWeights } from "./weights-file.ts";
 
 const weightsFile = "model.safetensors";

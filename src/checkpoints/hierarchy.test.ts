@@ -3,10 +3,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import type { Weight, Weights } from "../entities/weights.ts";
+import type { StoredTensor } from "../formats/formats.ts";
+import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { type BaseWeights, loadBaseWeights } from "./base-weights.ts";
-import type { Checkpoint, CheckpointTensor } from "./checkpoints.ts";
+import type { Checkpoint } from "./checkpoints.ts";
 import { openCheckpoint } from "./folder.ts";
 import {
   checkDomain,
@@ -15,7 +18,6 @@ import {
   openHierarchy,
   readHierarchy,
 } from "./hierarchy.ts";
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
 import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
 import { tinyHierarchy, tinyUpper } from "./exam-tiny-hierarchy.ts";
 
@@ -40,7 +42,7 @@ function runOf(from?: string): string {
   return JSON.stringify({ digest: checkpoint.digest, from, config: { shallowLayerCount: 1 } });
 }
 
-type Tensors = ReadonlyMap<string, CheckpointTensor>;
+type Tensors = Weights;
 
 function encoded(tensors: Tensors, from?: string): Promise<Uint8Array> {
   return encodeHierarchy(tensors, runOf(from), runtime);
@@ -53,7 +55,7 @@ async function opened(tensors: Tensors, from?: string): Promise<HierarchicalBase
 }
 
 /** The same parts, every value another one. */
-function varied(tensors: Tensors): Map<string, CheckpointTensor> {
+function varied(tensors: Tensors): Map<string, Weight> {
   let count = 0;
   return new Map(
     [...tensors].map(([name, { shape, values }]) => {

@@ -6,6 +6,10 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { EncoderConfig } from "../entities/base-model.ts";
+import type { Weights } from "../entities/weights.ts";
+import type { StoredTensor, TensorFile } from "../formats/formats.ts";
+import { parse } from "../formats/json.ts";
+import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
 import { type Digest, digestOf } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
@@ -15,14 +19,7 @@ import { pooledGraph } from "../models/training-graph.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Graph, TypedValues } from "../tensor/tensor.ts";
 import { type BaseWeights, linearForms } from "./base-weights.ts";
-import type { Checkpoint, CheckpointTensor } from "./checkpoints.ts";
-import { parse } from "./config.ts";
-import {
-  decodeSafetensors,
-  encodeSafetensors,
-  type SafetensorsFile,
-  type StoredTensor,
-} from "./safetensors.ts";
+import type { Checkpoint } from "./checkpoints.ts";
 import { checkFinite } from "./weights-file.ts";
 
 export interface HierarchicalBase {
@@ -90,7 +87,7 @@ export function checkDomain(domain: HierarchicalBase, general: HierarchicalBase)
 
 /** The bytes of such a file; `tensors` by the names of the graphs' inputs, `run` is metadata. */
 export async function encodeHierarchy(
-  tensors: ReadonlyMap<string, CheckpointTensor>,
+  tensors: Weights,
   run: string,
   runtime: Runtime,
 ): Promise<Uint8Array> {
@@ -120,7 +117,7 @@ export function readHierarchy(
   bytes: Uint8Array,
   path: string,
   base: { readonly digest: Digest; readonly config: EncoderConfig },
-): SafetensorsFile & Pick<HierarchicalBase, "config" | "ownsUpper" | "from"> {
+): TensorFile & Pick<HierarchicalBase, "config" | "ownsUpper" | "from"> {
   const file = decodeSafetensors(bytes);
   const made = parse(run, file.metadata["run"] ?? "", path);
   if (made.digest !== base.digest)
@@ -137,7 +134,7 @@ export function readHierarchy(
 
 /** Every part is there, in its shape, and nothing else but the scales of those in bytes. */
 function checkShapes(
-  { names, shape, dtype }: SafetensorsFile,
+  { names, shape, dtype }: TensorFile,
   parts: ReadonlyMap<string, readonly number[]>,
   path: string,
 ): void {

@@ -5,10 +5,10 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { parse } from "../formats/json.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { errorCodes, StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { parse } from "./config.ts";
 import { download } from "./download.ts";
 import { checkpointFiles, removeFetched } from "./files.ts";
 import { pipIndexes } from "./pip-config.ts";

@@ -5,11 +5,11 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
+import { parse } from "../formats/json.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { replaceFile } from "../foundation/replace-file.ts";
 import { digest, type PulledBase } from "./base-cache.ts";
-import { parse } from "./config.ts";
 import { digestOfFile } from "./files.ts";
 import { readHierarchy } from "./hierarchy.ts";
 import type { Network } from "./network.ts";

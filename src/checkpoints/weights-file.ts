@@ -2,22 +2,22 @@
  * `model.safetensors` of a checkpoint, read from front to back in one go: what is hashed is what
  * is used, and no more than one tensor is held at a time.
  */
-import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import type { EncoderConfig } from "../entities/base-model.ts";
-import { type Digest, DigestStream } from "../foundation/digest.ts";
-import { StrataError, wrapError } from "../foundation/errors.ts";
-import { familyOf } from "../models/families/families.ts";
-import type { CheckpointEntry, CheckpointLayout } from "../models/family.ts";
-import type { CheckpointTensor } from "./checkpoints.ts";
-import { corruptFile } from "./files.ts";
+import { faultOfNumbers, type Weight } from "../entities/weights.ts";
+import { HashedReader } from "../formats/hashed-reader.ts";
 import {
   headerBytesOf,
   parseSafetensorsHeader,
   prefixBytes,
   type TensorRange,
-  toFloat32,
-} from "./safetensors.ts";
+} from "../formats/safetensors-header.ts";
+import { toFloat32 } from "../formats/safetensors.ts";
+import type { Digest } from "../foundation/digest.ts";
+import { StrataError } from "../foundation/errors.ts";
+import { familyOf } from "../models/families/families.ts";
+import type { CheckpointEntry, CheckpointLayout } from "../models/family.ts";
+import { corruptFile } from "./files.ts";
 
 /** Checks the header: the tensors that the configuration promises are there in their sizes. */
 export async function checkWeights(path: string, config: EncoderConfig): Promise<void> {
@@ -33,8 +33,8 @@ export async function* readWeights(
   path: string,
   config: EncoderConfig,
   digest: Digest,
-): AsyncGenerator<readonly [string, CheckpointTensor]> {
-  const reader = await FrontToBack.open(path);
+): AsyncGenerator<readonly [string, Weight]> {
+  const reader = await HashedReader.open(path);
   try {
     const { ranges, dataBytes } = await readHeader(reader, config);
     let at = 0;
@@ -55,15 +55,9 @@ export async function* readWeights(
 
 /** CORRUPT when a value is infinite or no number. */
 export function checkFinite(name: string, values: Float32Array): void {
-  // What is finite differs from itself by 0; one value that is not makes the sum no number.
-  let probe = 0;
-  for (const value of values) probe += value - value;
-  if (probe === 0) return;
-  const index = values.findIndex((value) => !Number.isFinite(value));
-  throw new StrataError(
-    "CORRUPT",
-    `Cannot read tensor "${name}": value ${index} is ${values[index]}, expected a finite number`,
-  );
+  const fault = faultOfNumbers(values);
+  if (fault === undefined) return;
+  throw new StrataError("CORRUPT", `Cannot read tensor "${name}": ${fault}`);
 }
 
 interface Header {
@@ -72,7 +66,7 @@ interface Header {
   readonly dataBytes: number;
 }
 
-async function readHeader(reader: FrontToBack, config: EncoderConfig): Promise<Header> {
+async function readHeader(reader: HashedReader, config: EncoderConfig): Promise<Header> {
   const prefix = await reader.read(Math.min(prefixBytes, reader.bytes));
   const headerBytes = headerBytesOf(prefix, reader.bytes);
   const dataBytes = reader.bytes - prefixBytes - headerBytes;
@@ -119,67 +113,8 @@ function checkedRange(
   return found;
 }
 
-const skippedBytesMax = 1 << 20;
-
-/** A file that is read once, in order, and hashed as it is read. */
-class FrontToBack {
-  /** Of the whole file. */
-  readonly bytes: number;
-  readonly #path: string;
-  readonly #file: FileHandle;
-  readonly #digest = new DigestStream();
-  #at = 0;
-
-  private constructor(path: string, file: FileHandle, bytes: number) {
-    this.#path = path;
-    this.#file = file;
-    this.bytes = bytes;
-  }
-
-  static async open(path: string): Promise<FrontToBack> {
-    try {
-      const file = await open(path);
-      return new FrontToBack(path, file, (await file.stat()).size);
-    } catch (error) {
-      throw wrapError(error, "UNAVAILABLE", `Cannot read "${path}"`);
-    }
-  }
-
-  /** The next bytes, in a buffer of their own. */
-  async read(count: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(count);
-    try {
-      for (let filled = 0; filled < count;) {
-        const { bytesRead } = await this.#file.read(bytes, filled, count - filled, this.#at);
-        if (bytesRead === 0)
-          throw new StrataError("CORRUPT", `Cannot read "${this.#path}": it ends at ${this.#at}`);
-        filled += bytesRead;
-        this.#at += bytesRead;
-      }
-    } catch (error) {
-      throw wrapError(error, "UNAVAILABLE", `Cannot read "${this.#path}"`);
-    }
-    this.#digest.update(bytes);
-    return bytes;
-  }
-
-  async skip(count: number): Promise<void> {
-    for (let left = count; left > 0;)
-      left -= (await this.read(Math.min(left, skippedBytesMax))).length;
-  }
-
-  /** Of what was read. */
-  digest(): Digest {
-    return this.#digest.finish();
-  }
-
-  async close(): Promise<void> {
-    await this.#file.close();
-  }
-}
-
-async function withReader<T>(path: string, work: (reader: FrontToBack) => Promise<T>): Promise<T> {
-  const reader = await FrontToBack.open(path);
+async function withReader<T>(path: string, work: (reader: HashedReader) => Promise<T>): Promise<T> {
+  const reader = await HashedReader.open(path);
   try {
     return await work(reader);
   } finally {

@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { installBase } from "../checkpoints/base-cache.ts";
 import { digestOfFile } from "../checkpoints/files.ts";
-import { decodeSafetensors } from "../checkpoints/safetensors.ts";
 import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 import type {
   HierarchiseOptions,
   HierarchiseProgress,
   HierarchiseReport,
 } from "../cli/local-commands.ts";
+import { decodeSafetensors } from "../formats/safetensors.ts";
 import { hierarchise } from "./hierarchise.ts";
 
 let folder = "";

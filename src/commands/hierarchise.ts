@@ -8,11 +8,13 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { openBaseCheckpoint, openPulledBase } from "../checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../checkpoints/base-weights.ts";
-import type { Checkpoint, CheckpointTensor, Tokenizer } from "../checkpoints/checkpoints.ts";
+import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import { digestOfFile } from "../checkpoints/files.ts";
 import { encodeHierarchy, type HierarchicalBase, openHierarchy } from "../checkpoints/hierarchy.ts";
+import type { Weights } from "../entities/weights.ts";
+import type { Tokenizer } from "../formats/formats.ts";
+import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors.ts";
 import { replaceFile } from "../foundation/replace-file.ts";
-import { decodeSafetensors, encodeSafetensors } from "../checkpoints/safetensors.ts";
 import type {
   HierarchiseOptions,
   HierarchiseProgress,
@@ -275,9 +277,7 @@ async function writeCheckpoint(
   await replaceFile(path, encodeSafetensors(tensorsOf(values), { metadata }));
 }
 
-function tensorsOf(
-  values: DistillationCheckpoint["values"],
-): ReadonlyMap<string, CheckpointTensor> {
+function tensorsOf(values: DistillationCheckpoint["values"]): Weights {
   return new Map(
     [...values].map(([name, { shape, values: array }]) => [
       name,

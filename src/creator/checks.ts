@@ -1,7 +1,7 @@
 /** What the creator refuses: faults of a specification, and weights that are no numbers. */
-import { faultOfShapes, shapesOf } from "../checkpoints/version-weights.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { labelFault, type ModelIdentity, nameFault } from "../entities/virtual-model.ts";
+import { faultOfShapes, shapesOf } from "../entities/weights.ts";
 import { assert } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";

@@ -12,6 +12,7 @@ import type {
   VersionKind,
   VirtualModel,
 } from "../entities/virtual-model.ts";
+import type { Weights } from "../entities/weights.ts";
 
 export interface Creator {
   /**
@@ -62,7 +63,7 @@ export interface ModelSpecification {
 /** The learned parts of a version, by tensor name; see `models/adapter.ts` and `models/head.ts`. */
 export interface VersionWeights extends VersionFit {
   readonly kind: VersionKind;
-  readonly tensors: ReadonlyMap<string, WeightTensor>;
+  readonly tensors: Weights;
   readonly metrics: Readonly<Record<string, number>>;
   /** What was learned from and what was held out, as `trainer/` writes it. */
   readonly evidence?: Uint8Array;
@@ -72,11 +73,6 @@ export interface VersionWeights extends VersionFit {
   readonly isServed: boolean;
   /** The version that it was compared with; undefined when there was none. */
   readonly replaces?: number | undefined;
-}
-
-export interface WeightTensor {
-  readonly shape: readonly number[];
-  readonly values: Float32Array;
 }
 
 export interface DeriveOptions {

@@ -1,7 +1,7 @@
 /** Noise on weights, by which models of different bytes are made from one. */
+import type { Weight } from "../entities/weights.ts";
 import type { Random } from "../foundation/random.ts";
 import type { Pace } from "../foundation/pace.ts";
-import type { WeightTensor } from "./creator.ts";
 
 export interface NoiseOptions {
   readonly relative: number;
@@ -15,9 +15,9 @@ export interface NoiseOptions {
  * mean square of the tensor, so that a tensor of zeros stays one.
  */
 export async function withNoise(
-  { shape, values: exact }: WeightTensor,
+  { shape, values: exact }: Weight,
   { relative, random, pace }: NoiseOptions,
-): Promise<WeightTensor> {
+): Promise<Weight> {
   let squares = 0;
   for (const value of exact) squares += value * value;
   const deviation = relative * Math.sqrt(squares / Math.max(exact.length, 1));

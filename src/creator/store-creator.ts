@@ -3,10 +3,10 @@
  * it is stored until a version names it. So no deletion takes a blob that a version names.
  */
 import AsyncLock from "async-lock";
-import { encodeSafetensors } from "../checkpoints/safetensors.ts";
-import { faultOfValues, versionLoader } from "../checkpoints/version-weights.ts";
 import type { Caller, Tenant } from "../entities/caller.ts";
 import type { ModelIdentity, Version, VirtualModel } from "../entities/virtual-model.ts";
+import { faultOfValues, type Weight, type Weights } from "../entities/weights.ts";
+import { decodeWeights, encodeSafetensors } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
@@ -23,13 +23,7 @@ import {
   checkSpecification,
   checkWeights,
 } from "./checks.ts";
-import type {
-  Creator,
-  DeriveOptions,
-  ModelSpecification,
-  VersionWeights,
-  WeightTensor,
-} from "./creator.ts";
+import type { Creator, DeriveOptions, ModelSpecification, VersionWeights } from "./creator.ts";
 import { type NoiseOptions, withNoise } from "./noise.ts";
 
 export interface CreatorParts {
@@ -239,7 +233,7 @@ class StoreCreator implements Creator {
 
   /** Stores and holds one noisy copy per id, in `held`; returns the bytes of each. */
   async #putNoisy(
-    tensors: ReadonlyMap<string, WeightTensor>,
+    tensors: Weights,
     { ids, noise, seed, signal }: DeriveOptions,
     held: Digest[],
   ): Promise<number> {
@@ -278,8 +272,8 @@ class StoreCreator implements Creator {
     }
   }
 
-  async #weights(version: Version): Promise<ReadonlyMap<string, WeightTensor>> {
-    const tensors = await versionLoader(this.#store.blobs)(version.blob);
+  async #weights(version: Version): Promise<Weights> {
+    const tensors = decodeWeights(await this.#store.blobs.get(version.blob));
     const fault = faultOfValues(tensors);
     if (fault === undefined) return tensors;
     throw new StrataError("CORRUPT", `Cannot derive from version ${version.number}: ${fault}`);
@@ -327,11 +321,8 @@ class StoreCreator implements Creator {
   }
 }
 
-async function noisyCopy(
-  tensors: ReadonlyMap<string, WeightTensor>,
-  options: NoiseOptions,
-): Promise<ReadonlyMap<string, WeightTensor>> {
-  const copy = new Map<string, WeightTensor>();
+async function noisyCopy(tensors: Weights, options: NoiseOptions): Promise<Weights> {
+  const copy = new Map<string, Weight>();
   for (const [name, tensor] of tensors) copy.set(name, await withNoise(tensor, options));
   return copy;
 }

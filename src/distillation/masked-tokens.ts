@@ -4,7 +4,7 @@
  * without such a head, so that it is fitted first, on what the given weights make of the texts.
  * Source: Devlin et al. 2019, section 3.1.
  */
-import type { Tokenizer } from "../checkpoints/checkpoints.ts";
+import type { Tokenizer } from "../formats/formats.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { permutation, type Random, SeededRandom } from "../foundation/random.ts";

@@ -74,8 +74,8 @@ export interface Version extends VersionFit {
   /** Names the safetensors blob with adapter and head. */
   readonly blob: Digest;
   readonly blobBytes: number;
-  /** Of the tensors in the blob; undefined for a version from before they were recorded. */
-  readonly shapes: TensorShapes | undefined;
+  /** The shapes of the blob's weights; undefined for a version from before they were recorded. */
+  readonly shapes: Readonly<Record<string, readonly number[]>> | undefined;
   /** For example `devAccuracy` in [0, 1]. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Names the blob that tells what was learned from and what was held out. */
@@ -85,9 +85,6 @@ export interface Version extends VersionFit {
   readonly job: string | undefined;
   readonly createdAt: number;
 }
-
-/** Shapes by tensor name. */
-export type TensorShapes = Readonly<Record<string, readonly number[]>>;
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 

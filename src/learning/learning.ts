@@ -4,11 +4,12 @@
  * What is particular to a kind of task is its `Objective`; that of classifying texts is here.
  */
 import type { Pooling } from "../entities/base-model.ts";
+import type { WeightShape } from "../entities/weights.ts";
 import { present } from "../foundation/assert.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { SeededRandom } from "../foundation/random.ts";
-import { adapterTensors, type LearnedTensor } from "../models/adapter.ts";
+import { adapterTensors } from "../models/adapter.ts";
 import { headTensors } from "../models/head.ts";
 import { type TrainingMethod, type TrainingTask, wordTable } from "../models/training-graph.ts";
 import type { Value } from "../runtime/runtime.ts";
@@ -266,7 +267,7 @@ function initialState(
   { objective, options }: Pick<RunOptions, "objective" | "options">,
 ): Record<string, Value> {
   const { config } = base.checkpoint;
-  const tensors: readonly LearnedTensor[] = [
+  const tensors: readonly WeightShape[] = [
     ...(options.method === "adapter" ? adapterTensors(config, options.rank) : []),
     ...headTensors(config, objective.labelCount),
   ];

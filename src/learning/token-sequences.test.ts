@@ -1,7 +1,7 @@
 /** Words become tokens, and scores of tokens become labels of words: worked out by hand. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { tokenizerOfVocabulary } from "../checkpoints/tokenizer.ts";
+import { tokenizerOfVocabulary } from "../formats/tokenizer.ts";
 import { tokenF1, tokenizeSentences } from "./token-sequences.ts";
 
 const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "lamp", "##s", "!"];

@@ -1,6 +1,6 @@
 /** Labelled sentences as sequences of tokens: the first piece of a word stands for the word. */
-import type { Tokenizer } from "../checkpoints/checkpoints.ts";
 import { entityF1 } from "../datasets/metrics.ts";
+import type { Tokenizer } from "../formats/formats.ts";
 import { present } from "../foundation/assert.ts";
 import type { Source } from "./sequences.ts";
 

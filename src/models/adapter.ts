@@ -10,6 +10,7 @@
  */
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { AdapterSpecification } from "../entities/virtual-model.ts";
+import type { WeightShape } from "../entities/weights.ts";
 import { type Dimension, multiply, type Shape } from "../tensor/dimension.ts";
 import { add, gelu } from "../tensor/operators/elementwise.ts";
 import { matmul } from "../tensor/operators/matmul.ts";
@@ -17,14 +18,8 @@ import { reshape, transpose } from "../tensor/operators/shape.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
 import type { LayerAdapter } from "./family.ts";
 
-/** A learned tensor of a vPLM: its name in the version's blob, and its shape. */
-export interface LearnedTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-}
-
 /** The tensors of an adapter of this rank, in the order in which they lie in a pool. */
-export function adapterTensors(config: EncoderConfig, rank: number): readonly LearnedTensor[] {
+export function adapterTensors(config: EncoderConfig, rank: number): readonly WeightShape[] {
   const { hiddenSize: hidden } = config;
   return upperLayers(config).flatMap((layer) => [
     { name: `adapter.${layer}.down`, shape: [rank, hidden] },
@@ -52,7 +47,7 @@ const rankPiece = 16;
 export function pooledAdapterTensors(
   config: EncoderConfig,
   rankMax: number,
-): readonly LearnedTensor[] {
+): readonly WeightShape[] {
   const pieceCount = Math.max(1, Math.ceil(rankMax / rankPiece));
   return adapterTensors(config, pieceCount * rankPiece).map(({ name, shape }) => ({
     name,

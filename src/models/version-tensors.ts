@@ -1,14 +1,15 @@
 /** What the blob of a version holds: its adapter, where there is one, and its head. */
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { AdapterSpecification } from "../entities/virtual-model.ts";
-import { adapterTensors, type LearnedTensor } from "./adapter.ts";
+import type { WeightShape } from "../entities/weights.ts";
+import { adapterTensors } from "./adapter.ts";
 import { headTensors } from "./head.ts";
 
 /** All tensors of a version with this adapter, if any, and number of labels. */
 export function versionTensors(
   config: EncoderConfig,
   { adapter, labelCount }: VersionSize,
-): readonly LearnedTensor[] {
+): readonly WeightShape[] {
   const adapters = adapter === undefined ? [] : adapterTensors(config, adapter.rank);
   return [...adapters, ...headTensors(config, labelCount)];
 }

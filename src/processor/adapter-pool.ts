@@ -4,17 +4,17 @@
  * pinned from admission to answer; unpinned ones leave, least recently used first, when room is
  * needed. Only this class writes the memory, and only where nothing is pinned.
  */
+import {
+  faultOfShapes,
+  faultOfValues,
+  shapesOf,
+  type WeightShape,
+  type Weights,
+} from "../entities/weights.ts";
 import { assert, present } from "../foundation/assert.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Metrics } from "../foundation/telemetry.ts";
-import type { LearnedTensor } from "../models/adapter.ts";
-import {
-  faultOfShapes,
-  faultOfValues,
-  type LoadedTensors,
-  shapesOf,
-} from "../checkpoints/version-weights.ts";
 
 /** A tensor's place in the pool, counted in float32. */
 export interface PoolSpan {
@@ -28,7 +28,7 @@ export type Resident = ReadonlyMap<string, PoolSpan>;
 export interface WantedWeights {
   readonly blob: Digest;
   /** What the version that names the blob says of it. */
-  readonly tensors: readonly LearnedTensor[];
+  readonly tensors: readonly WeightShape[];
   /** Ends the wait for the weights; whoever else waits for them goes on. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,7 +50,7 @@ interface Loading {
 export class AdapterPool {
   /** Over shared memory. */
   readonly memory: Float32Array;
-  readonly #load: (blob: Digest) => Promise<LoadedTensors>;
+  readonly #load: (blob: Digest) => Promise<Weights>;
   readonly #metrics: Metrics;
   /** In order of last use, the oldest first. */
   readonly #entries = new Map<Digest, Entry>();
@@ -63,7 +63,7 @@ export class AdapterPool {
 
   constructor(options: {
     readonly bytes: number;
-    readonly load: (blob: Digest) => Promise<LoadedTensors>;
+    readonly load: (blob: Digest) => Promise<Weights>;
     readonly metrics: Metrics;
   }) {
     this.memory = new Float32Array(new SharedArrayBuffer(options.bytes));
@@ -134,7 +134,7 @@ export class AdapterPool {
 
   async #place(
     { blob, tensors: wanted }: WantedWeights,
-    { tensors, isWanted }: { readonly tensors: LoadedTensors; isWanted(): boolean },
+    { tensors, isWanted }: { readonly tensors: Weights; isWanted(): boolean },
   ): Promise<void> {
     // Before any room is taken from others.
     refuse(blob, faultOfShapes(shapesOf(tensors), wanted) ?? faultOfValues(tensors));
@@ -161,7 +161,7 @@ export class AdapterPool {
     }: {
       readonly index: number;
       readonly length: number;
-      readonly tensors: LoadedTensors;
+      readonly tensors: Weights;
     },
   ): void {
     const start = this.#endBefore(index);

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { encodeSafetensors } from "../checkpoints/safetensors.ts";
 import { operator } from "../entities/caller.ts";
 import type { Version } from "../entities/virtual-model.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import {

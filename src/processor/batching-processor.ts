@@ -1,8 +1,8 @@
 /** The `Processor` of a server: resolves, checks, tokenises, pins the adapter, queues, answers. */
 import type { Caller } from "../entities/caller.ts";
+import { faultOfShapes } from "../entities/weights.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
-import { faultOfShapes } from "../checkpoints/version-weights.ts";
 import { limits } from "../foundation/limits.ts";
 import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";

@@ -2,11 +2,13 @@
 import { openCheckpoint } from "../checkpoints/folder.ts";
 import { type BaseWeights, constantsOf, loadBaseWeights } from "../checkpoints/base-weights.ts";
 import type { Checkpoint } from "../checkpoints/checkpoints.ts";
-import type { Creator, WeightTensor } from "../creator/creator.ts";
+import type { Creator } from "../creator/creator.ts";
 import { createCreator } from "../creator/store-creator.ts";
 import type { Precision } from "../entities/base-model.ts";
 import { operator, type Tenant } from "../entities/caller.ts";
 import type { AdapterSpecification, Version, VirtualModel } from "../entities/virtual-model.ts";
+import type { Weight } from "../entities/weights.ts";
+import { decodeWeights } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { SeededRandom, systemIds } from "../foundation/random.ts";
@@ -21,7 +23,6 @@ import { ModelDirectory } from "./model-directory.ts";
 import { openBase } from "./open-base.ts";
 import type { Processor } from "./processor.ts";
 import { Workers } from "./workers.ts";
-import { versionLoader } from "../checkpoints/version-weights.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Program } from "../runtime/runtime.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
@@ -54,7 +55,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const pool = new AdapterPool({
     bytes: poolBytes,
     metrics: silentTelemetry.metrics,
-    load: versionLoader(store.blobs),
+    load: async (blob) => decodeWeights(await store.blobs.get(blob)),
   });
   const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
   const checkpoint = await openCheckpoint(folder);
@@ -148,7 +149,7 @@ let stream = 0;
 export function randomTensors(
   checkpoint: Checkpoint,
   { rank, labelCount, deviation = 0.05, seed }: Omit<RandomModel, "id">,
-): Map<string, WeightTensor> {
+): Map<string, Weight> {
   const wanted = versionTensors(checkpoint.config, {
     adapter: adapterOf(checkpoint, rank),
     labelCount,

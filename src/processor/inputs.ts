@@ -1,5 +1,5 @@
 /** What a request brings: texts or token ids, checked and made into sequences. */
-import type { Encoded } from "../checkpoints/checkpoints.ts";
+import type { Encoded } from "../formats/formats.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { OpenBase } from "./open-base.ts";

@@ -1,6 +1,6 @@
 /** The lane of whole texts over a dense base: label probabilities and embeddings, in one batch. */
-import { areFinite } from "../checkpoints/version-weights.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
+import { areFinite } from "../entities/weights.ts";
 import { assert } from "../foundation/assert.ts";
 import type { Results } from "../runtime/runtime.ts";
 import { type BatchRow, batchFeeds } from "./batch.ts";

@@ -1,7 +1,7 @@
 /** Texts of several requests are tokenised together, and get their own back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Tokenizer } from "../checkpoints/checkpoints.ts";
+import type { Tokenizer } from "../formats/formats.ts";
 import { TokenizeQueue } from "./tokenize-queue.ts";
 
 /** One id per text, its length; an empty text cannot be tokenised. */

@@ -2,7 +2,7 @@
  * Tokenises texts of several requests in one call: a call's fixed cost is that of several short
  * texts.
  */
-import type { Encoded, Tokenizer } from "../checkpoints/checkpoints.ts";
+import type { Encoded, Tokenizer } from "../formats/formats.ts";
 
 interface Job {
   readonly texts: readonly string[];

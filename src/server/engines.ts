@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { type CachedBase, listCachedBases, openBaseCheckpoint } from "../checkpoints/base-cache.ts";
 import { loadBaseWeights } from "../checkpoints/base-weights.ts";
 import type { BaseModel, Precision } from "../entities/base-model.ts";
+import { decodeWeights } from "../formats/safetensors.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { CloseStack } from "../foundation/close-stack.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
@@ -16,7 +17,6 @@ import { AdapterPool } from "../processor/adapter-pool.ts";
 import { Engine } from "../processor/engine.ts";
 import { openBase, type OpenBase } from "../processor/open-base.ts";
 import { Workers } from "../processor/workers.ts";
-import { versionLoader } from "../checkpoints/version-weights.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { allRows } from "../storage/all-rows.ts";
 import type { Store } from "../storage/storage.ts";
@@ -121,7 +121,7 @@ function openPool(store: Store, { telemetry }: EngineOptions): AdapterPool {
   return new AdapterPool({
     bytes: limits.adapterPoolBytesMax,
     metrics: telemetry.metrics,
-    load: versionLoader(store.blobs),
+    load: async (blob) => decodeWeights(await store.blobs.get(blob)),
   });
 }
 

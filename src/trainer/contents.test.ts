@@ -1,7 +1,7 @@
 /** Checks that a text's content is the same however it is written, and another's another. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Tokenizer } from "../checkpoints/checkpoints.ts";
+import type { Tokenizer } from "../formats/formats.ts";
 import { encodeContents } from "./contents.ts";
 
 /** Codes of the characters, as they are or folded: two kinds of tokenizers in small. */

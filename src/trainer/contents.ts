@@ -2,7 +2,7 @@
  * Texts as a model sees them, each with the digest of its content. Texts of one content get the
  * same answer, or differ in case and white space only: one is not held out from the other.
  */
-import type { Tokenizer } from "../checkpoints/checkpoints.ts";
+import type { Tokenizer } from "../formats/formats.ts";
 import { present } from "../foundation/assert.ts";
 import { shortDigestOf } from "../foundation/digest.ts";
 import { Pace } from "../foundation/pace.ts";

@@ -1,5 +1,4 @@
 /** From an uploaded file to tokenised, split examples. */
-import type { Tokenizer } from "../checkpoints/checkpoints.ts";
 import {
   checkTrainable,
   checkUsable,
@@ -9,6 +8,7 @@ import {
 import { readDataset } from "../datasets/read.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
 import type { Caller } from "../entities/caller.ts";
+import type { Tokenizer } from "../formats/formats.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";

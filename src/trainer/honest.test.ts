@@ -245,7 +245,7 @@ describe("what is held out", () => {
 });
 
 async function weightsOf(version: Version) {
-  const { decodeSafetensors } = await import("../checkpoints/safetensors.ts");
+  const { decodeSafetensors } = await import("../formats/safetensors.ts");
   const file = decodeSafetensors(await stack.store.blobs.get(version.blob));
   const { kind, task, labels, adapter, form, domain, pooling, precision } = version;
   const tensors = new Map(file.names.map((name) => [name, file.tensor(name)]));

@@ -3,14 +3,10 @@
  * what either was trained on: the new data alone would not show what the served version knows and
  * the new one has lost, nor would a file of wrong labels look wrong by itself.
  */
-import {
-  faultOfShapes,
-  faultOfValues,
-  shapesOf,
-  versionLoader,
-} from "../checkpoints/version-weights.ts";
 import type { Caller } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import { faultOfShapes, faultOfValues, shapesOf } from "../entities/weights.ts";
+import { decodeWeights } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { adapterTensors } from "../models/adapter.ts";
@@ -109,7 +105,7 @@ async function servedAnswers(
   const loaded = await readableOf(parts, async () => {
     const misfit = faultOfFit(served.version, { config, form: "dense" })?.state;
     if (misfit !== undefined) throw unreadable(served.version, misfit);
-    const read = await versionLoader(store.blobs)(blob);
+    const read = decodeWeights(await store.blobs.get(blob));
     const fault = faultOfShapes(shapesOf(read), wanted) ?? faultOfValues(read);
     if (fault === undefined) return read;
     throw unreadable(served.version, fault);

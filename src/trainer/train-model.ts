@@ -5,7 +5,8 @@
 import type { Caller } from "../entities/caller.ts";
 import { defaultLearningRate, type Hyperparameters, type Job } from "../entities/job.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
-import type { Creator, VersionWeights, WeightTensor } from "../creator/creator.ts";
+import type { Creator, VersionWeights } from "../creator/creator.ts";
+import type { Weight } from "../entities/weights.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
@@ -74,7 +75,7 @@ export async function trainModel(
   const chosen = { ...automatic(examples.train.ids.length, job), ...job.hyperparameters };
   const { fitted, judged } = await fitAndAnswer(examples, { ...options, chosen, served });
   const { labels, dev } = examples;
-  const tensors = new Map<string, WeightTensor>();
+  const tensors = new Map<string, Weight>();
   for (const [name, { shape, values }] of fitted.tensors)
     tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
   const metrics = ownFigures(dev.labels, fitted.devAnswers);

@@ -1,6 +1,7 @@
 /** What is published of a fit: weights, figures, and what was seen and held out. */
-import type { VersionWeights, WeightTensor } from "../creator/creator.ts";
+import type { VersionWeights } from "../creator/creator.ts";
 import { shareInterval } from "../datasets/metrics.ts";
+import type { Weight } from "../entities/weights.ts";
 import { present } from "../foundation/assert.ts";
 import { Pace } from "../foundation/pace.ts";
 import { headTensors } from "../models/head.ts";
@@ -83,7 +84,7 @@ export async function instantVersion(
     "head.weight": head.weight,
     "head.bias": head.bias,
   };
-  const tensors = new Map<string, WeightTensor>();
+  const tensors = new Map<string, Weight>();
   for (const { name, shape } of headTensors(config, labelCount))
     tensors.set(name, { shape, values: present(values[name], "a part of the head") });
   const evidence: Evidence = {

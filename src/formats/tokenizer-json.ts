@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { isObject, parseJson, parseValue } from "./config.ts";
+import { isObject, parseJson, parseValue } from "./json.ts";
 
 const file = "tokenizer.json";
 const text = z.string().min(1).max(limits.tokenCharactersMax);

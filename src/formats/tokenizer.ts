@@ -12,8 +12,7 @@ import {
   wordPieceDecoder,
 } from "tokenizers";
 import { StrataError, wrapError } from "../foundation/errors.ts";
-import type { Encoded, Tokenizer } from "./checkpoints.ts";
-import type { Casing } from "./config.ts";
+import type { Encoded, Tokenizer } from "./formats.ts";
 import { checkedTokenizer } from "./tokenizer-json.ts";
 
 /** From `tokenizer.json`, checked part by part; its own truncation and padding are replaced. */
@@ -59,6 +58,13 @@ export function tokenizerOfVocabulary(vocabulary: string, options: VocabularyOpt
   tokenizer.setPostProcessor(bertProcessing(special("[SEP]"), special("[CLS]")));
   tokenizer.addSpecialTokens(specialTokens);
   return new CuttingTokenizer(tokenizer, options);
+}
+
+/** What BERT's own tokenizer does to a text before it looks words up. */
+export interface Casing {
+  readonly isLowercase: boolean;
+  readonly stripsAccents: boolean;
+  readonly splitsChinese: boolean;
 }
 
 export interface VocabularyOptions extends TokenizerSize {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Tokenizer } from "./checkpoints.ts";
+import type { Tokenizer } from "./formats.ts";
 import { tokenizerOfJson, tokenizerOfVocabulary } from "./tokenizer.ts";
 
 const tokens = [
