@@ -16,6 +16,8 @@ export interface ClientOptions {
   readonly baseUrl: string;
   /** Or where it comes from once it is needed: asked before each request. */
   readonly apiKey: string | (() => Promise<string>);
+  /** Told the headers of each answer with success, which carry its timings. */
+  readonly onHeaders?: (headers: Headers) => void;
 }
 
 /** What may follow a call of a route: its parts that are not `undefined`. */
@@ -42,10 +44,12 @@ export interface WaitOptions {
 export class Client {
   readonly #baseUrl: string;
   readonly #apiKey: () => Promise<string>;
+  readonly #onHeaders: ((headers: Headers) => void) | undefined;
 
   constructor(options: ClientOptions) {
     this.#baseUrl = options.baseUrl.replace(/\/+$/, "");
     const { apiKey } = options;
+    this.#onHeaders = options.onHeaders;
     this.#apiKey = typeof apiKey === "string" ? () => Promise.resolve(apiKey) : apiKey;
   }
 
@@ -105,7 +109,9 @@ export class Client {
   ): Promise<FileObject> {
     const form = new FormData();
     form.append("purpose", purpose);
-    form.append("file", content instanceof Blob ? content : new Blob([content]), filename);
+    // A Blob copies the bytes, whichever memory they lie in.
+    const bytes = content as Blob | Uint8Array<ArrayBuffer>; // as the type of its parts demands
+    form.append("file", bytes instanceof Blob ? bytes : new Blob([bytes]), filename);
     return (await this.#send("POST /v1/files", { form }, readJson)) as FileObject; // As in `call`.
   }
 
@@ -239,7 +245,10 @@ export class Client {
       const action = `Cannot reach the server at ${this.#baseUrl}`;
       throw new StrataError("UNAVAILABLE", `${action}: ${reasonOf(error)}`, { cause: error });
     });
-    if (response.ok) return response;
+    if (response.ok) {
+      this.#onHeaders?.(response.headers);
+      return response;
+    }
     const retryAfter = response.headers.get("retry-after-ms");
     throw fromWire({
       status: response.status,

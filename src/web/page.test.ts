@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { runInNewContext } from "node:vm";
-import { pageWords } from "./page-words.ts";
+import { StrataError } from "../foundation/errors.ts";
 import { page as served } from "./page.ts";
+import {
+  faultWords,
+  figureWords,
+  keyFault,
+  servingWords,
+  timingWords,
+  verdictWords,
+} from "./words.ts";
 
 const page = served.body;
 
@@ -30,43 +37,53 @@ test("the page asks nothing of other hosts and has no inline handlers or styles"
 
 test("every id that the script looks for is in the page, and every label names a field", () => {
   const ids = new Set([...page.matchAll(/ id="([\w-]+)"/g)].map((match) => match[1]));
-  const wanted = [...page.matchAll(/byId\("([\w-]+)"\)/g), ...page.matchAll(/ for="([\w-]+)"/g)];
+  const wanted = [
+    ...page.matchAll(/ element\("([\w-]+)", HTML/g),
+    ...page.matchAll(/ for="([\w-]+)"/g),
+  ];
   assert.ok(wanted.length > 10);
   for (const match of wanted) assert.ok(ids.has(match[1]), match[1]);
 });
 
-interface Words {
-  keyFault(key: string): string;
-  faultWords(error: { message: string; param: string | null }): string;
-  servingWords(version: { verdict: string | null; is_served: boolean }): string;
-  verdictWords(version: { verdict: string | null }): string;
-}
-const words = runInNewContext(
-  `${pageWords}; ({ keyFault, faultWords, servingWords, verdictWords })`,
-) as Words; // What it evaluates to is what the interface lists.
-
 test("a key that no header can carry is told before it is sent", () => {
   for (const key of ["", "two words", "ключ", "clé", "sk-\u2026", "sk-\n", "sk-\u007f"])
-    assert.match(words.keyFault(key), /^Cannot use this key: .*ASCII/, JSON.stringify(key));
-  for (const key of ["sk-strata-0aZ_9", "!~"]) assert.equal(words.keyFault(key), "");
+    assert.match(keyFault(key), /^Cannot use this key: .*ASCII/, JSON.stringify(key));
+  for (const key of ["sk-strata-0aZ_9", "!~"]) assert.equal(keyFault(key), "");
 });
 
 test("faults name the page's fields, and nothing else of a message changes", () => {
   const message = 'Cannot read "input": expected at most 9 characters, got 10';
   const worded = 'Cannot read "Text": expected at most 9 characters, got 10';
-  assert.equal(words.faultWords({ message, param: "input" }), worded);
+  const error = (field: string, text: string): StrataError =>
+    new StrataError("INVALID_ARGUMENT", text, { field });
+  assert.equal(faultWords(error("input", message)), worded);
   const absent = 'The model "input" does not exist';
-  assert.equal(words.faultWords({ message: absent, param: "model" }), absent);
+  assert.equal(faultWords(error("model", absent)), absent);
+});
+
+test("a key that the server refuses is not blamed in the words of an API", () => {
+  const refused = new StrataError("UNAUTHENTICATED", "Cannot authenticate: the API key is wrong");
+  assert.equal(faultWords(refused), "This key is not accepted.");
+});
+
+test("figures and timings are worded with what is known alone", () => {
+  assert.equal(figureWords({ metrics: {} }), "no figure on held-out texts");
+  const metrics = { devAccuracy: 0.8333, devCount: 60 };
+  assert.equal(figureWords({ metrics }), "83.3 % right on 60 held-out texts");
+  assert.equal(figureWords({ metrics: { devAccuracy: 1 } }), "100.0 % right on held-out texts");
+  const headers = new Headers({ "openai-processing-ms": "12.4", "x-strata-run-ms": "9.6" });
+  assert.equal(timingWords(headers, 20.4), "Server: total 12 ms · model 10 ms. Round trip 20 ms.");
+  assert.equal(timingWords(new Headers(), 1), "Server: no timings. Round trip 1 ms.");
 });
 
 test("a version's line says what serves now, and the verdict of when it was published", () => {
   const good = "Served: the first version";
   const bad = "Not served: worse than version 1";
-  assert.equal(words.servingWords({ verdict: good, is_served: true }), " (served)");
-  assert.equal(words.servingWords({ verdict: null, is_served: true }), " (served)");
-  assert.equal(words.servingWords({ verdict: bad, is_served: true }), " (serves by alias)");
-  assert.equal(words.servingWords({ verdict: good, is_served: false }), "");
+  assert.equal(servingWords({ verdict: good, is_served: true }), " (served)");
+  assert.equal(servingWords({ verdict: null, is_served: true }), " (served)");
+  assert.equal(servingWords({ verdict: bad, is_served: true }), " (serves by alias)");
+  assert.equal(servingWords({ verdict: good, is_served: false }), "");
   const dated = " When published: Served: the first version";
-  assert.equal(words.verdictWords({ verdict: good }), dated);
-  assert.equal(words.verdictWords({ verdict: null }), "");
+  assert.equal(verdictWords({ verdict: good }), dated);
+  assert.equal(verdictWords({ verdict: null }), "");
 });

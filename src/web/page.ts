@@ -3,8 +3,11 @@
  * asks nothing of other hosts; its policy allows its own script and style by digest, no others.
  */
 import { createHash } from "node:crypto";
-import { pageScript } from "./page-script.ts";
+import { readFileSync } from "node:fs";
 import { pageStyle } from "./page-style.ts";
+
+/** `browser/page-script.ts` with all that it imports, as the build writes it beside this file. */
+const pageScript = readFileSync(new URL("./page-script.js", import.meta.url), "utf8");
 
 const policy = [
   "default-src 'none'",

@@ -1,0 +1,61 @@
+/** How the page words things: plain functions, which know no document. */
+import type { ModelVersion } from "../contract/models.ts";
+import type { StrataError } from "../foundation/errors.ts";
+
+/** What a header cannot carry would look like a server that is away; empty when there is none. */
+export function keyFault(key: string): string {
+  if (/^[\x21-\x7e]+$/.test(key)) return "";
+  return "Cannot use this key: expected printable ASCII characters without spaces";
+}
+
+/** The API blames its field; the page has that field under another name. */
+export function faultWords({ code, field, message }: StrataError): string {
+  if (code === "UNAUTHENTICATED") return "This key is not accepted.";
+  return field === "input" ? message.replace('"input"', '"Text"') : message;
+}
+
+export function servingWords({
+  verdict,
+  is_served: isServed,
+}: Pick<ModelVersion, "verdict" | "is_served">): string {
+  if (!isServed) return "";
+  return verdict?.startsWith("Not served") === true ? " (serves by alias)" : " (served)";
+}
+
+/** A verdict is of the day of publishing: another version may serve since. */
+export function verdictWords({ verdict }: Pick<ModelVersion, "verdict">): string {
+  return verdict === null ? "" : ` When published: ${verdict}`;
+}
+
+/** What a version reached on texts that it did not learn from. */
+export function figureWords({ metrics }: Pick<ModelVersion, "metrics">): string {
+  const { devAccuracy, devCount } = metrics;
+  if (devAccuracy === undefined) return "no figure on held-out texts";
+  const count = devCount === undefined ? "" : `${devCount} `;
+  return `${percentWords(devAccuracy)} right on ${count}held-out texts`;
+}
+
+/** A share in [0, 1], such as `83.3 %`. */
+export function percentWords(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+const timingNames = {
+  "openai-processing-ms": "total",
+  "x-strata-tokenize-ms": "tokenizing",
+  "x-strata-queue-ms": "queue",
+  "x-strata-run-ms": "model",
+} as const;
+
+/** What the headers of an answer tell of the time that it took, beside the time on the way. */
+export function timingWords(
+  headers: { get(name: string): string | null },
+  roundTripMs: number,
+): string {
+  const parts = Object.entries(timingNames).flatMap(([header, name]) => {
+    const value = headers.get(header);
+    return value === null ? [] : [`${name} ${Math.round(Number(value))} ms`];
+  });
+  const server = parts.length === 0 ? "no timings" : parts.join(" · ");
+  return `Server: ${server}. Round trip ${Math.round(roundTripMs)} ms.`;
+}
