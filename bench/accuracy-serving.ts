@@ -1,5 +1,5 @@
 /** Scores on test as a tenant would see them: through the serving graph, in its precision. */
-import { upperBottleneck } from "../src/models/adapter.ts";
+import { upperBottleneck } from "../src/models/adapters/adapters.ts";
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { quantizeGraph } from "../src/models/quantize.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
@@ -81,7 +81,7 @@ async function serve(
       resident,
     }));
     const feeds = {
-      ...batchFeeds(config, rows, memory),
+      ...batchFeeds(config, rows, { memory }),
       ...sourceFeeds(test, batch, { pooling, hiddenSize: config.hiddenSize }),
     };
     const own = Object.entries(feeds).filter(([name]) => graph.inputs.has(name));

@@ -12,7 +12,7 @@ import type { EncoderConfig } from "../src/entities/base-model.ts";
 import { encodeSafetensors } from "../src/formats/safetensors.ts";
 import { NgramMap } from "../src/knowledge/ngram-map.ts";
 import { allocateRows, rowsBytes } from "../src/knowledge/table-rows.ts";
-import { adapterTensors } from "../src/models/adapter.ts";
+import { adapterTensors, upperBottleneck } from "../src/models/adapters/adapters.ts";
 import { headTensors } from "../src/models/head.ts";
 import { ngramGraph } from "../src/models/hierarchy.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
@@ -105,7 +105,7 @@ function sharedBytes(
       0,
     );
   return {
-    upperLayers: of(servingGraph(config, "int8", { source: "sums", hasAdapters: false })),
+    upperLayers: of(servingGraph(config, "int8", { source: "sums", adapters: [] })),
     ngramEncoder: of(ngramGraph(config, "int8")),
     wordEmbeddings: weights.get("embeddings.word")?.byteLength ?? 0,
   };
@@ -168,7 +168,10 @@ async function domainRows(
 /** Of adapter and head, as the store keeps them. */
 function virtualModelBytes(config: EncoderConfig): number {
   const { rank, labelCount } = virtualModel;
-  const tensors = [...adapterTensors(config, rank), ...headTensors(config, labelCount)];
+  const tensors = [
+    ...adapterTensors(config, upperBottleneck(config, rank)),
+    ...headTensors(config, labelCount),
+  ];
   const zeros = tensors.map(({ name, shape }) => {
     const values = new Float32Array(shape.reduce((count, size) => count * size, 1));
     return [name, { shape, values }] as const;

@@ -80,7 +80,7 @@ async function measureSpeed(
 ): Promise<BenchResult> {
   const weights = await hierarchicalWeights(runtime);
   const load = (source: "ids" | "sums"): Promise<Program> => {
-    const graph = servingGraph(config, precision, { source, hasAdapters: false });
+    const graph = servingGraph(config, precision, { source, adapters: [] });
     return runtime.load(graph, { constants: constantsOf(graph, weights) });
   };
   const [dense, upper] = [await load("ids"), await load("sums")];

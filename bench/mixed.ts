@@ -6,7 +6,8 @@ import { digestOf } from "../src/foundation/digest.ts";
 import { present } from "../src/foundation/assert.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
-import { upperBottleneck } from "../src/models/adapter.ts";
+import type { AdapterForm } from "../src/models/adapter-kind.ts";
+import { upperBottleneck } from "../src/models/adapters/adapters.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
 import { versionTensors, type VersionSize } from "../src/models/version-tensors.ts";
 import { AdapterPool, type Resident } from "../src/processor/adapter-pool.ts";
@@ -34,14 +35,15 @@ export async function benchMixed({ isQuick }: BenchOptions): Promise<BenchResult
   const { pool, models, digests } = await randomModels();
   const random = new SeededRandom(3);
   const int8 = await load(runtime, { weights, precision: "int8" });
-  const plain = await load(runtime, { weights, precision: "int8", hasAdapters: false });
+  const plain = await load(runtime, { weights, precision: "int8", adapters: [] });
   const timed = models.slice(0, models.length / 2);
   const draw = (): BatchRow[] =>
     Array.from({ length: batch }, () => rowOf(random, timed, sequence));
   const times = await measure(
     {
-      single: () => plain.run(withoutAdapters(batchFeeds(benchConfig, draw(), pool.memory))),
-      mixed: () => int8.run(batchFeeds(benchConfig, draw(), pool.memory)),
+      single: () =>
+        plain.run(withoutAdapters(batchFeeds(benchConfig, draw(), { memory: pool.memory }))),
+      mixed: () => int8.run(batchFeeds(benchConfig, draw(), { memory: pool.memory })),
     },
     { warmupCount: 5, roundCount: isQuick ? 150 : 500, budgetMs: isQuick ? 20_000 : 90_000 },
   );
@@ -127,7 +129,7 @@ async function load(
   options: {
     readonly weights: BaseWeights;
     readonly precision: Precision;
-    readonly hasAdapters?: boolean;
+    readonly adapters?: readonly AdapterForm[];
   },
 ): Promise<Program> {
   const graph = servingGraph(benchConfig, options.precision, options);
@@ -172,7 +174,9 @@ async function answersOf(
   rows: readonly BatchRow[],
   memory: Float32Array,
 ): Promise<readonly (readonly number[])[]> {
-  const { probabilities, embeddings } = await program.run(batchFeeds(benchConfig, rows, memory));
+  const { probabilities, embeddings } = await program.run(
+    batchFeeds(benchConfig, rows, { memory }),
+  );
   const [all, vectors] = [probabilities?.values ?? [], embeddings?.values ?? []];
   const labelCount = all.length / rows.length;
   const { hiddenSize } = benchConfig;

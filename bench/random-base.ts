@@ -28,7 +28,7 @@ export async function randomWeights(
   seed = 0,
 ): Promise<BaseWeights> {
   const weights = new Map<string, TypedValues>();
-  const graph = servingGraph(config, "fp32", { hasAdapters: false });
+  const graph = servingGraph(config, "fp32", { adapters: [] });
   const quantizer = await runtime.load(quantizeGraph());
   let stream = 1_000_000 * seed;
   for (const [name, { shape }] of graph.inputs) {

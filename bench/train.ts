@@ -1,7 +1,7 @@
 /** Claim `train`: a step costs little more than its arithmetic, and less over an int8 base. */
 import { availableParallelism } from "node:os";
 import { constantsOf } from "../src/checkpoints/base-weights.ts";
-import { adapterTensors } from "../src/models/adapter.ts";
+import { adapterTensors, upperBottleneck } from "../src/models/adapters/adapters.ts";
 import { headTensors } from "../src/models/head.ts";
 import {
   pooledGraph,
@@ -74,7 +74,7 @@ async function loadStep({ runtime, weights }: Bench, options: StepOptions): Prom
   const program = await runtime.load(graph, { constants, state });
   const sizes = new Map<string, readonly number[]>();
   for (const { name, shape } of [
-    ...adapterTensors(benchConfig, rank),
+    ...adapterTensors(benchConfig, upperBottleneck(benchConfig, rank)),
     ...headTensors(benchConfig, labelCount),
   ])
     sizes.set(name, shape);

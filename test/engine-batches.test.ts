@@ -68,7 +68,7 @@ class Bench {
   async run(rows: readonly BatchRow[]): Promise<readonly Answer[]> {
     const { hiddenSize } = this.#stack.checkpoint.config;
     const { memory } = this.#stack.pool;
-    const feeds = batchFeeds(this.#stack.checkpoint.config, rows, memory);
+    const feeds = batchFeeds(this.#stack.checkpoint.config, rows, { memory });
     const results = await this.#program.run(feeds);
     const probabilities = results["probabilities"]?.values;
     const embeddings = results["embeddings"]?.values;

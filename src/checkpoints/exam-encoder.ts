@@ -24,8 +24,7 @@ export const smallConfig: EncoderConfig = {
 export async function smallWeights(runtime: Runtime): Promise<ReadonlyMap<string, TypedValues>> {
   const quantizer = await runtime.load(quantizeGraph());
   const weights = new Map<string, TypedValues>();
-  for (const [name, { shape }] of servingGraph(smallConfig, "fp32", { hasAdapters: false })
-    .inputs) {
+  for (const [name, { shape }] of servingGraph(smallConfig, "fp32", { adapters: [] }).inputs) {
     if (!/^(layer|embeddings)\./.test(name)) continue;
     const sizes = shape.map(Number);
     const mean = name.endsWith(".gain") ? 1 : 0;

@@ -1,6 +1,8 @@
 /** What learned values answer: the label of each text, or of each of its tokens. */
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
+import { actsAbove } from "../models/adapters/adapters.ts";
+import type { AdapterForm } from "../models/adapter-kind.ts";
 import type { TrainingMethod, TrainingTask } from "../models/training-graph.ts";
 import type { Value } from "../runtime/runtime.ts";
 import {
@@ -12,8 +14,14 @@ import {
 } from "./sequences.ts";
 import type { TrainingBase } from "./training-base.ts";
 
-export interface Learned {
+/** What has learned, or learns. */
+export interface Taught {
   readonly method: TrainingMethod;
+  /** Of the method `adapter`. */
+  readonly adapter: AdapterForm;
+}
+
+export interface Learned extends Taught {
   readonly tensors: ReadonlyMap<string, Value>;
 }
 
@@ -31,10 +39,10 @@ export interface Asked {
 export async function answersTo(
   base: TrainingBase,
   { task, pooling, labelCount, source: texts, signal }: Asked,
-  { method, tensors }: Learned,
+  { method, adapter, tensors }: Learned,
 ): Promise<readonly Int32Array[]> {
-  const source = sourceOf(texts, method);
-  const { program } = await base.logits({ method, source, task });
+  const source = sourceOf(texts, { method, adapter }, base);
+  const { program } = await base.logits({ method, adapter, source, task });
   // Buffers are handed over, and the caller keeps its values.
   const copies = [...tensors].map(
     ([name, value]) => [name, { ...value, values: value.values.slice() }] as const,
@@ -87,8 +95,13 @@ export function highest(scores: Float32Array, labelCount: number): Int32Array {
 }
 
 /** Kept states serve only while the shallow part stays as it is. */
-export function sourceOf({ states }: Source, method: TrainingMethod): "ids" | "states" {
-  return states === undefined || method === "full" ? "ids" : "states";
+export function sourceOf(
+  { states }: Source,
+  { method, adapter }: Taught,
+  { checkpoint }: TrainingBase,
+): "ids" | "states" {
+  const isKept = method === "adapter" && actsAbove(adapter, checkpoint.config);
+  return states === undefined || !isKept ? "ids" : "states";
 }
 
 /** Both, with states where both have them. */

@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { StrataError } from "../foundation/errors.ts";
 import { classify } from "./answers.ts";
 import { fit, type FitOptions, type FitProgress } from "./learning.ts";
+import { upperForm } from "../models/adapters/adapters.ts";
 import { type Sequences, shallowStates } from "./sequences.ts";
 import { fitTokens } from "./token-fit.ts";
 import { tokenizeSentences, type TokenSequences } from "./token-sequences.ts";
@@ -76,7 +77,11 @@ describe("a fit", () => {
     // What it returns is that epoch's weights, not the last ones.
     const { tensors } = fitted;
     const asked = { ...task, source: task.dev };
-    const answers = await classify(base, asked, { method: "adapter", tensors });
+    const answers = await classify(base, asked, {
+      method: "adapter",
+      adapter: upperForm(small.checkpoint.config),
+      tensors,
+    });
     const rightCount = answers.filter((answer, index) => answer === task.dev.labels[index]).length;
     assert.equal(rightCount / answers.length, best);
   });

@@ -4,13 +4,14 @@
  * What is particular to a kind of task is its `Objective`; that of classifying texts is here.
  */
 import type { Pooling } from "../entities/base-model.ts";
-import type { WeightShape } from "../entities/weights.ts";
 import { present } from "../foundation/assert.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { SeededRandom } from "../foundation/random.ts";
-import { adapterTensors } from "../models/adapter.ts";
+import type { AdapterForm } from "../models/adapter-kind.ts";
+import { adapterTensors, upperForm } from "../models/adapters/adapters.ts";
 import { headTensors } from "../models/head.ts";
+import type { LearnedTensor } from "../models/learned-tensor.ts";
 import { type TrainingMethod, type TrainingTask, wordTable } from "../models/training-graph.ts";
 import type { Value } from "../runtime/runtime.ts";
 import { answersTo, from, joined, type Learned, shareRight, sourceOf } from "./answers.ts";
@@ -57,6 +58,9 @@ export interface Objective {
 
 export interface FitOptions {
   readonly method: TrainingMethod;
+  /** What `adapter` learns; a bottleneck in the upper layers when absent. */
+  readonly adapter?: AdapterForm;
+  /** The adapter's. */
   readonly rank: number;
   readonly learningRate: number;
   readonly epochCount: number;
@@ -123,8 +127,10 @@ export async function learn(
   options: FitOptions,
 ): Promise<Learning> {
   const { method, epochCount, patience, seed } = options;
-  const source = sourceOf(objective.train, method);
-  const step = await base.step({ method, source, task: objective.task });
+  const { adapter = upperForm(base.checkpoint.config) } = options;
+  const taught = { method, adapter };
+  const source = sourceOf(objective.train, taught, base);
+  const step = await base.step({ ...taught, source, task: objective.task });
   await step.program.write(initialState(base, step, { objective, options }));
   const pace = new Pace(options.signal);
   const epochBatches = (random: SeededRandom): Promise<readonly Batch[]> =>
@@ -137,7 +143,7 @@ export async function learn(
   for (let epoch = 1; epoch <= epochCount; epoch++) {
     await run.epoch(epoch, await epochBatches(new SeededRandom(seed, epoch)));
     const tensors = await run.learned();
-    const learned = { method, tensors };
+    const learned = { ...taught, tensors };
     const judged = await judge(base, objective, { learned, signal: options.signal });
     run.report(epoch, judged.devScore);
     // Without dev, the later an epoch the better.
@@ -267,8 +273,9 @@ function initialState(
   { objective, options }: Pick<RunOptions, "objective" | "options">,
 ): Record<string, Value> {
   const { config } = base.checkpoint;
-  const tensors: readonly WeightShape[] = [
-    ...(options.method === "adapter" ? adapterTensors(config, options.rank) : []),
+  const { method, rank, adapter = upperForm(config) } = options;
+  const tensors: readonly LearnedTensor[] = [
+    ...(method === "adapter" ? adapterTensors(config, { ...adapter, rank }) : []),
     ...headTensors(config, objective.labelCount),
   ];
   const state: Record<string, Value> = {};
@@ -278,8 +285,10 @@ function initialState(
     state[`${name}.mean`] = { kind: "value", type: "float32", shape, values: zeros() };
     state[`${name}.square`] = { kind: "value", type: "float32", shape, values: zeros() };
   };
-  for (const [index, { name, shape }] of tensors.entries())
-    set(name, shape, initialValues(name, shape, new SeededRandom(options.seed, 0x10000 + index)));
+  for (const [index, tensor] of tensors.entries()) {
+    const random = new SeededRandom(options.seed, 0x10000 + index);
+    set(tensor.name, tensor.shape, initialValues(tensor, random));
+  }
   for (const [name, shape] of step.learned) {
     const values = base.weights.get(name);
     // The base's weights have no open dimensions, but for the word table, which is no state.
@@ -289,13 +298,12 @@ function initialState(
   return state;
 }
 
-/**
- * Adapters start as the identity, with a small random `down` and zeros else. The head starts at
- * zero: from the closed-form one, whose scores are sharp already, training overfits at once.
- */
-function initialValues(name: string, shape: readonly number[], random: SeededRandom): Float32Array {
+function initialValues(
+  { shape, initialDeviation }: LearnedTensor,
+  random: SeededRandom,
+): Float32Array {
   const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  return name.endsWith(".down") ? values.map(() => 0.02 * random.normal()) : values;
+  return initialDeviation === 0 ? values : values.map(() => initialDeviation * random.normal());
 }
 
 function classification({ train, dev, others, labelCount, pooling }: FitTask): Objective {

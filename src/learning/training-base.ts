@@ -24,7 +24,7 @@ export interface LearningProgram {
   readonly learned: ReadonlyMap<string, Shape>;
 }
 
-type Method = Pick<TrainingGraphOptions, "method" | "source" | "task">;
+type Method = Pick<TrainingGraphOptions, "method" | "adapter" | "source" | "task">;
 
 export class TrainingBase {
   readonly checkpoint: Checkpoint;
@@ -98,8 +98,9 @@ export class TrainingBase {
   }
 }
 
-function keyOf({ method, source, task = "sequence" }: Method): string {
-  return `${method} ${source} ${task}`;
+function keyOf({ method, adapter, source, task = "sequence" }: Method): string {
+  const form = adapter && `${adapter.kind} ${adapter.layers.join()}`;
+  return `${method === "full" ? method : form} ${source} ${task}`;
 }
 
 function plain(graph: Graph): StepGraph {

@@ -18,7 +18,7 @@ import {
   slotSums,
   upperPrefix,
 } from "./hierarchy.ts";
-import { learningStep, type StepGraph } from "./learning.ts";
+import { encoderInput, learningStep, type StepGraph } from "./learning.ts";
 
 /**
  * Inputs: `ids [batch, sequence]`, `lengths [batch]`, `ngrams [ngrams, 3]`, the batch's distinct
@@ -34,12 +34,11 @@ export function distillationStep(
   const graph = new Graph();
   const upper = learns === "upper" ? "fp32" : "int8";
   const { errors } = comparison(graph, config, { base: "int8", upper });
-  const learned = new Map(learnedInputs(graph, learns));
+  const learned = learnedInputs(graph, learns).map(([name, tensor]) =>
+    encoderInput(name, tensor, name.startsWith(upperPrefix) ? upperRateFactor : 1),
+  );
   const loss = div(errors.reduce(add), graph.scalar(errors.length));
-  return learningStep(graph, loss, {
-    learned,
-    rateFactor: (name) => (name.startsWith(upperPrefix) ? upperRateFactor : 1),
-  });
+  return learningStep(graph, loss, learned);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Dimension, Shape } from "../tensor/dimension.ts";
 import { linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
 import { layerNorm } from "../tensor/operators/neural.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
+import type { LayerSites } from "./layer-sites.ts";
 
 export interface EncoderScope {
   readonly graph: Graph;
@@ -15,13 +16,19 @@ export interface EncoderScope {
   readonly wordCount?: Dimension;
   /** Stands before all weights' names but the word embeddings', which every encoder shares. */
   readonly prefix?: string;
+  /** Where adapters act; nowhere when absent. */
+  readonly sites?: LayerSites;
+  /** Gets each float32 weight that this encoder declares, by name, where one asks for them. */
+  readonly declared?: Map<string, Tensor>;
 }
 
 /** A float32 weight of this encoder, declared at its first use. */
 export function weight(scope: EncoderScope, name: string, shape: Shape): Tensor {
-  const { graph, prefix = "" } = scope;
+  const { graph, prefix = "", declared } = scope;
   const full = `${prefix}${name}`;
-  return graph.inputs.get(full) ?? graph.input(full, "float32", shape);
+  const tensor = graph.inputs.get(full) ?? graph.input(full, "float32", shape);
+  declared?.set(full, tensor);
+  return tensor;
 }
 
 /** The rows of the word embeddings, `[words, hidden]`. */

@@ -1,14 +1,13 @@
 /**
  * An encoder of any family as graphs, always cut in two: the shallow part ends in a hidden state,
- * the upper part starts from it. Only the upper part takes adapters, so that the hidden state of a
- * text does not depend on the tenant. Token states are `[batch*sequence, hidden]`: linears then see
- * one matrix.
+ * the upper part starts from it. Both take adapters; where the shallow part has none, the state
+ * between the two does not depend on the tenant. Token states are `[batch*sequence, hidden]`:
+ * linears then see one matrix.
  */
 import type { Dimension } from "../tensor/dimension.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { familyOf } from "./families/families.ts";
-import type { LayerAdapter } from "./family.ts";
 
 export interface SequenceInputs {
   /** int32 `[batch, sequence]`. */
@@ -42,28 +41,20 @@ export interface UpperInputs {
 }
 
 /** The hidden state between the parts to the last layer's, both `[batch*sequence, hidden]`. */
-export function upperPart(
-  scope: EncoderScope,
-  inputs: UpperInputs,
-  adapter?: LayerAdapter,
-): Tensor {
-  return upperStates(scope, inputs, adapter).at(-1) ?? inputs.state;
+export function upperPart(scope: EncoderScope, inputs: UpperInputs): Tensor {
+  return upperStates(scope, inputs).at(-1) ?? inputs.state;
 }
 
 /** The states after each upper layer, lowest first. */
-export function upperStates(
-  scope: EncoderScope,
-  inputs: UpperInputs,
-  adapter?: LayerAdapter,
-): readonly Tensor[] {
+export function upperStates(scope: EncoderScope, inputs: UpperInputs): readonly Tensor[] {
   const { shallowLayerCount: from, layerCount: until } = scope.config;
-  return layerStates(scope, { ...inputs, adapter }, { from, until });
+  return layerStates(scope, inputs, { from, until });
 }
 
 /** The states after each of the layers from … until - 1. */
 function layerStates(
   scope: EncoderScope,
-  inputs: UpperInputs & { readonly adapter?: LayerAdapter | undefined },
+  inputs: UpperInputs,
   { from, until }: { readonly from: number; readonly until: number },
 ): readonly Tensor[] {
   const family = familyOf(scope.config);

@@ -14,7 +14,7 @@ export interface Family {
   readonly specialTokens: SpecialTokens;
   /** int32 ids `[batch, sequence]` to the first layer's state, `[batch*sequence, hidden]`. */
   embeddings(scope: EncoderScope, ids: Tensor): Tensor;
-  /** One layer: its state before and after, `[batch*sequence, hidden]`. */
+  /** One layer, which asks the sites: its state before and after, `[batch*sequence, hidden]`. */
   layer(scope: EncoderScope, inputs: LayerInputs): Tensor;
 }
 
@@ -26,11 +26,7 @@ export interface LayerInputs {
   readonly lengths: Tensor;
   /** Size of the sequence axis. */
   readonly sequence: Dimension;
-  readonly adapter?: LayerAdapter | undefined;
 }
-
-/** Applied to a layer's state after its attention block, `[batch*sequence, hidden]`. */
-export type LayerAdapter = (layer: number, state: Tensor) => Tensor;
 
 /** How checkpoints of the family are written, in the terms of Hugging Face. */
 export interface CheckpointLayout {

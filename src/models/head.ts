@@ -1,18 +1,21 @@
 /** From token states to scores per label: of each token, or of one vector per sequence. */
 import type { EncoderConfig } from "../entities/base-model.ts";
-import type { WeightShape } from "../entities/weights.ts";
 import type { Dimension } from "../tensor/dimension.ts";
 import { add, cast, less, where } from "../tensor/operators/elementwise.ts";
 import { matmul } from "../tensor/operators/matmul.ts";
 import { maskedMean, maskedSoftmax, positions } from "../tensor/operators/neural.ts";
 import { reshape, slice } from "../tensor/operators/shape.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
+import { learnedBias, learnedMatrix, type LearnedTensor } from "./learned-tensor.ts";
 
-/** The tensors of a classification head over this many labels. */
-export function headTensors(config: EncoderConfig, labelCount: number): readonly WeightShape[] {
+/**
+ * The tensors of a classification head over this many labels. They begin with zeros: from the
+ * closed-form head, whose scores are sharp already, training overfits at once.
+ */
+export function headTensors(config: EncoderConfig, labelCount: number): readonly LearnedTensor[] {
   return [
-    { name: "head.weight", shape: [labelCount, config.hiddenSize] },
-    { name: "head.bias", shape: [labelCount] },
+    learnedMatrix("head.weight", [labelCount, config.hiddenSize]),
+    learnedBias("head.bias", labelCount),
   ];
 }
 

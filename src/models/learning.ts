@@ -15,13 +15,23 @@ export interface StepGraph {
   readonly state: Readonly<Record<string, string | null>>;
 }
 
-export interface LearningOptions {
-  /** Inputs of the graph, by name. */
-  readonly learned: ReadonlyMap<string, Tensor>;
-  /** Factor of the learning rate for an input; 1 where nothing is said. */
-  readonly rateFactor?: (name: string) => number;
-  /** Inputs whose new values and moments are results instead of state. */
-  readonly isFed?: (name: string) => boolean;
+/** An input of the graph that learns. */
+export interface LearnedInput {
+  readonly name: string;
+  readonly tensor: Tensor;
+  readonly isDecayed: boolean;
+  /** Factor of the learning rate. */
+  readonly rateFactor: number;
+  /** Whether its new values and moments are results instead of state; not when absent. */
+  readonly isFed?: boolean;
+}
+
+/**
+ * A weight of an encoder, as it learns: matrices are decayed; biases, gains of normalisation and
+ * other vectors are not, as is usual.
+ */
+export function encoderInput(name: string, tensor: Tensor, rateFactor = 1): LearnedInput {
+  return { name, tensor, isDecayed: tensor.shape.length > 1, rateFactor };
 }
 
 const weightDecay = 0.01;
@@ -31,20 +41,28 @@ const gradientNormMax = 1;
  * Declares the scalars `learningRate`, `step` (from 1), `stepCount`, `warmupCount`, and for each
  * learned input `<name>.mean` and `<name>.square`; outputs `loss` and the inputs' next values.
  */
-export function learningStep(graph: Graph, loss: Tensor, options: LearningOptions): StepGraph {
-  const { learned, rateFactor = () => 1, isFed = () => false } = options;
+export function learningStep(
+  graph: Graph,
+  loss: Tensor,
+  learned: readonly LearnedInput[],
+): StepGraph {
   graph.output("loss", loss);
   const scalar = (name: string): Tensor => graph.input(name, "float32", []);
   const [peak, step] = [scalar("learningRate"), scalar("step")];
   const [stepCount, warmupCount] = [scalar("stepCount"), scalar("warmupCount")];
   const rate = linearSchedule(step, { peak, stepCount, warmupCount });
-  const gradients = gradient(loss, [...learned.values()]);
+  const gradients = gradient(
+    loss,
+    learned.map(({ tensor }) => tensor),
+  );
   const gradientScale = clipScale(gradients, gradientNormMax);
   const state: Record<string, string> = {};
-  for (const [index, [name, parameter]] of [...learned].entries()) {
+  for (const [
+    index,
+    { name, tensor: parameter, isDecayed, rateFactor, isFed },
+  ] of learned.entries()) {
     const moment = (part: string): Tensor =>
       graph.input(`${name}.${part}`, "float32", parameter.shape);
-    const factor = rateFactor(name);
     const update = adamW(
       parameter,
       {
@@ -53,10 +71,10 @@ export function learningStep(graph: Graph, loss: Tensor, options: LearningOption
         gradient: gradients[index] ?? scalarOf(parameter, 0),
       },
       {
-        learningRate: factor === 1 ? rate : mul(rate, graph.scalar(factor)),
+        learningRate: rateFactor === 1 ? rate : mul(rate, graph.scalar(rateFactor)),
         step,
         gradientScale,
-        weightDecay: isDecayed(name) ? weightDecay : 0,
+        weightDecay: isDecayed ? weightDecay : 0,
       },
     );
     for (const [key, tensor] of [
@@ -65,13 +83,8 @@ export function learningStep(graph: Graph, loss: Tensor, options: LearningOption
       [`${name}.square`, update.square],
     ] as const) {
       graph.output(`next.${key}`, tensor);
-      if (!isFed(name)) state[key] = `next.${key}`;
+      if (isFed !== true) state[key] = `next.${key}`;
     }
   }
-  return { graph, learned: [...learned.keys()], state };
-}
-
-/** Biases and normalisation gains are not decayed, as is usual. */
-function isDecayed(name: string): boolean {
-  return !name.endsWith(".bias") && !name.endsWith(".gain");
+  return { graph, learned: learned.map(({ name }) => name), state };
 }

@@ -13,7 +13,7 @@ import { Graph, type Tensor } from "../tensor/tensor.ts";
 import { hierarchicalStates, learnedInputs } from "./distillation-graph.ts";
 import { type EncoderScope, norm, weight } from "./encoder-scope.ts";
 import { ngramPrefix } from "./hierarchy.ts";
-import { learningStep, type StepGraph } from "./learning.ts";
+import { encoderInput, learningStep, type StepGraph } from "./learning.ts";
 
 /** Before the names of the head's weights, which serve training alone. */
 export const wordHeadPrefix = "wordHead.";
@@ -34,10 +34,10 @@ export function maskedTokensStep(
   const { losses } = prediction(graph, config);
   const head = [...graph.inputs].filter(([name]) => name.startsWith(wordHeadPrefix));
   const ngrams = learnsNgrams ? learnedInputs(graph, "ngrams") : [];
-  return learningStep(graph, reduceMean(losses, [0]), {
-    learned: new Map([...head, ...ngrams]),
-    rateFactor: (name) => (name.startsWith(wordHeadPrefix) ? headRateFactor : 1),
-  });
+  return learningStep(graph, reduceMean(losses, [0]), [
+    ...head.map(([name, tensor]) => encoderInput(name, tensor, headRateFactor)),
+    ...ngrams.map(([name, tensor]) => encoderInput(name, tensor)),
+  ]);
 }
 
 /** Of the same inputs: `losses [masked]`, and `hits [masked]`, 1 where the word is told rightly. */

@@ -3,7 +3,8 @@ import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
-import { pooledAdapter } from "./adapter.ts";
+import type { AdapterForm } from "./adapter-kind.ts";
+import { pooledSites, upperForm } from "./adapters/adapters.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
 import { pool, pooledHead, pooledTokenHead } from "./head.ts";
@@ -11,8 +12,8 @@ import { shallowState, type StateSource } from "./shallow-state.ts";
 import type { TrainingTask } from "./training-graph.ts";
 
 export interface ServingGraphOptions {
-  /** True when absent; false leaves the adapters out, for the comparison. */
-  readonly hasAdapters?: boolean;
+  /** Those that sequences may bring; a bottleneck in the upper layers when absent. */
+  readonly adapters?: readonly AdapterForm[];
   /** "ids" when absent. */
   readonly source?: StateSource;
   /** What gets a label: a sequence, which is assumed when absent, or each of its tokens. */
@@ -30,13 +31,13 @@ export function servingGraph(
   precision: Precision,
   options: ServingGraphOptions = {},
 ): Graph {
-  const { hasAdapters = true, source = "ids", task = "sequence" } = options;
+  const { adapters = [upperForm(config)], source = "ids", task = "sequence" } = options;
   const graph = new Graph();
-  const scope: EncoderScope = { graph, config, precision, isDifferentiated: false };
   const sequence = "sequence";
+  const sites = pooledSites(graph, config, { adapters, batch: "batch", sequence });
+  const scope: EncoderScope = { graph, config, precision, isDifferentiated: false, sites };
   const { state: shallow, lengths } = shallowState(scope, source);
-  const adapter = hasAdapters ? pooledAdapter(graph, config, ["batch", sequence]) : undefined;
-  const state = upperPart(scope, { state: shallow, lengths, sequence }, adapter);
+  const state = upperPart(scope, { state: shallow, lengths, sequence });
   if (task === "token") {
     const rows = reshape(state, ["batch", sequence, config.hiddenSize]);
     graph.output("probabilities", pooledTokenHead(graph, rows));
@@ -50,8 +51,8 @@ export function servingGraph(
 }
 
 /**
- * The shallow part alone: `ids`, `lengths` to `state [batch, sequence, hidden]`, which does not
- * depend on the vPLM and is kept during training.
+ * The shallow part alone, without adapters: `ids`, `lengths` to `state [batch, sequence, hidden]`,
+ * which does not depend on the vPLM and is kept during training.
  */
 export function shallowGraph(config: EncoderConfig, precision: Precision): Graph {
   const graph = new Graph();

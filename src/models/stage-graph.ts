@@ -3,7 +3,7 @@ import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
-import { pooledAdapter } from "./adapter.ts";
+import { pooledSites, upperForm } from "./adapters/adapters.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { upperPart } from "./encoder.ts";
 import { pool, pooledHead } from "./head.ts";
@@ -23,16 +23,14 @@ export interface LayerSpan {
 export function stageGraph(config: EncoderConfig, precision: Precision, span: LayerSpan): Graph {
   const graph = new Graph();
   const { from, until } = span;
-  const { shallowLayerCount, layerCount, hiddenSize } = config;
+  const { layerCount, hiddenSize } = config;
   const between = { ...config, shallowLayerCount: from, layerCount: until };
-  const scope: EncoderScope = { graph, precision, isDifferentiated: false, config: between };
   const [batch, sequence] = ["batch", "sequence"];
+  const sites = pooledSites(graph, config, { adapters: [upperForm(config)], batch, sequence });
+  const scope: EncoderScope = { graph, precision, isDifferentiated: false, config: between, sites };
   // From no layers, or from the stage before.
   const entered = shallowState(scope, from === 0 ? "ids" : "states");
-  const adapt = pooledAdapter(graph, config, [batch, sequence]);
-  const state = upperPart(scope, { ...entered, sequence }, (layer, x) =>
-    layer < shallowLayerCount ? x : adapt(layer, x),
-  );
+  const state = upperPart(scope, { ...entered, sequence });
   if (until < layerCount) {
     graph.output("state", reshape(state, [batch, sequence, hiddenSize]));
     return graph;

@@ -1,14 +1,17 @@
 /** Training steps of classification, of texts or of tokens: forward, backward, AdamW in one. */
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
+import { present } from "../foundation/assert.ts";
 import { div, max, mul } from "../tensor/operators/elementwise.ts";
 import { crossEntropy } from "../tensor/operators/neural.ts";
 import { reduceSum } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
-import { sharedAdapter } from "./adapter.ts";
+import type { AdapterForm } from "./adapter-kind.ts";
+import { adapterKinds, adapterTensors, upperForm } from "./adapters/adapters.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { upperPart } from "./encoder.ts";
-import { pool, sharedHead } from "./head.ts";
-import { learningStep, type StepGraph } from "./learning.ts";
+import { headTensors, pool, sharedHead } from "./head.ts";
+import { encoderInput, type LearnedInput, learningStep, type StepGraph } from "./learning.ts";
+import type { LearnedTensor } from "./learned-tensor.ts";
 import { shallowState, type StateSource } from "./shallow-state.ts";
 
 /** What is learned: adapters and head over a frozen base, or everything. */
@@ -22,6 +25,9 @@ export interface TrainingGraphOptions {
   /** Of the frozen linears; `full` trains in fp32. */
   readonly precision: Precision;
   readonly method: TrainingMethod;
+  /** What `adapter` learns; a bottleneck in the upper layers when absent. */
+  readonly adapter?: AdapterForm;
+  /** Of other sources than ids the adapter acts in the upper layers alone. */
   readonly source: StateSource;
   /** "sequence" when absent. */
   readonly task?: TrainingTask;
@@ -45,57 +51,75 @@ const headRateFactor = 20;
  * cross-entropies.
  */
 export function stepGraph(options: TrainingGraphOptions): StepGraph {
-  const { graph, logits } = forward(options);
-  const { method } = options;
-  const loss = lossOf(graph, logits);
-  const learned = new Map([...graph.inputs].filter(([name]) => isLearned(name, method)));
-  return learningStep(graph, loss, {
-    learned,
-    rateFactor: (name) => (method === "full" && name.startsWith("head.") ? headRateFactor : 1),
-    isFed: (name) => name === wordTable,
-  });
+  const { graph, logits, learned } = forward(options);
+  return learningStep(graph, lossOf(graph, logits), learned);
 }
 
 /** The same forward pass for evaluation: output `logits [rows, labels]`. */
 export function logitsGraph(options: TrainingGraphOptions): StepGraph {
-  const { graph, logits } = forward(options);
+  const { graph, logits, learned } = forward(options);
   graph.output("logits", logits);
-  const learned = [...graph.inputs.keys()].filter((name) => isLearned(name, options.method));
-  return { graph, learned, state: Object.fromEntries(learned.map((name) => [name, null])) };
+  const names = learned.map(({ name }) => name);
+  return { graph, learned: names, state: Object.fromEntries(names.map((name) => [name, null])) };
 }
 
 /** Output `pooled [batch, hidden]` of the base alone, from kept states or from ids. */
-export function pooledGraph(options: Omit<TrainingGraphOptions, "method" | "task">): Graph {
+export function pooledGraph(options: EncodeOptions): Graph {
   const graph = new Graph();
-  graph.output("pooled", encode(graph, { ...options, method: "none" }));
+  graph.output("pooled", encode(graph, options, {}));
   return graph;
 }
 
-function forward(options: TrainingGraphOptions): {
+interface Forward {
   readonly graph: Graph;
   readonly logits: Tensor;
-} {
-  const graph = new Graph();
-  return { graph, logits: sharedHead(graph, encode(graph, options)) };
+  readonly learned: readonly LearnedInput[];
 }
 
-/** One vector per sequence, or the top states of all tokens. */
+function forward(options: TrainingGraphOptions): Forward {
+  const graph = new Graph();
+  const { config } = options;
+  if (options.method === "full") {
+    const declared = new Map<string, Tensor>();
+    const logits = sharedHead(graph, encode(graph, options, { wordCount: "words", declared }));
+    const base = [...declared].map(([name, tensor]) => ({
+      ...encoderInput(name, tensor),
+      isFed: name === wordTable,
+    }));
+    const head = inputsOf(graph, headTensors(config, 1));
+    const faster = head.map((input) => ({ ...input, rateFactor: headRateFactor }));
+    return { graph, logits, learned: [...base, ...faster] };
+  }
+  const { kind, layers } = options.adapter ?? upperForm(config);
+  // Gradients flow down to the first layer that is adapted.
+  const cut = Math.min(config.shallowLayerCount, ...layers);
+  const between = { ...options, config: { ...config, shallowLayerCount: cut } };
+  const sites = adapterKinds[kind].shared(graph, config, layers);
+  const logits = sharedHead(graph, encode(graph, between, { sites, isDifferentiated: true }));
+  // Of any rank and number of labels: the names and how each learns are the same.
+  const tensors = [...adapterTensors(config, { kind, layers, rank: 1 }), ...headTensors(config, 1)];
+  return { graph, logits, learned: inputsOf(graph, tensors) };
+}
+
+function inputsOf(graph: Graph, tensors: readonly LearnedTensor[]): readonly LearnedInput[] {
+  return tensors.map(({ name, isDecayed, rateFactor }) => {
+    const tensor = present(graph.inputs.get(name), "What is learned is an input");
+    return { name, tensor, isDecayed, rateFactor };
+  });
+}
+
+type EncodeOptions = Omit<TrainingGraphOptions, "method" | "adapter">;
+
+/** One vector per sequence, or the top states of all tokens; `upper` says what is above the cut. */
 function encode(
   graph: Graph,
-  options: Omit<TrainingGraphOptions, "method"> & { readonly method: TrainingMethod | "none" },
+  { config, precision, source, task }: EncodeOptions,
+  upper: Partial<EncoderScope>,
 ): Tensor {
-  const { config, precision, method, source, task } = options;
-  const scope = (isDifferentiated: boolean): EncoderScope => ({
-    graph,
-    config,
-    precision,
-    isDifferentiated,
-    ...(method === "full" ? { wordCount: "words" } : {}),
-  });
-  const { state, lengths } = shallowState(scope(false), source);
-  const adapter = method === "adapter" ? sharedAdapter(graph, config) : undefined;
+  const scope: EncoderScope = { graph, config, precision, isDifferentiated: false, ...upper };
+  const { state, lengths } = shallowState({ ...scope, isDifferentiated: false }, source);
   const sequence = "sequence";
-  const top = upperPart(scope(method === "adapter"), { state, lengths, sequence }, adapter);
+  const top = upperPart(scope, { state, lengths, sequence });
   if (task === "token") return top;
   const isCls = graph.input("isCls", "bool", ["batch"]);
   return pool({ state: top, lengths, sequence, isCls });
@@ -106,11 +130,4 @@ function lossOf(graph: Graph, logits: Tensor): Tensor {
   const weights = graph.input("exampleWeights", "float32", logits.shape.slice(0, 1));
   const total = max(reduceSum(weights, [0]), graph.scalar(1e-6));
   return div(reduceSum(mul(crossEntropy(logits, targets), weights), [0]), total);
-}
-
-const learnedByTask = /^(adapter|head)\./;
-const learnedByAll = /^(adapter|head|layer|embeddings)\./;
-
-function isLearned(name: string, method: TrainingMethod): boolean {
-  return (method === "full" ? learnedByAll : learnedByTask).test(name);
 }

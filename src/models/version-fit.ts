@@ -8,7 +8,7 @@ import type { EncoderConfig } from "../entities/base-model.ts";
 import type { BaseForm, Version } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
 import type { ErrorCode } from "../foundation/errors.ts";
-import { upperLayers } from "./adapter.ts";
+import { adapterKinds, allLayers, upperLayers } from "./adapters/adapters.ts";
 
 /** What is open of a base. */
 export interface OpenForm {
@@ -34,16 +34,16 @@ export function faultOfFit(version: Version, open: OpenForm): FitFault | undefin
 function faultOfAdapter({ adapter }: Version, { config, form }: OpenForm): FitFault | undefined {
   if (adapter === undefined) return undefined;
   const { kind, rank, layers } = adapter;
-  if (kind !== "bottleneck") return corrupt(`its adapter is of the unknown kind "${kind}"`);
+  if (!Object.hasOwn(adapterKinds, kind))
+    return corrupt(`its adapter is of the unknown kind "${kind}"`);
   const { adapterRankMax } = limits;
   if (!Number.isInteger(rank) || rank < 1 || rank > adapterRankMax)
     return corrupt(`its adapter's rank is ${rank}, not one of 1 to ${adapterRankMax}`);
-  const first = form === "dense" ? 0 : config.shallowLayerCount;
-  const allowed = upperLayers({ ...config, shallowLayerCount: first });
+  const allowed = form === "dense" ? allLayers(config) : upperLayers(config);
   const isAscending = layers.every((layer, index) => layer > (layers[index - 1] ?? -1));
   if (layers.length > 0 && isAscending && layers.every((layer) => allowed.includes(layer)))
     return undefined;
-  const range = `${first} to ${config.layerCount - 1}`;
+  const range = `${allowed.at(0)} to ${allowed.at(-1)}`;
   return corrupt(`its adapter acts in layers ${layers.join(", ")}, the base has ${range}`);
 }
 

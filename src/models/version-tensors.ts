@@ -1,16 +1,16 @@
 /** What the blob of a version holds: its adapter, where there is one, and its head. */
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { AdapterSpecification } from "../entities/virtual-model.ts";
-import type { WeightShape } from "../entities/weights.ts";
-import { adapterTensors } from "./adapter.ts";
+import { adapterTensors } from "./adapters/adapters.ts";
 import { headTensors } from "./head.ts";
+import type { LearnedTensor } from "./learned-tensor.ts";
 
 /** All tensors of a version with this adapter, if any, and number of labels. */
 export function versionTensors(
   config: EncoderConfig,
   { adapter, labelCount }: VersionSize,
-): readonly WeightShape[] {
-  const adapters = adapter === undefined ? [] : adapterTensors(config, adapter.rank);
+): readonly LearnedTensor[] {
+  const adapters = adapter === undefined ? [] : adapterTensors(config, adapter);
   return [...adapters, ...headTensors(config, labelCount)];
 }
 

@@ -1,7 +1,7 @@
 /** A batch of sequences as the feeds of the serving graph. */
 import type { EncoderConfig, Pooling } from "../entities/base-model.ts";
 import type { Feeds } from "../runtime/runtime.ts";
-import { weightFeeds, type WeightRow } from "./weight-feeds.ts";
+import { weightFeeds, type WeightPlace, type WeightRow } from "./weight-feeds.ts";
 
 /** What the engine needs to know of a sequence to run it. */
 export interface BatchRow extends WeightRow {
@@ -9,11 +9,11 @@ export interface BatchRow extends WeightRow {
   readonly pooling: Pooling;
 }
 
-/** Feeds for the rows, padded to the longest; weights are gathered from `memory` by the worker. */
+/** Feeds for the rows, padded to the longest; weights are gathered from the pool by the worker. */
 export function batchFeeds(
   config: EncoderConfig,
   rows: readonly BatchRow[],
-  memory: Float32Array,
+  place: WeightPlace,
 ): Feeds {
   const batch = rows.length;
   // At least two: a product of one row adds up in another order than the same row among others.
@@ -33,6 +33,6 @@ export function batchFeeds(
     lengths: { kind: "value", type: "int64", shape: [batch], values: lengths },
     isCls: { kind: "value", type: "bool", shape: [batch], values: isCls },
     labelCounts: { kind: "value", type: "int64", shape: [batch], values: labelCounts },
-    ...weightFeeds(config, rows, memory),
+    ...weightFeeds(config, rows, place),
   };
 }

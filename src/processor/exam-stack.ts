@@ -13,7 +13,7 @@ import { present } from "../foundation/assert.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { SeededRandom, systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
-import { upperBottleneck } from "../models/adapter.ts";
+import { upperBottleneck } from "../models/adapters/adapters.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import { AdapterPool } from "./adapter-pool.ts";

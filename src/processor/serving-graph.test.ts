@@ -7,7 +7,9 @@ import { ReferenceRuntime } from "../runtime/reference/reference.ts";
 import type { Results, Runtime, Value } from "../runtime/runtime.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
-import { adapterTensors, pooledAdapterTensors } from "../models/adapter.ts";
+import type { AdapterForm } from "../models/adapter-kind.ts";
+import { adapterTensors, upperBottleneck } from "../models/adapters/adapters.ts";
+import { bottleneck } from "../models/adapters/bottleneck.ts";
 import { upperPart } from "../models/encoder.ts";
 import { headTensors, pool, pooledHead } from "../models/head.ts";
 import { servingGraph, shallowGraph } from "../models/serving-graph.ts";
@@ -30,7 +32,7 @@ interface Case {
 /** Feeds of a batch whose third sequence is padded, and whose second has two labels less. */
 function feedsOf({ rank, learned = randomLearned }: Case): Record<string, Value> {
   const tensors = [
-    ...pooledAdapterTensors(smallConfig, rank),
+    ...bottleneck.pooledTensors(smallConfig, upperBottleneck(smallConfig, rank)),
     ...headTensors(smallConfig, labelCount),
   ];
   const ids = Int32Array.from({ length: batch * sequence }, (_, index) => (index * 5) % 13);
@@ -50,7 +52,10 @@ function randomLearned(name: string, shape: readonly number[]): Value {
   return randomFloats(shape, { stream: 1000 + name.length * 7 + name.charCodeAt(8) });
 }
 
-async function serve(runtime: Runtime, options: Case & { readonly hasAdapters?: boolean }) {
+async function serve(
+  runtime: Runtime,
+  options: Case & { readonly adapters?: readonly AdapterForm[] },
+) {
   const graph = servingGraph(smallConfig, "fp32", options);
   const constants = inputsAmong(graph, await smallWeights(runtime));
   const feeds = Object.entries(feedsOf(options)).filter(([name]) => graph.inputs.has(name));
@@ -119,7 +124,7 @@ describe("the serving graph", () => {
       isCls: copied(isCls),
       ...Object.fromEntries(head),
     });
-    const whole = await serve(runtime, { rank: 1, hasAdapters: false });
+    const whole = await serve(runtime, { rank: 1, adapters: [] });
     assert.ok(whole["probabilities"]);
     const difference = differenceOf(cut, { probabilities: whole["probabilities"] });
     assert.ok(difference <= 1e-6, `${difference}`);
@@ -250,7 +255,7 @@ describe("a served adapter", () => {
   const reference = new ReferenceRuntime();
 
   it("changes nothing when its way up is zero, and something when it is not", async () => {
-    const without = await serve(reference, { rank: 4, hasAdapters: false });
+    const without = await serve(reference, { rank: 4, adapters: [] });
     const isUp = (name: string): boolean => /\.up(\.bias)?$/.test(name);
     const idle = await serve(reference, {
       rank: 4,
@@ -263,7 +268,8 @@ describe("a served adapter", () => {
   });
 
   it("of rank 8 equals itself padded with zeros to rank 64", async () => {
-    const ranked = new Map(adapterTensors(smallConfig, 8).map(({ name, shape }) => [name, shape]));
+    const adapter = adapterTensors(smallConfig, upperBottleneck(smallConfig, 8));
+    const ranked = new Map(adapter.map(({ name, shape }) => [name, shape]));
     // Rows of the real adapter first, zeros behind, in whatever shape the graph reads them.
     const padded = (name: string, shape: readonly number[]): Value => {
       const real = ranked.get(name);

@@ -8,7 +8,8 @@ import {
   smallWeights,
 } from "../checkpoints/exam-encoder.ts";
 import { present } from "../foundation/assert.ts";
-import { pooledAdapterTensors } from "../models/adapter.ts";
+import { upperBottleneck } from "../models/adapters/adapters.ts";
+import { bottleneck } from "../models/adapters/bottleneck.ts";
 import { headTensors } from "../models/head.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { stageGraph } from "../models/stage-graph.ts";
@@ -19,7 +20,8 @@ import type { Graph } from "../tensor/tensor.ts";
 const [batch, sequence] = [2, 5];
 
 function feeds(): Record<string, Value> {
-  const tensors = [...pooledAdapterTensors(smallConfig, 4), ...headTensors(smallConfig, 3)];
+  const adapter = bottleneck.pooledTensors(smallConfig, upperBottleneck(smallConfig, 4));
+  const tensors = [...adapter, ...headTensors(smallConfig, 3)];
   const ids = Int32Array.from({ length: batch * sequence }, (_, index) => (index * 5) % 13);
   return {
     ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },

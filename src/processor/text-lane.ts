@@ -28,7 +28,7 @@ export function textLane(options: TextLaneOptions): Lane<TextAnswer> {
     key,
     msPerToken,
     programFor: () => program,
-    feeds: (rows) => batchFeeds(config, rows, memory),
+    feeds: (rows) => batchFeeds(config, rows, { memory }),
     answers: (results, rows) => textAnswers(results, { rows, hiddenSize: config.hiddenSize }),
   };
 }

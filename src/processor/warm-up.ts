@@ -22,7 +22,7 @@ export async function measureMsPerToken(
   const memory = new Float32Array(new SharedArrayBuffer(0));
   const run = async (program: Program): Promise<number> => {
     const startMs = clock.monotonic();
-    await program.run(batchFeeds(config, rows, memory));
+    await program.run(batchFeeds(config, rows, { memory }));
     return clock.monotonic() - startMs;
   };
   // The first run allocates.

@@ -9,7 +9,7 @@ import { faultOfShapes, faultOfValues, shapesOf } from "../entities/weights.ts";
 import { decodeWeights } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
-import { adapterTensors } from "../models/adapter.ts";
+import { adapterTensors, upperBottleneck } from "../models/adapters/adapters.ts";
 import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Value } from "../runtime/runtime.ts";
@@ -112,7 +112,8 @@ async function servedAnswers(
   });
   if (loaded === undefined) return undefined;
   // A head alone runs in the graph of adapters, with one that does nothing.
-  const idle = adapter === undefined ? adapterTensors(config, 1) : [];
+  const form = adapter ?? upperBottleneck(config, 1);
+  const idle = adapter === undefined ? adapterTensors(config, form) : [];
   const tensors = new Map<string, Value>();
   for (const { name, shape } of [...wanted, ...idle]) {
     const count = shape.reduce((product, size) => product * size, 1);
@@ -121,7 +122,7 @@ async function servedAnswers(
   }
   const source = { ids: rows.map(({ ids }) => ids), states: undefined };
   const texts = { labelCount: labels.length, pooling, source };
-  const answers = await classify(base, texts, { method: "adapter", tensors });
+  const answers = await classify(base, texts, { method: "adapter", adapter: form, tensors });
   return Array.from(answers, (answer) => present(labels[answer], "a label of the version"));
 }
 

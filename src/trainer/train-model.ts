@@ -10,7 +10,7 @@ import type { Weight } from "../entities/weights.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { upperBottleneck } from "../models/adapter.ts";
+import { upperBottleneck } from "../models/adapters/adapters.ts";
 import { Pace } from "../foundation/pace.ts";
 import type { Store } from "../storage/storage.ts";
 import { distinctDigests, encodeEvidence, rememberedOf } from "./evidence.ts";

@@ -8,7 +8,7 @@ import { present } from "../../foundation/assert.ts";
 import type { Clock } from "../../foundation/clock.ts";
 import { SeededRandom } from "../../foundation/random.ts";
 import { silentTelemetry } from "../../foundation/telemetry.ts";
-import { upperBottleneck } from "../../models/adapter.ts";
+import { upperBottleneck } from "../../models/adapters/adapters.ts";
 import { servingGraph } from "../../models/serving-graph.ts";
 import { stageGraph } from "../../models/stage-graph.ts";
 import type { LayerTimes } from "../../placement/layer-times.ts";
@@ -147,7 +147,7 @@ export class LayerMeter {
     const values = new Float32Array(batchSize * tokenCount * hiddenSize);
     for (const index of values.keys()) values[index] = this.#random.uniform() - 0.5;
     return {
-      ...batchFeeds(config, this.#rows(shape), this.#memory),
+      ...batchFeeds(config, this.#rows(shape), { memory: this.#memory }),
       states: {
         kind: "value",
         type: "float32",

@@ -10,6 +10,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { multiply } from "../../tensor/dimension.ts";
 import { type EncoderScope, norm, project, weight, wordEmbeddings } from "../encoder-scope.ts";
 import type { CheckpointEntry, LayerInputs } from "../family.ts";
+import { noSites, type Projection } from "../layer-sites.ts";
 
 /** Words and places; the vectors of these names are added to every place. */
 export function embeddedStates(
@@ -30,22 +31,23 @@ export function embeddedStates(
 /** One layer; `bias [heads, sequence, sequence]` is added to the scores of its attention. */
 export function postNormLayer(scope: EncoderScope, inputs: LayerInputs, bias?: Tensor): Tensor {
   const { hiddenSize: hidden, intermediateSize: inner, headCount } = scope.config;
-  const { state, layer, lengths, sequence, adapter } = inputs;
+  const { state, layer, lengths, sequence } = inputs;
+  const { sites = noSites } = scope;
   const name = (part: string): string => `layer.${layer}.${part}`;
   const batch = lengths.shape[0] ?? 1;
-  const [query, key, value] = ["query", "key", "value"].map((part) =>
-    reshape(project(scope, state, { name: name(part), size: hidden }), [batch, sequence, hidden]),
+  const projected = (projection: Projection, input: Tensor, size = hidden): Tensor => {
+    const output = project(scope, input, { name: name(projection), size });
+    return sites.projected({ layer, projection }, input, output);
+  };
+  const [query, key, value] = (["query", "key", "value"] as const).map((projection) =>
+    reshape(projected(projection, state), [batch, sequence, hidden]),
   ) as [Tensor, Tensor, Tensor]; // three names give three tensors
   const context = attention({ query, key, value, lengths, headCount, bias });
-  const attended = project(scope, reshape(context, state.shape), {
-    name: name("attention"),
-    size: hidden,
-  });
+  const attended = projected("attention", reshape(context, state.shape));
   const middle = norm(scope, add(attended, state), name("attention.norm"));
-  const adapted = adapter === undefined ? middle : adapter(layer, middle);
-  const wide = gelu(project(scope, adapted, { name: name("inner"), size: inner }));
-  const narrow = project(scope, wide, { name: name("outer"), size: hidden });
-  return norm(scope, add(narrow, adapted), name("outer.norm"));
+  const adapted = sites.adapted(layer, middle);
+  const wide = gelu(projected("inner", adapted, inner));
+  return norm(scope, add(projected("outer", wide), adapted), name("outer.norm"));
 }
 
 /** Names in a checkpoint below `encoder.layer.<i>.`. */

@@ -1,0 +1,44 @@
+/**
+ * `AdapterKind`: what is learned beside a frozen base, and where it acts. A kind declares its
+ * tensors and writes itself down twice: for training, where one adapter serves the whole batch, and
+ * for serving, where every sequence has its own. Implementations stand in `adapters/`; all of them
+ * sit the exam in `conformance.ts`.
+ *
+ * Three promises make answers independent of the batch. A new adapter is the identity. The rank is
+ * the first dimension of each tensor that depends on it, so that an adapter of a lower rank, or
+ * none, is padded with zeros at the end; and zeros change nothing, to the last bit.
+ */
+import type { EncoderConfig } from "../entities/base-model.ts";
+import type { AdapterKindName, AdapterSpecification } from "../entities/virtual-model.ts";
+import type { WeightShape } from "../entities/weights.ts";
+import type { Dimension } from "../tensor/dimension.ts";
+import type { Graph } from "../tensor/tensor.ts";
+import type { LayerSites } from "./layer-sites.ts";
+import type { LearnedTensor } from "./learned-tensor.ts";
+
+/** What a graph depends on of an adapter: its rank is an open dimension. */
+export type AdapterForm = Pick<AdapterSpecification, "kind" | "layers">;
+
+/** An adapter of a kind that is known. */
+export type AdapterSize = Omit<AdapterSpecification, "kind">;
+
+export interface AdapterKind {
+  readonly name: AdapterKindName;
+  /** An adapter's tensors, in the order in which they lie in a blob. */
+  tensors(config: EncoderConfig, size: AdapterSize): readonly LearnedTensor[];
+  /** One adapter for the whole batch. Declares inputs as `tensors` has them, with open `rank`. */
+  shared(graph: Graph, config: EncoderConfig, layers: readonly number[]): LayerSites;
+  /** Every sequence with its own adapter. Declares the inputs of `pooledTensors`, `[batch, …]`. */
+  pooled(graph: Graph, config: EncoderConfig, place: PooledPlace): LayerSites;
+  /**
+   * Names and shapes, without `[batch]`, of the inputs of `pooled` in a batch whose highest rank is
+   * this one; 0 when no sequence has an adapter of the kind.
+   */
+  pooledTensors(config: EncoderConfig, size: AdapterSize): readonly WeightShape[];
+}
+
+export interface PooledPlace {
+  readonly layers: readonly number[];
+  readonly batch: Dimension;
+  readonly sequence: Dimension;
+}
