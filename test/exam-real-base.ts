@@ -1,5 +1,6 @@
-/** all-MiniLM-L6-v2 for tests that need a real base model. */
+/** Real base models, for tests that need one. */
 import { homedir } from "node:os";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { openFetch } from "../src/checkpoints/open-fetch.ts";
 import { pullBase } from "../src/checkpoints/pull.ts";
@@ -8,11 +9,29 @@ import { StrataError } from "../src/foundation/errors.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
 import { cacheFolderOf } from "../src/main/cache-folder.ts";
 
-/** The folder of the base model; skips the test, saying why, when no source can be reached. */
-export async function realBaseFolder(context: TestContext): Promise<string | undefined> {
+const cacheFolder = cacheFolderOf({ environment: process.env, userFolder: homedir() });
+
+/** A cache of its own: it would make the servers of the tests that open the other one large. */
+export const mpnetCacheFolder: string = join(cacheFolder, "mpnet");
+
+/** The folder of all-MiniLM-L6-v2; skips the test, saying why, when no source can be reached. */
+export function realBaseFolder(context: TestContext): Promise<string | undefined> {
+  return pulledFolder(context, "all-MiniLM-L6-v2", cacheFolder);
+}
+
+/** The same of all-mpnet-base-v2. */
+export function realMpnetFolder(context: TestContext): Promise<string | undefined> {
+  return pulledFolder(context, "all-mpnet-base-v2", mpnetCacheFolder);
+}
+
+async function pulledFolder(
+  context: TestContext,
+  name: string,
+  folder: string,
+): Promise<string | undefined> {
   try {
-    const base = await pullBase("all-MiniLM-L6-v2", {
-      cacheFolder: cacheFolderOf({ environment: process.env, userFolder: homedir() }),
+    const base = await pullBase(name, {
+      cacheFolder: folder,
       environment: process.env,
       fetch: await openFetch(process.env),
       clock: systemClock,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import { tokenizerOfVocabulary } from "../src/formats/tokenizer.ts";
+import { bert } from "../src/models/families/bert.ts";
 import { realBaseFolder } from "./exam-real-base.ts";
 
 interface Golden {
@@ -36,6 +37,7 @@ describe("the tokens of 200 texts", () => {
       casing: { isLowercase: true, stripsAccents: true, splitsChinese: true },
       vocabularySize: 30_522,
       tokensMax: 256,
+      special: bert.specialTokens,
     });
     const { ids, isTruncated } = await tokenizer.encode(texts);
     assert.deepEqual(ids, expected);

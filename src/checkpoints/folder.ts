@@ -9,6 +9,7 @@ import type { Tokenizer } from "../formats/formats.ts";
 import { tokenizerOfJson, tokenizerOfVocabulary } from "../formats/tokenizer.ts";
 import { type Digest, digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { familyOf } from "../models/families/families.ts";
 import type { Checkpoint } from "./checkpoints.ts";
 import { checkModules, parseCasing, parseConfig, parsePooling, parseTokensMax } from "./config.ts";
 import {
@@ -120,16 +121,18 @@ interface TokenizerPlace {
 async function openTokenizer(place: TokenizerPlace): Promise<Tokenizer> {
   const { root, files, config, tokensMax } = place;
   const { vocabularySize } = config;
+  const special = familyOf(config).specialTokens;
   const read = async (path: string): Promise<string | undefined> => {
     const digest = files.get(path);
     return digest === undefined ? undefined : (await readText(root, path, digest))?.text;
   };
   const json = await read("tokenizer.json");
-  if (json !== undefined) return tokenizerOfJson(json, { vocabularySize, tokensMax });
+  if (json !== undefined) return tokenizerOfJson(json, { vocabularySize, tokensMax, special });
   return tokenizerOfVocabulary(required(root, "vocab.txt", await read("vocab.txt")), {
     casing: parseCasing(await read("tokenizer_config.json")),
     vocabularySize,
     tokensMax,
+    special,
   });
 }
 

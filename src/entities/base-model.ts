@@ -12,6 +12,16 @@ export const familyNames = ["bert", "mpnet"] as const;
 /** What kind of encoder a base is. */
 export type FamilyName = (typeof familyNames)[number];
 
+/** Tokens with a meaning of their own, as the vocabulary spells them. */
+export interface SpecialTokens {
+  readonly padding: string;
+  readonly unknown: string;
+  /** Before and after every text. */
+  readonly first: string;
+  readonly last: string;
+  readonly mask: string;
+}
+
 /** Hyperparameters of an encoder, in the terms of Hugging Face's `config.json`. */
 export interface EncoderConfig {
   readonly family: FamilyName;

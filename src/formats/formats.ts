@@ -40,6 +40,8 @@ export interface Tokenizer {
   isOwn(lists: readonly Int32Array[]): Promise<readonly boolean[]>;
   readonly vocabularySize: number;
   readonly padId: number;
+  /** Undefined when it has no token that hides a word. */
+  readonly maskId: number | undefined;
 }
 
 export interface Encoded {

@@ -5,7 +5,17 @@ import { tokenizerOfJson } from "./tokenizer.ts";
 
 const tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "lamp", "##s", "1", "##2"];
 const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
-const size = { vocabularySize: 12, tokensMax: 8 };
+const size = {
+  vocabularySize: 12,
+  tokensMax: 8,
+  special: {
+    padding: "[PAD]",
+    unknown: "[UNK]",
+    first: "[CLS]",
+    last: "[SEP]",
+    mask: "[MASK]",
+  },
+};
 
 const added = (content: string, id: number) => ({
   id,

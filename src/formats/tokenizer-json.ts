@@ -86,6 +86,8 @@ const processors = {
     ),
   }),
   BertProcessing: z.object({ sep: z.tuple([text, id]), cls: z.tuple([text, id]) }),
+  // Its other fields change where pieces begin in the text, and no piece.
+  RobertaProcessing: z.object({ sep: z.tuple([text, id]), cls: z.tuple([text, id]) }),
 } as const;
 
 const outline = z.object({
@@ -203,10 +205,10 @@ function addTokens(
 function checkedProcessor(value: unknown, ids: ReadonlyMap<string, number>): object {
   const field = `${file} post_processor`;
   const found = part(processors, value, "post_processor");
-  if (found.type === "BertProcessing") {
+  if (found.type !== "TemplateProcessing") {
     const { sep, cls } = parseValue(processors.BertProcessing, value, field);
     for (const [token, its] of [sep, cls]) checkKnown(ids, token, its);
-    return { type: found.type, sep, cls };
+    return { type: "BertProcessing", sep, cls };
   }
   const { single, special_tokens: special } = parseValue(
     processors.TemplateProcessing,

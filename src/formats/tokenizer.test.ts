@@ -16,10 +16,22 @@ const tokens = [
   "中",
   "Cat",
 ];
+const special = {
+  padding: "[PAD]",
+  unknown: "[UNK]",
+  first: "[CLS]",
+  last: "[SEP]",
+  mask: "[MASK]",
+};
 const casing = { isLowercase: true, stripsAccents: true, splitsChinese: true };
 
 function small(tokensMax = 8): Tokenizer {
-  return tokenizerOfVocabulary(tokens.join("\n"), { casing, vocabularySize: 11, tokensMax });
+  return tokenizerOfVocabulary(tokens.join("\n"), {
+    casing,
+    vocabularySize: 11,
+    tokensMax,
+    special,
+  });
 }
 
 async function idsOf(tokenizer: Tokenizer, text: string): Promise<number[]> {
@@ -38,6 +50,7 @@ describe("a tokenizer of vocab.txt", () => {
       casing: cased,
       vocabularySize: 11,
       tokensMax: 8,
+      special,
     });
     assert.deepEqual(await idsOf(tokenizer, "Cat The lámps"), [2, 10, 1, 1, 3]);
   });
@@ -96,6 +109,7 @@ describe("a tokenizer of vocab.txt", () => {
       casing,
       vocabularySize: 11,
       tokensMax: 8,
+      special,
     });
     const lists = [Int32Array.of(2, 6, 3), Int32Array.of(2, 5, 7, 3)];
     assert.deepEqual(await tokenizer.isOwn(lists), [true, false]);
@@ -116,7 +130,12 @@ describe("a tokenizer of vocab.txt", () => {
 
   it("refuses a vocabulary without a special token", () => {
     const build = () =>
-      tokenizerOfVocabulary("[PAD]\n[UNK]\n[CLS]", { casing, vocabularySize: 11, tokensMax: 8 });
+      tokenizerOfVocabulary("[PAD]\n[UNK]\n[CLS]", {
+        casing,
+        vocabularySize: 11,
+        tokensMax: 8,
+        special,
+      });
     assert.throws(build, { code: "INVALID_ARGUMENT", message: /"\[SEP\]"/ });
   });
 });
@@ -125,7 +144,7 @@ describe("a tokenizer of tokenizer.json", () => {
   it("refuses what is none", () => {
     for (const json of ["", "{}", "[1]", '{"model":{"type":"BPE"}}'])
       assert.throws(
-        () => tokenizerOfJson(json, { vocabularySize: 11, tokensMax: 8 }),
+        () => tokenizerOfJson(json, { vocabularySize: 11, tokensMax: 8, special }),
         { code: "INVALID_ARGUMENT" },
         json,
       );
@@ -163,6 +182,7 @@ describe("a tokenizer.json with truncation and padding of its own", () => {
     const { ids, isTruncated } = await tokenizerOfJson(json, {
       vocabularySize: 11,
       tokensMax: 6,
+      special,
     }).encode(texts);
     assert.deepEqual(
       ids.map((row) => [...row]),

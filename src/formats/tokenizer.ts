@@ -12,11 +12,12 @@ import {
   wordPieceDecoder,
 } from "tokenizers";
 import { StrataError, wrapError } from "../foundation/errors.ts";
+import type { SpecialTokens } from "../entities/base-model.ts";
 import type { Encoded, Tokenizer } from "./formats.ts";
 import { checkedTokenizer } from "./tokenizer-json.ts";
 
 /** From `tokenizer.json`, checked part by part; its own truncation and padding are replaced. */
-export function tokenizerOfJson(json: string, size: TokenizerSize): Tokenizer {
+export function tokenizerOfJson(json: string, size: TokenizerOptions): Tokenizer {
   const checked = checkedTokenizer(json, size.vocabularySize);
   try {
     return new CuttingTokenizer(RustTokenizer.fromString(checked), size);
@@ -25,15 +26,16 @@ export function tokenizerOfJson(json: string, size: TokenizerSize): Tokenizer {
   }
 }
 
-export interface TokenizerSize {
+export interface TokenizerOptions {
   /** How many ids the model knows. */
   readonly vocabularySize: number;
   readonly tokensMax: number;
+  readonly special: SpecialTokens;
 }
 
 /** From `vocab.txt`, one token a line, as BERT's own tokenizer reads it. */
 export function tokenizerOfVocabulary(vocabulary: string, options: VocabularyOptions): Tokenizer {
-  const { casing, vocabularySize } = options;
+  const { casing, vocabularySize, special } = options;
   const tokens = vocabulary.split(/\r?\n/);
   if (tokens.at(-1) === "") tokens.pop();
   if (tokens.length > vocabularySize)
@@ -42,8 +44,9 @@ export function tokenizerOfVocabulary(vocabulary: string, options: VocabularyOpt
       `Cannot open tokenizer: it has ${tokens.length} tokens, the model knows ${vocabularySize}`,
     );
   const ids = Object.fromEntries(tokens.map((token, id) => [token, id]));
-  for (const token of specialTokens) if (!Object.hasOwn(ids, token)) throw missing(token);
-  const model = WordPiece.init(ids, { unkToken: "[UNK]", maxInputCharsPerWord: 100 });
+  const own = listOf(special);
+  for (const token of own) if (!Object.hasOwn(ids, token)) throw missing(token);
+  const model = WordPiece.init(ids, { unkToken: special.unknown, maxInputCharsPerWord: 100 });
   const tokenizer = new RustTokenizer(model);
   tokenizer.setNormalizer(
     bertNormalizer({
@@ -54,9 +57,9 @@ export function tokenizerOfVocabulary(vocabulary: string, options: VocabularyOpt
     }),
   );
   tokenizer.setPreTokenizer(bertPreTokenizer());
-  const special = (token: string): [string, number] => [token, ids[token] ?? 0];
-  tokenizer.setPostProcessor(bertProcessing(special("[SEP]"), special("[CLS]")));
-  tokenizer.addSpecialTokens(specialTokens);
+  const withId = (token: string): [string, number] => [token, ids[token] ?? 0];
+  tokenizer.setPostProcessor(bertProcessing(withId(special.last), withId(special.first)));
+  tokenizer.addSpecialTokens(own);
   return new CuttingTokenizer(tokenizer, options);
 }
 
@@ -67,26 +70,32 @@ export interface Casing {
   readonly splitsChinese: boolean;
 }
 
-export interface VocabularyOptions extends TokenizerSize {
+export interface VocabularyOptions extends TokenizerOptions {
   readonly casing: Casing;
 }
 
-const specialTokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+function listOf({ padding, unknown, first, last, mask }: SpecialTokens): string[] {
+  return [padding, unknown, first, last, mask];
+}
 
 class CuttingTokenizer implements Tokenizer {
   readonly vocabularySize: number;
   readonly padId: number;
+  readonly maskId: number | undefined;
   readonly #tokenizer: RustTokenizer;
+  readonly #special: SpecialTokens;
 
-  constructor(tokenizer: RustTokenizer, { tokensMax }: TokenizerSize) {
+  constructor(tokenizer: RustTokenizer, { tokensMax, special }: TokenizerOptions) {
     tokenizer.disablePadding();
     tokenizer.setTruncation(tokensMax);
     // Without its clean-up, which contracts words: what a sequence spells must give it again.
     tokenizer.setDecoder(wordPieceDecoder("##", false));
-    const padId = tokenizer.tokenToId("[PAD]");
-    if (padId === null) throw missing("[PAD]");
+    const padId = tokenizer.tokenToId(special.padding);
+    if (padId === null) throw missing(special.padding);
     this.#tokenizer = tokenizer;
+    this.#special = special;
     this.padId = padId;
+    this.maskId = tokenizer.tokenToId(special.mask) ?? undefined;
     this.vocabularySize = tokenizer.getVocabSize(true);
   }
 
@@ -99,9 +108,10 @@ class CuttingTokenizer implements Tokenizer {
   }
 
   async isOwn(lists: readonly Int32Array[]): Promise<readonly boolean[]> {
-    const special = specialTokens.map((token) => this.#tokenizer.tokenToId(token));
-    const [, unknown, first, last] = special;
-    const forbidden = new Set(special.filter((id) => id !== unknown));
+    const idOf = (token: string): number | null => this.#tokenizer.tokenToId(token);
+    const [first, last] = [idOf(this.#special.first), idOf(this.#special.last)];
+    const forbidden = new Set(listOf(this.#special).map(idOf));
+    forbidden.delete(idOf(this.#special.unknown));
     const inner = lists.map((list) => [...list.subarray(1, -1)]);
     const texts = await this.#tokenizer.decodeBatch(inner, false);
     const { ids } = await this.encode(texts);

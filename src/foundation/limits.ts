@@ -105,6 +105,7 @@ export const limits = {
   downloadBackoffMsMax: 8_000,
   indexPageBytesMax: 64 * 1024 * 1024,
   wheelBytesMax: 4 * 1024 * 1024 * 1024,
+  wheelPieceCountMax: 99,
   wheelEntryCountMax: 20_000,
   wheelDirectoryBytesMax: 64 * 1024 * 1024,
   wheelExpansionMax: 100,

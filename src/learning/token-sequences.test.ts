@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { tokenizerOfVocabulary } from "../formats/tokenizer.ts";
+import { bert } from "../models/families/bert.ts";
 import { tokenF1, tokenizeSentences } from "./token-sequences.ts";
 
 const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "lamp", "##s", "!"];
@@ -15,7 +16,7 @@ const sentences = [
 
 function sequences(tokensMax: number) {
   const vocabularySize = vocabulary.length;
-  const options = { casing, vocabularySize, tokensMax };
+  const options = { casing, vocabularySize, tokensMax, special: bert.specialTokens };
   const tokenizer = tokenizerOfVocabulary(vocabulary.join("\n"), options);
   return tokenizeSentences({ tokenizer, tokensMax }, sentences);
 }

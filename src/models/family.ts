@@ -3,7 +3,7 @@
  * embeddings and its layers as graphs, from which `encoder.ts` makes the parts. Each family is one
  * file of `families/`, and sits the exam in `families/conformance.ts`.
  */
-import type { EncoderConfig, FamilyName } from "../entities/base-model.ts";
+import type { EncoderConfig, FamilyName, SpecialTokens } from "../entities/base-model.ts";
 import type { Dimension } from "../tensor/dimension.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
@@ -53,14 +53,4 @@ export interface CheckpointEntry {
   readonly isLinear: boolean;
   /** The first row that is taken and the one after the last; all when absent. */
   readonly rows?: readonly [number, number];
-}
-
-/** Tokens with a meaning of their own, as the vocabulary spells them. */
-export interface SpecialTokens {
-  readonly padding: string;
-  readonly unknown: string;
-  /** Before and after every text. */
-  readonly first: string;
-  readonly last: string;
-  readonly mask: string;
 }

@@ -9,6 +9,7 @@ function lengthTokenizer(calls: string[][]): Tokenizer {
   return {
     vocabularySize: 100,
     padId: 0,
+    maskId: undefined,
     isOwn: () => assert.fail("nobody asks"),
     encode: async (texts) => {
       calls.push([...texts]);

@@ -11,6 +11,7 @@ function charactersOf(isFolding: boolean): Tokenizer {
   return {
     vocabularySize: 0x10000,
     padId: 0,
+    maskId: undefined,
     isOwn: (lists) => Promise.resolve(lists.map(() => true)),
     encode: (texts) =>
       Promise.resolve({
