@@ -10,6 +10,7 @@ import { operator } from "../src/entities/caller.ts";
 import type { Version, VirtualModel } from "../src/entities/virtual-model.ts";
 import { decodeSafetensors } from "../src/formats/safetensors.ts";
 import { assert, present } from "../src/foundation/assert.ts";
+import { createFiles } from "../src/files/store-files.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { systemIds } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
@@ -44,6 +45,7 @@ export class Stage {
     this.#trainer = new JobTrainer({
       ...parts,
       creator: this.#creator,
+      files: createFiles(parts),
       telemetry: silentTelemetry,
       openBase,
     });
@@ -122,17 +124,19 @@ export class Stage {
   async #upload(rows: readonly Row[]): Promise<string> {
     const lines = rows.map((row) => JSON.stringify(row)).join("\n");
     const bytes = new TextEncoder().encode(lines);
-    const file = {
-      id: systemIds.next("file-"),
-      filename: "rows.jsonl",
-      purpose: "fine-tune",
-      bytes: bytes.length,
-      blob: await this.#store.blobs.put(bytes),
-      createdAt: 0,
-      faultSummary: undefined,
-    } as const;
-    await this.#store.catalog.of(operator).files.insert(file);
-    return file.id;
+    const id = systemIds.next("file-");
+    await this.#store.keeper.storing(async (storage) =>
+      this.#store.catalog.of(operator).files.insert({
+        id,
+        filename: "rows.jsonl",
+        purpose: "fine-tune",
+        bytes: bytes.length,
+        blob: await storage.put(bytes),
+        createdAt: 0,
+        faultSummary: undefined,
+      }),
+    );
+    return id;
   }
 }
 

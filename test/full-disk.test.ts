@@ -51,18 +51,23 @@ function fillUp(folder: string): void {
 
 const full = { code: "UNAVAILABLE", message: /the disk is full; delete models or files, or make/ };
 
-async function add({ catalog, holds }: Store, id: string): Promise<void> {
-  const blob = await holds.put(Buffer.alloc(100_000, id));
-  const version = { ...exampleVersion(id, 1), blob, evidence: undefined };
-  await catalog.of(operator).versions.insertWithModels([{ model: exampleModel(id), version }]);
-  await holds.release(blob);
+async function add({ catalog, keeper }: Store, id: string): Promise<void> {
+  await keeper.storing(async (storage) => {
+    const blob = await storage.put(Buffer.alloc(100_000, id));
+    const version = { ...exampleVersion(id, 1), blob, evidence: undefined };
+    await catalog.of(operator).versions.insertWithModels([{ model: exampleModel(id), version }]);
+  });
 }
 
 /** Reads, changes and deletes everything but the last model, then adds one. */
 async function empty(store: Store): Promise<void> {
-  const { blobs, catalog, holds } = store;
+  const { blobs, catalog, keeper } = store;
   await assert.rejects(add(store, "late"), full);
-  await assert.rejects(blobs.putStream(streamOf(Buffer.alloc(1_000)), 9_999), full);
+  const stream = streamOf(Buffer.alloc(1_000));
+  await assert.rejects(
+    keeper.storing((storage) => storage.putStream(stream, 9_999)),
+    full,
+  );
   await assert.rejects(catalog.of(operator).models.insert(exampleModel("late")), full);
   const models = await catalog.of(operator).models.list({ limit: 100 });
   for (const model of models.slice(0, -1)) {
@@ -71,7 +76,7 @@ async function empty(store: Store): Promise<void> {
     assert.equal((await blobs.get(version.blob)).length, 100_000);
     await catalog.of(operator).models.update({ ...model, createdAt: 2 });
     assert.equal(await catalog.of(operator).models.delete(model.id), true);
-    await holds.removeUnused(version.blob);
+    await keeper.dropped([version.blob]);
     assert.equal(await blobs.has(version.blob), false);
   }
   assert.equal(await catalog.of(operator).models.count(), 1);

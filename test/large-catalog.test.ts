@@ -44,7 +44,6 @@ function inLittleMemory(lines: string): string {
   const importOf = (name: string, path: string): string =>
     `import { ${name} } from ${JSON.stringify(pathToFileURL(join("dist/src", path)).href)};`;
   const program = `${importOf("openFileStore", "storage/files/file-store.js")}
-    ${importOf("sweepBlobs", "storage/sweep.js")}
     const store = await openFileStore(${JSON.stringify(folder)});
     ${lines}
     await store.close();`;
@@ -58,7 +57,7 @@ function inLittleMemory(lines: string): string {
 test(`${modelCount} models of long labels open in ${heapMegabytes} MB`, () => {
   fillStore();
   assert.equal(inLittleMemory("console.log(await store.catalog.system.countModels());"), "602");
-  const swept = inLittleMemory("console.log(JSON.stringify(await sweepBlobs(store, 0)));");
+  const swept = inLittleMemory("console.log(JSON.stringify(await store.keeper.sweep(0)));");
   assert.deepEqual(JSON.parse(swept), { quarantinedCount: 0, restoredCount: 0, removedCount: 0 });
   assert.equal(
     inLittleMemory("console.log(await store.catalog.system.modelOn('nobody'));"),

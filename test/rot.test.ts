@@ -20,7 +20,6 @@ import { exampleModel } from "../src/storage/conformance.ts";
 import { openFileStore } from "../src/storage/files/file-store.ts";
 import { openSqlite } from "../src/storage/files/sqlite.ts";
 import type { Store } from "../src/storage/storage.ts";
-import { sweepBlobs } from "../src/storage/sweep.ts";
 import { ProgramFolder, outcomeOf } from "./exam-program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "strata-rot-"));
@@ -96,7 +95,7 @@ async function open(path: string): Promise<Outcome> {
       }
     }
     const blobNames = [...content.keys()].filter((name) => name.startsWith("blobs/"));
-    await sweepBlobs(store, 0).catch((error: unknown) => {
+    await store.keeper.sweep(0).catch((error: unknown) => {
       assert.ok(error instanceof StrataError && error.code === "CORRUPT", String(error));
     });
     const kept = new Set(readdirSync(join(path, "quarantine")).map((name) => name.slice(0, 64)));

@@ -4,6 +4,7 @@ import { getEventListeners } from "node:events";
 import { after, before, test } from "node:test";
 import { Client } from "./client.ts";
 import { operator } from "../entities/caller.ts";
+import { digestOf } from "../foundation/digest.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { createHttp } from "../http/http.ts";
 import { listen, type Listener } from "../listener/listener.ts";
@@ -57,7 +58,7 @@ test("uploads, creates at once, waits for a job and reads the bytes", async () =
 test("lists of jobs and events go on over all pages, newest first", async () => {
   const services = await standInServices(systemClock);
   const { jobs, events, files } = services.store.catalog.of(operator);
-  const blob = await services.store.blobs.put(Buffer.from("a"));
+  const blob = digestOf("a");
   const row = { filename: "a", purpose: "fine-tune", bytes: 1, blob, createdAt: 0 };
   await files.insert({ ...row, id: "file-1", faultSummary: undefined });
   const job = await services.trainer.submit(operator, { model: "spam", trainingFile: "file-1" });

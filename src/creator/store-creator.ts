@@ -15,7 +15,7 @@ import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
 import { unlessRotten } from "../storage/checks.ts";
-import type { Holds, Store, TenantCatalog } from "../storage/storage.ts";
+import type { BlobWriter, Store, TenantCatalog } from "../storage/storage.ts";
 import {
   checkDerivation,
   checkDerivedLabels,
@@ -43,7 +43,6 @@ class StoreCreator implements Creator {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #ids: Ids;
-  readonly #holds: Holds;
   /** By incarnation. */
   readonly #turns = new AsyncLock({ maxPending: Infinity });
   readonly #onChange: (tenant: Tenant, model: string) => void;
@@ -53,7 +52,6 @@ class StoreCreator implements Creator {
     this.#clock = clock;
     this.#ids = ids;
     this.#onChange = onChange;
-    this.#holds = store.holds;
   }
 
   async create(
@@ -123,18 +121,17 @@ class StoreCreator implements Creator {
       if (pace.isDue) await pace.rest();
     }
     const tensors = await this.#weights(version);
-    const held: Digest[] = [];
-    try {
-      const blobBytes = await this.#putNoisy(tensors, options, held);
-      if (new Set([...held, version.blob]).size <= held.length) throw unchanged(options.noise);
+    return this.#store.keeper.storing(async (storage) => {
+      const { blobs, blobBytes } = await putNoisy(tensors, options, storage);
+      if (new Set([...blobs, version.blob]).size <= blobs.length) throw unchanged(options.noise);
       // What the source has seen, its copies have seen; it may be deleted at any moment.
       if (version.evidence !== undefined)
-        held.push(await this.#holds.put(await this.#store.blobs.get(version.evidence)));
+        await storage.put(await this.#store.blobs.get(version.evidence));
       const createdAt = this.#clock.now();
       const first = { number: 1, kind: "derived", metrics: {} } as const;
       const fresh = { ...first, verdict: undefined, job: undefined, createdAt };
       const rows = options.ids.map((id, index) => {
-        const blob = present(held[index], "Each model has its blob");
+        const blob = present(blobs[index], "Each model has its blob");
         const incarnation = this.#ids.next("vplm-");
         return {
           model: { ...model, id, incarnation, servedVersion: 1, versionCount: 1, createdAt },
@@ -143,9 +140,7 @@ class StoreCreator implements Creator {
       });
       await this.#own(caller).versions.insertWithModels(rows);
       return rows.map((row) => row.model);
-    } finally {
-      await this.#letGo(held);
-    }
+    });
   }
 
   serve(caller: Caller, identity: ModelIdentity, number: number): Promise<VirtualModel> {
@@ -174,7 +169,7 @@ class StoreCreator implements Creator {
       if (!(await versions.delete(model.incarnation, number)))
         throw unknownVersion("delete", { model, number });
       this.#onChange(caller.tenant, model.id);
-      if (version !== undefined) await this.#removeUnused([version]);
+      if (version !== undefined) await this.#store.keeper.dropped(blobsOf([version]));
     });
   }
 
@@ -185,7 +180,7 @@ class StoreCreator implements Creator {
       const versions = await unlessRotten(own.versions.list(incarnation));
       await own.models.delete(id);
       this.#onChange(caller.tenant, id);
-      await this.#removeUnused(versions ?? []);
+      await this.#store.keeper.dropped(blobsOf(versions ?? []));
     });
   }
 
@@ -207,69 +202,22 @@ class StoreCreator implements Creator {
     checkWeights(model, weights, present(base, "A model's base stays").config);
     const { tensors, isServed: _, replaces: _replaced, evidence, verdict, job, ...facts } = weights;
     const bytes = encodeSafetensors(tensors);
-    const held: Digest[] = [];
-    try {
-      const blob = await this.#holds.put(bytes);
-      held.push(blob);
-      if (evidence !== undefined) held.push(await this.#holds.put(evidence));
+    return this.#store.keeper.storing(async (storage) => {
       const version = {
         ...facts,
         model: model.incarnation,
         number,
-        blob,
+        blob: await storage.put(bytes),
         blobBytes: bytes.length,
         shapes: Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape])),
-        evidence: held[1],
+        evidence: evidence && (await storage.put(evidence)),
         verdict,
         job,
         createdAt: this.#clock.now(),
       };
       await insert(version);
       return version;
-    } finally {
-      await this.#letGo(held);
-    }
-  }
-
-  /** Stores and holds one noisy copy per id, in `held`; returns the bytes of each. */
-  async #putNoisy(
-    tensors: Weights,
-    { ids, noise, seed, signal }: DeriveOptions,
-    held: Digest[],
-  ): Promise<number> {
-    let blobBytes = 0;
-    const pace = new Pace(signal);
-    for (let start = 0; start < ids.length; start += limits.derivedBlobsInFlightMax) {
-      signal?.throwIfAborted();
-      const end = Math.min(start + limits.derivedBlobsInFlightMax, ids.length);
-      const puts: Promise<void>[] = [];
-      const failures: unknown[] = [];
-      for (let index = start; index < end && failures.length === 0; index++) {
-        const random = new SeededRandom(seed, index);
-        const noisy = noisyCopy(tensors, { relative: noise, random, pace });
-        await noisy.then(
-          (copy) => {
-            const bytes = encodeSafetensors(copy);
-            blobBytes = bytes.length;
-            const put = this.#holds.put(bytes).then((digest) => void (held[index] = digest));
-            puts.push(put.catch((error: unknown) => void failures.push(error)));
-          },
-          (error: unknown) => void failures.push(error),
-        );
-      }
-      await Promise.all(puts);
-      if (failures.length > 0) throw failures[0];
-    }
-    return blobBytes;
-  }
-
-  /** What was named stays, what was not is removed, now or at a later deletion. */
-  async #letGo(held: readonly Digest[]): Promise<void> {
-    const pace = new Pace();
-    for (const digest of held.filter(Boolean)) {
-      await this.#holds.release(digest);
-      if (pace.isDue) await pace.rest();
-    }
+    });
   }
 
   async #weights(version: Version): Promise<Weights> {
@@ -297,13 +245,6 @@ class StoreCreator implements Creator {
     return model;
   }
 
-  /** The rows are gone, whether their blobs can be removed now or not. */
-  async #removeUnused(versions: readonly Version[]): Promise<void> {
-    for (const { blob, evidence } of versions)
-      for (const digest of [blob, ...(evidence === undefined ? [] : [evidence])])
-        await this.#holds.removeUnused(digest);
-  }
-
   #own(caller: Caller): TenantCatalog {
     return this.#store.catalog.of(caller);
   }
@@ -319,6 +260,38 @@ class StoreCreator implements Creator {
       throw new StrataError("ALREADY_EXISTS", message, { field });
     }
   }
+}
+
+/** Stores one noisy copy per id: their names in the order of the ids, and the bytes of each. */
+async function putNoisy(
+  tensors: Weights,
+  { ids, noise, seed, signal }: DeriveOptions,
+  storage: BlobWriter,
+): Promise<{ readonly blobs: readonly Digest[]; readonly blobBytes: number }> {
+  const blobs: Digest[] = [];
+  let blobBytes = 0;
+  const pace = new Pace(signal);
+  for (let start = 0; start < ids.length; start += limits.derivedBlobsInFlightMax) {
+    signal?.throwIfAborted();
+    const end = Math.min(start + limits.derivedBlobsInFlightMax, ids.length);
+    const puts: Promise<void>[] = [];
+    for (let index = start; index < end; index++) {
+      const random = new SeededRandom(seed, index);
+      const bytes = encodeSafetensors(await noisyCopy(tensors, { relative: noise, random, pace }));
+      blobBytes = bytes.length;
+      const put = storage.put(bytes).then((digest) => void (blobs[index] = digest));
+      // Its failure is told when all have been begun, or when another one's has been.
+      put.catch(() => {});
+      puts.push(put);
+    }
+    await Promise.all(puts);
+  }
+  return { blobs, blobBytes };
+}
+
+/** What the versions' rows name. */
+function blobsOf(versions: readonly Version[]): readonly Digest[] {
+  return versions.flatMap(({ blob, evidence }) => [blob, ...(evidence ? [evidence] : [])]);
 }
 
 async function noisyCopy(tensors: Weights, options: NoiseOptions): Promise<Weights> {

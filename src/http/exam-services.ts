@@ -7,6 +7,8 @@ import type { Creator, VersionWeights } from "../creator/creator.ts";
 import type { BaseModel } from "../entities/base-model.ts";
 import { type Caller, operator } from "../entities/caller.ts";
 import { advance, type Job, type JobSpecification, queuedJob } from "../entities/job.ts";
+import type { Files } from "../files/files.ts";
+import { createFiles } from "../files/store-files.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -21,7 +23,7 @@ import type {
 } from "../processor/processor.ts";
 import { notFound } from "../storage/checks.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
-import type { Store } from "../storage/storage.ts";
+import type { Store, StoreDriver } from "../storage/storage.ts";
 import { readTrainable } from "../trainer/examples.ts";
 import { checkJob } from "../trainer/job-checks.ts";
 import type { InstantSpecification, Trainer } from "../trainer/trainer.ts";
@@ -56,10 +58,16 @@ export const overloadingText = "overload";
 /** A text, or a label, that is never answered before its signal says so. */
 export const stuckText = "stuck";
 
+/** The store is at hand, its bytes too. */
+export interface StandInServices extends Services {
+  readonly store: StoreDriver;
+}
+
 /** Services with one base, `tiny`, and one vPLM, `spam`. */
-export async function standInServices(clock: Clock): Promise<Services> {
+export async function standInServices(clock: Clock): Promise<StandInServices> {
   const store = createMemoryStore();
   const creator = createCreator({ store, clock, ids: systemIds });
+  const files = createFiles({ store, clock, ids: systemIds });
   await store.catalog.bases.insert(standInBase);
   const spam = await creator.create(operator, {
     id: "spam",
@@ -70,7 +78,8 @@ export async function standInServices(clock: Clock): Promise<Services> {
   return {
     store,
     creator,
-    trainer: new StandInTrainer({ store, creator, clock, ids: systemIds }),
+    files,
+    trainer: new StandInTrainer({ store, files, creator, clock, ids: systemIds }),
     processor: new StandInProcessor(store),
     telemetry: silentTelemetry,
     clock,
@@ -183,6 +192,7 @@ function isLong(text: string): boolean {
 
 interface TrainerParts {
   readonly store: Store;
+  readonly files: Files;
   readonly creator: Creator;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -198,7 +208,7 @@ class StandInTrainer implements Trainer {
 
   async submit(caller: Caller, specification: JobSpecification): Promise<Job> {
     const { store, clock, ids } = this.#parts;
-    const known = await checkJob(caller, store, specification);
+    const known = await checkJob(caller, this.#parts, specification);
     const job = queuedJob(specification, {
       id: ids.next("ftjob-"),
       target: known ?? { incarnation: ids.next("vplm-") },
@@ -215,7 +225,7 @@ class StandInTrainer implements Trainer {
     { trainingFile: id, signal }: InstantSpecification,
   ): Promise<VersionWeights> {
     const wanted = { id, field: "training_file", signal };
-    const { labels } = await readTrainable(caller, this.#parts.store, wanted);
+    const { labels } = await readTrainable(caller, this.#parts.files, wanted);
     if (labels.includes(stuckText)) await stopped(signal);
     return { ...weightsOf("instant"), labels };
   }

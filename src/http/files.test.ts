@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { createFiles } from "../files/store-files.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
@@ -26,12 +27,9 @@ function slowBlobs(blobs: Blobs): { readonly blobs: Blobs; readonly seen: { coun
   };
   const slow: Blobs = {
     get: (digest) => blobs.get(digest),
-    put: (bytes, onDigest) => blobs.put(bytes, onDigest),
-    putStream: (...parameters) => blobs.putStream(...parameters),
     stream,
     has: (digest) => blobs.has(digest),
     list: () => blobs.list(),
-    remove: (digest) => blobs.remove(digest),
   };
   return { blobs: slow, seen };
 }
@@ -82,7 +80,9 @@ test("equal bytes uploaded at once do not depend on each other", async () => {
 test("as many files are checked at once as the limit says, the rest in turn", async () => {
   const services = await standInServices(systemClock);
   const { blobs, seen } = slowBlobs(services.store.blobs);
-  const http = createHttp({ ...services, store: { ...services.store, blobs } });
+  const { clock, ids } = services;
+  const files = createFiles({ store: { ...services.store, blobs }, clock, ids });
+  const http = createHttp({ ...services, files });
   const upload = async (_: unknown, index: number): Promise<number> => {
     const request = uploadOf({ bytes: `text,label\na ${index},x\n`, purpose: "fine-tune" });
     return (await http.fetch(request)).status;
@@ -107,7 +107,9 @@ describe("a download leaves no file open", () => {
     folder = await mkdtemp(join(tmpdir(), "strata-files-"));
     store = await openFileStore(folder);
     const services = await standInServices(systemClock);
-    const http = createHttp({ ...services, store });
+    const { clock, ids } = services;
+    const files = createFiles({ store, clock, ids });
+    const http = createHttp({ ...services, files });
     const uploaded = await http.fetch(uploadOf({ bytes, purpose: "user_data" }));
     const { id } = (await uploaded.json()) as { id: string }; // The answer's own shape.
     path = `/v1/files/${id}/content`;

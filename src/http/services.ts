@@ -1,5 +1,6 @@
 /** What the HTTP interface stands on; `main/` hands it in. */
 import type { Creator } from "../creator/creator.ts";
+import type { Files } from "../files/files.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Ids } from "../foundation/random.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
@@ -11,6 +12,7 @@ import type { Authenticator } from "./authentication.ts";
 export interface Services {
   readonly store: Store;
   readonly creator: Creator;
+  readonly files: Files;
   readonly trainer: Trainer;
   readonly processor: Processor;
   readonly telemetry: Telemetry;

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { StoreBytes } from "../files/files.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
-import type { Blobs } from "../storage/storage.ts";
+import type { BlobDriver } from "../storage/storage.ts";
 import { Arrival } from "../listener/arrival.ts";
 import { ownOrigin } from "../listener/intake.ts";
-import { receiveUpload, type Upload, type UploadSink } from "./upload.ts";
+import { receiveUpload, type Upload } from "./upload.ts";
 
 const purpose = '--B\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nfine-tune\r\n';
 
@@ -26,31 +27,31 @@ function requestOf(...pieces: readonly string[]): Request {
   return new Request("http://local/v1/files", init);
 }
 
-function receive(request: Request, blobs: UploadSink["blobs"]): Promise<Upload> {
-  const arrival = new Arrival(systemClock, ownOrigin);
-  return receiveUpload(request, { blobs, arrival, drop: () => Promise.resolve() });
+interface Sink {
+  readonly blobs: BlobDriver;
+  readonly store: StoreBytes;
 }
 
-/** Blobs that take ten bytes. */
-function smallBlobs(): Blobs {
+function receive(request: Request, { store }: Pick<Sink, "store">): Promise<Upload> {
+  return receiveUpload(request, { store, arrival: new Arrival(systemClock, ownOrigin) });
+}
+
+function sinkOf(bytesMax = 1_000_000): Sink {
   const { blobs } = createMemoryStore();
-  return {
-    put: (bytes) => blobs.put(bytes),
-    putStream: (chunks) => blobs.putStream(chunks, 10),
-    get: (digest) => blobs.get(digest),
-    stream: (digest) => blobs.stream(digest),
-    has: (digest) => blobs.has(digest),
-    list: () => blobs.list(),
-    remove: (digest) => blobs.remove(digest),
-  };
+  return { blobs, store: (chunks) => blobs.putStream(chunks, bytesMax) };
+}
+
+/** Takes ten bytes. */
+function smallSink(): Sink {
+  return sinkOf(10);
 }
 
 test("the bytes arrive, and the name without its folder", async () => {
-  const blobs = smallBlobs();
-  const upload = await receive(requestOf(fileForm("0123456789")), blobs);
+  const sink = smallSink();
+  const upload = await receive(requestOf(fileForm("0123456789")), sink);
   assert.equal(upload.filename, "a.txt");
   assert.equal(upload.bytes, 10);
-  assert.equal(Buffer.from(await blobs.get(upload.digest)).toString(), "0123456789");
+  assert.equal(Buffer.from(await sink.blobs.get(upload.digest)).toString(), "0123456789");
 });
 
 test("file names are read in every form that clients write", async () => {
@@ -64,7 +65,7 @@ test("file names are read in every form that clients write", async () => {
     ['name="file"', ""],
   ]);
   for (const [disposition, filename] of names) {
-    const upload = await receive(requestOf(fileForm("a", disposition)), smallBlobs());
+    const upload = await receive(requestOf(fileForm("a", disposition)), smallSink());
     assert.equal(upload.filename, filename);
   }
 });
@@ -73,19 +74,19 @@ test("where the network cuts a form makes no difference", async () => {
   const content = "a\r\n--\r\n-\r\n-B\r-";
   const form = `preamble\r\n${purpose}${fileForm(content)}epilogue`;
   for (let at = 1; at < form.length; at++) {
-    const { blobs } = createMemoryStore();
-    const upload = await receive(requestOf(form.slice(0, at), form.slice(at)), blobs);
-    assert.equal(Buffer.from(await blobs.get(upload.digest)).toString(), content, `cut at ${at}`);
+    const sink = sinkOf();
+    const upload = await receive(requestOf(form.slice(0, at), form.slice(at)), sink);
+    const stored = await sink.blobs.get(upload.digest);
+    assert.equal(Buffer.from(stored).toString(), content, `cut at ${at}`);
     assert.equal(upload.fields.get("purpose"), "fine-tune");
   }
-  const { blobs } = createMemoryStore();
-  assert.equal((await receive(requestOf(...form.split("")), blobs)).bytes, content.length);
+  assert.equal((await receive(requestOf(...form.split("")), sinkOf())).bytes, content.length);
 });
 
 test("a form that is broken, anywhere, is answered", async () => {
   const form = `${purpose}${fileForm("0123456789")}`;
   for (let end = 0; end < form.length - 4; end++)
-    await assert.rejects(receive(requestOf(form.slice(0, end)), smallBlobs()), {
+    await assert.rejects(receive(requestOf(form.slice(0, end)), smallSink()), {
       code: "INVALID_ARGUMENT",
     });
   // Long enough to fill any buffer on the way.
@@ -100,13 +101,12 @@ test("a form that is broken, anywhere, is answered", async () => {
     [long, /ends before its last boundary/],
   ]);
   for (const [body, message] of broken)
-    await assert.rejects(receive(requestOf(body), createMemoryStore().blobs), { message });
+    await assert.rejects(receive(requestOf(body), sinkOf()), { message });
 });
 
 test("a part that nobody asked for is refused by its name", async () => {
   const expiry = fileHead('name="expires_after[anchor]"');
-  const { blobs } = createMemoryStore();
-  await assert.rejects(receive(requestOf(`${expiry}created_at\r\n--B--\r\n`), blobs), {
+  await assert.rejects(receive(requestOf(`${expiry}created_at\r\n--B--\r\n`), sinkOf()), {
     code: "INVALID_ARGUMENT",
     field: "expires_after[anchor]",
     message: /unknown part "expires_after\[anchor\]", expected purpose and file/,
@@ -115,8 +115,8 @@ test("a part that nobody asked for is refused by its name", async () => {
 
 test("what the store refuses is told as the store says it", async () => {
   const tooLong = requestOf(fileForm("0123456789a".repeat(20_000)));
-  await assert.rejects(receive(tooLong, smallBlobs()), { code: "TOO_LARGE" });
+  await assert.rejects(receive(tooLong, smallSink()), { code: "TOO_LARGE" });
   const full = new StrataError("UNAVAILABLE", "Cannot write: no space left");
-  const blobs = { ...smallBlobs(), putStream: () => Promise.reject(full) };
-  await assert.rejects(receive(requestOf(fileForm("a")), blobs), full);
+  const store = () => Promise.reject(full);
+  await assert.rejects(receive(requestOf(fileForm("a")), { store }), full);
 });

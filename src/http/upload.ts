@@ -2,25 +2,21 @@
  * A multipart upload, streamed: the file goes into the store as it arrives and is never whole in
  * memory. Parts may come in any order; a part that nobody asked for is refused by its name.
  */
-import type { Digest } from "../foundation/digest.ts";
+import type { StoreBytes } from "../files/files.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import type { Holds } from "../storage/storage.ts";
 import type { Arrival } from "../listener/arrival.ts";
+import type { StoredBytes } from "../storage/storage.ts";
 import { type FormEvent, formEvents, invalidForm } from "./form.ts";
 
-export interface Upload {
+export interface Upload extends StoredBytes {
   readonly fields: ReadonlyMap<string, string>;
   readonly filename: string;
-  readonly digest: Digest;
-  readonly bytes: number;
 }
 
 export interface UploadSink {
-  readonly blobs: Pick<Holds, "putStream">;
+  readonly store: StoreBytes;
   readonly arrival: Arrival;
-  /** Lets go of a blob that was stored in vain. */
-  drop(blob: Digest): Promise<void>;
 }
 
 const fileName = "file";
@@ -32,7 +28,7 @@ const uploadBodyBytesMax = limits.uploadBytesMax + limits.requestBodyBytesMax;
 /**
  * Stores the part named `file`. UNSUPPORTED_MEDIA_TYPE when the body is no multipart form,
  * INVALID_ARGUMENT when it is a broken one, has no file, or a part that is unknown, TOO_LARGE past
- * `uploadBytesMax`, TOO_SLOW when it does not arrive. What was refused leaves no bytes.
+ * `uploadBytesMax`, TOO_SLOW when it does not arrive.
  */
 export async function receiveUpload(request: Request, sink: UploadSink): Promise<Upload> {
   if (Number(request.headers.get("content-length") ?? 0) > uploadBodyBytesMax)
@@ -49,9 +45,6 @@ export async function receiveUpload(request: Request, sink: UploadSink): Promise
     for (let next = await events.next(); next.done !== true; next = await events.next())
       await receipt.take(next.value, events);
     return receipt.upload();
-  } catch (error) {
-    await receipt.drop();
-    throw error;
   } finally {
     await events.return();
   }
@@ -75,8 +68,7 @@ class Receipt {
     if (isSecond) throw invalidForm(`there is a second part "${shown(name)}"`, shown(name));
     if (event.kind === "field" && fieldNames.includes(name)) this.#fields.set(name, event.value);
     else if (event.kind === "file" && name === fileName) {
-      const { blobs } = this.#sink;
-      const stored = await blobs.putStream(bytesOf(events), limits.uploadBytesMax);
+      const stored = await this.#sink.store(bytesOf(events));
       this.#file = { ...stored, filename: event.filename };
     } else {
       const expected = [...fieldNames, fileName].join(" and ");
@@ -88,10 +80,6 @@ class Receipt {
   upload(): Upload {
     if (this.#file === undefined) throw invalidForm(`there is no part "${fileName}"`);
     return { ...this.#file, fields: this.#fields };
-  }
-
-  async drop(): Promise<void> {
-    if (this.#file !== undefined) await this.#sink.drop(this.#file.digest);
   }
 }
 

@@ -62,8 +62,8 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       await removePulledBase(cacheFolder, name);
     },
     async readTexts(chunks, options) {
-      const { readTexts } = await import("../datasets/read.ts");
-      return readTexts(chunks, options);
+      const { readInputs } = await import("../files/user-file.ts");
+      return readInputs({ ...options, chunks });
     },
     demo: ({ isOnce }, output) => demo(output, isOnce, surroundings),
     async plan(options, onProgress) {

@@ -26,10 +26,10 @@ import { Workers } from "./workers.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Program } from "../runtime/runtime.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
-import type { Store } from "../storage/storage.ts";
+import type { StoreDriver } from "../storage/storage.ts";
 
 export interface Stack {
-  readonly store: Store;
+  readonly store: StoreDriver;
   readonly creator: Creator;
   readonly processor: Processor;
   readonly pool: AdapterPool;

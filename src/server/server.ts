@@ -9,6 +9,7 @@ import { isLoopback } from "../foundation/loopback.ts";
 import type { Ids } from "../foundation/random.ts";
 import { operatorKey } from "../http/authentication.ts";
 import { hostCheck } from "../http/hosts.ts";
+import { createFiles } from "../files/store-files.ts";
 import { createHttp } from "../http/http.ts";
 import { listen } from "../listener/listener.ts";
 import { BatchingProcessor } from "../processor/batching-processor.ts";
@@ -16,7 +17,6 @@ import { ModelDirectory } from "../processor/model-directory.ts";
 import type { Processor } from "../processor/processor.ts";
 import { openFileStore } from "../storage/files/file-store.ts";
 import type { Store } from "../storage/storage.ts";
-import { sweepBlobs } from "../storage/sweep.ts";
 import { JobTrainer } from "../trainer/job-trainer.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
 import type { Trainer } from "../trainer/trainer.ts";
@@ -75,7 +75,8 @@ async function openOn(opened: CloseStack, options: ServerOptions): Promise<Serve
   const creator = createCreator({ store, clock, ids, onChange });
   const processor = new BatchingProcessor({ ...engines, directory, clock });
   opened.add(() => processor.close());
-  const parts = { store, creator, clock, ids, telemetry };
+  const files = createFiles({ store, clock, ids });
+  const parts = { store, creator, files, clock, ids, telemetry };
   const openBase = async (id: string): Promise<TrainingBase> =>
     engines.trainingBases.get(id) ?? notServed(id, engines.refusals);
   const trainer = new JobTrainer({ ...parts, openBase });
@@ -108,7 +109,7 @@ async function openOn(opened: CloseStack, options: ServerOptions): Promise<Serve
 async function sweep(store: Store, { clock, telemetry }: ServerOptions): Promise<void> {
   const { log } = telemetry;
   try {
-    const { quarantinedCount, restoredCount, removedCount } = await sweepBlobs(store, clock.now());
+    const { quarantinedCount, restoredCount, removedCount } = await store.keeper.sweep(clock.now());
     const keptDays = limits.quarantineDaysMax;
     if (quarantinedCount > 0)
       log.warn("No row names some blobs: they are set aside in the folder quarantine", {

@@ -1,8 +1,6 @@
 /** What every driver refuses, with the same words. */
-import type { TrainingFile } from "../entities/training-file.ts";
 import { type Digest, DigestStream } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
-import type { TenantCatalog } from "./storage.ts";
 
 export function blobMissing(digest: Digest): StrataError {
   return new StrataError("NOT_FOUND", `Cannot read blob "${digest}": there is none`);
@@ -57,17 +55,6 @@ export async function unlessRotten<T>(reading: Promise<T>): Promise<T | undefine
 /** What the interface tells of what is not there. */
 export function notFound(kind: "file" | "job" | "model", id: string, field: string): StrataError {
   return new StrataError("NOT_FOUND", `The ${kind} "${id}" does not exist`, { field });
-}
-
-/** The file's row; NOT_FOUND, which blames `field`, when there is none. */
-export async function requireFile(
-  { files }: Pick<TenantCatalog, "files">,
-  id: string,
-  field: string,
-): Promise<TrainingFile> {
-  const file = await files.get(id);
-  if (file === undefined) throw notFound("file", id, field);
-  return file;
 }
 
 export function rowTaken(table: string, id: string): StrataError {

@@ -11,13 +11,12 @@ import {
   digestsOf,
   type Examine,
   examineBlobs,
-  examineHolds,
+  examineKeeper,
   examineQuarantine,
   examineStreams,
   exampleFile,
 } from "./exam-blobs.ts";
-import type { Store, Table } from "./storage.ts";
-import { sweepBlobs } from "./sweep.ts";
+import type { StoreDriver, Table } from "./storage.ts";
 
 /** A vPLM with every field set. */
 export function exampleModel(id: string): VirtualModel {
@@ -52,8 +51,8 @@ export function exampleVersion(model: string, number: number): Version {
 }
 
 /** `open` gives an empty store each time; each is closed by the exam. */
-export function examineStore(name: string, open: () => Promise<Store>): void {
-  const examine = (title: string, work: (store: Store) => Promise<void>): void => {
+export function examineStore(name: string, open: () => Promise<StoreDriver>): void {
+  const examine = (title: string, work: (store: StoreDriver) => Promise<void>): void => {
     test(title, async () => {
       const store = await open();
       try {
@@ -67,7 +66,7 @@ export function examineStore(name: string, open: () => Promise<Store>): void {
     examineBlobs(examine);
     examineQuarantine(examine);
     examineStreams(examine);
-    examineHolds(examine);
+    examineKeeper(examine);
     examineTable(examine, ({ catalog }) => catalog.bases, exampleBase);
     examineTable(examine, ({ catalog }) => catalog.of(operator).models, exampleModel);
     examineTable(examine, ({ catalog }) => catalog.of(operator).jobs, exampleJob);
@@ -80,7 +79,7 @@ export function examineStore(name: string, open: () => Promise<Store>): void {
 
 function examineTable<Row extends { readonly id: string; readonly createdAt: number }>(
   examine: Examine,
-  tableOf: (store: Store) => Table<Row>,
+  tableOf: (store: StoreDriver) => Table<Row>,
   example: (id: string) => Row,
 ): void {
   const title = `rows of the kind of ${example("x").id}`;
@@ -168,7 +167,7 @@ function examineVersions(examine: Examine): void {
     assert.equal(await catalog.system.countBlobUses(digestOf("other")), 0);
   });
   examine("a sweep sets aside the blobs that nothing names, and no other", async (store) => {
-    const { blobs, catalog } = store;
+    const { blobs, catalog, keeper } = store;
     const [ofVersion, ofFile, ofNothing] = await Promise.all(
       ["version", "file", "nothing"].map((text) => blobs.put(Buffer.from(text))),
     );
@@ -179,16 +178,16 @@ function examineVersions(examine: Examine): void {
     await catalog.of(operator).files.insert({ ...exampleFile("f"), blob: ofFile });
     const none = { quarantinedCount: 0, restoredCount: 0, removedCount: 0 };
     const dayMs = 86_400_000;
-    assert.deepEqual(await sweepBlobs(store, dayMs), { ...none, quarantinedCount: 1 });
+    assert.deepEqual(await keeper.sweep(dayMs), { ...none, quarantinedCount: 1 });
     assert.deepEqual((await digestsOf(blobs)).toSorted(), [ofVersion, ofFile].toSorted());
-    assert.deepEqual(await sweepBlobs(store, 31 * dayMs), none);
+    assert.deepEqual(await keeper.sweep(31 * dayMs), none);
     // A row names it after all: it is there, and by a later sweep it is no more set aside.
     await catalog.of(operator).files.insert({ ...exampleFile("late"), blob: ofNothing });
-    assert.deepEqual(await sweepBlobs(store, 32 * dayMs), { ...none, restoredCount: 1 });
+    assert.deepEqual(await keeper.sweep(32 * dayMs), { ...none, restoredCount: 1 });
     assert.equal(Buffer.from(await blobs.get(ofNothing)).toString(), "nothing");
     await catalog.of(operator).files.delete(exampleFile("late").id);
-    assert.deepEqual(await sweepBlobs(store, 40 * dayMs), { ...none, quarantinedCount: 1 });
-    assert.deepEqual(await sweepBlobs(store, 71 * dayMs), { ...none, removedCount: 1 });
+    assert.deepEqual(await keeper.sweep(40 * dayMs), { ...none, quarantinedCount: 1 });
+    assert.deepEqual(await keeper.sweep(71 * dayMs), { ...none, removedCount: 1 });
     assert.equal(await blobs.has(ofNothing), false);
   });
 }

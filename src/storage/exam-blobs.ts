@@ -4,9 +4,9 @@ import { operator } from "../entities/caller.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import { type Digest, digestOf } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
-import type { Blobs, Store } from "./storage.ts";
+import type { Blobs, StoreDriver } from "./storage.ts";
 
-export type Examine = (title: string, work: (store: Store) => Promise<void>) => void;
+export type Examine = (title: string, work: (store: StoreDriver) => Promise<void>) => void;
 
 export function examineBlobs(examine: Examine): void {
   examine("blobs come back by digest, and are gone once removed", async ({ blobs }) => {
@@ -92,46 +92,60 @@ export function examineStreams(examine: Examine): void {
   });
 }
 
-export function examineHolds(examine: Examine): void {
+export function examineKeeper(examine: Examine): void {
   const bytes = Buffer.from("twin");
-  const row = (id: string): TrainingFile => ({ ...exampleFile(id), blob: digestOf("twin") });
-  examine("a blob that is held outlives a refused twin", async ({ blobs, catalog, holds }) => {
-    const [first, second] = await Promise.all([
-      holds.put(bytes),
-      holds.putStream(chunked(["tw", "in"]), 4).then(({ digest }) => digest),
-    ]);
-    await holds.release(first);
-    await holds.removeUnused(first);
-    assert.equal(await blobs.has(second), true);
-    await catalog.of(operator).files.insert(row("f"));
-    await holds.release(second);
-    assert.equal(await blobs.has(second), true);
-    await catalog.of(operator).files.delete(row("f").id);
-    await holds.removeUnused(second);
-    assert.equal(await blobs.has(second), false);
+  const twin = digestOf("twin");
+  const row = (id: string): TrainingFile => ({ ...exampleFile(id), blob: twin });
+  examine("a blob that is held outlives a refused twin", async ({ blobs, catalog, keeper }) => {
+    const { files } = catalog.of(operator);
+    await keeper.storing(async (storage) => {
+      const refused = keeper.storing(async (other) => {
+        await Promise.all([storage.put(bytes), other.putStream(chunked(["tw", "in"]), 4)]);
+        throw new Error("refused");
+      });
+      await assert.rejects(refused, /refused/);
+      await keeper.dropped([twin]);
+      assert.equal(await blobs.has(twin), true);
+      await files.insert(row("f"));
+    });
+    assert.equal(await blobs.has(twin), true);
+    await files.delete(row("f").id);
+    await keeper.dropped([twin]);
+    assert.equal(await blobs.has(twin), false);
   });
   examine("a stream outlives a twin that is deleted at any moment", async (store) => {
-    const { blobs, catalog, holds } = store;
+    const { blobs, catalog, keeper } = store;
+    const { files } = catalog.of(operator);
     for (let lead = 0; lead < 12; lead++) {
-      await catalog.of(operator).files.insert({ ...row("old"), blob: await holds.put(bytes) });
-      await holds.release(digestOf("twin"));
-      const storing = holds.putStream(chunked(["tw", "in"]), 4);
+      await keeper.storing(async (storage) =>
+        files.insert({ ...row("old"), blob: await storage.put(bytes) }),
+      );
+      const storing = keeper.storing(async (storage) => {
+        const { digest } = await storage.putStream(chunked(["tw", "in"]), 4);
+        await files.insert({ ...row("new"), blob: digest });
+      });
       for (let step = 0; step < lead; step++) await new Promise(setImmediate);
-      await catalog.of(operator).files.delete(row("old").id);
-      await holds.removeUnused(digestOf("twin"));
-      const { digest } = await storing;
-      await catalog.of(operator).files.insert(row("new"));
-      await holds.release(digest);
-      assert.equal(Buffer.from(await blobs.get(digest)).toString(), "twin", `lead ${lead}`);
-      await catalog.of(operator).files.delete(row("new").id);
-      await holds.removeUnused(digest);
+      await files.delete(row("old").id);
+      await keeper.dropped([twin]);
+      await storing;
+      assert.equal(Buffer.from(await blobs.get(twin)).toString(), "twin", `lead ${lead}`);
+      await files.delete(row("new").id);
+      await keeper.dropped([twin]);
     }
     assert.deepEqual(await digestsOf(blobs), []);
   });
-  examine("nothing is held when storing fails", async ({ blobs, holds }) => {
-    await assert.rejects(holds.putStream(chunked(["tw", "in"]), 3), { code: "TOO_LARGE" });
-    await holds.release(await holds.put(bytes));
-    assert.equal(await blobs.has(digestOf("twin")), false);
+  examine("nothing stays of work that fails, or that names nothing", async ({ blobs, keeper }) => {
+    const long = keeper.storing((storage) => storage.putStream(chunked(["tw", "in"]), 3));
+    await assert.rejects(long, { code: "TOO_LARGE" });
+    assert.equal(await keeper.storing((storage) => storage.put(bytes)), twin);
+    const failing = keeper.storing(async (storage) => {
+      // One is stored, one is on its way when the work fails.
+      await storage.put(Buffer.from("one"));
+      void storage.put(Buffer.from("two"));
+      throw new Error("failed");
+    });
+    await assert.rejects(failing, /failed/);
+    assert.deepEqual(await digestsOf(blobs), []);
   });
 }
 

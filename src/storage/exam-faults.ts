@@ -5,8 +5,8 @@
 import { basename, dirname } from "node:path";
 import type { Random } from "../foundation/random.ts";
 import type { FileOperations, FileReader, FileWriter } from "./files/file-operations.ts";
-import { BlobHolds } from "./blob-holds.ts";
-import type { Blobs, Catalog, Holds, Quarantine, Store } from "./storage.ts";
+import { BlobKeeper } from "./blob-keeper.ts";
+import type { BlobDriver, Catalog, Keeper, Quarantine, StoreDriver } from "./storage.ts";
 
 /** What happens at an operation: `fail` lets it alone fail, `cut` it and all that follow. */
 export interface Fault {
@@ -176,16 +176,16 @@ export class SimulatedDisk implements FileOperations {
 }
 
 /** A store over another one whose operation number `failAt`, counted from 0, fails once. */
-export class FailingStore implements Store {
-  readonly blobs: Blobs;
+export class FailingStore implements StoreDriver {
+  readonly blobs: BlobDriver;
   readonly catalog: Catalog;
   readonly quarantine: Quarantine;
-  readonly holds: Holds;
-  readonly #store: Store;
+  readonly keeper: Keeper;
+  readonly #store: StoreDriver;
   readonly #failAt: number;
   #operationCount = 0;
 
-  constructor(store: Store, failAt: number) {
+  constructor(store: StoreDriver, failAt: number) {
     this.#store = store;
     this.#failAt = failAt;
     this.blobs = this.#failing(store.blobs);
@@ -204,7 +204,7 @@ export class FailingStore implements Store {
       system: this.#failing(store.catalog.system),
     };
     this.quarantine = this.#failing(store.quarantine);
-    this.holds = new BlobHolds(this.blobs, this.catalog);
+    this.keeper = new BlobKeeper(this);
   }
 
   /** Whether the fault has struck. */

@@ -11,32 +11,16 @@ import type { TrainingFile } from "../entities/training-file.ts";
 import type { Incarnation, Version, VirtualModel } from "../entities/virtual-model.ts";
 
 export interface Store {
-  readonly blobs: Blobs;
   readonly catalog: Catalog;
-  readonly quarantine: Quarantine;
-  /** Whoever stores a blob and then names it in the catalog stores it through these. */
-  readonly holds: Holds;
+  /** Blobs to read. */
+  readonly blobs: Blobs;
+  /** The owner of their lives: who stores one and who deletes what named one tells it. */
+  readonly keeper: Keeper;
   close(): Promise<void>;
 }
 
-export type OnDigest = (digest: Digest) => Promise<void>;
-
+/** Bytes by digest, to read. */
 export interface Blobs {
-  /**
-   * Stores the bytes durably and returns their name; storing the same bytes again is cheap, and
-   * mends a blob that has rotted.
-   * `onDigest` is awaited when the name is known and before anybody finds the blob under it.
-   */
-  put(bytes: Uint8Array, onDigest?: OnDigest): Promise<Digest>;
-  /**
-   * Stores a stream durably. Fails with TOO_LARGE past `bytesMax`, or with the stream's own error,
-   * and leaves nothing behind.
-   */
-  putStream(
-    chunks: AsyncIterable<Uint8Array>,
-    bytesMax: number,
-    onDigest?: OnDigest,
-  ): Promise<{ digest: Digest; bytes: number }>;
   /** The bytes, checked against the digest: NOT_FOUND when absent, CORRUPT when they differ. */
   get(digest: Digest): Promise<Uint8Array>;
   /**
@@ -46,6 +30,75 @@ export interface Blobs {
   stream(digest: Digest): AsyncIterable<Uint8Array>;
   has(digest: Digest): Promise<boolean>;
   list(): AsyncIterable<Digest>;
+}
+
+/**
+ * The one owner of blobs' lives. A blob lives while a row names it, and from before it is stored to
+ * the end of the work that stored it; nobody else stores, removes or sets aside.
+ */
+export interface Keeper {
+  /**
+   * Runs `work`, which stores blobs by its argument and then names them in rows. When it has ended,
+   * well or not, those of its blobs that no row came to name are removed. What cannot be removed is
+   * left to a sweep; the outcome is that of `work`.
+   */
+  storing<T>(work: (storage: BlobWriter) => Promise<T>): Promise<T>;
+  /**
+   * Tells that rows are gone that named these blobs: those that no other row names and no work has
+   * just stored are removed. Never rejects: what cannot be removed is left to a sweep.
+   */
+  dropped(digests: readonly Digest[]): Promise<void>;
+  /**
+   * Sets aside what nothing names, brings back what a row names again, and removes what nobody has
+   * missed for `quarantineDaysMax`; see `sweep.ts`. CORRUPT, and nothing is touched, when the
+   * catalog cannot be read whole. To be called right after opening, before anything is stored.
+   */
+  sweep(nowMs: number): Promise<Sweep>;
+}
+
+export interface BlobWriter {
+  /**
+   * Stores the bytes durably and returns their name; storing the same bytes again is cheap, and
+   * mends a blob that has rotted.
+   */
+  put(bytes: Uint8Array): Promise<Digest>;
+  /**
+   * Stores a stream durably. Fails with TOO_LARGE past `bytesMax`, or with the stream's own error,
+   * and leaves nothing behind.
+   */
+  putStream(chunks: AsyncIterable<Uint8Array>, bytesMax: number): Promise<StoredBytes>;
+}
+
+export interface StoredBytes {
+  readonly digest: Digest;
+  readonly bytes: number;
+}
+
+export interface Sweep {
+  /** Blobs that no row names any more: they are in quarantine from now on. */
+  readonly quarantinedCount: number;
+  /** Blobs of the quarantine that a row names again: they are back. */
+  readonly restoredCount: number;
+  /** Blobs that were in quarantine for `quarantineDaysMax`: they are gone. */
+  readonly removedCount: number;
+}
+
+/** What a driver gives: the bytes themselves, of which `keeper` alone makes use. */
+export interface StoreDriver extends Store {
+  readonly blobs: BlobDriver;
+  readonly quarantine: Quarantine;
+}
+
+export type OnDigest = (digest: Digest) => Promise<void>;
+
+export interface BlobDriver extends Blobs {
+  /** `onDigest` is awaited when the name is known and before anybody finds the blob under it. */
+  put(bytes: Uint8Array, onDigest?: OnDigest): Promise<Digest>;
+  putStream(
+    chunks: AsyncIterable<Uint8Array>,
+    bytesMax: number,
+    onDigest?: OnDigest,
+  ): Promise<StoredBytes>;
   /** Removing what is absent is no error. */
   remove(digest: Digest): Promise<void>;
 }
@@ -53,7 +106,7 @@ export interface Blobs {
 /**
  * Blobs that no row names, but that a row of an earlier catalog might: they are kept for a while.
  * `Blobs.list` leaves them out; who asks `Blobs` for one by its digest finds it and so brings it
- * back, and `Blobs.remove` removes it.
+ * back, and `BlobDriver.remove` removes it.
  */
 export interface Quarantine {
   /** Sets the blob aside, with the time from which it is kept. */
@@ -69,24 +122,6 @@ export interface QuarantinedBlob {
   readonly digest: Digest;
   /** Milliseconds since the epoch. */
   readonly sinceMs: number;
-}
-
-/** Blobs that are stored and then named by a row; none is removed between the two. */
-export interface Holds {
-  /** Stores the bytes and holds them until `release`; when storing fails, nothing is held. */
-  put(bytes: Uint8Array): Promise<Digest>;
-  /** The same for a stream, with the limit and the errors of `Blobs.putStream`. */
-  putStream(
-    chunks: AsyncIterable<Uint8Array>,
-    bytesMax: number,
-  ): Promise<{ digest: Digest; bytes: number }>;
-  /**
-   * Lets go of the blob; the last one who does removes it if no row came to name it. Never rejects:
-   * what cannot be removed is left to a sweep.
-   */
-  release(digest: Digest): Promise<void>;
-  /** Removes the blob unless it is held or named. Never rejects, as `release`. */
-  removeUnused(digest: Digest): Promise<void>;
 }
 
 export interface Catalog {

@@ -4,25 +4,25 @@
  * before it has had time to be missed.
  */
 import { limits } from "../foundation/limits.ts";
-import type { Store } from "./storage.ts";
+import type { BlobDriver, Catalog, Quarantine, Sweep } from "./storage.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-export interface Sweep {
-  /** Blobs that no row names any more: they are in quarantine from now on. */
-  readonly quarantinedCount: number;
-  /** Blobs of the quarantine that a row names again: they are back. */
-  readonly restoredCount: number;
-  /** Blobs that were in quarantine for `quarantineDaysMax`: they are gone. */
-  readonly removedCount: number;
+/** A store's blobs, wherever they lie, and what names them. */
+export interface KeptParts {
+  readonly blobs: BlobDriver;
+  readonly quarantine: Quarantine;
+  readonly catalog: Catalog;
 }
 
 /**
  * Sorts the blobs by what the catalog names; CORRUPT, and nothing is touched, when it cannot be
  * read whole. To be called right after opening, before anybody stores a blob that is to be named.
  */
-export async function sweepBlobs(store: Store, nowMs: number): Promise<Sweep> {
-  const { blobs, catalog, quarantine } = store;
+export async function sweepBlobs(
+  { blobs, catalog, quarantine }: KeptParts,
+  nowMs: number,
+): Promise<Sweep> {
   const named = await catalog.system.namedBlobs();
   let [quarantinedCount, restoredCount, removedCount] = [0, 0, 0];
   // First what lies there already: nothing is set aside and removed by the same sweep.

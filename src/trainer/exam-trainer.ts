@@ -2,6 +2,7 @@
 import { operator } from "../entities/caller.ts";
 import type { Stack } from "../processor/exam-stack.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
+import { createFiles } from "../files/store-files.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
@@ -10,11 +11,11 @@ import type { TrainingBase } from "../learning/training-base.ts";
 
 export function openTrainer(stack: Stack, base: TrainingBase): JobTrainer {
   const { store, creator } = stack;
+  const parts = { store, clock: systemClock, ids: systemIds };
   return new JobTrainer({
-    store,
+    ...parts,
     creator,
-    clock: systemClock,
-    ids: systemIds,
+    files: createFiles(parts),
     telemetry: silentTelemetry,
     openBase: async () => base,
   });

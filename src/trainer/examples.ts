@@ -1,20 +1,13 @@
 /** From an uploaded file to tokenised, split examples. */
-import {
-  checkTrainable,
-  checkUsable,
-  type Dataset,
-  type LabelledText,
-} from "../datasets/datasets.ts";
-import { readDataset } from "../datasets/read.ts";
+import { checkTrainable, type Dataset, type LabelledText } from "../datasets/datasets.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
 import type { Caller } from "../entities/caller.ts";
 import type { Tokenizer } from "../formats/formats.ts";
+import type { Files, WantedFile } from "../files/files.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
-import { requireFile } from "../storage/checks.ts";
-import type { Store } from "../storage/storage.ts";
 import { encodeContents } from "./contents.ts";
 import { type ContentSequences, picked } from "../learning/sequences.ts";
 
@@ -39,17 +32,17 @@ export interface ExampleOptions {
 /** INVALID_ARGUMENT when the data cannot train a model, with the reason. */
 export async function loadExamples(
   caller: Caller,
-  store: Store,
+  files: Files,
   options: ExampleOptions,
 ): Promise<TrainingExamples> {
   const { tokenizer, trainingFile, validationFile, signal } = options;
   const read = { id: trainingFile, field: "training_file", signal };
-  const dataset = await readTrainable(caller, store, read);
+  const dataset = await readTrainable(caller, files, read);
   const labels = grown(options.labels ?? [], dataset.labels);
   const validation =
     validationFile === undefined
       ? undefined
-      : await readFile(caller, store, { id: validationFile, field: "validation_file", signal });
+      : await readLabelled(caller, files, { id: validationFile, field: "validation_file", signal });
   const encode = (from: LabelledDataset, field: string): Promise<ContentSequences> =>
     encoded(from.examples, { tokenizer, labels, field, signal });
   const given = await encode(dataset, "training_file");
@@ -162,36 +155,27 @@ function complaintsOf({ faults, faultCount, warnings }: Dataset, field: string):
 
 type LabelledDataset = Dataset & { readonly task: "text-classification" };
 
-interface WantedFile {
-  readonly id: string;
-  /** Of a request, to blame. */
-  readonly field: string;
-  readonly signal: AbortSignal | undefined;
-}
-
 /** The file's data; INVALID_ARGUMENT when no classifier can be trained on it. */
 export async function readTrainable(
   caller: Caller,
-  store: Store,
+  files: Files,
   wanted: WantedFile,
 ): Promise<LabelledDataset> {
-  const dataset = await readFile(caller, store, wanted);
+  const dataset = await readLabelled(caller, files, wanted);
   checkTrainable(dataset);
   return dataset;
 }
 
-async function readFile(
+async function readLabelled(
   caller: Caller,
-  store: Store,
-  { id, field, signal }: WantedFile,
+  files: Files,
+  wanted: WantedFile,
 ): Promise<LabelledDataset> {
-  const { blob, filename } = await requireFile(store.catalog.of(caller), id, field);
-  const source = { filename, field, signal };
-  const dataset = await readDataset(store.blobs.stream(blob), source);
-  checkUsable(dataset, source);
+  const dataset = await files.read(caller, wanted);
   if (dataset.task === "text-classification") return dataset;
+  const { id, field } = wanted;
   const state = "it holds entities, and models learn labels of whole texts only";
-  throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${filename}": ${state}`, { field });
+  throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${id}": ${state}`, { field });
 }
 
 async function encoded(

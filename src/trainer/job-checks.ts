@@ -2,9 +2,10 @@
 import type { Caller } from "../entities/caller.ts";
 import type { Hyperparameters } from "../entities/job.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
+import type { Files } from "../files/files.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { notFound, requireFile } from "../storage/checks.ts";
+import { notFound } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import type { JobSpecification } from "../entities/job.ts";
 
@@ -23,7 +24,7 @@ const suffixPattern = /^[A-Za-z0-9_.-]*$/;
  */
 export async function checkJob(
   caller: Caller,
-  store: Store,
+  { store, files }: { readonly store: Store; readonly files: Files },
   specification: JobSpecification,
 ): Promise<VirtualModel | undefined> {
   const { model, trainingFile, validationFile, suffix, hyperparameters = {} } = specification;
@@ -31,8 +32,8 @@ export async function checkJob(
   const found = await own.models.get(model);
   if (found === undefined && (await store.catalog.bases.get(model)) === undefined)
     throw notFound("model", model, "model");
-  await requireFile(own, trainingFile, "training_file");
-  if (validationFile !== undefined) await requireFile(own, validationFile, "validation_file");
+  await files.get(caller, trainingFile, "training_file");
+  if (validationFile !== undefined) await files.get(caller, validationFile, "validation_file");
   checkSuffix(suffix);
   checkHyperparameters(hyperparameters);
   return found;

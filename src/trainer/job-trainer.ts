@@ -16,6 +16,7 @@ import {
   queuedJob,
 } from "../entities/job.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
+import type { Files } from "../files/files.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
@@ -34,6 +35,7 @@ import { instantVersion } from "./version-weights.ts";
 
 export interface JobTrainerOptions {
   readonly store: Store;
+  readonly files: Files;
   readonly creator: Creator;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -73,7 +75,7 @@ export class JobTrainer implements Trainer {
           `${limits.queuedJobCountMax}`,
         { retryAfterMs: 60_000 },
       );
-    const known = await checkJob(caller, store, specification);
+    const known = await checkJob(caller, this.#options, specification);
     const job = queuedJob(specification, {
       id: ids.next("ftjob-"),
       target: known ?? { incarnation: ids.next("vplm-") },
@@ -275,7 +277,7 @@ export class JobTrainer implements Trainer {
     const wanted = { trainingFile, validationFile, labels, signal };
     return base.checkpoint
       .tokenizer()
-      .then((tokenizer) => loadExamples(caller, this.#options.store, { ...wanted, tokenizer }));
+      .then((tokenizer) => loadExamples(caller, this.#options.files, { ...wanted, tokenizer }));
   }
 
   async #job(caller: Caller, id: string): Promise<Job> {

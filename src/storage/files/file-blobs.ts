@@ -9,7 +9,7 @@ import pLimit from "p-limit";
 import { type Digest, digestInPieces, DigestStream } from "../../foundation/digest.ts";
 import { limits } from "../../foundation/limits.ts";
 import { blobMissing, checkedPieces, checkedStream } from "../checks.ts";
-import type { Blobs, OnDigest } from "../storage.ts";
+import type { BlobDriver, OnDigest, StoredBytes } from "../storage.ts";
 import { SharedRuns } from "./concurrency.ts";
 import { guardDisk } from "./disk-errors.ts";
 import type { FileOperations, FileReader, FileWriter } from "./file-operations.ts";
@@ -19,7 +19,7 @@ import type { Reserve } from "./reserve.ts";
 const folderNames = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 export interface FileBlobParts {
-  readonly blobs: Blobs;
+  readonly blobs: BlobDriver;
   readonly quarantine: FileQuarantine;
 }
 
@@ -51,7 +51,7 @@ export async function openFileBlobs(
   });
 }
 
-class FileBlobs implements Blobs {
+class FileBlobs implements BlobDriver {
   readonly #folder: string;
   readonly #files: FileOperations;
   readonly #writes = pLimit(limits.blobWriteCountMax);
@@ -94,7 +94,7 @@ class FileBlobs implements Blobs {
     chunks: AsyncIterable<Uint8Array>,
     bytesMax: number,
     onDigest?: OnDigest,
-  ): Promise<{ digest: Digest; bytes: number }> {
+  ): Promise<StoredBytes> {
     const action = "store a stream";
     return guardDisk(action, async () => {
       await this.#reserve.require(action);

@@ -6,8 +6,8 @@ import { join, resolve } from "node:path";
 import { CloseStack } from "../../foundation/close-stack.ts";
 import { limits } from "../../foundation/limits.ts";
 import { type Log, silentTelemetry } from "../../foundation/telemetry.ts";
-import { BlobHolds } from "../blob-holds.ts";
-import type { Store } from "../storage.ts";
+import { BlobKeeper } from "../blob-keeper.ts";
+import type { StoreDriver } from "../storage.ts";
 import { openCatalog } from "./catalog-file.ts";
 import { guardDisk, isDiskFull } from "./disk-errors.ts";
 import { openFileBlobs } from "./file-blobs.ts";
@@ -34,7 +34,7 @@ export interface FileStoreOptions {
 export async function openFileStore(
   folder: string,
   options: FileStoreOptions = {},
-): Promise<Store> {
+): Promise<StoreDriver> {
   const { files = nodeFiles, reserveBytes = limits.storeReserveBytes } = options;
   const path = resolve(folder);
   const action = `open store "${folder}"`;
@@ -68,7 +68,7 @@ interface StoreParts {
   readonly unlock: () => void;
 }
 
-async function openParts(path: string, parts: StoreParts): Promise<Store> {
+async function openParts(path: string, parts: StoreParts): Promise<StoreDriver> {
   const { log, reserve, unlock } = parts;
   const { blobs, quarantine } = await openFileBlobs(path, parts);
   const hasBlobs = (await hasAny(blobs.list())) || (await hasAny(quarantine.list()));
@@ -84,7 +84,7 @@ async function openParts(path: string, parts: StoreParts): Promise<Store> {
     blobs,
     catalog,
     quarantine,
-    holds: new BlobHolds(blobs, catalog),
+    keeper: new BlobKeeper({ blobs, quarantine, catalog }),
     close: () => opened.close(),
   };
 }

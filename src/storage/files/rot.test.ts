@@ -7,8 +7,7 @@ import { after, test } from "node:test";
 import { operator } from "../../entities/caller.ts";
 import { type Log, silentTelemetry } from "../../foundation/telemetry.ts";
 import { exampleModel, exampleVersion } from "../conformance.ts";
-import type { Store } from "../storage.ts";
-import { sweepBlobs } from "../sweep.ts";
+import type { StoreDriver } from "../storage.ts";
 import { openFileStore } from "./file-store.ts";
 import { openSqlite } from "./sqlite.ts";
 
@@ -36,7 +35,7 @@ async function fill(folder: string): Promise<void> {
   await store.close();
 }
 
-async function addModel(store: Store, id: string): Promise<void> {
+async function addModel(store: StoreDriver, id: string): Promise<void> {
   const blob = await store.blobs.put(Buffer.from(`weights of ${id}`));
   const version = { ...exampleVersion(id, 1), blob, evidence: undefined };
   await store.catalog
@@ -96,7 +95,7 @@ test("with a row that has rotted nothing is swept, and its blob stays", async ()
     AND "model" = '${exampleModel("a").incarnation}'`,
   );
   const store = await openFileStore(folder);
-  await assert.rejects(sweepBlobs(store, 0), { code: "CORRUPT", message: /Cannot read versions/ });
+  await assert.rejects(store.keeper.sweep(0), { code: "CORRUPT", message: /Cannot read versions/ });
   let blobCount = 0;
   for await (const digest of store.blobs.list()) blobCount += digest.length > 0 ? 1 : 0;
   assert.equal(blobCount, 5);
@@ -174,13 +173,13 @@ test("an earlier catalog that was put back is refused until that is accepted", a
   const { log, lines } = listening();
   const accepted = await openFileStore(folder, { log });
   assert.match(lines.join(), /mark of the catalog is absent/);
-  assert.equal((await sweepBlobs(accepted, day)).quarantinedCount, 1);
+  assert.equal((await accepted.keeper.sweep(day)).quarantinedCount, 1);
   await accepted.close();
   // The right one comes back after all: what had been set aside is there.
   writeFileSync(path, later);
   const right = await openFileStore(folder);
   assert.equal(Buffer.from(await right.blobs.get(blob)).toString(), "weights of f");
-  assert.equal((await sweepBlobs(right, 99 * day)).removedCount, 0);
+  assert.equal((await right.keeper.sweep(99 * day)).removedCount, 0);
   await right.close();
 });
 

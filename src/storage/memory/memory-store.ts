@@ -10,29 +10,31 @@ import type { TrainingFile } from "../../entities/training-file.ts";
 import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
 import { type Digest, digestInPieces } from "../../foundation/digest.ts";
 import { limits } from "../../foundation/limits.ts";
-import { BlobHolds } from "../blob-holds.ts";
+import { BlobKeeper } from "../blob-keeper.ts";
 import { blobMissing, checkedStream, pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
 import type {
-  Blobs,
+  BlobDriver,
   Catalog,
   EventTable,
   PageOptions,
   Quarantine,
   QuarantinedBlob,
-  Store,
+  StoredBytes,
+  StoreDriver,
   SystemCatalog,
   Table,
   TenantCatalog,
   VersionTable,
 } from "../storage.ts";
 
-export function createMemoryStore(): Store {
+export function createMemoryStore(): StoreDriver {
   const [blobs, catalog] = [new MemoryBlobs(), memoryCatalog()];
-  const holds = new BlobHolds(blobs, catalog);
-  return { blobs, catalog, quarantine: blobs.quarantine, holds, async close() {} };
+  const { quarantine } = blobs;
+  const keeper = new BlobKeeper({ blobs, quarantine, catalog });
+  return { blobs, catalog, quarantine, keeper, async close() {} };
 }
 
-class MemoryBlobs implements Blobs {
+class MemoryBlobs implements BlobDriver {
   readonly #blobs = new Map<Digest, Uint8Array>();
   readonly #aside = new Map<Digest, { readonly bytes: Uint8Array; readonly sinceMs: number }>();
   readonly quarantine: Quarantine = {
@@ -57,7 +59,7 @@ class MemoryBlobs implements Blobs {
     chunks: AsyncIterable<Uint8Array>,
     bytesMax: number,
     onDigest?: (digest: Digest) => Promise<void>,
-  ): Promise<{ digest: Digest; bytes: number }> {
+  ): Promise<StoredBytes> {
     const held: Uint8Array[] = [];
     let bytes = 0;
     for await (const chunk of checkedStream(chunks, bytesMax)) {

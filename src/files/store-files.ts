@@ -1,0 +1,114 @@
+/** The files of a store. A blob leaves with the last row that names it. */
+import pLimit from "p-limit";
+import { shortageRemark } from "../contract/remarks.ts";
+import { type Dataset, faultSummary, trainingFault } from "../datasets/datasets.ts";
+import type { Caller } from "../entities/caller.ts";
+import type { TrainingFile } from "../entities/training-file.ts";
+import type { Clock } from "../foundation/clock.ts";
+import { limits } from "../foundation/limits.ts";
+import { peek } from "../foundation/peek.ts";
+import type { Ids } from "../foundation/random.ts";
+import { notFound, unlessRotten } from "../storage/checks.ts";
+import type { PageOptions, Store, Table } from "../storage/storage.ts";
+import type { ArrivingFile, FileContent, Files, ReceivedFile, WantedFile } from "./files.ts";
+import { readExamples } from "./user-file.ts";
+
+export interface FileParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+export function createFiles(parts: FileParts): Files {
+  return new StoreFiles(parts);
+}
+
+class StoreFiles implements Files {
+  readonly #parts: FileParts;
+  /** Each check holds its file's texts in memory. */
+  readonly #checks = pLimit(limits.fileCheckCountMax);
+
+  constructor(parts: FileParts) {
+    this.#parts = parts;
+  }
+
+  accept(caller: Caller, arriving: ArrivingFile): Promise<TrainingFile> {
+    const { store } = this.#parts;
+    return store.keeper.storing(async (storage) => {
+      const received = await arriving.receive((chunks) =>
+        storage.putStream(chunks, limits.uploadBytesMax),
+      );
+      const row = await arriving.within((signal) => this.#rowOf(received, signal));
+      await this.#table(caller).insert(row);
+      return row;
+    });
+  }
+
+  async get(caller: Caller, id: string, field = "id"): Promise<TrainingFile> {
+    const file = await this.#table(caller).get(id);
+    if (file === undefined) throw notFound("file", id, field);
+    return file;
+  }
+
+  list(caller: Caller, options: PageOptions): Promise<readonly TrainingFile[]> {
+    return this.#table(caller).list(options);
+  }
+
+  async delete(caller: Caller, id: string): Promise<void> {
+    const file = await unlessRotten(this.get(caller, id));
+    await this.#table(caller).delete(id);
+    if (file !== undefined) await this.#parts.store.keeper.dropped([file.blob]);
+  }
+
+  async content(caller: Caller, id: string): Promise<FileContent> {
+    const file = await this.get(caller, id);
+    // That there are no bytes, or wrong ones in place of the first, is told at once.
+    const { all } = await peek(this.#parts.store.blobs.stream(file.blob), 1);
+    return { file, bytes: all };
+  }
+
+  async read(caller: Caller, { id, field, signal }: WantedFile): Promise<Dataset> {
+    const { blob, filename } = await this.get(caller, id, field);
+    const chunks = this.#parts.store.blobs.stream(blob);
+    return readExamples({ chunks, filename, field, signal });
+  }
+
+  async #rowOf(received: ReceivedFile, signal: AbortSignal): Promise<TrainingFile> {
+    const { clock, ids } = this.#parts;
+    const { purpose, bytes, digest } = received;
+    const filename = received.filename.slice(0, limits.fileNameCharactersMax) || "file";
+    const faults =
+      purpose === "fine-tune"
+        ? await this.#checks(() => this.#remarksOn({ ...received, filename }, signal))
+        : [];
+    return {
+      id: ids.next("file-"),
+      filename,
+      purpose,
+      bytes,
+      blob: digest,
+      createdAt: clock.now(),
+      faultSummary: faults.length === 0 ? undefined : faults.join("\n"),
+    };
+  }
+
+  /** What the user should know of the file; INVALID_ARGUMENT when no line can be used. */
+  async #remarksOn(
+    { digest, filename }: ReceivedFile,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const chunks = this.#parts.store.blobs.stream(digest);
+    const dataset = await readExamples({ chunks, filename, field: "file", signal });
+    const faults = faultSummary(dataset, dataset.examples.length);
+    const shortage = trainingFault(dataset);
+    return [
+      ...(faults === undefined ? [] : [faults]),
+      ...dataset.warnings,
+      ...(shortage === undefined ? [] : [`${shortageRemark}: ${shortage}`]),
+    ];
+  }
+
+  #table(caller: Caller): Table<TrainingFile> {
+    return this.#parts.store.catalog.of(caller).files;
+  }
+}
