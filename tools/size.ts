@@ -39,6 +39,7 @@ const budgets: readonly Budget[] = [
   { folders: ["placement"], linesMax: 2_900 },
   { folders: ["planning"], linesMax: 1_850 },
   { folders: ["files"], linesMax: 350 },
+  { folders: ["bases"], linesMax: 300 },
   { folders: ["creator"], linesMax: 800 },
   { folders: ["learning"], linesMax: 2_000 },
   { folders: ["distillation"], linesMax: 1_000 },

@@ -4,7 +4,7 @@ import type { Finding } from "../cli/local-commands.ts";
 import { formatBytes } from "../cli/output.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { makeFolder } from "../foundation/make-folder.ts";
-import type { BaseCheck } from "../server/base-checks.ts";
+import type { BaseCheck } from "../bases/base-checks.ts";
 
 export interface DoctorOptions {
   readonly home: string;

@@ -14,7 +14,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
-import { unlessRotten } from "../storage/checks.ts";
+import { unlessDeleted, unlessRotten } from "../storage/checks.ts";
 import type { BlobWriter, Store, TenantCatalog } from "../storage/storage.ts";
 import {
   checkDerivation,
@@ -120,13 +120,16 @@ class StoreCreator implements Creator {
       await this.#checkFree(caller, id, `ids[${index}]`);
       if (pace.isDue) await pace.rest();
     }
-    const tensors = await this.#weights(version);
+    const checkSource = (): Promise<unknown> => this.#existing(caller, options.source);
+    const tensors = await unlessDeleted(this.#weights(version), checkSource);
     return this.#store.keeper.storing(async (storage) => {
       const { blobs, blobBytes } = await putNoisy(tensors, options, storage);
       if (new Set([...blobs, version.blob]).size <= blobs.length) throw unchanged(options.noise);
       // What the source has seen, its copies have seen; it may be deleted at any moment.
       if (version.evidence !== undefined)
-        await storage.put(await this.#store.blobs.get(version.evidence));
+        await storage.put(
+          await unlessDeleted(this.#store.blobs.get(version.evidence), checkSource),
+        );
       const createdAt = this.#clock.now();
       const first = { number: 1, kind: "derived", metrics: {} } as const;
       const fresh = { ...first, verdict: undefined, job: undefined, createdAt };

@@ -8,7 +8,7 @@ import type { Clock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import { peek } from "../foundation/peek.ts";
 import type { Ids } from "../foundation/random.ts";
-import { notFound, unlessRotten } from "../storage/checks.ts";
+import { notFound, unlessDeleted, unlessRotten } from "../storage/checks.ts";
 import type { PageOptions, Store, Table } from "../storage/storage.ts";
 import type { ArrivingFile, FileContent, Files, ReceivedFile, WantedFile } from "./files.ts";
 import { readExamples } from "./user-file.ts";
@@ -63,14 +63,16 @@ class StoreFiles implements Files {
   async content(caller: Caller, id: string): Promise<FileContent> {
     const file = await this.get(caller, id);
     // That there are no bytes, or wrong ones in place of the first, is told at once.
-    const { all } = await peek(this.#parts.store.blobs.stream(file.blob), 1);
+    const bytes = this.#parts.store.blobs.stream(file.blob);
+    const { all } = await unlessDeleted(peek(bytes, 1), () => this.get(caller, id));
     return { file, bytes: all };
   }
 
   async read(caller: Caller, { id, field, signal }: WantedFile): Promise<Dataset> {
     const { blob, filename } = await this.get(caller, id, field);
     const chunks = this.#parts.store.blobs.stream(blob);
-    return readExamples({ chunks, filename, field, signal });
+    const reading = readExamples({ chunks, filename, field, signal });
+    return unlessDeleted(reading, () => this.get(caller, id, field));
   }
 
   async #rowOf(received: ReceivedFile, signal: AbortSignal): Promise<TrainingFile> {

@@ -83,7 +83,7 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
 }
 
 async function doctor(home: string, surroundings: Surroundings): Promise<readonly Finding[]> {
-  const { checkBases } = await import("../server/base-checks.ts");
+  const { checkBases } = await import("../bases/base-checks.ts");
   const cacheFolder = cacheFolderOf(surroundings);
   return runDoctor({
     home,
@@ -150,7 +150,7 @@ async function pullWhole(
   surroundings: Surroundings,
   onProgress: (progress: PullProgress) => void,
 ): Promise<PullReport> {
-  const { checkNameFree } = await import("../server/base-checks.ts");
+  const { checkNameFree } = await import("../bases/base-checks.ts");
   const checkName = async (id: string): Promise<void> => checkNameFree(options.home, id);
   const wanted = { ...options, checkName };
   if (!options.isHierarchical)

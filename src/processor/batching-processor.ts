@@ -7,6 +7,7 @@ import { limits } from "../foundation/limits.ts";
 import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Flow } from "../scheduling/flow.ts";
+import { notFound, unlessDeleted } from "../storage/checks.ts";
 import type { AdapterPool } from "./adapter-pool.ts";
 import type { BatchRow } from "./batch.ts";
 import type { Engine, SequenceAnswer } from "./engine.ts";
@@ -30,8 +31,8 @@ export interface BatchingProcessorOptions {
   readonly pool: AdapterPool;
   readonly engine: Engine;
   readonly bases: ReadonlyMap<string, OpenBase>;
-  /** Why a base is not loaded, by its name, as far as that is known. */
-  readonly refusals: ReadonlyMap<string, StrataError>;
+  /** Why a base that is none of these is not served, in words that end a sentence. */
+  readonly whyRefused: (base: string) => string;
   readonly clock: Clock;
   /** Ends what the processor runs on. */
   close(): Promise<void>;
@@ -112,7 +113,10 @@ export class BatchingProcessor implements Processor {
       const { ids, isTruncated } = await encodeInputs(base, inputs, options);
       const tokenizeMs = this.#options.clock.monotonic() - startMs;
       place.correct(tokenCountOf(ids));
-      const sequences = await this.#answer({ base, resolved, flow, ids, options, place });
+      const sequences = await unlessDeleted(
+        this.#answer({ base, resolved, flow, ids, options, place }),
+        () => this.#checkStays(caller, resolved),
+      );
       const longest = (part: (sequence: SequenceAnswer) => number): number =>
         sequences.reduce((most, sequence) => Math.max(most, part(sequence)), 0);
       const queueMs = longest((sequence) => sequence.queueMs);
@@ -125,11 +129,18 @@ export class BatchingProcessor implements Processor {
     }
   }
 
+  /** NOT_FOUND when the version has been deleted since it was found. */
+  async #checkStays(caller: Caller, resolved: Resolved): Promise<void> {
+    if (resolved.kind === "base") return;
+    const { model, version } = resolved;
+    const now = await this.#options.directory.resolve(caller, `${model.id}@${version.number}`);
+    if (now.kind === "base" || now.model.incarnation !== model.incarnation)
+      throw notFound("model", model.id, "model");
+  }
+
   #notServed(resolved: Resolved): StrataError {
     const name = resolved.kind === "base" ? resolved.base : resolved.model.id;
-    const state =
-      this.#options.refusals.get(resolved.base)?.message ??
-      `its base "${resolved.base}" is not loaded on this server`;
+    const state = this.#options.whyRefused(resolved.base);
     return new StrataError("CONFLICT", `Cannot call "${name}": ${state}`, { field: "model" });
   }
 

@@ -81,7 +81,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     pool,
     clock,
     bases,
-    refusals: new Map(),
+    whyRefused: (id) => `base model "${id}" is not loaded on this server`,
     close,
   });
   return { store, creator, processor, pool, checkpoint, weights, runtime, close };

@@ -1,5 +1,6 @@
 /** A whole server: store, engine, trainer, HTTP. The one place that names them all. */
 import { join } from "node:path";
+import { createBases } from "../bases/store-bases.ts";
 import { createCreator } from "../creator/store-creator.ts";
 import type { Tenant } from "../entities/caller.ts";
 import { CloseStack } from "../foundation/close-stack.ts";
@@ -69,16 +70,22 @@ async function openOn(opened: CloseStack, options: ServerOptions): Promise<Serve
   opened.add(() => store.close());
   await sweep(store, options);
   throwIfStopped(signal);
-  const engines = await openEngines(store, options);
+  const bases = createBases({ store, log: telemetry.log });
+  const engines = await openEngines({ store, bases }, options);
   const directory = new ModelDirectory(store.catalog);
   const onChange = (tenant: Tenant, model: string): void => directory.forget(tenant, model);
   const creator = createCreator({ store, clock, ids, onChange });
-  const processor = new BatchingProcessor({ ...engines, directory, clock });
+  const processor = new BatchingProcessor({
+    ...engines,
+    directory,
+    clock,
+    whyRefused: (id) => bases.whyRefused(id),
+  });
   opened.add(() => processor.close());
   const files = createFiles({ store, clock, ids });
   const parts = { store, creator, files, clock, ids, telemetry };
   const openBase = async (id: string): Promise<TrainingBase> =>
-    engines.trainingBases.get(id) ?? notServed(id, engines.refusals);
+    engines.trainingBases.get(id) ?? cannotTrain(bases.whyRefused(id));
   const trainer = new JobTrainer({ ...parts, openBase });
   opened.add(() => trainer.close());
   throwIfStopped(signal);
@@ -124,7 +131,6 @@ async function sweep(store: Store, { clock, telemetry }: ServerOptions): Promise
   }
 }
 
-function notServed(id: string, refusals: ReadonlyMap<string, StrataError>): never {
-  const reason = refusals.get(id)?.message ?? `base model "${id}" is not loaded here`;
+function cannotTrain(reason: string): never {
   throw new StrataError("CONFLICT", `Cannot train: ${reason}`);
 }

@@ -2,8 +2,25 @@
 import { type Digest, DigestStream } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 
+/** Who asks for a blob has its name from a row: that it is gone is damage, and no one's mistake. */
 export function blobMissing(digest: Digest): StrataError {
-  return new StrataError("NOT_FOUND", `Cannot read blob "${digest}": there is none`);
+  return new StrataError("CORRUPT", `Cannot read blob "${digest}": there is none`);
+}
+
+/**
+ * What is read of the blob that a row names. When it cannot be read, `checkRow` fails if the row
+ * has been deleted meanwhile, and the blob with it: that is the truer reason.
+ */
+export async function unlessDeleted<T>(
+  reading: Promise<T>,
+  checkRow: () => Promise<unknown>,
+): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof StrataError && error.code === "CORRUPT") await checkRow();
+    throw error;
+  }
 }
 
 /** The pieces; CORRUPT in place of the last one when they do not have the digest. */

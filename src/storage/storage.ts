@@ -21,11 +21,12 @@ export interface Store {
 
 /** Bytes by digest, to read. */
 export interface Blobs {
-  /** The bytes, checked against the digest: NOT_FOUND when absent, CORRUPT when they differ. */
+  /** The bytes, checked against the digest: CORRUPT when they differ, or are not there. */
   get(digest: Digest): Promise<Uint8Array>;
   /**
-   * The same bytes in pieces of at most `blobPieceBytesMax`, for what may be large. NOT_FOUND comes
-   * before the first piece, CORRUPT in place of the last: who has all pieces has the right ones.
+   * The same bytes in pieces of at most `blobPieceBytesMax`, for what may be large. CORRUPT comes
+   * before the first piece when there are none, and in place of the last when they differ: who has
+   * all pieces has the right ones.
    */
   stream(digest: Digest): AsyncIterable<Uint8Array>;
   has(digest: Digest): Promise<boolean>;

@@ -1,14 +1,9 @@
 /** Whether the bases of the cache can serve this home, and whether a name is free for another. */
 import { join } from "node:path";
-import {
-  type CachedBase,
-  checkPulledBase,
-  listCachedBases,
-  type PulledBase,
-} from "../checkpoints/base-cache.ts";
+import { type CachedBase, checkPulledBase, listCachedBases } from "../checkpoints/base-cache.ts";
 import { checkHierarchy } from "../checkpoints/shipped-hierarchy.ts";
 import { peekCatalog } from "../storage/files/catalog-peek.ts";
-import { nameTaken, otherBytes } from "./base-conflicts.ts";
+import { conflictOf, nameTaken } from "./conflicts.ts";
 
 export interface BaseCheck {
   readonly id: string;
@@ -19,7 +14,7 @@ export interface BaseCheck {
 export interface BaseCheckOptions {
   readonly cacheFolder: string;
   readonly home: string;
-  /** Of the hierarchical forms that the package ships. */
+  /** The manifest of the hierarchical forms that the package ships. */
   readonly manifestPath: string;
 }
 
@@ -46,20 +41,17 @@ async function checkBase(
   const { base } = found;
   await checkPulledBase(base);
   await checkHierarchy(base, manifestPath);
-  checkNameFree(home, base.id);
-  checkDigest(home, base);
+  const conflict = peekCatalog(join(home, "store"), (peek) =>
+    conflictOf(base, {
+      hasModel: peek.hasModel(base.id),
+      digest: peek.digestOf(base.id),
+      user: peek.modelOn(base.id),
+    }),
+  );
+  if (conflict !== undefined) throw conflict;
 }
 
 /** ALREADY_EXISTS when the home has a vPLM of this name. */
 export function checkNameFree(home: string, id: string): void {
   if (peekCatalog(join(home, "store"), (peek) => peek.hasModel(id)) === true) throw nameTaken(id);
-}
-
-function checkDigest(home: string, { id, digest, source }: PulledBase): void {
-  peekCatalog(join(home, "store"), (peek) => {
-    const known = peek.digestOf(id);
-    const user = peek.modelOn(id);
-    if (known === undefined || known === digest || user === undefined) return;
-    throw otherBytes({ id, user, known, found: `${digest} from ${source}` });
-  });
 }
