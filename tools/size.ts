@@ -46,7 +46,7 @@ const budgets: readonly Budget[] = [
   // What a version remembers, the comparison and its verdict came to it.
   { folders: ["trainer"], linesMax: 2_000 },
   // Admission by predicted wait, faults of single rows, and the loss of a worker live here.
-  { folders: ["processor"], linesMax: 1_700 },
+  { folders: ["processor"], linesMax: 2_050 },
   // Streams and deadlines are in it.
   { folders: ["http"], linesMax: 2_100 },
   { folders: ["listener"], linesMax: 550 },

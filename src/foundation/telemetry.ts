@@ -57,9 +57,14 @@ export const metricTable = {
     help: "Time a sequence waits in the queue",
     labels: [],
   },
+  strata_load_seconds: {
+    kind: "histogram",
+    help: "Time a sequence waits for weights that were not resident",
+    labels: [],
+  },
   strata_adapter_loads_total: {
     kind: "counter",
-    help: "Adapters looked up for a batch, by where they were found",
+    help: "Adapters looked up for a request, by where they were found",
     labels: ["source"],
   },
   strata_adapter_cache_bytes: { kind: "gauge", help: "Bytes of resident adapters", labels: [] },

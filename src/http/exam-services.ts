@@ -110,7 +110,7 @@ function weightsOf(kind: "instant" | "trained"): VersionWeights {
   };
 }
 
-const timings = { tokenizeMs: 0.25, queueMs: 0.5, runMs: 1 };
+const timings = { tokenizeMs: 0.25, loadMs: 0.125, queueMs: 0.5, runMs: 1 };
 
 /** A text's first character decides its label and its vector; a word is a token. */
 class StandInProcessor implements Processor {

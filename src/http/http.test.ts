@@ -146,6 +146,7 @@ describe("routes", () => {
   test("classification orders the labels and tells the times", async () => {
     const json = { model: "spam", input: ["a", "b c"], top_k: 2 };
     const response = await send(await fixture(), "POST /v1/classify", { json });
+    assert.equal(response.headers.get("x-strata-load-ms"), "0.125");
     assert.equal(response.headers.get("x-strata-queue-ms"), "0.500");
     const scores = (best: string, other: string) => [
       { label: best, score: 0.75 },

@@ -183,6 +183,7 @@ function tellTimings(
   { timings }: Pick<ClassifyAnswer | EmbedAnswer, "timings">,
 ): void {
   headers["x-strata-tokenize-ms"] = timings.tokenizeMs.toFixed(3);
+  headers["x-strata-load-ms"] = timings.loadMs.toFixed(3);
   headers["x-strata-queue-ms"] = timings.queueMs.toFixed(3);
   headers["x-strata-run-ms"] = timings.runMs.toFixed(3);
 }

@@ -1,8 +1,8 @@
 /**
  * The weights of vPLMs that are resident: adapters and heads in shared memory, from which each
  * worker gathers what its batch needs. Entries are named by the digest of their blob. An entry is
- * pinned from admission to answer; unpinned ones leave, least recently used first, when room is
- * needed. Only this class writes the memory, and only where nothing is pinned.
+ * pinned while a batch runs that needs it; unpinned ones leave, least recently used first, when
+ * room is needed. Only this class writes the memory, and only where nothing is pinned.
  */
 import {
   faultOfShapes,
@@ -77,22 +77,30 @@ export class AdapterPool {
    * it is larger than the pool; the signal's reason when that is aborted.
    */
   async acquire(wanted: WantedWeights): Promise<Resident> {
-    const { blob, tensors, signal } = wanted;
-    const isHit = this.#entries.has(blob);
-    this.#metrics.count("strata_adapter_loads_total", { source: isHit ? "pool" : "store" });
+    const { signal } = wanted;
     for (;;) {
       if (signal?.aborted === true) throw aborted(signal);
-      const entry = this.#entries.get(blob);
-      if (entry !== undefined) {
-        // Also of what is resident: two versions may name one blob and differ in what they say.
-        refuse(blob, faultOfShapes(entry.shapes, tensors));
-        entry.pinCount += 1;
-        this.#entries.delete(blob);
-        this.#entries.set(blob, entry);
-        return entry.spans;
-      }
+      const resident = this.pin(wanted);
+      if (resident !== undefined) return resident;
       await this.#loaded(wanted);
     }
+  }
+
+  /** Whether the weights are resident now. */
+  has(blob: Digest): boolean {
+    return this.#entries.has(blob);
+  }
+
+  /** Pins what is resident, undefined otherwise; CORRUPT as `acquire`. */
+  pin({ blob, tensors }: WantedWeights): Resident | undefined {
+    const entry = this.#entries.get(blob);
+    if (entry === undefined) return undefined;
+    // Also of what is resident: two versions may name one blob and differ in what they say.
+    refuse(blob, faultOfShapes(entry.shapes, tensors));
+    entry.pinCount += 1;
+    this.#entries.delete(blob);
+    this.#entries.set(blob, entry);
+    return entry.spans;
   }
 
   release(blob: Digest): void {

@@ -1,4 +1,4 @@
-/** The `Processor` of a server: resolves, checks, tokenises, pins the adapter, queues, answers. */
+/** The `Processor` of a server: resolves, checks, tokenises, queues, answers. */
 import type { Caller } from "../entities/caller.ts";
 import { faultOfShapes } from "../entities/weights.ts";
 import type { Clock } from "../foundation/clock.ts";
@@ -8,9 +8,9 @@ import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Flow } from "../scheduling/flow.ts";
 import { notFound, unlessDeleted } from "../storage/checks.ts";
-import type { AdapterPool } from "./adapter-pool.ts";
+import type { WantedWeights } from "./adapter-pool.ts";
 import type { BatchRow } from "./batch.ts";
-import type { Engine, SequenceAnswer } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { checkInputs, encodeInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
 import type { ModelDirectory, Resolved } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
@@ -24,11 +24,11 @@ import type {
   RequestOptions,
   RequestTimings,
 } from "./processor.ts";
+import type { SequenceAnswer } from "./sequence.ts";
 import type { TextAnswer } from "./text-lane.ts";
 
 export interface BatchingProcessorOptions {
   readonly directory: ModelDirectory;
-  readonly pool: AdapterPool;
   readonly engine: Engine;
   readonly bases: ReadonlyMap<string, OpenBase>;
   /** Why a base that is none of these is not served, in words that end a sentence. */
@@ -119,9 +119,12 @@ export class BatchingProcessor implements Processor {
       );
       const longest = (part: (sequence: SequenceAnswer) => number): number =>
         sequences.reduce((most, sequence) => Math.max(most, part(sequence)), 0);
-      const queueMs = longest((sequence) => sequence.queueMs);
-      const runMs = longest((sequence) => sequence.runMs);
-      const timings = { tokenizeMs, queueMs, runMs };
+      const timings = {
+        tokenizeMs,
+        loadMs: longest(({ loadMs }) => loadMs),
+        queueMs: longest(({ queueMs }) => queueMs),
+        runMs: longest(({ runMs }) => runMs),
+      };
       const answers = sequences.map(({ answer }) => answer);
       return { answers, isTruncated, tokenCount: tokenCountOf(ids), timings };
     } finally {
@@ -145,15 +148,10 @@ export class BatchingProcessor implements Processor {
   }
 
   async #answer(prepared: Prepared): Promise<readonly SequenceAnswer<TextAnswer>[]> {
-    const { resolved, base, options } = prepared;
+    const { resolved, base } = prepared;
     if (resolved.kind === "base") {
       const { pooling } = base.checkpoint;
-      return this.#submit(prepared, {
-        pooling,
-        adapter: undefined,
-        labelCount: 0,
-        resident: undefined,
-      });
+      return this.#submit(prepared, { pooling, adapter: undefined, labelCount: 0 }, undefined);
     }
     const { config } = base.checkpoint;
     const fault = faultOfFit(resolved.version, { config, form: "dense" });
@@ -163,26 +161,19 @@ export class BatchingProcessor implements Processor {
     const tensors = versionTensors(config, { adapter, labelCount });
     const recorded = shapes && faultOfShapes(new Map(Object.entries(shapes)), tensors);
     if (recorded !== undefined) throwNamed(resolved, new StrataError("CORRUPT", recorded));
-    const { pool } = this.#options;
-    const resident = await pool
-      .acquire({ blob, tensors, signal: options.signal })
-      .catch((error: unknown) => throwNamed(resolved, error));
-    try {
-      return await this.#submit(prepared, { pooling, adapter, labelCount, resident });
-    } finally {
-      pool.release(blob);
-    }
+    return this.#submit(prepared, { pooling, adapter, labelCount }, { blob, tensors });
   }
 
-  /** Waits for every sequence, so that none still reads the adapter when it is released. */
   async #submit(
     { base, resolved, flow, ids, options, place }: Prepared,
-    version: Omit<BatchRow, "ids">,
+    version: Omit<BatchRow, "ids" | "resident">,
+    weights: WantedWeights | undefined,
   ): Promise<readonly SequenceAnswer<TextAnswer>[]> {
     const requests = ids.map((sequence) => ({
       lane: base.texts,
       flow,
       row: { ...version, ids: sequence },
+      weights,
     }));
     // From here on the queue counts it.
     place.leave();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { present } from "../foundation/assert.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
@@ -9,8 +10,11 @@ import { inputsAmong, smallConfig, smallWeights } from "../checkpoints/exam-enco
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
 import type { Flow } from "../scheduling/flow.ts";
-import { type Arriving, Engine, type SequenceAnswer, type SequenceRequest } from "./engine.ts";
+import { AdapterPool, type WantedWeights } from "./adapter-pool.ts";
+import type { BatchRow } from "./batch.ts";
+import { type Arriving, Engine } from "./engine.ts";
 import type { Lane, LaneProgram } from "./lane.ts";
+import type { SequenceAnswer, SequenceRequest } from "./sequence.ts";
 import { type TextAnswer, textLane, type TextLaneOptions } from "./text-lane.ts";
 import { Workers } from "./workers.ts";
 
@@ -36,10 +40,22 @@ interface Observed {
   queueCount(): number;
 }
 
+/** Weights of heads, by blob. */
+const heads = new Map<string, Float32Array>();
+
+const pool = new AdapterPool({
+  bytes: 64 * 1024,
+  load: async (blob) => {
+    const values = present(heads.get(blob), "the blob is there");
+    const shape = [values.length / smallConfig.hiddenSize, smallConfig.hiddenSize];
+    return new Map([["head.weight", { shape, values }]]);
+  },
+  metrics: silentTelemetry.metrics,
+});
+
 function laneOf(options: Partial<TextLaneOptions> = {}): Lane<TextAnswer> {
-  const memory = new Float32Array(new SharedArrayBuffer(4));
-  const fixed = { key: "small", config: smallConfig, program: source };
-  return textLane({ ...fixed, msPerToken: 0.001, memory, ...options });
+  const fixed = { key: "small", config: smallConfig, program: source, memory: pool.memory };
+  return textLane({ ...fixed, msPerToken: 0.001, ...options });
 }
 
 function flowOf(id: string): Flow {
@@ -71,7 +87,7 @@ function engineOf(programs: readonly Program[] = [program]): Observed {
     },
   };
   const workers = new Workers(programs.map(runtimeOf));
-  const engine = new Engine({ workers, clock: systemClock, telemetry });
+  const engine = new Engine({ workers, pool, clock: systemClock, telemetry });
   return { engine, batchCount: () => batches, queueCount: () => queued };
 }
 
@@ -86,17 +102,23 @@ function requestsOf(flow: string, count: number, tokenCount = 8): TextRequest[] 
       pooling: "mean",
       adapter: undefined,
       labelCount: 0,
-      resident: undefined,
     },
+    weights: undefined,
   }));
 }
 
-/** One text of three tokens, with a head of two labels that is resident there. */
-function withHead(resident: TextRequest["row"]["resident"], ofLane = lane): TextRequest[] {
-  return requestsOf("bad", 1, 3).map(({ flow, row }) => ({
-    lane: ofLane,
-    flow,
-    row: { ...row, labelCount: 2, resident },
+/** One text of three tokens for a head of two labels, whose blob holds these weights. */
+function withHead(name: string, values: Float32Array): TextRequest[] {
+  heads.set(`sha256:${name}`, values);
+  const shape = [values.length / smallConfig.hiddenSize, smallConfig.hiddenSize];
+  const weights: WantedWeights = {
+    blob: `sha256:${name}`,
+    tensors: [{ name: "head.weight", shape }],
+  };
+  return requestsOf(name, 1, 3).map(({ row, ...request }) => ({
+    ...request,
+    row: { ...row, labelCount: 2 },
+    weights,
   }));
 }
 
@@ -234,7 +256,7 @@ describe("the engine", () => {
 
 describe("lanes", () => {
   it("share the workers, and never a batch", async () => {
-    const batches: (readonly TextRequest["row"][])[] = [];
+    const batches: (readonly BatchRow[])[] = [];
     const watched = (key: string): Lane<TextAnswer> => ({
       ...lane,
       key,
@@ -243,19 +265,19 @@ describe("lanes", () => {
         return lane.feeds(rows);
       },
     });
-    const keys = new Map<unknown, string>();
+    const keys = new Map<Int32Array, string>();
     const requests = ["a", "b", "c"].flatMap((key) =>
       requestsOf(key, 40, 3).map((request) => {
-        keys.set(request.row, key);
+        keys.set(request.row.ids, key);
         return { ...request, lane: watched(key) };
       }),
     );
     const { engine } = engineOf();
     await Promise.all(engine.submit(requests));
     assert.equal(batches.flat().length, 120);
-    for (const rows of batches) assert.equal(new Set(rows.map((row) => keys.get(row))).size, 1);
+    for (const rows of batches) assert.equal(new Set(rows.map(({ ids }) => keys.get(ids))).size, 1);
     // One of each in turn, since their flows weigh the same.
-    const firsts = batches.slice(0, 3).map(([row]) => keys.get(row));
+    const firsts = batches.slice(0, 3).map(([row]) => row && keys.get(row.ids));
     assert.equal(new Set(firsts).size, 3);
   });
 
@@ -269,7 +291,7 @@ describe("lanes", () => {
       },
       close: () => Promise.resolve(),
     };
-    const options = { clock: systemClock, telemetry: silentTelemetry };
+    const options = { pool, clock: systemClock, telemetry: silentTelemetry };
     const engine = new Engine({ workers: new Workers([flaky]), ...options });
     const twins = requestsOf("a", 2, 3);
     await Promise.all(engine.submit(twins));
@@ -329,8 +351,8 @@ describe("a fault in a batch", () => {
   });
 
   it("is no matter to the others when weights do not fit the batch", async () => {
-    // Eight numbers where a head of two labels has more, and none of them in the pool.
-    const bad = withHead(new Map([["head.weight", { offset: 0, length: 10_000 }]]));
+    // Of seven labels, where the row says two.
+    const bad = withHead("seven", new Float32Array(7 * smallConfig.hiddenSize));
     const { engine } = engineOf();
     const [one, ...others] = await Promise.allSettled(engine.submit([...bad, ...healthy]));
     assert.ok(one?.status === "rejected" && hasCode("INTERNAL")(one.reason));
@@ -338,13 +360,9 @@ describe("a fault in a batch", () => {
   });
 
   it("that is a number which is not finite is CORRUPT for its own model alone", async () => {
-    const memory = new Float32Array(new SharedArrayBuffer(4096)).fill(3e38);
-    const head = { offset: 0, length: 2 * smallConfig.hiddenSize };
-    const spoilt = laneOf({ memory });
-    const bad = withHead(new Map([["head.weight", head]]), spoilt);
-    const beside = healthy.map((request) => ({ ...request, lane: spoilt }));
+    const bad = withHead("huge", new Float32Array(2 * smallConfig.hiddenSize).fill(3e38));
     const { engine } = engineOf();
-    const [one, ...others] = await Promise.allSettled(engine.submit([...bad, ...beside]));
+    const [one, ...others] = await Promise.allSettled(engine.submit([...bad, ...healthy]));
     assert.ok(one?.status === "rejected" && hasCode("CORRUPT")(one.reason));
     assert.match(String(one.reason), /the weights give numbers that are not finite/);
     await sameAsAlone(healthy, others);

@@ -8,32 +8,22 @@ import type { Clock } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
-import type { Flow } from "../scheduling/flow.ts";
 import { schedule, workOf } from "../scheduling/schedule.ts";
-import type { BatchRow } from "./batch.ts";
-import { type Outcome, runBatch, type RunTime } from "./batch-run.ts";
-import { FairQueue, type Queued } from "./fair-queue.ts";
+import type { AdapterPool } from "./adapter-pool.ts";
+import { BatchMeter } from "./batch-meter.ts";
+import { type Outcome, runBatch } from "./batch-run.ts";
+import { FairQueue } from "./fair-queue.ts";
 import type { Lane } from "./lane.ts";
 import { type Arrival, type Place, Places } from "./places.ts";
+import type { Scheduled, Sequence, SequenceAnswer, SequenceRequest } from "./sequence.ts";
+import { WeightLoads } from "./weight-loads.ts";
 import type { Worker, Workers } from "./workers.ts";
 
 export interface EngineOptions {
   readonly workers: Workers;
+  readonly pool: AdapterPool;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-}
-
-/** What a sequence asks for. */
-export interface SequenceRequest<Answer = unknown> {
-  readonly lane: Lane<Answer>;
-  readonly flow: Flow;
-  readonly row: BatchRow;
-}
-
-export interface SequenceAnswer<Answer = unknown> {
-  readonly answer: Answer;
-  readonly queueMs: number;
-  readonly runMs: number;
 }
 
 /** A request that will queue, as far as it is known. */
@@ -41,33 +31,25 @@ export interface Arriving extends Omit<Arrival, "msPerToken"> {
   readonly lane: Lane;
 }
 
-interface Sequence extends Queued, SequenceRequest {
-  readonly lane: Lane;
-  readonly flow: Flow;
-  readonly enqueuedMs: number;
-  resolve(answer: SequenceAnswer): void;
-  reject(error: unknown): void;
-}
-
-interface BatchMeasure extends RunTime {
-  readonly lane: Lane;
-  readonly isFull: boolean;
-}
-
-/** The last batch's share in the running mean of what a token of its lane takes. */
-const newShare = 0.1;
-
 export class Engine {
   readonly #options: EngineOptions;
   readonly #queue = new FairQueue<Sequence>();
   readonly #places = new Places();
-  /** Milliseconds per token of one worker in full batches, by the key of a lane. */
-  readonly #msPerToken = new Map<string, number>();
+  readonly #loads: WeightLoads<Sequence>;
+  readonly #meter: BatchMeter;
+  /** What the batches that run take of one worker, all together. */
   #runningMs = 0;
   #isWakeDue = false;
 
   constructor(options: EngineOptions) {
+    const { pool, clock, telemetry } = options;
     this.#options = options;
+    this.#meter = new BatchMeter(telemetry.metrics);
+    this.#loads = new WeightLoads({
+      ...{ pool, clock, metrics: telemetry.metrics },
+      onReady: (sequences) => this.#continue(sequences),
+      onFailed: (sequences, error) => this.#refuse(sequences, error),
+    });
   }
 
   /**
@@ -79,7 +61,7 @@ export class Engine {
     if (workers.count === 0) throw noWorker();
     const { flow } = arriving;
     return this.#places.take(
-      { ...arriving, msPerToken: this.#msPerTokenOf(lane) },
+      { ...arriving, msPerToken: this.#meter.msPerTokenOf(lane) },
       {
         waiting: this.#queue.waiting,
         runningMs: this.#runningMs,
@@ -99,7 +81,8 @@ export class Engine {
   ): readonly Promise<SequenceAnswer<Answer>>[] {
     const sequences = new Set<Sequence>();
     const answers = requests.map((request) => this.#enqueue(request, sequences));
-    const withdraw = (): void => this.#withdraw(sequences, signal?.reason);
+    const withdraw = (): void =>
+      this.#refuse(sequences, wrapError(signal?.reason, "CANCELLED", "Cannot answer"));
     if (signal?.aborted === true) withdraw();
     signal?.addEventListener("abort", withdraw, { once: true });
     if (signal !== undefined)
@@ -118,7 +101,7 @@ export class Engine {
       const sequence: Sequence = {
         ...request,
         tokenCount,
-        workMs: tokenCount * this.#msPerTokenOf(lane),
+        workMs: tokenCount * this.#meter.msPerTokenOf(lane),
         tag: this.#queue.nextTag(flow),
         enqueuedMs: this.#options.clock.monotonic(),
         resolve: resolve as (answer: SequenceAnswer) => void, // Its lane makes its answers.
@@ -126,14 +109,24 @@ export class Engine {
       };
       sequences.add(sequence);
       this.#queue.add(sequence);
+      this.#loads.add(sequence);
       this.#showQueue();
     });
   }
 
-  #withdraw(sequences: ReadonlySet<Sequence>, reason: unknown): void {
-    for (const { reject } of this.#queue.withdraw(sequences))
-      reject(wrapError(reason, "CANCELLED", "Cannot answer"));
+  /** Rejects those of the sequences that wait. */
+  #refuse(sequences: ReadonlySet<Sequence>, error: unknown): void {
+    for (const sequence of this.#queue.withdraw(sequences)) {
+      this.#loads.drop(sequence);
+      sequence.reject(error);
+    }
     this.#showQueue();
+  }
+
+  /** The weights of these sequences have come. */
+  #continue(sequences: ReadonlySet<Sequence>): void {
+    this.#queue.restart(sequences);
+    this.#wakeSoon();
   }
 
   /** After the current events, so that texts that arrive together run together. */
@@ -147,6 +140,8 @@ export class Engine {
   }
 
   #wake(): void {
+    // Although no worker may be idle.
+    this.#loads.advance(this.#queue.waiting);
     // It never fails: errors reach the callers of the sequences.
     for (const worker of this.#options.workers.takeIdle()) void this.#work(worker);
   }
@@ -161,43 +156,63 @@ export class Engine {
     this.#options.workers.giveBack(worker);
   }
 
-  #schedule(): readonly Sequence[] {
-    const batch = schedule(this.#queue.waiting, {
-      tokensMax: limits.batchTokensMax,
-      sequencesMax: limits.batchSequenceCountMax,
-    });
-    this.#queue.take(batch);
-    this.#showQueue();
-    return batch;
+  /** The next batch, with its weights pinned; empty when nothing is due. */
+  #schedule(): readonly Scheduled[] {
+    for (;;) {
+      const batch = schedule(
+        this.#queue.waiting,
+        { tokensMax: limits.batchTokensMax, sequencesMax: limits.batchSequenceCountMax },
+        (sequence) => this.#loads.isReady(sequence),
+      );
+      this.#queue.take(batch);
+      const scheduled = batch.flatMap((sequence) => this.#pin(sequence) ?? []);
+      this.#loads.advance(this.#queue.waiting);
+      this.#showQueue();
+      // None of the batch may have had the weights that it said.
+      if (scheduled.length > 0 || batch.length === 0) return scheduled;
+    }
+  }
+
+  #pin(sequence: Sequence): Scheduled | undefined {
+    try {
+      const { resident, loadMs } = this.#loads.pin(sequence);
+      return { sequence, row: { ...sequence.row, resident }, loadMs };
+    } catch (error) {
+      sequence.reject(error);
+      return undefined;
+    }
   }
 
   /** One outcome per sequence; undefined when the worker is gone for good. */
-  async #run(worker: Worker, batch: readonly Sequence[]): Promise<readonly Outcome[] | undefined> {
+  async #run(worker: Worker, batch: readonly Scheduled[]): Promise<readonly Outcome[] | undefined> {
     const { clock, telemetry } = this.#options;
-    const { lane } = present(batch[0], "A batch is not empty");
+    const sequences = batch.map(({ sequence }) => sequence);
+    const { lane } = present(sequences[0], "A batch is not empty");
     const rows = batch.map(({ row }) => row);
-    const workMs = workOf(batch);
-    // What the queue could not fill says nothing of how it drains.
     const isFull = this.#queue.waiting.some((sequence) => sequence.lane.key === lane.key);
+    const workMs = workOf(sequences);
     this.#runningMs += workMs;
     try {
       const { outcomes, time } = await runBatch(rows, { worker, lane, clock, log: telemetry.log });
-      if (time !== undefined) this.#measure(batch, { ...time, lane, isFull });
+      if (time !== undefined) this.#meter.measure(batch, { ...time, lane, isFull });
       return outcomes;
     } catch (error) {
       telemetry.log.error("A worker cannot run any more", { error });
       return undefined;
     } finally {
       this.#runningMs -= workMs;
+      for (const { weights } of sequences) if (weights !== undefined) this.#loads.release(weights);
     }
   }
 
-  #deliver(batch: readonly Sequence[], outcomes: readonly Outcome[]): void {
-    for (const [index, { flow, enqueuedMs, resolve, reject }] of batch.entries()) {
+  #deliver(batch: readonly Scheduled[], outcomes: readonly Outcome[]): void {
+    for (const [index, { sequence, loadMs }] of batch.entries()) {
+      const { flow, enqueuedMs, resolve, reject } = sequence;
       const outcome = present(outcomes[index], "A sequence has an outcome");
       if (outcome.kind === "answered") {
-        const { answer, startMs, runMs } = outcome;
-        resolve({ answer, queueMs: startMs - enqueuedMs, runMs });
+        const { answer, startMs, programMs, runMs } = outcome;
+        const queueMs = startMs - programMs - enqueuedMs - loadMs;
+        resolve({ answer, loadMs: loadMs + programMs, queueMs, runMs });
         continue;
       }
       const { error } = outcome;
@@ -208,34 +223,17 @@ export class Engine {
   }
 
   /** Goes on without the worker; what it was to run is the others' to run. */
-  #lose(worker: Worker, batch: readonly Sequence[]): void {
+  #lose(worker: Worker, batch: readonly Scheduled[]): void {
     const { workers, telemetry } = this.#options;
     workers.lose(worker);
     telemetry.log.error("The engine has lost a worker", { workersLeft: workers.count });
-    for (const sequence of batch) this.#queue.putBack(sequence);
-    if (workers.count === 0)
-      for (const { reject } of this.#queue.withdraw(new Set(this.#queue.waiting)))
-        reject(noWorker());
+    for (const { sequence } of batch) {
+      this.#queue.putBack(sequence);
+      this.#loads.add(sequence);
+    }
+    if (workers.count === 0) this.#refuse(new Set(this.#queue.waiting), noWorker());
     this.#showQueue();
     this.#wake();
-  }
-
-  #measure(batch: readonly Sequence[], { lane, isFull, startMs, runMs }: BatchMeasure): void {
-    const { metrics } = this.#options.telemetry;
-    const tokenCount = batch.reduce((sum, sequence) => sum + sequence.tokenCount, 0);
-    if (isFull) {
-      const known = this.#msPerTokenOf(lane);
-      this.#msPerToken.set(lane.key, known + newShare * (runMs / tokenCount - known));
-    }
-    metrics.observe("strata_batch_sequences", batch.length);
-    metrics.observe("strata_batch_tokens", tokenCount);
-    metrics.observe("strata_batch_seconds", runMs / 1000);
-    for (const { enqueuedMs } of batch)
-      metrics.observe("strata_queue_seconds", (startMs - enqueuedMs) / 1000);
-  }
-
-  #msPerTokenOf({ key, msPerToken }: Lane): number {
-    return this.#msPerToken.get(key) ?? msPerToken;
   }
 
   #showQueue(): void {

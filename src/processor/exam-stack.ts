@@ -77,8 +77,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const bases = new Map([["base", base]]);
   const processor = new BatchingProcessor({
     directory,
-    engine: new Engine({ workers, clock, telemetry: silentTelemetry }),
-    pool,
+    engine: new Engine({ workers, pool, clock, telemetry: silentTelemetry }),
     clock,
     bases,
     whyRefused: (id) => `base model "${id}" is not loaded on this server`,

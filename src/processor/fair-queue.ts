@@ -7,6 +7,8 @@ import { startTag, virtualTimeAfter, virtualWork, type Waiting } from "../schedu
 
 export interface Queued extends Waiting {
   readonly flow: Flow;
+  /** The queue's own to change. */
+  tag: number;
 }
 
 /** What a flow has that waits, or that owes. */
@@ -68,6 +70,21 @@ export class FairQueue<S extends Queued> {
       this.#weightSum += account.weight;
     }
     account.waitingCount += 1;
+  }
+
+  /**
+   * These could not run until now. The flow's turn begins as if they came now: what it could not
+   * use is not made up for at the cost of the others.
+   */
+  restart(sequences: ReadonlySet<S>): void {
+    const waiting = this.#waiting.filter((sequence) => sequences.has(sequence));
+    const [first] = waiting;
+    if (first === undefined || first.tag >= this.#virtualTime) return;
+    const [start, delay] = [first.tag, this.#virtualTime - first.tag];
+    for (const sequence of this.#waiting)
+      if (sequence.flow.id === first.flow.id && sequence.tag >= start) sequence.tag += delay;
+    this.#waiting.sort((one, other) => one.tag - other.tag);
+    this.#accountOf(first.flow).finish += delay;
   }
 
   /** Takes a batch out, to run: virtual time passes. */

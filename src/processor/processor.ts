@@ -38,6 +38,8 @@ export interface EmbedRequest extends RequestOptions {
 
 export interface RequestTimings {
   readonly tokenizeMs: number;
+  /** For the version's weights, or for a worker to load what they run on; mostly 0. */
+  readonly loadMs: number;
   readonly queueMs: number;
   readonly runMs: number;
 }

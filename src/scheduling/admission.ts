@@ -2,7 +2,7 @@
  * Whether a request may join the queue of sequences: a pure decision over a snapshot. What bounds
  * the queue is time, not length: how much later than alone the request would be answered, because
  * of the work of others that runs before its last sequence. Its own work does not count, so that an
- * idle queue takes any request.
+ * idle queue takes any request; nor does what others bring while a bulk goes at its flow's share.
  */
 import type { Flow } from "./flow.ts";
 import { virtualWork, type Waiting } from "./schedule.ts";

@@ -38,7 +38,6 @@ export interface Home {
 
 export interface Engines {
   readonly engine: Engine;
-  readonly pool: AdapterPool;
   readonly bases: ReadonlyMap<string, OpenBase>;
   readonly trainingBases: ReadonlyMap<string, TrainingBase>;
   close(): Promise<void>;
@@ -98,7 +97,7 @@ async function openAll(room: Room, admission: Bases): Promise<Omit<Engines, "clo
   }
   admission.requireAny();
   await admission.refuseAbsent();
-  return { engine: new Engine(room), pool: room.pool, bases, trainingBases };
+  return { engine: new Engine(room), bases, trainingBases };
 }
 
 /** CANCELLED when the server was told to stop before it was ready. */

@@ -43,6 +43,7 @@ export function percentWords(share: number): string {
 const timingNames = {
   "openai-processing-ms": "total",
   "x-strata-tokenize-ms": "tokenizing",
+  "x-strata-load-ms": "loading",
   "x-strata-queue-ms": "queue",
   "x-strata-run-ms": "model",
 } as const;

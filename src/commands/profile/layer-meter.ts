@@ -12,6 +12,7 @@ import { upperBottleneck } from "../../models/adapters/adapters.ts";
 import { servingGraph } from "../../models/serving-graph.ts";
 import { stageGraph } from "../../models/stage-graph.ts";
 import type { LayerTimes } from "../../placement/layer-times.ts";
+import { AdapterPool } from "../../processor/adapter-pool.ts";
 import { type BatchRow, batchFeeds } from "../../processor/batch.ts";
 import { Engine } from "../../processor/engine.ts";
 import type { LaneProgram } from "../../processor/lane.ts";
@@ -57,8 +58,12 @@ const requestCount = 31;
 export class LayerMeter {
   readonly #options: MeterOptions;
   readonly #parts: Parts;
-  /** Zeros, which cost what any adapter does. */
-  readonly #memory = new Float32Array(new SharedArrayBuffer(4));
+  /** Nothing is in it: adapters are zeros, which cost what any adapter does. */
+  readonly #pool = new AdapterPool({
+    bytes: Float32Array.BYTES_PER_ELEMENT,
+    load: () => Promise.resolve(new Map()),
+    metrics: silentTelemetry.metrics,
+  });
   readonly #random = new SeededRandom(1);
 
   private constructor(options: MeterOptions, parts: Parts) {
@@ -106,14 +111,14 @@ export class LayerMeter {
   async measureRequest(tokenCount: number): Promise<number> {
     const { config, clock } = this.#options;
     const { workers, whole } = this.#parts;
-    const engine = new Engine({ workers, clock, telemetry: silentTelemetry });
+    const engine = new Engine({ workers, pool: this.#pool, clock, telemetry: silentTelemetry });
     const lane = textLane({
       key: "profile",
       // It admits nothing, so that it need not foresee.
       msPerToken: 1,
       config,
       program: whole.source,
-      memory: this.#memory,
+      memory: this.#pool.memory,
     });
     const flow = { id: "profile", weight: 1, deadlineMs: Infinity };
     const times: number[] = [];
@@ -121,7 +126,9 @@ export class LayerMeter {
       this.#options.signal.throwIfAborted();
       const [row] = this.#rows({ batchSize: 1, tokenCount });
       const startMs = clock.monotonic();
-      const [answer] = engine.submit([{ lane, flow, row: present(row, "one was asked for") }]);
+      const [answer] = engine.submit([
+        { lane, flow, row: present(row, "one was asked for"), weights: undefined },
+      ]);
       const { runMs } = await present(answer, "one was submitted");
       if (request >= 0) times.push((clock.monotonic() - startMs - runMs) / 1000);
     }
@@ -147,7 +154,7 @@ export class LayerMeter {
     const values = new Float32Array(batchSize * tokenCount * hiddenSize);
     for (const index of values.keys()) values[index] = this.#random.uniform() - 0.5;
     return {
-      ...batchFeeds(config, this.#rows(shape), { memory: this.#memory }),
+      ...batchFeeds(config, this.#rows(shape), { memory: this.#pool.memory }),
       states: {
         kind: "value",
         type: "float32",
