@@ -14,7 +14,10 @@ import { type CatalogTables, countingSchema, currentSchema, migrate } from "./sc
 import { openSqlite, type Sqlite, sqliteCode } from "./sqlite.ts";
 
 export interface OpenCatalog {
+  /** The connection that writes; a transaction has it to itself. */
   readonly database: Kysely<CatalogTables>;
+  /** A second connection, which sees what is committed and waits for no transaction. */
+  readonly reads: Kysely<CatalogTables>;
   readonly mark: CommitMark;
 }
 
@@ -35,11 +38,11 @@ export async function openCatalog(folder: string, options: CatalogOptions): Prom
   const path = join(folder, "catalog.sqlite");
   const markPath = join(folder, markName);
   const found = inspect(path);
-  const mark = readMark(markPath);
-  const fault = catalogFault(found, { mark, hasBlobs: options.hasBlobs });
+  const remembered = readMark(markPath);
+  const fault = catalogFault(found, { mark: remembered, hasBlobs: options.hasBlobs });
   if (fault !== undefined)
     throw new StrataError("CORRUPT", `Cannot open the catalog "${path}": ${fault}`);
-  warn(found, mark, options.log);
+  warn(found, remembered, options.log);
   const sqlite = openSqlite(path);
   try {
     sqlite.pragma("journal_mode = WAL");
@@ -55,7 +58,9 @@ export async function openCatalog(folder: string, options: CatalogOptions): Prom
     const state = await database.selectFrom("state").selectAll().executeTakeFirstOrThrow();
     // A mark without its catalog would tell of a loss.
     await syncFolder(folder);
-    return { database, mark: new CommitMark(markPath, state) };
+    const mark = new CommitMark(markPath, state);
+    const reading = new SqliteDialect({ database: openSqlite(path, { isReadOnly: true }) });
+    return { database, reads: new Kysely({ dialect: reading }), mark };
   } catch (error) {
     sqlite.close();
     throw error;

@@ -54,7 +54,7 @@ test("a change whose mark finds the disk full is not made again", async () => {
       mark.advance(changeCount);
     },
   };
-  const catalog = sqlCatalog({ database, mark: narrow, reserve, log });
+  const catalog = sqlCatalog({ database, reads: database, mark: narrow, reserve, log });
   const { models } = catalog.of(operator);
   await models.insert(exampleModel("a"));
   isFull = true;

@@ -47,6 +47,26 @@ describe("the file driver on the disk", () => {
     await again.close();
   });
 
+  test("who reads waits for no long transaction, and sees nothing of it", async () => {
+    const store = await openFileStore(newFolder());
+    const { models, versions } = store.catalog.of(operator);
+    await models.insert(exampleModel("first"));
+    const labels = Array.from({ length: 500 }, (_, index) => `${"l".repeat(100)} ${index}`);
+    const rows = Array.from({ length: 150 }, (_, index) => ({
+      model: { ...exampleModel(`${index}`), labels },
+      version: { ...exampleVersion(`${index}`, 1), labels },
+    }));
+    const inserted = versions.insertWithModels(rows).then(() => "inserted");
+    // It has begun by then, and rests between its rows.
+    for (let turn = 0; turn < 4; turn++) await new Promise(setImmediate);
+    const read = Promise.all([models.get("first"), models.get("0")]);
+    assert.equal(await Promise.race([inserted, read.then(() => "read")]), "read");
+    assert.deepEqual(await read, [exampleModel("first"), undefined]);
+    await inserted;
+    assert.equal((await models.get("0"))?.servedVersion, 1);
+    await store.close();
+  });
+
   test("opens its folders to their owner alone", async () => {
     const folder = join(newFolder(), "home", "store");
     await (await openFileStore(folder)).close();

@@ -72,14 +72,15 @@ async function openParts(path: string, parts: StoreParts): Promise<StoreDriver> 
   const { log, reserve, unlock } = parts;
   const { blobs, quarantine } = await openFileBlobs(path, parts);
   const hasBlobs = (await hasAny(blobs.list())) || (await hasAny(quarantine.list()));
-  const { database, mark } = await openCatalog(path, { hasBlobs, log });
-  const catalog = sqlCatalog({ ...parts, database, mark });
+  const { database, reads, mark } = await openCatalog(path, { hasBlobs, log });
+  const catalog = sqlCatalog({ ...parts, database, reads, mark });
   const opened = new CloseStack();
   opened.add(async () => unlock());
   // The next opening may find the disk full.
   opened.add(async () => void (await reserve.take().catch(() => {})));
   opened.add(async () => mark.close());
   opened.add(() => database.destroy());
+  opened.add(() => reads.destroy());
   return {
     blobs,
     catalog,

@@ -1,6 +1,7 @@
 /**
- * The catalog as SQL through Kysely. One connection, which Kysely lends to one statement or
- * transaction at a time; what a method has answered for is committed.
+ * The catalog as SQL through Kysely. One connection writes, which Kysely lends to one transaction
+ * at a time; another one reads, so that a long transaction keeps nobody waiting who only reads.
+ * What a method has answered for is committed, and what was committed is read.
  */
 import { type Kysely, type SelectQueryBuilder, sql, type Transaction } from "kysely";
 import type { BaseModel } from "../../entities/base-model.ts";
@@ -48,11 +49,12 @@ const insertRowCountMax = 100;
 const insertCharacterCountMax = 512 * 1024;
 
 export interface SqlCatalogParts extends CatalogWriterParts {
+  readonly reads: Database;
   readonly log: Log;
 }
 
 export function sqlCatalog(parts: SqlCatalogParts): Catalog {
-  const { database } = parts;
+  const { reads: database } = parts;
   const writer = new CatalogWriter(parts);
   const reader = new RowReader(parts.log);
   const table = <Row extends { readonly id: string }>(form: RecordForm): Table<Row> =>
