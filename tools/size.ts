@@ -1,6 +1,7 @@
 /**
- * Lines of `src/` per folder against a budget. A budget is a promise to whoever must read the
- * folder; raising one is a decision, not a repair. Tests and exams do not count.
+ * Product code by folder: lines of `src/` against a budget, and files. A budget is a promise to
+ * whoever must read the folder; raising one is a decision, not a repair. Nine files of ten stay
+ * below a length that is read in one go. Tests, and what they share, do not count.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { isExam } from "./source-text.ts";
@@ -61,43 +62,64 @@ const budgets: readonly Budget[] = [
   { folders: ["main"], linesMax: 400 },
 ];
 
+/** The length, in lines, that nine files of ten stay below. */
+const fileLinesP90Max = 230;
+
 function main(): void {
-  const lines = countLines("src");
+  const files = readLines("src");
   const budgeted = new Set(budgets.flatMap(({ folders }) => folders));
-  const missing = [...lines.keys()].filter((folder) => !budgeted.has(folder));
-  let isOver = missing.length > 0;
-  let sum = 0;
-  for (const { folders, linesMax } of budgets) {
-    const count = folders.reduce((total, folder) => total + (lines.get(folder) ?? 0), 0);
-    sum += count;
-    isOver ||= count > linesMax;
-    printRow(folders.join(" + "), count, linesMax);
+  const folders = new Set(files.map(({ folder }) => folder));
+  const faults = [...folders]
+    .filter((folder) => !budgeted.has(folder))
+    .map((folder) => `src/${folder}/ has no budget in tools/size.ts`);
+  for (const { folders: names, linesMax } of budgets) {
+    const own = files.filter(({ folder }) => names.includes(folder));
+    if (sumOf(own) > linesMax) faults.push(`${names.join(" and ")}: over budget`);
+    printRow(names.join(" + "), own, linesMax);
   }
-  printRow(
-    "all",
-    sum,
-    budgets.reduce((total, { linesMax }) => total + linesMax, 0),
+  const linesMax = budgets.reduce((total, budget) => total + budget.linesMax, 0);
+  printRow("all", files, linesMax);
+  const p90 = percentile90(files.map(({ lines }) => lines));
+  console.log(`Nine files of ten have at most ${p90} lines.`);
+  if (p90 >= fileLinesP90Max)
+    faults.push(`nine files of ten shall have fewer than ${fileLinesP90Max} lines, got ${p90}`);
+  for (const fault of faults) console.error(fault);
+  process.exitCode = faults.length === 0 ? 0 : 1;
+}
+
+interface CountedFile {
+  /** The first folder below `src/`. */
+  readonly folder: string;
+  readonly lines: number;
+}
+
+function printRow(name: string, files: readonly CountedFile[], max: number): void {
+  const lines = sumOf(files);
+  const [count, budget] = [String(lines).padStart(7), String(max).padStart(7)];
+  const share = `${Math.round((100 * lines) / max)} %`.padStart(6);
+  console.log(
+    `${name.padEnd(18)}${count} /${budget}${share}${String(files.length).padStart(5)} files`,
   );
-  for (const folder of missing) console.error(`src/${folder}/ has no budget in tools/size.ts`);
-  process.exitCode = isOver ? 1 : 0;
 }
 
-function printRow(name: string, count: number, max: number): void {
-  const [lines, budget] = [String(count).padStart(7), String(max).padStart(7)];
-  const mark = count > max ? "over budget" : `${Math.round((100 * count) / max)} %`.padStart(5);
-  console.log(`${name.padEnd(18)}${lines} /${budget}  ${mark}`);
+function sumOf(files: readonly CountedFile[]): number {
+  return files.reduce((total, { lines }) => total + lines, 0);
 }
 
-/** Lines of TypeScript by folder below `root`, at any depth. */
-function countLines(root: string): ReadonlyMap<string, number> {
-  const lines = new Map<string, number>();
-  for (const path of readdirSync(root, { recursive: true, encoding: "utf8" })) {
-    if (!path.endsWith(".ts") || isExam(path)) continue;
-    const folder = path.split(/[/\\]/)[0] ?? "";
-    const count = readFileSync(`${root}/${path}`, "utf8").split("\n").length - 1;
-    lines.set(folder, (lines.get(folder) ?? 0) + count);
-  }
-  return lines;
+/** The smallest count that at least nine of ten do not pass. */
+function percentile90(counts: readonly number[]): number {
+  return counts.toSorted((a, b) => a - b)[Math.ceil(0.9 * counts.length) - 1] ?? 0;
+}
+
+/** The product's files of TypeScript below `root`, at any depth. */
+function readLines(root: string): readonly CountedFile[] {
+  return readdirSync(root, { recursive: true, encoding: "utf8" })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".ts") && !isExam(path))
+    .map((path) => ({
+      folder: path.split("/")[0] ?? "",
+      lines: readFileSync(`${root}/${path}`, "utf8").split("\n").length - 1,
+    }));
 }
 
 main();
