@@ -114,7 +114,7 @@ function sharedBytes(
 /** Rows with their scales, and the map from n-gram to row. */
 function tableBytes(entryCount: number, { hiddenSize }: Pick<EncoderConfig, "hiddenSize">): number {
   const rowBytes = rowsBytes(allocateRows({ precision: rowPrecision, hiddenSize }, 1));
-  return (1 + entryCount) * rowBytes + new NgramMap(entryCount).slots.byteLength;
+  return (1 + entryCount) * rowBytes + new NgramMap(entryCount).cells.byteLength;
 }
 
 interface DomainRow {

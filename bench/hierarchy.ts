@@ -200,9 +200,9 @@ function noiseTable(ngrams: Int32Array): LookupTable {
   const rows = allocateRows({ precision: rowPrecision, hiddenSize }, 1 + map.size);
   const random = new SeededRandom(8);
   const noise = Int8Array.from({ length: 1 << 20 }, () => random.integer(255) - 127);
-  for (const page of rows.pages)
-    for (let start = 0; start < page.length; start += noise.length)
-      page.set(noise.subarray(0, page.length - start), start);
+  for (const block of rows.blocks)
+    for (let start = 0; start < block.length; start += noise.length)
+      block.set(noise.subarray(0, block.length - start), start);
   rows.scales.fill(1 / 127);
   return { map, rows };
 }

@@ -27,8 +27,8 @@ test("the commands of docs/placement.md run, and leave what they say", async () 
     const { status, errors } = await folder.run(command.split(" "));
     assert.equal(status, 0, `${command}\n${errors}`);
   }
-  for (const page of ["plan/report.html", "traced/simulation.html"])
-    assert.match(await readFile(join(folder.path, page), "utf8"), /^<!doctype html>/);
+  for (const report of ["plan/report.html", "traced/simulation.html"])
+    assert.match(await readFile(join(folder.path, report), "utf8"), /^<!doctype html>/);
 });
 
 test("a measured base is planned with", async () => {

@@ -1,6 +1,6 @@
 /**
  * The server while it is being changed: compiler and bundler watch the sources, Node the compiled
- * files. The server reads the script of its page when it starts.
+ * files. The server reads the script of its console when it starts.
  * `npm run dev -- OPTION...` hands the options to `strata serve`. Both end with this process.
  */
 import { spawn } from "node:child_process";
@@ -13,7 +13,7 @@ const server = resolve(root, "dist/src/main/main.js");
 function main(): void {
   const commands = [
     [compiler, "-p", root, "--watch", "--preserveWatchOutput"],
-    [resolve(import.meta.dirname, "page.js"), "--watch"],
+    [resolve(import.meta.dirname, "console.js"), "--watch"],
     ["--watch", "--watch-preserve-output", server, "serve", ...process.argv.slice(2)],
   ];
   const children = commands.map((line) => spawn(process.execPath, line, { stdio: "inherit" }));

@@ -127,10 +127,10 @@ function addHierarchise(base: Command, context: CommandContext): void {
     .argument("<name>", "a base model that has been pulled")
     .description(
       "Train a base's shallow layers to see tri-grams alone, so that tables can replace them. " +
-        "A stopped run goes on where its last checkpoint stands.",
+        "A stopped run goes on where its last save point stands.",
     )
     .requiredOption("--text <file>", "what it learns from, one text a line")
-    .requiredOption("--out <folder>", "for checkpoint, weights and report")
+    .requiredOption("--out <folder>", "for save point, weights and report")
     .option("--shallow <count>", "layers that tables replace", integerBetween(1, 64), 3)
     .option("--from <file>", "weights to start from, such as the general ones for a domain's")
     .addOption(learn.choices(["ngrams", "merge", "upper"]))

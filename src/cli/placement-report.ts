@@ -48,12 +48,12 @@ export async function printPlan(
   const devices = `${deviceCount} ${deviceCount === 1 ? "device" : "devices"}`;
   output.line(paint(isReached ? "green" : "yellow", `${state}; ${devices}${cost}.`));
   output.line(`The plan is in ${report.plan}`);
-  printPage(output, report);
+  printReportPath(output, report);
 }
 
 export async function printSimulation(output: Output, report: SimulationReport): Promise<void> {
   await printScores(output, report);
-  printPage(output, report);
+  printReportPath(output, report);
 }
 
 async function printScores(output: Output, report: SimulationReport): Promise<void> {
@@ -74,8 +74,8 @@ function all(report: PlacementScore): NamedScore {
   return { ...report, name: "all" };
 }
 
-function printPage(output: Output, { page }: SimulationReport): void {
-  if (page !== undefined) output.line(`The pictures are in ${page}`);
+function printReportPath(output: Output, { report }: SimulationReport): void {
+  if (report !== undefined) output.line(`The pictures are in ${report}`);
 }
 
 async function printSweep(output: Output, { axis, curves }: SweepReport): Promise<void> {

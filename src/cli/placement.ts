@@ -151,7 +151,7 @@ async function withProgress<T>(
 interface SimulateFlags extends DemandFlags {
   readonly models?: string;
   readonly dispatch: "clocks" | "in-flight";
-  readonly page?: string;
+  readonly report?: string;
 }
 
 function addSimulate(program: Command, context: CommandContext): void {
@@ -163,7 +163,7 @@ function addSimulate(program: Command, context: CommandContext): void {
     .option("--models <file>", "JSON with rates that replace the plan's")
     .addOption(dispatch.choices(["clocks", "in-flight"]).default("clocks"));
   demandFlags(command)
-    .option("--page <file>", "HTML page with pictures")
+    .option("--report <file>", "HTML report with pictures")
     .action(async (planPath: string, flags: SimulateFlags) => {
       const output = outputOf(context, flags);
       const options = {
@@ -171,7 +171,7 @@ function addSimulate(program: Command, context: CommandContext): void {
         planPath,
         modelsPath: flags.models,
         dispatching: flags.dispatch,
-        pagePath: flags.page,
+        reportPath: flags.report,
       };
       const report: SimulationReport = await withProgress("simulate", output, (onProgress) =>
         context.commands.simulate(options, onProgress),
@@ -181,7 +181,7 @@ function addSimulate(program: Command, context: CommandContext): void {
         throw new StrataError("CANCELLED", "Cannot finish: stopped; pictures are incomplete");
     });
   shared(command, context, [
-    "strata simulate plan/plan.json --seed 7 --page simulation.html",
+    "strata simulate plan/plan.json --seed 7 --report simulation.html",
     "strata simulate plan/plan.json --trace tomorrow.csv --dispatch in-flight",
   ]);
 }

@@ -1,6 +1,6 @@
 /**
- * `strata base hierarchise`: reads the text, distils, and leaves checkpoint, weights and report in
- * a folder. The checkpoint is replaced as a whole, so that a killed run loses steps and no file.
+ * `strata base hierarchise`: reads the text, distils, and leaves save point, weights and report in
+ * a folder. The save point is replaced as a whole, so that a killed run loses steps and no file.
  */
 import { createReadStream } from "node:fs";
 import { open, readFile } from "node:fs/promises";
@@ -29,18 +29,18 @@ import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import {
   distil,
-  type DistillationCheckpoint,
+  type SavePoint,
   type DistillationOptions,
   type DistillationTask,
 } from "../distillation/distillation.ts";
 import { maskedTokens, specialTokensOf } from "../distillation/masked-tokens.ts";
 import { shuffledBatches } from "../learning/sequences.ts";
-import { hierarchisePage } from "../reports/hierarchise-page.ts";
+import { hierarchiseReport } from "../reports/hierarchise-report.ts";
 
-const checkpointFile = "checkpoint.safetensors";
+const savePointFile = "save-point.safetensors";
 const weightsFile = "hierarchy.safetensors";
 const reportFile = "report.json";
-const pageFile = "report.html";
+const htmlFile = "report.html";
 
 const heldOutCount = 256;
 /** Longer texts are cut: what lies far apart is the upper layers' concern. */
@@ -48,7 +48,7 @@ const textTokensMax = 128;
 /** Texts of special tokens and next to nothing teach nothing. */
 const textTokensMin = 5;
 const batchTokensMax = 1024;
-const checkpointStepCount = 100;
+const savePointStepCount = 100;
 /** Of a text's n-grams: about those that other text finds in a table of millions. */
 const shares = { unigrams: 1, bigrams: 0.8, trigrams: 0.25 };
 /** The others are computed, as they are for a table's rows. */
@@ -56,7 +56,7 @@ const lookedUpShare = 0.75;
 /** Upper layers start as the base's, which are near to what is wanted. */
 const upperRateFactor = 0.25;
 
-/** Of a step; a checkpoint of another one would not go on with the same bits. */
+/** Tokens of a step; a save point of another number would not go on with the same bits. */
 const arithmetic = "float32 tri-grams, int8 frozen layers";
 
 interface LocalHierarchiseOptions extends HierarchiseOptions {
@@ -101,7 +101,7 @@ async function learnForm(
     lookedUpShare,
     upperRateFactor,
     seed,
-    checkpointStepCount,
+    savePointStepCount,
   };
   const record = {
     base: name,
@@ -117,8 +117,8 @@ async function learnForm(
   await makeFolder(outFolder).catch((error: unknown) => {
     throw wrapError(error, "INVALID_ARGUMENT", `Cannot write to "${outFolder}"`);
   });
-  const path = join(outFolder, checkpointFile);
-  const from = await readCheckpoint(path, JSON.stringify(record));
+  const path = join(outFolder, savePointFile);
+  const from = await readSavePoint(path, JSON.stringify(record));
   let last = from;
   await distil(runtime, task, {
     options: distillation,
@@ -127,9 +127,9 @@ async function learnForm(
       ? {}
       : { objective: maskedTokens(task, distillation, await specialTokensOf(tokenizer)) }),
     ...(from === undefined ? {} : { from }),
-    onCheckpoint: async (reached) => {
+    onSavePoint: async (reached) => {
       last = reached;
-      await writeCheckpoint(path, reached, JSON.stringify(record));
+      await writeSavePoint(path, reached, JSON.stringify(record));
       await writeReport(outFolder, { ...record, curve: reached.curve });
       const { step = 0, tokenCount = 0, cosine = 0 } = reached.curve.at(-1) ?? {};
       onProgress({ step, stepCount, tokenCount, cosine });
@@ -245,11 +245,8 @@ function batchCountOf(texts: readonly Int32Array[]): number {
   return shuffledBatches({ ids: texts }, shape, new SeededRandom(0)).length;
 }
 
-/** CONFLICT when the folder holds the checkpoint of another run. */
-async function readCheckpoint(
-  path: string,
-  record: string,
-): Promise<DistillationCheckpoint | undefined> {
+/** CONFLICT when the folder holds the save point of another run. */
+async function readSavePoint(path: string, record: string): Promise<SavePoint | undefined> {
   const bytes = await readFile(path).catch(() => undefined);
   if (bytes === undefined) return undefined;
   const file = decodeSafetensors(bytes);
@@ -264,20 +261,20 @@ async function readCheckpoint(
     return [name, { kind: "value", type: "float32", shape, values: stored.slice() }] as const;
   });
   const text = file.metadata["curve"] ?? "[]";
-  const curve = JSON.parse(text) as DistillationCheckpoint["curve"]; // written below
+  const curve = JSON.parse(text) as SavePoint["curve"]; // written below
   return { values: new Map(values), curve };
 }
 
-async function writeCheckpoint(
+async function writeSavePoint(
   path: string,
-  { values, curve }: DistillationCheckpoint,
+  { values, curve }: SavePoint,
   record: string,
 ): Promise<void> {
   const metadata = { run: record, curve: JSON.stringify(curve) };
   await replaceFile(path, encodeSafetensors(tensorsOf(values), { metadata }));
 }
 
-function tensorsOf(values: DistillationCheckpoint["values"]): Weights {
+function tensorsOf(values: SavePoint["values"]): Weights {
   return new Map(
     [...values].map(([name, { shape, values: array }]) => [
       name,
@@ -290,11 +287,11 @@ function isOfForm(name: string): boolean {
   return name.startsWith(ngramPrefix) || name.startsWith(upperPrefix);
 }
 
-type Report = Parameters<typeof hierarchisePage>[0];
+type Report = Parameters<typeof hierarchiseReport>[0];
 
 async function writeReport(outFolder: string, report: Report): Promise<void> {
   await replaceFile(join(outFolder, reportFile), `${JSON.stringify(report, null, 2)}\n`);
-  await replaceFile(join(outFolder, pageFile), hierarchisePage(report));
+  await replaceFile(join(outFolder, htmlFile), hierarchiseReport(report));
 }
 
 async function finish({
@@ -304,7 +301,7 @@ async function finish({
   runtime,
 }: {
   readonly outFolder: string;
-  readonly last: DistillationCheckpoint | undefined;
+  readonly last: SavePoint | undefined;
   readonly record: Omit<Report, "curve">;
   readonly runtime: Runtime;
 }): Promise<HierarchiseReport> {
@@ -314,10 +311,10 @@ async function finish({
   );
   const weights = join(outFolder, weightsFile);
   await replaceFile(weights, await encodeHierarchy(new Map(form), JSON.stringify(record), runtime));
-  // A run that was killed after its last checkpoint may have left an older one.
+  // A run that was killed after its last save point may have left an older one.
   await writeReport(outFolder, { ...record, curve });
   const { cosine = 0, errors = [], lookedUp, tokenCount = 0, words } = curve.at(-1) ?? {};
-  const report = join(outFolder, pageFile);
+  const report = join(outFolder, htmlFile);
   const lookedUpCosine = lookedUp?.cosine ?? 0;
   return { weights, report, cosine, lookedUpCosine, errors, tokenCount, ...(words && { words }) };
 }

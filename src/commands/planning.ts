@@ -31,7 +31,7 @@ import { deviceCountOf, parseFleet, pricePerHourOf } from "../planning/fleet.ts"
 import { deadlinesOf, type Model, type Models, parseModels } from "../planning/model-file.ts";
 import { baselinesOf, type Method, type RunSearch } from "../planning/methods.ts";
 import { formatPlan, parsePlan } from "../planning/plan-file.ts";
-import { planPageOf } from "../reports/plan-page.ts";
+import { planReport } from "../reports/plan-report.ts";
 import { planScenario } from "../planning/plan-scenario.ts";
 import { planningOf, type Scenario, trialOf } from "../planning/planning.ts";
 import { type AxisName, axisNames, axisOf, type Sweep, sweep } from "../planning/sweep.ts";
@@ -61,16 +61,16 @@ export async function planFiles(
     onPlan: (found) => replaceFile(path, formatPlan(found, scenario)),
     onStep: onProgress,
   });
-  const page = hasPictures ? join(outFolder, "report.html") : undefined;
+  const report = hasPictures ? join(outFolder, "report.html") : undefined;
   const { attainment } = scenario;
-  if (page !== undefined) {
+  if (report !== undefined) {
     const summary = summaryOf(scenario, verdict);
     const content = { title: "Plan", summary, plan, verdict, attainment, ...result };
-    await replaceFile(page, planPageOf(content));
+    await replaceFile(report, planReport(content));
   }
   return {
     ...reportOf(plan, verdict),
-    ...{ plan: path, page, objective: attainment },
+    ...{ plan: path, report, objective: attainment },
     ...{ methods: result.methods, sweeps: result.sweeps, isInterrupted: result.isInterrupted },
     deviceCount: deviceCountOf(scenario.fleet),
     pricePerHour: pricePerHourOf(scenario.fleet),
@@ -104,7 +104,7 @@ export async function simulatePlan(
   options: SimulateOptions,
   onProgress: (progress: PlanProgress) => void,
 ): Promise<SimulationReport> {
-  const { planPath, modelsPath, pagePath, dispatching, seed, signal } = options;
+  const { planPath, modelsPath, reportPath, dispatching, seed, signal } = options;
   const stored = await parsePlan(await readPlanning(planPath), planPath);
   const rated = modelsPath === undefined ? stored : await readModels(modelsPath);
   const models = stored.models.map((model) => withLoadOf(model, rated.models));
@@ -127,7 +127,7 @@ export async function simulatePlan(
     },
   };
   const sweeps: Sweep[] = [];
-  if (pagePath !== undefined) {
+  if (reportPath !== undefined) {
     const axes = simulatedAxes.map((name) => axisOf(scenario, name));
     const pointCount = axes.reduce((sum, { values }) => sum + values.length, 0);
     let doneCount = 0;
@@ -143,12 +143,12 @@ export async function simulatePlan(
     const { attainment } = scenario;
     const none = { methods: [], mixes: [] };
     const content = { title: "Simulation", summary, plan, verdict, attainment, sweeps, ...none };
-    await replaceFile(pagePath, planPageOf(content));
+    await replaceFile(reportPath, planReport(content));
   }
   const isInterrupted = sweeps.some(({ axis, curves }) =>
     curves.some(({ attainments }) => attainments.length < axis.values.length),
   );
-  return { ...reportOf(plan, verdict), sweeps, page: pagePath, isInterrupted };
+  return { ...reportOf(plan, verdict), sweeps, report: reportPath, isInterrupted };
 }
 
 export async function profileToFile(
@@ -230,7 +230,7 @@ function withLoadOf(model: Model, rated: readonly Model[]): Model {
 function reportOf(
   { groups }: Plan,
   verdict: Verdict,
-): Omit<SimulationReport, "sweeps" | "page" | "isInterrupted"> {
+): Omit<SimulationReport, "sweeps" | "report" | "isInterrupted"> {
   const scores = groups.flatMap((group, index) => {
     const score = verdict.groups[index];
     return score === undefined ? [] : [{ ...group, ...score }];
@@ -238,7 +238,7 @@ function reportOf(
   return { ...verdict, groups: scores };
 }
 
-/** Sentences of the page. */
+/** The sentences of the report. */
 function summaryOf(scenario: Scenario, verdict: Verdict): readonly string[] {
   const { units, fleet, history, demand, attainment } = scenario;
   const deviceCount = deviceCountOf(fleet);

@@ -29,7 +29,7 @@ const options: DistillationOptions = {
   lookedUpShare: 0.7,
   upperRateFactor: 0.5,
   seed: 3,
-  checkpointStepCount: 20,
+  savePointStepCount: 20,
 };
 
 describe("n-grams of a batch", () => {

@@ -1,7 +1,7 @@
 /**
  * Teaches a base's hierarchical form from plain text: by distillation, or by another objective that
  * is judged beside it. The run can be stopped and resumed at any step: batches are a function of
- * seed and step, and all that is learned is in its checkpoints.
+ * seed and step, and all that is learned is in its save points.
  */
 import type { BaseWeights } from "../checkpoints/base-weights.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
@@ -34,8 +34,8 @@ export interface DistillationOptions {
   /** Of the upper layers, where they learn: of the learning rate. */
   readonly upperRateFactor: number;
   readonly seed: number;
-  /** Steps between two looks at the held-out texts, each followed by a checkpoint. */
-  readonly checkpointStepCount: number;
+  /** Steps between two looks at the held-out texts, each followed by a save point. */
+  readonly savePointStepCount: number;
 }
 
 export interface DistillationTask {
@@ -96,7 +96,7 @@ export interface DistillationPoint extends Nearness {
 }
 
 /** Everything that a resumed run needs: values, moments of the learned, and the curve so far. */
-export interface DistillationCheckpoint {
+export interface SavePoint {
   /** All of the hierarchical form, learned or not, and what else is learned. */
   readonly values: ReadonlyMap<string, Value>;
   readonly curve: readonly DistillationPoint[];
@@ -106,21 +106,21 @@ export interface DistillationRun {
   readonly options: DistillationOptions;
   /** Distillation when absent. */
   readonly objective?: HierarchyObjective;
-  readonly from?: DistillationCheckpoint;
+  readonly from?: SavePoint;
   readonly signal?: AbortSignal;
   /** Called at each point; the run goes on when it resolves. */
-  readonly onCheckpoint: (checkpoint: DistillationCheckpoint) => Promise<void>;
+  readonly onSavePoint: (reached: SavePoint) => Promise<void>;
 }
 
 const sequencesMax = 64;
 
-/** Runs to the last step; the weights of the hierarchical form are in the last checkpoint. */
+/** Runs to the last step; the weights of the hierarchical form are in the last save point. */
 export async function distil(
   runtime: Runtime,
   task: DistillationTask,
   run: DistillationRun,
 ): Promise<void> {
-  const { options, from, signal, onCheckpoint } = run;
+  const { options, from, signal, onSavePoint } = run;
   const objective = run.objective ?? distillation(task, options);
   const backOff = new BackOff(task.train, options.shares);
   const judge = await loadJudge(runtime, task, { objective, options, backOff });
@@ -133,7 +133,7 @@ export async function distil(
   const look = async (point: Omit<DistillationPoint, keyof Verdict>): Promise<void> => {
     const values = await learner.values();
     curve.push({ ...point, ...(await judge(values)) });
-    await onCheckpoint({ values, curve });
+    await onSavePoint({ values, curve });
   };
   if (curve.length === 0) await look({ step: 0, tokenCount: 0, loss: null });
   const start = present(curve.at(-1), "there is a point at the start");
@@ -150,7 +150,7 @@ export async function distil(
     const feeds = objective.feeds(texts, { hidden, random });
     losses.push(await learner.step(number, feeds));
     for (const { length } of texts) tokenCount += length;
-    if (number % options.checkpointStepCount !== 0 && number !== options.stepCount) continue;
+    if (number % options.savePointStepCount !== 0 && number !== options.stepCount) continue;
     await look({ step: number, tokenCount, loss: losses.reduce((a, b) => a + b) / losses.length });
     losses.length = 0;
   }

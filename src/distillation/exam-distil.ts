@@ -6,7 +6,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { TypedValues } from "../tensor/tensor.ts";
 import {
   distil,
-  type DistillationCheckpoint,
+  type SavePoint,
   type DistillationOptions,
   type DistillationTask,
   type HierarchyObjective,
@@ -16,18 +16,21 @@ export interface ExamRun {
   readonly options: DistillationOptions;
   readonly texts: readonly Int32Array[];
   /** Of another run, whose weights this one starts from. */
-  readonly start?: DistillationCheckpoint;
+  readonly start?: SavePoint;
   /** By default the merge too, and tri-grams alone from another run's weights. */
   readonly learns?: LearnedPart;
   /** Of this run. */
-  readonly from?: DistillationCheckpoint;
-  /** The step after whose checkpoint it is stopped. */
+  readonly from?: SavePoint;
+  /** The step after whose save point it is stopped. */
   readonly stopAt?: number;
   readonly objective?: (task: DistillationTask) => HierarchyObjective;
 }
 
-/** Runs until the end, or to `stopAt`; the last checkpoint. The first ten texts are held out. */
-export async function learn(runtime: Runtime, exam: ExamRun): Promise<DistillationCheckpoint> {
+/**
+ * Runs until the end, or to `stopAt`; the first ten texts are held out.
+ * Returns the last save point.
+ */
+export async function learn(runtime: Runtime, exam: ExamRun): Promise<SavePoint> {
   const { options, texts, start, from, stopAt, objective } = exam;
   const { learns = start === undefined ? "merge" : "ngrams" } = exam;
   const base = await smallWeights(runtime);
@@ -44,13 +47,13 @@ export async function learn(runtime: Runtime, exam: ExamRun): Promise<Distillati
     heldOut: texts.slice(0, 10),
   };
   const stop = new AbortController();
-  let last: DistillationCheckpoint | undefined;
+  let last: SavePoint | undefined;
   const run = distil(runtime, task, {
     options,
     signal: stop.signal,
     ...(objective === undefined ? {} : { objective: objective(task) }),
     ...(from === undefined ? {} : { from }),
-    onCheckpoint: async ({ values, curve }) => {
+    onSavePoint: async ({ values, curve }) => {
       last = { values: structuredClone(values), curve: [...curve] };
       if (curve.at(-1)?.step === stopAt) stop.abort();
     },

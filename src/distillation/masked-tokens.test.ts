@@ -67,7 +67,7 @@ describe("learning masked tokens", () => {
     lookedUpShare: 0,
     upperRateFactor: 0.5,
     seed: 3,
-    checkpointStepCount: 40,
+    savePointStepCount: 40,
   };
   const random = new SeededRandom(11);
   /** Each word tells the next, round and round: 4, 5, … 12, 4, … */
@@ -107,7 +107,7 @@ describe("learning masked tokens", () => {
   });
 
   it("ends with the same bits after a stop before, at and after the change", async () => {
-    const short = { ...options, stepCount: 20, checkpointStepCount: 2 };
+    const short = { ...options, stepCount: 20, savePointStepCount: 2 };
     const whole = await run(short);
     for (const stopAt of [2, 4, 6]) {
       const resumed = await run(short, { from: await run(short, { stopAt }) });

@@ -64,14 +64,14 @@ describe("hosts", () => {
 
 describe("browsers", () => {
   test("every answer says what may be done with it", async () => {
-    const page = { type: "text/html", body: "<p>", policy: "default-src 'self'" };
-    const http = await httpWith({ pages: new Map([["/", page]]) });
+    const document = { type: "text/html", body: "<p>", policy: "default-src 'self'" };
+    const http = await httpWith({ documents: new Map([["/", document]]) });
     for (const path of ["/", "/healthz", "/v1/models", "/v1/nothing"]) {
       const { headers } = await call(http, `GET ${path}`);
       assert.equal(headers.get("x-content-type-options"), "nosniff");
       assert.equal(headers.get("referrer-policy"), path === "/" ? "no-referrer" : null);
       assert.equal(headers.get("cross-origin-resource-policy"), "same-origin");
-      const policy = path === "/" ? page.policy : "default-src 'none'; frame-ancestors 'none'";
+      const policy = path === "/" ? document.policy : "default-src 'none'; frame-ancestors 'none'";
       assert.equal(headers.get("content-security-policy"), policy);
     }
   });

@@ -22,7 +22,7 @@ import { BodyBudget, Intake, ownOrigin } from "../listener/intake.ts";
 import { modelHandlers } from "./models.ts";
 import { parserOf, Reply } from "./operation.ts";
 import type { AnyHandler, Handlers } from "./operation.ts";
-import type { Page, Services } from "./services.ts";
+import type { StaticDocument, Services } from "./services.ts";
 
 export interface Http extends Handler {
   /** The OpenAPI 3.1 document. */
@@ -51,7 +51,7 @@ export function createHttp(services: Services): Http {
   const openapi = (): object => openApiDocument(services.version);
   const parts = { app, services, state };
   addRoutes(parts);
-  addPages(parts, openapi());
+  addDocuments(parts, openapi());
   return {
     fetch: async (request, origin = ownOrigin) => {
       if (request.method !== "HEAD") return app.fetch(request, origin);
@@ -119,13 +119,13 @@ function addRoutes({ app, services, state }: Parts): void {
   );
 }
 
-function addPages({ app, services, state }: Parts, openapi: object): void {
-  const document = { type: "application/json", body: JSON.stringify(openapi) };
-  const pages: ReadonlyMap<string, Page> = new Map([
-    ...(services.pages ?? []),
-    ["/openapi.json", document],
+function addDocuments({ app, services, state }: Parts, openapi: object): void {
+  const described = { type: "application/json", body: JSON.stringify(openapi) };
+  const documents: ReadonlyMap<string, StaticDocument> = new Map([
+    ...(services.documents ?? []),
+    ["/openapi.json", described],
   ]);
-  for (const [path, { type, body, policy }] of pages)
+  for (const [path, { type, body, policy }] of documents)
     app.get(path, ({ req }) =>
       new Exchange(req.raw, services, state).run(path, async (answerHeaders) => {
         answerHeaders["referrer-policy"] = "no-referrer";

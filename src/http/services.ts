@@ -23,15 +23,15 @@ export interface Services {
   readonly version: string;
   /** All metrics in Prometheus' text format. */
   metricsText(): Promise<string>;
-  /** Pages that anyone may get, by path. */
-  readonly pages?: ReadonlyMap<string, Page>;
+  /** Documents that anyone may get, by path. */
+  readonly documents?: ReadonlyMap<string, StaticDocument>;
   /** Fails for a `Host` header by which the server is not to be called; by default any may be. */
   checkHost?(header: string | null): void;
   /** Origins whose scripts may call; none by default. */
   readonly corsOrigins?: readonly string[];
 }
 
-export interface Page {
+export interface StaticDocument {
   readonly type: string;
   readonly body: string | Uint8Array;
   /** What it may do in a browser (content security policy); by default nothing. */

@@ -7,7 +7,7 @@
 import { assert, present } from "../foundation/assert.ts";
 import { halfValues } from "../foundation/half.ts";
 import type { Lookup } from "./knowledge.ts";
-import { placeOf, type RowPage, type TableRows } from "./table-rows.ts";
+import { placeOf, type RowBlock, type TableRows } from "./table-rows.ts";
 
 /**
  * Writes the state of each position to `states` `[positions, hidden]`; those outside all sequences
@@ -30,8 +30,8 @@ export function gatherStates(
   const partAt = (position: number, slot: number): Part => {
     const rows = present(tables[lookup.tables[position] ?? 0], "A row lies in one of the tables");
     const row = lookup.rows[position] ?? 0;
-    const { page, offset } = placeOf(rows, row);
-    return { page, offset: offset + slot * hiddenSize, scale: rows.scales[3 * row + slot] ?? 1 };
+    const { block, offset } = placeOf(rows, row);
+    return { block, offset: offset + slot * hiddenSize, scale: rows.scales[3 * row + slot] ?? 1 };
   };
   for (const { start, length } of lookup.spans)
     for (let at = start; at < start + length; at++) {
@@ -43,7 +43,7 @@ export function gatherStates(
 
 /** One slot of a row: `hidden` elements. */
 interface Part {
-  readonly page: RowPage;
+  readonly block: RowBlock;
   readonly offset: number;
   /** Of int8. */
   readonly scale: number;
@@ -61,14 +61,14 @@ function addHalves(
   states: Float32Array,
   { start, hiddenSize }: StateSpan,
 ): void {
-  const { page: pageA, offset: offsetA } = a;
-  const { page: pageB, offset: offsetB } = b;
-  const { page: pageC, offset: offsetC } = c;
+  const { block: blockA, offset: offsetA } = a;
+  const { block: blockB, offset: offsetB } = b;
+  const { block: blockC, offset: offsetC } = c;
   for (let index = 0; index < hiddenSize; index++)
     states[start + index] =
-      (halfValues[pageA[offsetA + index] ?? 0] ?? 0) +
-      (halfValues[pageB[offsetB + index] ?? 0] ?? 0) +
-      (halfValues[pageC[offsetC + index] ?? 0] ?? 0);
+      (halfValues[blockA[offsetA + index] ?? 0] ?? 0) +
+      (halfValues[blockB[offsetB + index] ?? 0] ?? 0) +
+      (halfValues[blockC[offsetC + index] ?? 0] ?? 0);
 }
 
 function addBytes(
@@ -76,12 +76,12 @@ function addBytes(
   states: Float32Array,
   { start, hiddenSize }: StateSpan,
 ): void {
-  const { page: pageA, offset: offsetA, scale: scaleA } = a;
-  const { page: pageB, offset: offsetB, scale: scaleB } = b;
-  const { page: pageC, offset: offsetC, scale: scaleC } = c;
+  const { block: blockA, offset: offsetA, scale: scaleA } = a;
+  const { block: blockB, offset: offsetB, scale: scaleB } = b;
+  const { block: blockC, offset: offsetC, scale: scaleC } = c;
   for (let index = 0; index < hiddenSize; index++)
     states[start + index] =
-      scaleA * (pageA[offsetA + index] ?? 0) +
-      scaleB * (pageB[offsetB + index] ?? 0) +
-      scaleC * (pageC[offsetC + index] ?? 0);
+      scaleA * (blockA[offsetA + index] ?? 0) +
+      scaleB * (blockB[offsetB + index] ?? 0) +
+      scaleC * (blockC[offsetC + index] ?? 0);
 }

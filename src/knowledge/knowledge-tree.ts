@@ -67,7 +67,7 @@ export class KnowledgeTree implements Knowledge {
       depth: (this.#paths[number]?.length ?? 1) - 1,
       entryCount: table.map.size,
       rowBytes: rowsBytes(table.rows),
-      mapBytes: table.map.slots.byteLength,
+      mapBytes: table.map.cells.byteLength,
     }));
   }
 }

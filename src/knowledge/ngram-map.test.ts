@@ -72,7 +72,7 @@ test("another thread's map reads the same memory", () => {
   const map = new NgramMap(2);
   map.set(highLane(1, 2), lowLane(2, 3), 5);
   // A message to a thread is copied in this way.
-  const other = new NgramMap(structuredClone({ slots: map.slots, size: map.size }));
+  const other = new NgramMap(structuredClone({ cells: map.cells, size: map.size }));
   map.set(highLane(1, 2), lowLane(2, 3), 6);
   assert.equal(other.get(highLane(1, 2), lowLane(2, 3)), 6);
   assert.equal(other.get(highLane(3, 2), lowLane(2, 1)), 0);

@@ -1,7 +1,7 @@
 /**
  * A map from n-grams to positive integers: rows of a table, counts, numbers of a batch's misses.
- * Open addressing with linear probing over one array of slots `[low, high, value]`, in shared
- * memory, so that other threads read it without a copy. A slot is free while its value is 0; equal
+ * Open addressing with linear probing over one array of cells `[low, high, value]`, in shared
+ * memory, so that other threads read it without a copy. A cell is free while its value is 0; equal
  * hashes never suffice, the whole key is compared. It has one writer, and grows by doubling.
  */
 import { assert } from "../foundation/assert.ts";
@@ -12,10 +12,10 @@ const idMask = (1 << idBits) - 1;
 /** Of the middle id, those in the low lane; the others are in the high one. */
 const middleBits = 32 - idBits;
 
-const slotLength = 3;
+const cellLength = 3;
 const capacityMin = 16;
-/** At least: of three slots two are taken at most, and a search meets few others. */
-const slotsPerEntry = 1.5;
+/** At least: of three cells two are taken at most, and a search meets few others. */
+const cellsPerEntry = 1.5;
 
 export function highLane(left: number, middle: number): number {
   return (left << (idBits - middleBits)) | (middle >>> middleBits);
@@ -44,20 +44,20 @@ export function unpackNgram({ high, low }: NgramKey, ngrams: Int32Array, at: num
 }
 
 export class NgramMap {
-  #slots: Int32Array;
+  #cells: Int32Array;
   #mask: number;
   #size: number;
 
-  /** Room for `entryCount` entries without growing, or the slots of another thread's map. */
-  constructor(room: number | { readonly slots: Int32Array; readonly size: number } = 0) {
+  /** Room for `entryCount` entries without growing, or the cells of another thread's map. */
+  constructor(room: number | { readonly cells: Int32Array; readonly size: number } = 0) {
     if (typeof room === "number") {
-      this.#slots = allocateSlots(capacityFor(room));
+      this.#cells = allocateCells(capacityFor(room));
       this.#size = 0;
     } else {
-      this.#slots = room.slots;
+      this.#cells = room.cells;
       this.#size = room.size;
     }
-    this.#mask = this.#slots.length / slotLength - 1;
+    this.#mask = this.#cells.length / cellLength - 1;
   }
 
   /** Number of entries. */
@@ -66,65 +66,65 @@ export class NgramMap {
   }
 
   /** Shared; until the map grows. */
-  get slots(): Int32Array {
-    return this.#slots;
+  get cells(): Int32Array {
+    return this.#cells;
   }
 
   /** The n-gram's value, 0 when it has none. */
   get(high: number, low: number): number {
-    return this.#slots[this.#find(high, low) + 2] ?? 0;
+    return this.#cells[this.#find(high, low) + 2] ?? 0;
   }
 
   set(high: number, low: number, value: number): void {
     assert(value > 0, `The value of an n-gram is positive, not ${value}`);
-    // First, since it may replace the slots.
+    // First, since it may replace the cells.
     const at = this.#claim(high, low);
-    this.#slots[at + 2] = value;
+    this.#cells[at + 2] = value;
   }
 
   /** Adds 1 to the n-gram's value. It may not pass 2^31 - 1. */
   increment(high: number, low: number): void {
     const at = this.#claim(high, low) + 2;
-    this.#slots[at] = (this.#slots[at] ?? 0) + 1;
+    this.#cells[at] = (this.#cells[at] ?? 0) + 1;
   }
 
   /** In no order. */
   forEach(visit: (high: number, low: number, value: number) => void): void {
-    const slots = this.#slots;
-    for (let at = 0; at < slots.length; at += slotLength) {
-      const value = slots[at + 2] ?? 0;
-      if (value > 0) visit(slots[at + 1] ?? 0, slots[at] ?? 0, value);
+    const cells = this.#cells;
+    for (let at = 0; at < cells.length; at += cellLength) {
+      const value = cells[at + 2] ?? 0;
+      if (value > 0) visit(cells[at + 1] ?? 0, cells[at] ?? 0, value);
     }
   }
 
-  /** Where the n-gram's slot is, or the free one in which it would be. */
+  /** Where the n-gram's cell is, or the free one in which it would be. */
   #find(high: number, low: number): number {
-    const slots = this.#slots;
-    for (let slot = hash(high, low) & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const at = slot * slotLength;
-      if (slots[at] === low && slots[at + 1] === high) return at;
-      if (slots[at + 2] === 0) return at;
+    const cells = this.#cells;
+    for (let cell = hash(high, low) & this.#mask; ; cell = (cell + 1) & this.#mask) {
+      const at = cell * cellLength;
+      if (cells[at] === low && cells[at + 1] === high) return at;
+      if (cells[at + 2] === 0) return at;
     }
   }
 
-  /** The n-gram's slot; a new one still lacks its value. */
+  /** The n-gram's cell; a new one still lacks its value. */
   #claim(high: number, low: number): number {
     const at = this.#find(high, low);
-    if (this.#slots[at + 2] !== 0) return at;
-    if ((this.#size + 1) * slotsPerEntry > this.#mask + 1) {
+    if (this.#cells[at + 2] !== 0) return at;
+    if ((this.#size + 1) * cellsPerEntry > this.#mask + 1) {
       this.#grow();
       return this.#claim(high, low);
     }
     this.#size += 1;
-    this.#slots[at] = low;
-    this.#slots[at + 1] = high;
+    this.#cells[at] = low;
+    this.#cells[at + 1] = high;
     return at;
   }
 
   #grow(): void {
     const grown = new NgramMap(this.#size * 2);
     this.forEach((high, low, value) => grown.set(high, low, value));
-    this.#slots = grown.#slots;
+    this.#cells = grown.#cells;
     this.#mask = grown.#mask;
   }
 }
@@ -147,11 +147,11 @@ export function ngramsInOrder(map: NgramMap): Int32Array {
 }
 
 function capacityFor(entryCount: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(capacityMin, entryCount * slotsPerEntry)));
+  return 2 ** Math.ceil(Math.log2(Math.max(capacityMin, entryCount * cellsPerEntry)));
 }
 
-function allocateSlots(capacity: number): Int32Array {
-  const bytes = capacity * slotLength * Int32Array.BYTES_PER_ELEMENT;
+function allocateCells(capacity: number): Int32Array {
+  const bytes = capacity * cellLength * Int32Array.BYTES_PER_ELEMENT;
   return new Int32Array(new SharedArrayBuffer(bytes));
 }
 

@@ -41,7 +41,7 @@ describe("a table's file", () => {
       assert.equal(stored.digest, digest);
       assert.deepEqual(stored.table.rows, table.rows);
       assert.deepEqual(ngramsInOrder(stored.table.map), small);
-      assert.ok(stored.table.rows.pages[0]?.buffer instanceof SharedArrayBuffer);
+      assert.ok(stored.table.rows.blocks[0]?.buffer instanceof SharedArrayBuffer);
     });
 
   it("has a digest that names its content and what it belongs to", async () => {
@@ -117,7 +117,7 @@ describe("a table's file", () => {
     }
   });
 
-  it("holds millions of rows, on many pages", async () => {
+  it("holds millions of rows, on many blocks", async () => {
     const count = 2_000_000;
     const hiddenSize = 8;
     const ngrams = new Int32Array(3 * count);

@@ -184,8 +184,8 @@ class TableReader {
 type Section = readonly Uint8Array[];
 
 /** Keys `[entries, 3]`, scales, and rows. */
-function sectionsOf(ngrams: Int32Array, { scales, pages }: TableRows): readonly Section[] {
-  return [[ngrams], [scales], pages].map((views) =>
+function sectionsOf(ngrams: Int32Array, { scales, blocks }: TableRows): readonly Section[] {
+  return [[ngrams], [scales], blocks].map((views) =>
     views.map(
       ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
     ),

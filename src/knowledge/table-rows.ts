@@ -1,6 +1,6 @@
 /**
  * The rows of a lookup table: per n-gram the gated states of its three slots `[3, hidden]`: left,
- * middle, right. They lie in pages of shared memory, because one typed array ends at 2^32 elements
+ * middle, right. They lie in blocks of shared memory, because one typed array ends at 2^32 elements
  * and its indexes are slow past 2^31. Row 0 is all zeros. A row is written once, before it is read.
  */
 import { present } from "../foundation/assert.ts";
@@ -17,17 +17,17 @@ export interface RowShape {
 /** A plain value over shared memory: another thread gets it by message, without a copy. */
 export interface TableRows extends RowShape {
   readonly rowCount: number;
-  readonly pages: readonly RowPage[];
+  readonly blocks: readonly RowBlock[];
   /** `[rows, 3]`; empty in fp16, where every scale is 1. */
   readonly scales: Float32Array;
 }
 
 /** Elements of rows: Uint16Array in fp16, Int8Array in int8. */
-export type RowPage = Uint16Array | Int8Array;
+export type RowBlock = Uint16Array | Int8Array;
 
 /** Where a row lies. */
 export interface RowPlace {
-  readonly page: RowPage;
+  readonly block: RowBlock;
   readonly offset: number;
 }
 
@@ -36,22 +36,22 @@ interface RowInTable {
   readonly row: number;
 }
 
-const pageShift = 14;
-const pageRowCount = 1 << pageShift;
+const blockShift = 14;
+const blockRowCount = 1 << blockShift;
 
 const byteMax = 127;
 
 /** Rows of zeros. */
 export function allocateRows({ precision, hiddenSize }: RowShape, rowCount: number): TableRows {
   const isHalf = precision === "fp16";
-  const pages: RowPage[] = [];
-  for (let first = 0; first < rowCount; first += pageRowCount) {
-    const length = Math.min(pageRowCount, rowCount - first) * 3 * hiddenSize;
+  const blocks: RowBlock[] = [];
+  for (let first = 0; first < rowCount; first += blockRowCount) {
+    const length = Math.min(blockRowCount, rowCount - first) * 3 * hiddenSize;
     const memory = new SharedArrayBuffer(isHalf ? 2 * length : length);
-    pages.push(isHalf ? new Uint16Array(memory) : new Int8Array(memory));
+    blocks.push(isHalf ? new Uint16Array(memory) : new Int8Array(memory));
   }
   const scales = new Float32Array(new SharedArrayBuffer(isHalf ? 0 : 4 * 3 * rowCount));
-  return { precision, hiddenSize, rowCount, pages, scales };
+  return { precision, hiddenSize, rowCount, blocks, scales };
 }
 
 /** The rows of n-grams that were computed for one batch: row n + 1 is `values[n]`. */
@@ -65,8 +65,8 @@ export function computedRows(shape: RowShape, values: Float32Array): TableRows {
 export function writeRows(rows: TableRows, first: number, values: Float32Array): void {
   const { hiddenSize, scales } = rows;
   for (let at = 0, row = first; at < values.length; at += 3 * hiddenSize, row++) {
-    const { page, offset } = placeOf(rows, row);
-    const elements = page.subarray(offset, offset + 3 * hiddenSize);
+    const { block, offset } = placeOf(rows, row);
+    const elements = block.subarray(offset, offset + 3 * hiddenSize);
     const source = values.subarray(at, at + 3 * hiddenSize);
     if (elements instanceof Uint16Array) writeHalves(source, elements);
     else
@@ -81,9 +81,9 @@ export function writeRows(rows: TableRows, first: number, values: Float32Array):
 /** The row's values `[3, hidden]`, into `values`. */
 export function readRow(rows: TableRows, row: number, values: Float32Array): void {
   const { precision, hiddenSize, scales } = rows;
-  const { page, offset } = placeOf(rows, row);
+  const { block, offset } = placeOf(rows, row);
   for (let index = 0; index < 3 * hiddenSize; index++) {
-    const element = page[offset + index] ?? 0;
+    const element = block[offset + index] ?? 0;
     const scale = scales[3 * row + Math.floor(index / hiddenSize)] ?? 1;
     values[index] = precision === "fp16" ? (halfValues[element] ?? 0) : scale * element;
   }
@@ -93,19 +93,19 @@ export function readRow(rows: TableRows, row: number, values: Float32Array): voi
 export function copyRow(from: RowInTable, to: RowInTable): void {
   const { hiddenSize } = from.rows;
   const [source, target] = [placeOf(from.rows, from.row), placeOf(to.rows, to.row)];
-  const elements = source.page.subarray(source.offset, source.offset + 3 * hiddenSize);
-  target.page.set(elements, target.offset);
+  const elements = source.block.subarray(source.offset, source.offset + 3 * hiddenSize);
+  target.block.set(elements, target.offset);
   const scales = from.rows.scales.subarray(3 * from.row, 3 * from.row + 3);
   if (scales.length > 0) to.rows.scales.set(scales, 3 * to.row);
 }
 
-export function placeOf({ pages, hiddenSize }: TableRows, row: number): RowPlace {
-  const page = present(pages[row >> pageShift], "A row lies in its table");
-  return { page, offset: (row & (pageRowCount - 1)) * 3 * hiddenSize };
+export function placeOf({ blocks, hiddenSize }: TableRows, row: number): RowPlace {
+  const block = present(blocks[row >> blockShift], "A row lies in its table");
+  return { block, offset: (row & (blockRowCount - 1)) * 3 * hiddenSize };
 }
 
-export function rowsBytes({ pages, scales }: TableRows): number {
-  return pages.reduce((sum, page) => sum + page.byteLength, scales.byteLength);
+export function rowsBytes({ blocks, scales }: TableRows): number {
+  return blocks.reduce((sum, block) => sum + block.byteLength, scales.byteLength);
 }
 
 /** Returns the scale. */

@@ -103,7 +103,7 @@ describe("plan", () => {
       report.sweeps.map(({ axis }) => axis.name),
       ["rate", "cv", "slo", "devices"],
     );
-    const html = await readFile(report.page ?? "", "utf8");
+    const html = await readFile(report.report ?? "", "utf8");
     assert.equal(html.match(/<svg viewBox="0 0 480 300"/g)?.length, 4);
   });
 
@@ -205,10 +205,10 @@ describe("simulate", () => {
   });
 
   test("prints groups and models, and draws the plan under what it may meet", async () => {
-    const { output, errors, status } = await run(`${simulate} --page simulated/page.html`);
+    const { output, errors, status } = await run(`${simulate} --report simulated/report.html`);
     assert.equal(status, 0, errors);
     assert.match(output, /^GROUP .*\n0 (?:.*\n)+\nMODEL .*\n(?:.*\n)*all /);
-    const html = await readFile(join(folder, "simulated/page.html"), "utf8");
+    const html = await readFile(join(folder, "simulated/report.html"), "utf8");
     assert.equal(html.match(/<figcaption>In time, by (?:rate|burstiness|deadline)</g)?.length, 3);
   });
 });

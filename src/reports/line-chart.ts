@@ -1,9 +1,9 @@
-/** Line charts as SVG text; colours and strokes come from the style of the page around them. */
+/** Line charts as SVG text; colours and strokes come from the style of the report around them. */
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 
 export interface ChartLine {
   readonly name: string;
-  /** Number of the page's style: colour, stroke and mark. */
+  /** The number in the report's style: colour, stroke and mark. */
   readonly style: number;
   readonly points: readonly Point[];
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { type Chart, lineChart } from "./line-chart.ts";
-import { pageOf } from "./reports.ts";
+import { htmlOf } from "./reports.ts";
 
 const chart: Chart = {
   title: "In time",
@@ -116,15 +116,15 @@ describe("lineChart without a target", () => {
   });
 });
 
-describe("pageOf", () => {
+describe("htmlOf", () => {
   const hostile = `<script>alert("x")</script> & 'co'`;
-  const html = pageOf({
+  const html = htmlOf({
     title: hostile,
     summary: [hostile],
     legend: ["ours", hostile],
     note: hostile,
     figures: [{ ...chart, title: hostile, xTitle: hostile }],
-    tables: [{ title: hostile, head: [hostile], rows: [[hostile, hostile]] }],
+    tables: [{ title: hostile, titles: [hostile], rows: [[hostile, hostile]] }],
   });
 
   test("names stay text", () => {

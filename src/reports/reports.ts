@@ -1,7 +1,7 @@
-/** A report as one HTML page that asks for nothing else: figures with their numbers, and tables. */
+/** A report is one HTML document that asks for nothing: figures with their numbers, and tables. */
 import { type Chart, escaped, lineChart, markOf, valueText } from "./line-chart.ts";
 
-export interface Page {
+export interface Report {
   readonly title: string;
   /** Sentences below the title. */
   readonly summary: readonly string[];
@@ -9,24 +9,24 @@ export interface Page {
   readonly legend: readonly string[];
   readonly note: string;
   readonly figures: readonly Chart[];
-  readonly tables: readonly PageTable[];
+  readonly tables: readonly ReportTable[];
 }
 
-export interface PageTable {
+export interface ReportTable {
   readonly title: string;
-  readonly head: readonly string[];
+  readonly titles: readonly string[];
   /** Cells as text; the first one names the row. */
   readonly rows: readonly (readonly string[])[];
 }
 
-export function pageOf({ title, summary, legend, note, figures, tables }: Page): string {
+export function htmlOf({ title, summary, legend, note, figures, tables }: Report): string {
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(title)}</title>
-<style>${pageStyle}</style>
+<style>${reportStyle}</style>
 </head>
 <body>
 <h1>${escaped(title)}</h1>
@@ -58,25 +58,25 @@ function figureOf(chart: Chart): string {
     String(Number(value.toPrecision(4))),
     ...chart.lines.map(({ points }) => valueText(points.find(([x]) => x === value)?.[1], chart)),
   ]);
-  const head = [chart.xTitle, ...chart.lines.map(({ name }) => name)];
+  const titles = [chart.xTitle, ...chart.lines.map(({ name }) => name)];
   return `<figure>
 <figcaption>${escaped(chart.title)}</figcaption>
 ${lineChart(chart)}
-<details><summary>Numbers</summary>${cellsOf(head, rows)}</details>
+<details><summary>Numbers</summary>${cellsOf(titles, rows)}</details>
 </figure>`;
 }
 
-function tableOf({ title, head, rows }: PageTable): string {
-  return `<section><h2>${escaped(title)}</h2>${cellsOf(head, rows)}</section>`;
+function tableOf({ title, titles, rows }: ReportTable): string {
+  return `<section><h2>${escaped(title)}</h2>${cellsOf(titles, rows)}</section>`;
 }
 
-function cellsOf(head: readonly string[], rows: PageTable["rows"]): string {
-  const titles = head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join("");
+function cellsOf(titles: readonly string[], rows: ReportTable["rows"]): string {
+  const heading = titles.map((title) => `<th scope="col">${escaped(title)}</th>`).join("");
   const body = rows.map(([name = "", ...cells]) => {
     const values = cells.map((cell) => `<td>${escaped(cell)}</td>`).join("");
     return `<tr><th scope="row">${escaped(name)}</th>${values}</tr>`;
   });
-  return `<div class="scroll"><table><thead><tr>${titles}</tr></thead>
+  return `<div class="scroll"><table><thead><tr>${heading}</tr></thead>
 <tbody>${body.join("\n")}</tbody></table></div>`;
 }
 
@@ -84,7 +84,7 @@ export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-const pageStyle = `
+const reportStyle = `
 :root {
   color-scheme: light dark;
   --ink: #1b1f24; --quiet: #59636e; --ground: #fbfbfa; --card: #ffffff; --line: #d3d8de;

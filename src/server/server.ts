@@ -21,7 +21,7 @@ import type { Store } from "../storage/storage.ts";
 import { JobTrainer } from "../trainer/job-trainer.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
 import type { Trainer } from "../trainer/trainer.ts";
-import { page } from "../web/page.ts";
+import { consoleDocument } from "../web/console.ts";
 import { type EngineOptions, openEngines, throwIfStopped } from "./engines.ts";
 import type { ServerTelemetry } from "./telemetry.ts";
 
@@ -101,7 +101,7 @@ async function openOn(opened: CloseStack, options: ServerOptions): Promise<Serve
       telemetry.metrics.set("strata_models", await store.catalog.system.countModels());
       return telemetry.metricsText();
     },
-    pages: new Map([["/", page]]),
+    documents: new Map([["/", consoleDocument]]),
     corsOrigins: options.corsOrigins ?? [],
     ...(isLoopback(options.host) && {
       checkHost: hostCheck(options.host, options.hostNames ?? []),

@@ -1,4 +1,4 @@
-/** How the page words things: plain functions, which know no document. */
+/** How the console words things: plain functions, which know no document. */
 import type { ModelVersion } from "../contract/models.ts";
 import type { StrataError } from "../foundation/errors.ts";
 
@@ -8,7 +8,7 @@ export function keyFault(key: string): string {
   return "Cannot use this key: expected printable ASCII characters without spaces";
 }
 
-/** The API blames its field; the page has that field under another name. */
+/** The API blames its field; the console has that field under another name. */
 export function faultWords({ code, field, message }: StrataError): string {
   if (code === "UNAUTHENTICATED") return "This key is not accepted.";
   return field === "input" ? message.replace('"input"', '"Text"') : message;

@@ -1,18 +1,19 @@
 /**
- * The page at `/`: paste a text, choose a model, see its labels. One self-contained document that
- * asks nothing of other hosts; its policy allows its own script and style by digest, no others.
+ * The console at `/`: paste a text, choose a model, see its labels. It is one self-contained
+ * document that asks nothing of other hosts; its policy allows its own script and style by digest,
+ * no others.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { pageStyle } from "./page-style.ts";
+import { consoleStyle } from "./console-style.ts";
 
-/** `browser/page-script.ts` with all that it imports, as the build writes it beside this file. */
-const pageScript = readFileSync(new URL("./page-script.js", import.meta.url), "utf8");
+/** The build bundles `browser/console-script.ts` with all that it imports into this file. */
+const consoleScript = readFileSync(new URL("./console-script.js", import.meta.url), "utf8");
 
 const policy = [
   "default-src 'none'",
-  `script-src '${sourceHash(pageScript)}'`,
-  `style-src '${sourceHash(pageStyle)}'`,
+  `script-src '${sourceHash(consoleScript)}'`,
+  `style-src '${sourceHash(consoleStyle)}'`,
   "connect-src 'self'",
   "img-src data:",
   "base-uri 'none'",
@@ -28,7 +29,7 @@ const document = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Strata</title>
 <link rel="icon" href="data:,">
-<style>${pageStyle}</style>
+<style>${consoleStyle}</style>
 </head>
 <body>
 <header>
@@ -72,12 +73,12 @@ it in this tab alone.</p>
 <ul id="versions"></ul>
 </section>
 </main>
-<script>${pageScript}</script>
+<script>${consoleScript}</script>
 </body>
 </html>
 `;
 
-export const page = {
+export const consoleDocument = {
   type: "text/html; charset=utf-8",
   body: document,
   // A document cannot say of itself who may frame it.

@@ -1,6 +1,6 @@
-/** The page that `strata base hierarchise` leaves: how its form came near to the base. */
+/** The report that `strata base hierarchise` leaves: how its form came near to the base. */
 import type { Chart } from "./line-chart.ts";
-import { pageOf } from "./reports.ts";
+import { htmlOf } from "./reports.ts";
 import type { DistillationPoint } from "../distillation/distillation.ts";
 
 /** What `report.json` holds; numbers that are not named here are shown as well. */
@@ -12,10 +12,10 @@ interface Report {
 
 /** Points of a line; more would lie on each other. */
 const pointsMax = 40;
-/** The page has colours for no more. */
+/** The report has colours for no more. */
 const linesMax = 5;
 
-export function hierarchisePage({ curve, ...record }: Report): string {
+export function hierarchiseReport({ curve, ...record }: Report): string {
   const { layerCount, shallowLayerCount } = record.config;
   const upper = Array.from({ length: layerCount - shallowLayerCount }, (_, index) => index + 1);
   const states = [0, ...upper].map((index) => `error after layer ${shallowLayerCount + index}`);
@@ -38,7 +38,7 @@ export function hierarchisePage({ curve, ...record }: Report): string {
   const others = [...last.keys()].filter(
     (name) => ![...states, ...found, "step", "token count"].includes(name),
   );
-  return pageOf({
+  return htmlOf({
     title: `${record.base}: the hierarchical form`,
     summary: [
       `Tables replace ${shallowLayerCount} of ${layerCount} layers; the state above them and ` +
@@ -59,8 +59,8 @@ export function hierarchisePage({ curve, ...record }: Report): string {
       ),
     ],
     tables: [
-      { title: "At the last point", head: ["", "value"], rows: [...last].map(rowOf) },
-      { title: "Settings", head: ["", "value"], rows: leavesOf(record).map(rowOf) },
+      { title: "At the last point", titles: ["", "value"], rows: [...last].map(rowOf) },
+      { title: "Settings", titles: ["", "value"], rows: leavesOf(record).map(rowOf) },
     ],
   });
 }

@@ -1,7 +1,7 @@
 /**
- * The page's script. It is a caller like any other, through the typed client. The API key stays in
- * this tab: a key in the address (`#key=…`) is taken over and removed from the address, any other
- * is asked for once.
+ * The console's script. It is a caller like any other, through the typed client. The API key stays
+ * in this tab: a key in the address (`#key=…`) is taken over and removed from the address, any
+ * other is asked for once.
  */
 import { Client } from "../../client/client.ts";
 import type { Classifications } from "../../contract/inference.ts";
@@ -20,10 +20,10 @@ import {
 
 const keyName = "strata-api-key";
 
-/** The element of the page with this id, which is of this kind. */
+/** The element with this id, which is of this kind. */
 function element<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
   const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`The page has no ${kind.name} "${id}"`);
+  if (!(found instanceof kind)) throw new Error(`The console has no ${kind.name} "${id}"`);
   return found;
 }
 

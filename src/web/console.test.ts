@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { StrataError } from "../foundation/errors.ts";
-import { page as served } from "./page.ts";
+import { consoleDocument } from "./console.ts";
 import {
   faultWords,
   figureWords,
@@ -12,15 +12,15 @@ import {
   verdictWords,
 } from "./words.ts";
 
-const page = served.body;
+const html = consoleDocument.body;
 
-test("the policy allows exactly the script and the style that the page carries", () => {
-  const policy = /http-equiv="content-security-policy" content="([^"]*)"/.exec(page)?.[1] ?? "";
+test("the policy allows exactly the script and the style that the document carries", () => {
+  const policy = /http-equiv="content-security-policy" content="([^"]*)"/.exec(html)?.[1] ?? "";
   for (const [element, directive] of [
     ["script", "script-src"],
     ["style", "style-src"],
   ] as const) {
-    const sources = [...page.matchAll(new RegExp(`<${element}>([^]*?)</${element}>`, "g"))];
+    const sources = [...html.matchAll(new RegExp(`<${element}>([^]*?)</${element}>`, "g"))];
     assert.equal(sources.length, 1, element);
     const digest = createHash("sha256")
       .update(sources[0]?.[1] ?? "")
@@ -30,16 +30,16 @@ test("the policy allows exactly the script and the style that the page carries",
   assert.ok(policy.startsWith("default-src 'none'"));
 });
 
-test("the page asks nothing of other hosts and has no inline handlers or styles", () => {
-  assert.doesNotMatch(page, /https?:\/\/|@import|url\(|src=/);
-  assert.doesNotMatch(page, /<[^>]* (on\w+|style)=/);
+test("the console asks nothing of other hosts and has no inline handlers or styles", () => {
+  assert.doesNotMatch(html, /https?:\/\/|@import|url\(|src=/);
+  assert.doesNotMatch(html, /<[^>]* (on\w+|style)=/);
 });
 
-test("every id that the script looks for is in the page, and every label names a field", () => {
-  const ids = new Set([...page.matchAll(/ id="([\w-]+)"/g)].map((match) => match[1]));
+test("every id that the script looks for is in the document, and every label names a field", () => {
+  const ids = new Set([...html.matchAll(/ id="([\w-]+)"/g)].map((match) => match[1]));
   const wanted = [
-    ...page.matchAll(/ element\("([\w-]+)", HTML/g),
-    ...page.matchAll(/ for="([\w-]+)"/g),
+    ...html.matchAll(/ element\("([\w-]+)", HTML/g),
+    ...html.matchAll(/ for="([\w-]+)"/g),
   ];
   assert.ok(wanted.length > 10);
   for (const match of wanted) assert.ok(ids.has(match[1]), match[1]);
@@ -51,7 +51,7 @@ test("a key that no header can carry is told before it is sent", () => {
   for (const key of ["sk-strata-0aZ_9", "!~"]) assert.equal(keyFault(key), "");
 });
 
-test("faults name the page's fields, and nothing else of a message changes", () => {
+test("faults name the console's fields, and nothing else of a message changes", () => {
   const message = 'Cannot read "input": expected at most 9 characters, got 10';
   const worded = 'Cannot read "Text": expected at most 9 characters, got 10';
   const error = (field: string, text: string): StrataError =>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { hierarchisePage } from "./hierarchise-page.ts";
+import { hierarchiseReport } from "./hierarchise-report.ts";
 
 /** A run of `count` points; the loss is not known at the first. */
 function reportOf(count: number, layerCount = 4) {
@@ -28,9 +28,9 @@ function figuresOf(html: string): Map<string, string> {
   return new Map([...found].map(([, title = "", svg = ""]) => [title, svg]));
 }
 
-describe("hierarchisePage", () => {
+describe("hierarchiseReport", () => {
   it("draws the error of every state, and each number of the points by itself", () => {
-    const figures = figuresOf(hierarchisePage(reportOf(3)));
+    const figures = figuresOf(hierarchiseReport(reportOf(3)));
     const titles = [
       "Relative error by state",
       "Loss",
@@ -53,7 +53,7 @@ describe("hierarchisePage", () => {
   });
 
   it("tells the last point and all settings, as text", () => {
-    const html = hierarchisePage(reportOf(3));
+    const html = hierarchiseReport(reportOf(3));
     const cells = new Map(
       [...html.matchAll(/<th scope="row">([^<]*)<\/th><td>([^<]*)<\/td><\/tr>/g)].map(
         ([, name, value]) => [name, value],
@@ -68,9 +68,9 @@ describe("hierarchisePage", () => {
   });
 
   it("is whole at the first point, and keeps first and last of many points and states", () => {
-    const start = hierarchisePage(reportOf(1));
+    const start = hierarchiseReport(reportOf(1));
     assert.ok(!figuresOf(start).has("Loss"));
-    const many = hierarchisePage(reportOf(301, 12));
+    const many = hierarchiseReport(reportOf(301, 12));
     const cosine = figuresOf(many).get("Cosine") ?? "";
     assert.equal(cosine.match(/<title>/g)?.length, 40);
     assert.match(cosine, /at 0 million[\s\S]*at 75 million/);

@@ -1,5 +1,5 @@
-/** The page's style: system fonts, light and dark by the system's setting, one column. */
-export const pageStyle = `
+/** The console's style: system fonts, light and dark by the system's setting, one column. */
+export const consoleStyle = `
 :root {
   color-scheme: light dark;
   --ink: #1b1f24; --quiet: #59636e; --ground: #fbfbfa; --card: #ffffff; --line: #d3d8de;

@@ -1,13 +1,13 @@
-/** The pages of `strata plan` and `strata simulate`. */
+/** The reports of `strata plan` and `strata simulate`. */
 import type { Plan } from "../placement/placement.ts";
 import { type Mix, nameOfFleet } from "../planning/cheapest.ts";
 import { deviceCountOf, pricePerHourOf } from "../planning/fleet.ts";
 import type { Chart } from "./line-chart.ts";
-import { type Page, pageOf, type PageTable, percent } from "./reports.ts";
+import { type Report, htmlOf, type ReportTable, percent } from "./reports.ts";
 import type { Sweep } from "../planning/sweep.ts";
 import type { Score, Verdict } from "../planning/verdict.ts";
 
-export interface PlanPage {
+export interface PlanReportContent {
   readonly title: string;
   readonly summary: readonly string[];
   readonly plan: Plan;
@@ -28,9 +28,9 @@ const figureTitles: Readonly<Record<Sweep["axis"]["name"], string>> = {
   devices: "In time, by devices",
 };
 
-export function planPageOf({ methods, verdict, plan, ...rest }: PlanPage): string {
+export function planReport({ methods, verdict, plan, ...rest }: PlanReportContent): string {
   const { sweeps, mixes, attainment } = rest;
-  const page: Page = {
+  const report: Report = {
     title: rest.title,
     summary: rest.summary,
     legend: sweeps[0]?.curves.map(({ method }) => method) ?? [],
@@ -43,7 +43,7 @@ export function planPageOf({ methods, verdict, plan, ...rest }: PlanPage): strin
       modelTable(verdict),
     ],
   };
-  return pageOf(page);
+  return htmlOf(report);
 }
 
 function figureOf({ axis, curves }: Sweep, target: number): Chart {
@@ -56,29 +56,29 @@ function figureOf({ axis, curves }: Sweep, target: number): Chart {
   return { title: figureTitles[name], xTitle: title, lines, target, base };
 }
 
-const scoreHead = ["requests", "in time", "mean", "p50", "p99"];
+const scoreTitles = ["requests", "in time", "mean", "p50", "p99"];
 
-function methodTable(methods: PlanPage["methods"]): PageTable {
+function methodTable(methods: PlanReportContent["methods"]): ReportTable {
   const rows = methods.map(({ name, attainment }) => [name, percent(attainment)]);
-  return { title: "Methods", head: ["method", "in time"], rows };
+  return { title: "Methods", titles: ["method", "in time"], rows };
 }
 
-function mixTable(mixes: readonly Mix[]): PageTable {
+function mixTable(mixes: readonly Mix[]): ReportTable {
   const rows = mixes.map(({ fleet, attainment }) => [
     nameOfFleet(fleet),
     String(deviceCountOf(fleet)),
     (pricePerHourOf(fleet) ?? 0).toFixed(2),
     percent(attainment),
   ]);
-  return { title: "Nodes", head: ["nodes", "devices", "per hour", "in time"], rows };
+  return { title: "Nodes", titles: ["nodes", "devices", "per hour", "in time"], rows };
 }
 
-function modelTable({ models }: Verdict): PageTable {
+function modelTable({ models }: Verdict): ReportTable {
   const rows = models.map((score) => [score.name, ...scoreCells(score)]);
-  return { title: "Models", head: ["model", ...scoreHead], rows };
+  return { title: "Models", titles: ["model", ...scoreTitles], rows };
 }
 
-function groupTable({ groups }: Plan, verdict: Verdict): PageTable {
+function groupTable({ groups }: Plan, verdict: Verdict): ReportTable {
   const rows = groups.map(({ devices, configuration, units }, index) => {
     const { stageCount, intraOp } = configuration;
     const score = verdict.groups[index];
@@ -89,7 +89,11 @@ function groupTable({ groups }: Plan, verdict: Verdict): PageTable {
       ...(score === undefined ? [] : scoreCells(score)),
     ];
   });
-  return { title: "Groups", head: ["models", "devices", "stages × devices", ...scoreHead], rows };
+  return {
+    title: "Groups",
+    titles: ["models", "devices", "stages × devices", ...scoreTitles],
+    rows,
+  };
 }
 
 function scoreCells(score: Score): readonly string[] {
