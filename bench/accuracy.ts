@@ -32,7 +32,7 @@ interface Plan {
 
 interface Run extends Plan {
   readonly devAccuracy: number;
-  /** Through the serving graph in int8, in percent. */
+  /** What the serving graph reaches in int8, in percent. */
   readonly testAccuracy: number;
   readonly instantTestAccuracy: number;
   readonly bestEpoch: number;
@@ -92,7 +92,7 @@ export async function benchAccuracy({ isQuick, cacheFolder }: BenchOptions): Pro
 class Bench {
   readonly runtime: OrtRuntime;
   readonly base: TrainingBase;
-  /** When the run began: the repository may move on while it lasts. */
+  /** The commit at which the run began: the repository may move on while it lasts. */
   readonly commit: string = commitOf();
   readonly #folder: string;
   readonly #tasks = new Map<string, Task>();

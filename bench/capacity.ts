@@ -120,13 +120,13 @@ function tableBytes(entryCount: number, { hiddenSize }: Pick<EncoderConfig, "hid
 interface DomainRow {
   readonly rowCount: number;
   readonly bytes: number;
-  /** Of a domain's full copy of the general table. */
+  /** Its size over that of a domain's full copy of the general table. */
   readonly shareOfGeneral: number;
-  /** Of a table of all n-grams of the domain's text. */
+  /** Its size over that of a table of all n-grams of the domain's text. */
   readonly shareOfOwn: number;
-  /** Of the rows: those that the general table holds too. */
+  /** The share of the rows that the general table holds too. */
   readonly sharedWithGeneral: number;
-  /** Up to which a shared row is pruned; null where none is. */
+  /** The distance up to which a shared row is pruned; null where none is. */
   readonly tolerance: number | null;
 }
 
@@ -165,7 +165,7 @@ async function domainRows(
   return rows;
 }
 
-/** Of adapter and head, as the store keeps them. */
+/** The bytes of adapter and head, as the store keeps them. */
 function virtualModelBytes(config: EncoderConfig): number {
   const { rank, labelCount } = virtualModel;
   const tensors = [
@@ -197,7 +197,7 @@ function modelsPerGB(
     overFullCopyFp32: round(full / withTables),
     overFullCopyFp16: round(full / 2 / withTables),
     bytesPerVirtualModel: Math.round(withTables),
-    /** With everything that they share. */
+    /** What everything takes that they share is counted. */
     virtualModelsIn8GB: Math.floor((8e9 - bytes.shared - bytes.tables) / bytes.own),
     fullCopyBytes: full,
   };

@@ -2,7 +2,7 @@
 export interface BenchOptions {
   /** Whether to stay below a minute. */
   readonly isQuick: boolean;
-  /** Where base models are. */
+  /** The folder of the base models. */
   readonly cacheFolder: string;
 }
 

@@ -24,8 +24,8 @@ import type { LookedUpSource } from "../src/distillation/looked-up-states.ts";
 /** Every twentieth text is kept out and tells the hit rate. */
 const heldOutEvery = 20;
 /**
- * Of all occurrences in the corpus. A tri-gram that was seen once is rarely seen again, and its
- * bi-grams answer for it: half of the tri-grams' occurrences need a seventh of their rows.
+ * Shares of all occurrences in the corpus. A tri-gram that was seen once is rarely seen again, and
+ * its bi-grams answer for it: half of the tri-grams' occurrences need a seventh of their rows.
  */
 export const generalShares = { unigrams: 1, bigrams: 1, trigrams: 0.5 };
 export const rowPrecision = "int8";
@@ -59,7 +59,7 @@ export async function corpusNgrams({ tokenizer, corpora }: CorpusOptions): Promi
 export interface DomainRule {
   /** Share of all occurrences that the n-grams of each kind cover. */
   readonly alpha: number;
-  /** Of those that the parent holds too: the share that is pruned, those nearest to it first. */
+  /** The share that is pruned of the rows that the parent holds too, those nearest to it first. */
   readonly prunedShare: number;
 }
 
@@ -72,7 +72,7 @@ export class CorpusKnowledge {
   readonly #encoders: Readonly<Record<keyof DomainTables, NgramEncoder>>;
   readonly #merge: Program;
   readonly #shape: RowShape;
-  /** From n-gram to its number. */
+  /** The number of each n-gram. */
   readonly #general: NgramMap;
   readonly #domain: NgramCounter;
 
@@ -121,7 +121,7 @@ export class CorpusKnowledge {
     return frequent(this.#domain, alpha);
   }
 
-  /** For look-ups of these texts, which back off: in general knowledge, or in the domain's. */
+  /** Look-ups of these texts back off: in general knowledge, or in the domain's. */
   async sourceFor(ids: readonly Int32Array[], rule?: DomainRule): Promise<LookedUpSource> {
     const asked = frequent(count(ids), 1);
     const tree = (...domains: readonly Domain[]): LookedUpSource => ({
@@ -146,8 +146,8 @@ export class CorpusKnowledge {
   }
 
   /**
-   * Of at most `countMax` of the domain's n-grams, chosen by chance, see `parentDistances`: how far
-   * their rows are from the general ones.
+   * How far the rows of at most `countMax` of the domain's n-grams, chosen by chance, are from the
+   * general ones; see `parentDistances`.
    */
   async distances(alpha: number, countMax = Infinity): Promise<Float64Array<ArrayBuffer>> {
     const ngrams = this.domainNgrams(alpha);

@@ -13,7 +13,7 @@ import { benchConfig, randomValues, randomWeights, sequenceFeeds } from "./rando
 const batch = 32;
 const sequence = 32;
 const rows = batch * sequence;
-/** As it serves: a worker per core, each of one thread. */
+/** It serves so: a worker per core, each of one thread. */
 const threadCount = 1;
 
 export async function benchGraph({ isQuick }: BenchOptions): Promise<BenchResult> {

@@ -33,10 +33,10 @@ const seeds = { planned: 1, unseen: 2 };
 
 interface Effort {
   readonly stepCount: number;
-  /** Of our search, for each point. */
+  /** What our search is given, for each point. */
   readonly searchSeconds: number;
   readonly traceSeconds: number;
-  /** After which no more axes are begun. */
+  /** The time after which no more axes are begun. */
   readonly budgetSeconds: number;
 }
 
@@ -95,18 +95,18 @@ interface Scenario {
   readonly name: string;
   readonly description: string;
   readonly units: readonly Unit[];
-  /** At an objective of 1. */
+  /** The deadlines at an objective of 1. */
   readonly deadlineSeconds: readonly number[];
   readonly deviceBytes: number;
   readonly demand: Demand;
   readonly base: Point;
-  /** Of re-placement. */
+  /** The window of re-placement. */
   readonly windowSeconds: number;
 }
 
 interface Axis {
   readonly name: keyof Point;
-  /** From easy to hard; factors on the scenario's own rate and CV. */
+  /** The ends of the axis, from easy to hard; factors on the scenario's own rate and CV. */
   readonly easy: number;
   readonly hard: number;
   readonly isWhole?: boolean;

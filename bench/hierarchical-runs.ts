@@ -43,7 +43,7 @@ export interface Plan {
   readonly task: string;
   readonly arm: Arm;
   readonly seed: number;
-  /** At most. */
+  /** The most that are run. */
   readonly epochCount: number;
 }
 
@@ -84,7 +84,7 @@ export function lackOfRuns(): string | undefined {
   return absent === undefined ? undefined : `there are no weights at ${absent}`;
 }
 
-/** Of the arm's weights, in short; null for the base itself. */
+/** The arm's weights, in short; null for the base itself. */
 export function weightsOf(arm: Arm): string | null {
   if (arm === "dense") return null;
   return fingerprints[rules[arm] === undefined ? "general" : "domain"]();
@@ -191,7 +191,7 @@ export async function openBench(setting: BenchSetting): Promise<HierarchicalBenc
 }
 
 interface Parts {
-  /** Of the arm: the hierarchical form may have upper layers of its own. */
+  /** The arm's base: the hierarchical form may have upper layers of its own. */
   readonly base: TrainingBase;
   readonly runtime: OrtRuntime;
   readonly checkpoint: Checkpoint;

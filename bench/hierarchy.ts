@@ -73,7 +73,7 @@ interface SpeedTask {
   readonly isQuick: boolean;
 }
 
-/** Per round one batch of unseen text through every arm. */
+/** Each round passes one batch of unseen text through every arm. */
 async function measureSpeed(
   runtime: Runtime,
   { table, texts, isQuick }: SpeedTask,
@@ -154,7 +154,7 @@ function idsOf(texts: readonly Int32Array[]): Value {
   return { kind: "value", type: "int32", shape: [texts.length, sequence], values };
 }
 
-/** Without heads: one label of zeros. */
+/** The feeds that need no head: one label of zeros. */
 function commonFeeds(texts: readonly Int32Array[]): Record<string, Value> {
   const batch = texts.length;
   const lengths = BigInt64Array.from(texts, ({ length }) => BigInt(length));
@@ -207,7 +207,7 @@ function noiseTable(ngrams: Int32Array): LookupTable {
   return { map, rows };
 }
 
-/** Of a table of a third of a gigabyte that was just written. */
+/** The time that a table of a third of a gigabyte takes which was just written. */
 async function measureLoad(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "strata-table-"));
   try {

@@ -140,19 +140,22 @@ export class Stage {
   }
 }
 
-/** Over all-MiniLM-L6-v2. */
+/** The stage over all-MiniLM-L6-v2. */
 export async function openRealStage(cacheFolder: string): Promise<Stage> {
   const { folder } = await openPulledBase(cacheFolder, "all-MiniLM-L6-v2");
   return openStage(folder, "int8");
 }
 
-/** Over the small base of the tests, which learns a file by heart in a fraction of a second. */
+/**
+ * The stage over the small base of the tests, which learns a file by heart in a fraction of a
+ * second.
+ */
 export async function openSmallStage(): Promise<Stage> {
   const folder = await writeSmallCheckpoint();
   return openStage(folder, "fp32", () => rm(folder, { recursive: true }));
 }
 
-/** On one thread: the claim is about figures, not about time. */
+/** One thread runs it: the claim is about figures, not about time. */
 async function openStage(
   folder: string,
   precision: Precision,

@@ -71,7 +71,7 @@ interface RealPlan {
 }
 
 const mislabelled = ["random labels", "new rows of random labels"] as const;
-/** With sizes from which growing makes better by far, and at which something is held out. */
+/** Sizes from which growing makes better by far, and at which something is held out. */
 const realPlans: readonly RealPlan[] = [
   ...[0, 1, 2].flatMap((seed) => {
     const seconds = seed === 0 ? secondFiles : (["grown", ...mislabelled] as const);
@@ -86,11 +86,11 @@ const realPlans: readonly RealPlan[] = [
   { task: "trec", seed: 0, firstCount: 60, secondCount: 300, seconds: secondFiles },
 ];
 const smallFileRows = 100;
-/** Of a test file: enough to tell 10 points. */
+/** Rows of a test file: enough to tell 10 points. */
 const testRowCountMax = 1_000;
 /** Enough for labels to be learned by heart, and for an epoch to be chosen. */
 const coinEpochCount = 4;
-/** By how much the second version is to be better on the test file, to count as better. */
+/** The gain on the test file from which the second version counts as better. */
 const betterBy = 0.1;
 
 const resultPath = join(import.meta.dirname, "../../bench/results/honest.json");

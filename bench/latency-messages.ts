@@ -19,7 +19,7 @@ export type LatencyReply =
   | { readonly kind: "marked" }
   | {
       readonly kind: "read";
-      /** Since the mark: the highest memory above the one at the mark. */
+      /** The highest memory since the mark above the one at the mark. */
       readonly rssGrowthBytes: number;
       /** The longest time on a core between two looks, without what others on the machine take. */
       readonly heldMs: number;

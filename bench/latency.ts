@@ -42,7 +42,7 @@ interface Measured {
   readonly size: string;
   readonly blockedMs: number;
   readonly healthzMs: number;
-  /** Of the main thread on a core, without what others on the machine took. */
+  /** The time that the main thread was on a core, without what others on the machine took. */
   readonly heldMs: number;
   readonly rssGrowthBytes: number;
   readonly seconds: number;

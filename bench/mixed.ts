@@ -21,7 +21,7 @@ import { benchConfig, randomValues, randomWeights } from "./random-base.ts";
 const modelCount = 1000;
 const batch = 16;
 const sequence = 32;
-/** Of every vPLM that is timed; the comparison draws from all of them. */
+/** The rank of every vPLM that is timed; the comparison draws from all of them. */
 const rank = 16;
 const ranks = [8, 16, 32, 64] as const;
 

@@ -21,7 +21,7 @@ export interface Calibration {
 
 export interface CalibrationOptions extends Pick<ExecuteInput, "groups" | "ids" | "clock"> {
   readonly unitCount: number;
-  /** Of each unit, alone and together. */
+  /** The requests of each unit, alone and together. */
   readonly requestCount: number;
   /** Longer than a request takes. */
   readonly gapSeconds: number;

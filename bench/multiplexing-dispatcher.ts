@@ -23,12 +23,12 @@ export interface Host {
 }
 
 export interface ExecuteInput {
-  /** By group, the units on it. */
+  /** The units on each group. */
   readonly groups: readonly (readonly Host[])[];
   readonly arrivals: Arrivals;
-  /** Of each unit. */
+  /** Each unit has one. */
   readonly deadlineSeconds: readonly number[];
-  /** Of each unit in each stage, as admission predicts it. */
+  /** What each unit takes in each stage, as admission predicts it. */
   readonly stageSeconds: readonly (readonly number[])[];
   readonly profile: SimulationProfile;
   readonly clock: Clock;
@@ -48,11 +48,11 @@ export interface Served {
 
 export interface Executed {
   readonly outcomes: Outcomes;
-  /** In the order of answers, which is that of dispatch within a group. */
+  /** The order is that of answers, which is that of dispatch within a group. */
   readonly served: readonly Served[];
 }
 
-/** Until all requests are answered or rejected. */
+/** Resolves when all requests are answered or rejected. */
 export async function execute(input: ExecuteInput): Promise<Executed> {
   const { arrivals } = input;
   const run = new Run(input);

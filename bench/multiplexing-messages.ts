@@ -1,4 +1,4 @@
-/** Between a bench and its stage processes; numbers and tensors, as structured clones. */
+/** Messages between a bench and its stage processes; numbers and tensors, as structured clones. */
 import type { EncoderConfig, Precision } from "../src/entities/base-model.ts";
 import type { LayerSpan } from "../src/models/stage-graph.ts";
 import type { Results, Value } from "../src/runtime/runtime.ts";
@@ -17,7 +17,7 @@ export interface StageModel {
 export interface StageInput {
   /** Tokens of each sequence. */
   readonly ids: readonly Int32Array[];
-  /** From the stage before; absent at the first. */
+  /** The states of the stage before; absent at the first. */
   readonly states?: Value;
 }
 
@@ -25,16 +25,16 @@ export type StageCommand = { readonly id: number } & (
   | { readonly kind: "load"; readonly model: StageModel }
   | {
       readonly kind: "run";
-      /** In the order of loading. */
+      /** The program's number, in the order of loading. */
       readonly program: number;
       readonly input: StageInput;
     }
 );
 
-/** Of a run; empty results after loading. */
+/** What a run answers; the results are empty after loading. */
 export interface StageAnswer {
   readonly results: Results;
-  /** From its receipt until it was its turn. */
+  /** The time from its receipt until it was its turn. */
   readonly waitSeconds: number;
   readonly busySeconds: number;
 }

@@ -19,7 +19,7 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** Without its type's message, which is added when it is sent. */
+/** A command without its id, which is added when it is sent. */
 type Command = StageCommand extends infer C ? (C extends unknown ? Omit<C, "id"> : never) : never;
 
 /** A model's stage on a process. */
@@ -32,7 +32,7 @@ export class StageProcess {
   #commandCount = 0;
   #programCount = 0;
 
-  /** On this core, if there is `taskset` and it may. */
+  /** Runs on this core, if there is `taskset` and it may. */
   constructor(core: number) {
     const isPinned = spawnSync("taskset", ["-c", String(core), "true"]).status === 0;
     this.#child = fork(program, {
@@ -60,7 +60,7 @@ export class StageProcess {
     return (input) => this.#ask({ kind: "run", program: number, input });
   }
 
-  /** After what it runs now. */
+  /** Ends the process after what it runs now. */
   async close(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect();
     await this.#exit;

@@ -33,7 +33,7 @@ export type PlanName = keyof typeof plans;
 
 export interface SceneOptions {
   readonly config: EncoderConfig;
-  /** Of a request. */
+  /** The sequences of a request. */
   readonly sequenceCount: number;
   readonly tokenCount: number;
 }

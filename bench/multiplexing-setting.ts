@@ -19,24 +19,24 @@ import type { LivePlan, PlanName, Scene } from "./multiplexing-scene.ts";
 
 export interface Setting {
   readonly cv: number;
-  /** Of the rate, by unit. */
+  /** Shares of the rate, by unit. */
   readonly shares: readonly number[];
-  /** Of arrivals. */
+  /** How long requests arrive. */
   readonly seconds: number;
   readonly seed: number;
 }
 
 export interface Figures {
   readonly attainment: number;
-  /** Of requests that were answered in time. */
+  /** The mean over the requests that were answered in time. */
   readonly meanSeconds: number;
 }
 
 export interface PlanResult {
   readonly measured: Figures;
-  /** With the stages' times as they were while it ran. */
+  /** What the simulator says with the stages' times as they were while it ran. */
   readonly simulated: Figures;
-  /** From the calibration alone. */
+  /** What the simulator says from the calibration alone. */
   readonly foretold: Figures;
   readonly calibration: Calibration;
   /** Median of what stages took while it ran, over the calibrated: how steady the machine was. */
@@ -49,11 +49,13 @@ export interface SettingResult extends Setting {
   readonly plans: Readonly<Record<PlanName, PlanResult>>;
 }
 
-/** Of what one device serves, if each unit had half of it. */
+/** The load, as a share of what one device serves if each unit had half of it. */
 const utilisation = 0.5;
-/** Over the time of a request on one device. */
+/** The deadline over the time of a request on one device. */
 const deadlineScale = 10;
-/** Of the deadline, kept in reserve by admission for runs that take longer than most. */
+/**
+ * The share of the deadline that admission keeps in reserve for runs that take longer than most.
+ */
 const reserveShare = 0.1;
 const simulationCount = 20;
 const calibrationCount = 5;

@@ -22,7 +22,7 @@ const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
 const stages: Loaded[] = [];
 /** Adapters and heads of zeros, which cost what others do. */
 const memory = new Float32Array(new SharedArrayBuffer(4));
-/** When the run before was done. */
+/** The time at which the run before was done. */
 let freeMs = 0;
 
 process.on("message", (command: StageCommand) => {

@@ -15,7 +15,7 @@ import {
 } from "./multiplexing-setting.ts";
 import { benchConfig } from "./random-base.ts";
 
-/** Of few words: an embedding table that is larger than the layers cannot be cut in two. */
+/** It has few words: an embedding table that is larger than the layers cannot be cut in two. */
 const config = { ...benchConfig, vocabularySize: 1000 };
 const [sequenceCount, tokenCount] = [8, 32];
 

@@ -26,7 +26,7 @@ export type OverloadLoad =
     };
 
 export interface AskedOnce {
-  /** From the start of the load to the answer. */
+  /** The time from the start of the load to the answer. */
   readonly answeredMs: number;
   readonly latencyMs: number;
   readonly status: number;
@@ -103,7 +103,7 @@ async function ask(
   };
 }
 
-/** As bytes, each text with one model after the other. */
+/** The requests as bytes, each text with one model after the other. */
 function requestsOf({ port, apiKey, models, texts }: OverloadTarget): readonly Buffer[] {
   const head = [
     "POST /v1/classify HTTP/1.1",

@@ -19,9 +19,9 @@ const modelCount = 256;
 /** Enough to keep the queue filled, and few enough not to be refused. */
 const clientCount = 96;
 const overloadFactor = 3;
-/** Of a text, special tokens included; as many short ones as long ones. */
+/** The tokens of a text, special ones included; there are as many short texts as long ones. */
 const [tokensMin, tokensMax] = [32, 224];
-/** Until the queue is as long as it may be. */
+/** The time until the queue is as long as it may be. */
 const rampMs = 3_000;
 
 interface Times {
@@ -153,7 +153,7 @@ async function createModels(url: string): Promise<readonly string[]> {
   return ids;
 }
 
-/** Of any length; each word is one token, and two are special. */
+/** A text of any length; each word is one token, and two are special. */
 function textOf(random: SeededRandom): string {
   const wordCount = tokensMin + random.integer(tokensMax - tokensMin + 1) - 2;
   const word = (): string => words[random.integer(words.length)] ?? "";

@@ -31,7 +31,7 @@ export interface SimulationCase {
   readonly name: string;
   /** `fast_sim`, `fast_sim_single_stage`, `fast_sim_batching` or `event_driven`. */
   readonly kind: string;
-  /** Of `event_driven`: overheads in seconds. */
+  /** The constants of `event_driven`: overheads in seconds. */
   readonly constants: Readonly<Record<string, number>>;
   readonly scene: Scene;
   readonly expected: {
@@ -54,9 +54,9 @@ export interface ReferenceRow {
 }
 
 export interface PublishedRow extends ReferenceRow {
-  /** Of its models. */
+  /** The types of its models. */
   readonly types: readonly string[];
-  /** With no requests left out. */
+  /** The attainment with no requests left out. */
   readonly attainmentOfAll: number;
 }
 
@@ -310,7 +310,7 @@ function layoutOf({ op, pp, models }: RawGroup): Layout {
   return { configuration: { intraOp: op, stageCount: pp }, units: models };
 }
 
-/** On one device. */
+/** What a request takes on one device. */
 function aloneSeconds(model: RawModel): number {
   const stages = model["op1_pp1"]?.stage_latency_s["1"] ?? [];
   return stages.reduce((sum, seconds) => sum + seconds, 0);

@@ -22,7 +22,7 @@ import {
   type SearchCase,
 } from "./placement-cases.ts";
 
-/** Of the published cases with room for more, as many are searched in a quick run. */
+/** So many of the published cases with room for more are searched in a quick run. */
 const quickCaseCount = 3;
 const quickSeconds = 10;
 
@@ -82,7 +82,7 @@ async function measureCase(reference: SearchCase, seconds?: number): Promise<Out
   };
 }
 
-/** On all cores; INTERNAL would be a plan that breaks a rule. */
+/** Searches on all cores; INTERNAL would be a plan that breaks a rule. */
 async function searched(planning: Planning, seconds?: number): Promise<SearchResult> {
   const pool = new SearchPool(planning, availableParallelism());
   try {
@@ -134,7 +134,7 @@ interface BucketRun {
   readonly workers: number;
 }
 
-/** Of many requests, as the reference's own 21 seconds are. */
+/** There are many requests, as the reference's own 21 seconds have. */
 const bucketRequestCount = 30_000;
 const bucketLoad = { rate: 64, cv: 4, exponent: 0.5 };
 

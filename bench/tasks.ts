@@ -119,7 +119,7 @@ async function readExamples(
   return undefined;
 }
 
-/** As the product divides a file. */
+/** Splits as the product divides a file. */
 async function split(all: ContentSequences): Promise<Pick<Task, "train" | "dev">> {
   const pace = new Pace();
   const parts = await splitByContent(all, pace);

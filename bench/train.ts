@@ -119,7 +119,7 @@ function sourceFeeds(source: "ids" | "states"): Record<string, Value> {
   };
 }
 
-/** As a real batch has: every word is another one. */
+/** Every word is another one, as in a real batch. */
 function wordFeeds(): Feeds {
   const count = batch * sequence;
   const rows = (): Value => ({

@@ -90,7 +90,7 @@ export class ProgramFolder {
     return this.#server;
   }
 
-  /** Of the server. */
+  /** A client of the server. */
   get client(): Client {
     return present(this.#client, "a server runs");
   }

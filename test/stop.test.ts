@@ -12,7 +12,7 @@ import { ProgramFolder } from "./exam-program.ts";
 const stopMsMax = 5_000;
 
 let folder: ProgramFolder;
-/** Of the job. */
+/** The id of the job. */
 let id = "";
 
 before(async () => {

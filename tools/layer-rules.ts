@@ -30,7 +30,7 @@ interface Layer {
   readonly isPure: boolean;
   /** Folders that the row names in its last column, all of a lower number. */
   readonly imports: readonly string[];
-  /** Where the row stands in ARCHITECTURE.md, counted from 1. */
+  /** The line of the row in ARCHITECTURE.md, counted from 1. */
   readonly line: number;
 }
 
@@ -54,7 +54,7 @@ function parseLayers(architecture: string): readonly Layer[] {
   });
 }
 
-/** For each folder, all that it may import: what its row names, and what those may import. */
+/** All that each folder may import: what its row names, and what those may import. */
 function reachableFolders(layers: readonly Layer[]): ReadonlyMap<string, Set<string>> {
   const reachable = new Map<string, Set<string>>();
   for (const layer of layers.toSorted((a, b) => a.number - b.number)) {

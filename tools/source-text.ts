@@ -35,7 +35,7 @@ export function isExam(path: string): boolean {
 /** A comment, a string, or a character whose meaning depends on what stands before it. */
 const token = /\/\/[^\n]*|\/\*[^]*?\*\/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[/`{}]/g;
 const regularExpression = /\/(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\//y;
-/** From a backtick, or from the brace that closes a `${…}`, to the next such place. */
+/** The text from a backtick, or from the brace that closes a `${…}`, to the next such place. */
 const templatePart = /[`}](?:[^`\\$]|\\[^]|\$(?!\{))*(?:`|\$\{)/y;
 /** What stands before a `/` that opens a regular expression rather than divides. */
 const beforeRegularExpression =
@@ -75,7 +75,7 @@ function literalAt(text: string, found: RegExpExecArray, braces: boolean[]): Spa
   return [start, end];
 }
 
-/** Where the sticky pattern ends that matches at `start`; the next offset if it does not. */
+/** The end of the match of the sticky pattern at `start`; the next offset if it does not match. */
 function endOf(pattern: RegExp, text: string, start: number): number {
   pattern.lastIndex = start;
   return pattern.test(text) ? pattern.lastIndex : start + 1;
@@ -101,7 +101,7 @@ export function lineAt(text: string, offset: number): number {
   return line;
 }
 
-/** From the first offset to before the second. */
+/** The offsets of the start and of the place after the end. */
 type Span = readonly [start: number, end: number];
 
 function blank(text: string, spans: readonly Span[]): string {

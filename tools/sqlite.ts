@@ -36,7 +36,7 @@ const advice =
 
 const isWindows = process.platform === "win32";
 
-/** By a process of its own, since a failed load is remembered. */
+/** Asks a process of its own, since a failed load is remembered. */
 function isLoadable(): boolean {
   const code = 'new (require("better-sqlite3"))(":memory:").close()';
   return spawnSync(process.execPath, ["-e", code], { stdio: "ignore" }).status === 0;

@@ -25,7 +25,7 @@ export function addKeyOptions(command: Command, fallback: string): void {
     .addOption(plain.conflicts("apiKeyFile"));
 }
 
-/** By an option or the environment; undefined when neither gives one. */
+/** The key that an option or the environment gives; undefined when neither does. */
 export async function givenKey(
   { apiKey, apiKeyFile }: KeyOptions,
   { environment }: Surroundings,

@@ -15,7 +15,7 @@ export interface Patience {
   readonly seconds: number;
 }
 
-/** Between two looks. */
+/** The time between two looks. */
 const pollMs = 100;
 
 /** UNAVAILABLE when nobody listens in time; other faults are told by the call that follows. */

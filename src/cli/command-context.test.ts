@@ -1,4 +1,4 @@
-/** Where commands look for a server. */
+/** Checks where commands look for a server. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serverUrlOf } from "./command-context.ts";

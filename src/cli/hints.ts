@@ -14,7 +14,7 @@ const whatIsThere: Hint = (name) => {
   return "see what is there: strata list";
 };
 
-/** By command, code and field. */
+/** Hints by command, code and field. */
 const hints: Readonly<Record<string, Hint>> = {
   "create ALREADY_EXISTS id": (name) => `${training(name)}; or make room: strata delete ${name}`,
   "create INVALID_ARGUMENT base": () =>
@@ -31,7 +31,7 @@ const hints: Readonly<Record<string, Hint>> = {
   "cancel NOT_FOUND id": () => "see what is there: strata list jobs",
 };
 
-/** Of the command that was run last, if there is one. */
+/** The hint for the command that was run last, if there is one. */
 export function hintOf(program: Command, { code, field }: StrataError): string | undefined {
   const [word] = program.args;
   const command = program.commands.find((known) => known.name() === word);

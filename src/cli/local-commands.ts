@@ -115,7 +115,7 @@ export interface HierarchiseProgress {
   readonly step: number;
   readonly stepCount: number;
   readonly tokenCount: number;
-  /** To the base, of the mean vectors of held-out texts. */
+  /** The cosine to the base, of the mean vectors of held-out texts. */
   readonly cosine: number;
 }
 
@@ -123,12 +123,17 @@ export interface HierarchiseReport {
   /** Paths of the weights and of the report with the curves. */
   readonly weights: string;
   readonly report: string;
-  /** Of held-out texts to the base, with every tri-gram computed, and as a table finds them. */
+  /**
+   * The cosine of held-out texts to the base, with every tri-gram computed, and as a table finds
+   * them.
+   */
   readonly cosine: number;
   readonly lookedUpCosine: number;
   /** Relative squared errors of the states on held-out texts, lowest layer first. */
   readonly errors: readonly number[];
-  /** Of held-out masked words, where they are learned: nats, and the share told rightly. */
+  /**
+   * How held-out masked words are told, where they are learned: nats, and the share told rightly.
+   */
   readonly words?: { readonly loss: number; readonly accuracy: number };
   readonly tokenCount: number;
 }
@@ -167,15 +172,17 @@ export interface Finding {
   readonly cure?: string;
 }
 
-/** Where arrivals come from, and which simulator meets them. */
+/** The origin of the arrivals, and the simulator that meets them. */
 export interface DemandOptions extends LocalOptions {
   /** CSV; without one arrivals are drawn by the models' rates. */
   readonly tracePath: string | undefined;
   /** How a trace's functions are dealt out to models; by default their names are the models'. */
   readonly dealing: "stripe" | "blocks" | undefined;
-  /** Over which a trace's rate and burstiness are taken as constant. */
+  /** The window over which a trace's rate and burstiness are taken as constant. */
   readonly windowSeconds: number;
-  /** Of the arrivals that rates stand for; by default enough of them to tell plans apart. */
+  /**
+   * How long the arrivals last that rates stand for; by default enough of them to tell plans apart.
+   */
   readonly durationSeconds: number | undefined;
   readonly seed: number;
   /** Overheads beside the models' latencies; "measured" with the profiles. */
@@ -192,7 +199,7 @@ export interface PlanOptions extends DemandOptions {
   readonly sloSeconds: number | undefined;
   /** Share of requests to be answered in time. */
   readonly attainment: number;
-  /** Of the search; the pictures take about as long again. */
+  /** The time that the search is given; the pictures take about as long again. */
   readonly searchSeconds: number | undefined;
   readonly outFolder: string;
   readonly hasPictures: boolean;
@@ -209,18 +216,18 @@ export interface WhatIf {
 
 export interface PlanProgress {
   readonly step: string;
-  /** Of the step, in [0, 1]. */
+  /** The share of the step, in [0, 1]. */
   readonly doneShare: number;
   readonly text: string;
 }
 
-/** Of all requests, of a model's, or of those that a group was sent. */
+/** The score of all requests, of a model's, or of those that a group was sent. */
 export interface PlacementScore {
   readonly requestCount: number;
   readonly goodCount: number;
   /** Share that was answered in time. */
   readonly attainment: number;
-  /** Of those in time, from arrival to answer. */
+  /** The mean from arrival to answer, of those in time. */
   readonly meanSeconds: number;
   readonly p50Seconds: number;
   readonly p99Seconds: number;
@@ -241,7 +248,7 @@ export interface SweepReport {
     readonly base: number;
     readonly values: readonly number[];
   };
-  /** By value; fewer of them if it was stopped. */
+  /** Attainments by value; there are fewer if it was stopped. */
   readonly curves: readonly {
     readonly method: string;
     readonly attainments: readonly number[];
@@ -271,7 +278,7 @@ export interface PlanReport extends SimulationReport {
 }
 
 export interface MixReport {
-  /** For example `2 × g8`. */
+  /** The nodes in short, such as `2 × g8`. */
   readonly nodes: string;
   readonly deviceCount: number;
   readonly pricePerHour: number;
@@ -281,10 +288,10 @@ export interface MixReport {
 
 export interface SimulateOptions extends DemandOptions {
   readonly planPath: string;
-  /** With rates that replace the plan's. */
+  /** Models whose rates replace the plan's. */
   readonly modelsPath: string | undefined;
   readonly dispatching: "clocks" | "in-flight";
-  /** For pictures; there are none without. */
+  /** The file of the report with pictures; there is none without. */
   readonly reportPath: string | undefined;
 }
 

@@ -12,7 +12,7 @@ import { type Clock, pause } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 
 export interface ClientOptions {
-  /** For example `http://127.0.0.1:8080`. */
+  /** The server's origin, such as `http://127.0.0.1:8080`. */
   readonly baseUrl: string;
   /** Or where it comes from once it is needed: asked before each request. */
   readonly apiKey: string | (() => Promise<string>);
@@ -36,7 +36,7 @@ export interface WaitOptions {
   readonly clock: Clock;
   /** Told each event once, oldest first. */
   readonly onEvent?: (event: FineTuningJobEvent) => void;
-  /** Between two looks; 500 by default. */
+  /** The time between two looks; 500 by default. */
   readonly pollMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -71,7 +71,7 @@ export class Client {
     return this.call("GET /v1/models/{id}", { params: { id } });
   }
 
-  /** With labels an empty vPLM; with a training file one that answers at once. */
+  /** Creates an empty vPLM from labels; a training file makes one that answers at once. */
   createModel(body: Sent<Api["POST /v1/models"]>["body"]): Promise<Model> {
     return this.call("POST /v1/models", { body });
   }

@@ -49,7 +49,7 @@ const textTokensMax = 128;
 const textTokensMin = 5;
 const batchTokensMax = 1024;
 const savePointStepCount = 100;
-/** Of a text's n-grams: about those that other text finds in a table of millions. */
+/** Shares of a text's n-grams: about those that other text finds in a table of millions. */
 const shares = { unigrams: 1, bigrams: 0.8, trigrams: 0.25 };
 /** The others are computed, as they are for a table's rows. */
 const lookedUpShare = 0.75;
@@ -138,7 +138,7 @@ async function learnForm(
   return finish({ outFolder, last, record, runtime });
 }
 
-/** Before the base is loaded, which takes a while. INVALID_ARGUMENT names the path. */
+/** Runs before the base is loaded, which takes a while. INVALID_ARGUMENT names the path. */
 async function checkPaths({ textPath, fromPath }: HierarchiseOptions): Promise<void> {
   for (const path of fromPath === undefined ? [textPath] : [textPath, fromPath])
     await checkReadable(path).catch((error: unknown) => {
@@ -146,7 +146,7 @@ async function checkPaths({ textPath, fromPath }: HierarchiseOptions): Promise<v
     });
 }
 
-/** By a byte of it: a folder can be opened, and not read. */
+/** Reads a byte of it: a folder can be opened, and not read. */
 async function checkReadable(path: string): Promise<void> {
   const file = await open(path, "r");
   try {

@@ -9,7 +9,7 @@ import { healthRoutes } from "./health.ts";
 import { inferenceRoutes } from "./inference.ts";
 import { modelRoutes } from "./models.ts";
 
-/** By operation name. */
+/** All routes, by the name of the operation. */
 export const routes = {
   ...healthRoutes,
   ...modelRoutes,
@@ -20,7 +20,9 @@ export const routes = {
 
 export type Routes = typeof routes;
 
-/** By method and path, for example `POST /v1/classify`: what a client can name without schemas. */
+/**
+ * Routes by method and path, such as `POST /v1/classify`: what a client can name without schemas.
+ */
 export type Api = {
   [
     Name in keyof Routes as `${Uppercase<Routes[Name]["method"]>} ${Routes[Name]["path"]}`

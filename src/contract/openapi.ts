@@ -40,7 +40,7 @@ interface Schema {
   readonly default?: unknown;
 }
 
-/** In bodies of requests null stands for absent, wherever a field may be absent. */
+/** Null stands for absent in bodies of requests, wherever a field may be absent. */
 function withNulls(schema: Schema): Schema {
   if (schema.properties === undefined) return schema;
   const properties = Object.entries(schema.properties).map(([name, field]) => {

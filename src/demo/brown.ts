@@ -74,7 +74,7 @@ export function plainText(tagged: string): string {
     .replace(/([.;:!?])( ?\1)+/g, "$1");
 }
 
-/** At most `count` of the items, at even distances. */
+/** Takes at most `count` of the items, at even distances. */
 export function spread<T>(items: readonly T[], count: number): T[] {
   const step = Math.max(1, items.length / count);
   return items.filter((_, index) => Math.floor(index / step) > Math.floor((index - 1) / step));

@@ -9,7 +9,7 @@ import { type GroupedExample, type Split, type SplitSizes, splitByGroup } from "
 export interface DemoTask extends Split {
   /** Names the vPLM. */
   readonly name: string;
-  /** For people: what goes in and what comes out. */
+  /** What goes in and what comes out, for people. */
   readonly title: string;
   readonly source: string;
   readonly labels: readonly string[];

@@ -7,7 +7,10 @@ import { chooseNgrams, NgramCounter, type Shares } from "../knowledge/counting.t
 import { type NgramMap, numberNgrams } from "../knowledge/ngram-map.ts";
 import { NgramSearch } from "../knowledge/ngram-search.ts";
 
-/** By text: by position 0, or the sum of what is hidden; undefined where nothing is. */
+/**
+ * What is hidden of each text, by position: 0, or the sum of what is hidden; undefined where
+ * nothing is.
+ */
 export type Hidden = readonly (Uint8Array | undefined)[];
 
 export const hides = { left: 1, right: 2 } as const;

@@ -217,7 +217,7 @@ async function run(
   return out?.values as Float32Array; // a float32 output
 }
 
-/** Of rows of width 8; -1 adds nothing. */
+/** The sum of rows of width 8; -1 adds nothing. */
 function sumOf(rows: readonly Float32Array[], chosen: readonly number[]): readonly number[] {
   return Array.from({ length: 8 }, (_, place) =>
     chosen.reduce((sum, row) => sum + (rows[row]?.[place] ?? 0), 0),

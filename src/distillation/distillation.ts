@@ -27,11 +27,11 @@ export interface DistillationOptions {
   /** Tokens of a batch, padding included. */
   readonly batchTokensMax: number;
   readonly stepCount: number;
-  /** Of the text's n-grams that a table is thought to hold; see `BackOff`. */
+  /** Shares of the text's n-grams that a table is thought to hold; see `BackOff`. */
   readonly shares: Shares;
-  /** Of the texts of a batch: those whose tri-grams are seen as that table finds them. */
+  /** The share of a batch's texts whose tri-grams are seen as that table finds them. */
   readonly lookedUpShare: number;
-  /** Of the upper layers, where they learn: of the learning rate. */
+  /** The upper layers' learning rate over the others', where they learn. */
   readonly upperRateFactor: number;
   readonly seed: number;
   /** Steps between two looks at the held-out texts, each followed by a save point. */
@@ -41,7 +41,7 @@ export interface DistillationOptions {
 export interface DistillationTask {
   readonly config: EncoderConfig;
   readonly base: BaseWeights;
-  /** Of the hierarchical form that the run starts from, or of the base. */
+  /** The weights of the hierarchical form that the run starts from, or of the base. */
   readonly weights: BaseWeights;
   readonly learns: LearnedPart;
   /** Whether the upper layers are the form's own, learned or given, and not the base's. */
@@ -54,12 +54,12 @@ export interface DistillationTask {
 /** What the loop asks of a way to learn; distillation is here. */
 export interface HierarchyObjective {
   readonly phases: readonly LearningPhase[];
-  /** Of the texts of a step, for its phase's graph; `hidden` is what a table would not tell. */
+  /** The texts of a step, for its phase's graph; `hidden` is what a table would not tell. */
   feeds(
     texts: readonly Int32Array[],
     drawn: { readonly hidden: Hidden; readonly random: Random },
   ): Feed;
-  /** Where a learned value starts that is not of the hierarchical form. */
+  /** The start of a learned value that is not of the hierarchical form. */
   initialValue?(this: void, name: string, shape: readonly number[]): Float32Array;
   readonly exam?: {
     readonly graph: StepGraph;
@@ -91,7 +91,7 @@ export interface DistillationPoint extends Nearness {
   readonly loss: number | null;
   /** The same where tri-grams are seen as a table finds them, which is how they are served. */
   readonly lookedUp: Nearness;
-  /** Where masked words are learned. */
+  /** How masked words are told, when they are learned. */
   readonly words?: WordScore;
 }
 

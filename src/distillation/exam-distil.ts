@@ -15,11 +15,11 @@ import {
 export interface ExamRun {
   readonly options: DistillationOptions;
   readonly texts: readonly Int32Array[];
-  /** Of another run, whose weights this one starts from. */
+  /** The save point of another run, whose weights this one starts from. */
   readonly start?: SavePoint;
-  /** By default the merge too, and tri-grams alone from another run's weights. */
+  /** What learns; by default the merge too, and tri-grams alone from another run's weights. */
   readonly learns?: LearnedPart;
-  /** Of this run. */
+  /** A save point of this run. */
   readonly from?: SavePoint;
   /** The step after whose save point it is stopped. */
   readonly stopAt?: number;

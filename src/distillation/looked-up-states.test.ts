@@ -72,7 +72,7 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((worst, value, index) => Math.max(worst, Math.abs(value - (b[index] ?? NaN))), 0);
 }
 
-/** Of sums of halves near 1, after a norm whose gains are near 1. */
+/** The error of sums of halves near 1, after a norm whose gains are near 1. */
 const halfPrecision = 5e-3;
 
 describe("states by look-up", () => {

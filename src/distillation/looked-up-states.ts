@@ -14,7 +14,7 @@ export interface LookedUpSource {
   readonly domain: number;
   /** Computes what the knowledge lacks; without it, look-ups back off. */
   readonly encoder?: NgramEncoder;
-  /** Of `mergeGraph`. */
+  /** The program of `mergeGraph`. */
   readonly merge: Program;
   readonly signal?: AbortSignal;
 }

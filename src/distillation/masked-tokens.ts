@@ -45,10 +45,10 @@ export async function specialTokensOf(tokenizer: Tokenizer): Promise<SpecialToke
   return { maskId, ids: new Set([padId, maskId, ...around]), vocabularySize };
 }
 
-/** Of the steps, those in which the head learns alone. */
+/** The share of the steps in which the head learns alone. */
 const headShare = 0.2;
 const maskedShare = 0.15;
-/** Of the masked tokens; the rest keep their word. */
+/** Shares of the masked tokens; the rest keep their word. */
 const [hiddenShare, randomShare] = [0.8, 0.1];
 
 export function maskedTokens(

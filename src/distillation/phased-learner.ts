@@ -18,7 +18,7 @@ export interface LearningPhase {
 
 interface PhasedLearning {
   readonly phases: readonly LearningPhase[];
-  /** Of what no phase learns. */
+  /** The weights that no phase learns. */
   readonly weights: BaseWeights;
   /** Peak of each phase's schedule. */
   readonly learningRate: number;

@@ -17,7 +17,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** After so long, or as soon as the signal aborts; whoever waits looks at the signal. */
+/** Resolves after so long, or as soon as the signal aborts; whoever waits looks at the signal. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const finish = (): void => {

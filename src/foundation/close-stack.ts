@@ -3,7 +3,7 @@ export class CloseStack {
   #closers: (() => Promise<void>)[] = [];
   #closed: Promise<void> | undefined;
 
-  /** To be called right after something was opened; it may stand on what was opened before. */
+  /** Belongs right after something was opened; that may stand on what was opened before. */
   add(close: () => Promise<void>): void {
     this.#closers.push(close);
   }

@@ -39,7 +39,7 @@ export type ErrorCode = keyof typeof errorCodes;
 export interface StrataErrorOptions {
   /** The request field that is to blame, as a JSON path such as `input[3]`. */
   readonly field?: string;
-  /** For retryable errors: when to try again, in milliseconds. */
+  /** The time, in milliseconds, after which to try a retryable call again. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }

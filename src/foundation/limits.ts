@@ -53,7 +53,7 @@ export const limits = {
   metadataValueCharactersMax: 512,
   derivedModelCountMax: 10_000,
   derivedNoiseMax: 10,
-  /** Of all models of one derivation: they are committed at once, on the main thread. */
+  /** All models of one derivation share it: they are committed at once, on the main thread. */
   derivedLabelBytesMax: 3 * 1024 * 1024,
   // Engine
   queueSequenceCountMax: 8_192,
@@ -68,9 +68,9 @@ export const limits = {
   // Training data
   trainingExampleCountMax: 1_000_000,
   trainingLabelExampleCountMin: 2,
-  /** Of a file once gzip is taken off, too. */
+  /** A file is held to it once gzip is taken off, too. */
   trainingFileBytesMax: 512 * 1024 * 1024,
-  /** Of a line, of a CSV record and of a JSON object, in UTF-16 units. */
+  /** The length of a line, of a CSV record and of a JSON object, in UTF-16 units. */
   trainingLineCharactersMax: 2 * 1024 * 1024,
   trainingRecordLineCountMax: 100_000,
   /** Commas and colons of a JSON object: what parsing it takes at worst. */

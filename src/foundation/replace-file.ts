@@ -2,7 +2,7 @@
 import { open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** After it resolves, the file with this content survives a crash; before, the old one does. */
+/** The file with this content survives a crash once it resolves; before, the old one does. */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const file = await open(`${path}.new`, "w");
   try {

@@ -88,7 +88,7 @@ export function frequentNgrams(counts: NgramMap, share: number): Int32Array {
   return ngrams;
 }
 
-/** For each count that the prefix reaches, the place of the first n-gram with it. */
+/** The place of the first n-gram with each count that the prefix reaches. */
 function rankCounts(
   counts: NgramMap,
   share: number,

@@ -1,8 +1,8 @@
 /**
- * From rows to token states. The token x_i stands in three n-grams, so that its state is
- * R_(i-1) + M_i + L_(i+1); what lies outside the sequence adds nothing. Positions, segments and
- * LayerNorm come after it, in the graph. Sums are made in float64 and rounded once: a state depends
- * on its three rows alone. Source: SkipBERT (Wang et al., ACL 2022).
+ * Rows become token states. The token x_i stands in three n-grams, so that its state is R_(i-1) +
+ * M_i + L_(i+1); what lies outside the sequence adds nothing. Positions, segments and LayerNorm
+ * come after it, in the graph. Sums are made in float64 and rounded once: a state depends on its
+ * three rows alone. Source: SkipBERT (Wang et al., ACL 2022).
  */
 import { assert, present } from "../foundation/assert.ts";
 import { halfValues } from "../foundation/half.ts";
@@ -45,7 +45,7 @@ export function gatherStates(
 interface Part {
   readonly block: RowBlock;
   readonly offset: number;
-  /** Of int8. */
+  /** What an element in int8 is multiplied by. */
   readonly scale: number;
 }
 

@@ -32,7 +32,7 @@ export interface DomainSize {
 export class KnowledgeTree implements Knowledge {
   readonly rows: readonly TableRows[];
   readonly #domains: readonly Domain[];
-  /** By domain: the numbers of the tables that answer for it, its own first, the root's last. */
+  /** The numbers of the tables that answer for each domain, its own first, the root's last. */
   readonly #paths: readonly (readonly number[])[];
 
   /** Parents stand before their children; sequences name a domain by its place in the list. */

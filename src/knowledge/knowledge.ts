@@ -37,9 +37,9 @@ export type MissRule = "backoff" | "compute";
 
 export interface Lookup {
   readonly spans: readonly SequenceSpan[];
-  /** By position: the table, or the number of tables for an n-gram of `misses`. */
+  /** The table of each position, or the number of tables for an n-gram of `misses`. */
   readonly tables: Uint16Array;
-  /** By position: the row in its table; 0 is all zeros. Row n of the misses is n-gram n - 1. */
+  /** The row of each position in its table; 0 is all zeros. Row n of the misses is n-gram n - 1. */
   readonly rows: Uint32Array;
   /** `[count, 3]`: each n-gram of the batch that is to be computed, once. */
   readonly misses: Int32Array;

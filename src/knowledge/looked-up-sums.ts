@@ -1,4 +1,4 @@
-/** From token ids to the sums of slots that a hierarchical base's graphs take, by look-up. */
+/** Looks up, for token ids, the sums of slots that a hierarchical base's graphs take. */
 import { gatherStates } from "./gather.ts";
 import type { HitCounts, Knowledge, MissRule, NgramEncoder, TokenBatch } from "./knowledge.ts";
 import { computedRows } from "./table-rows.ts";

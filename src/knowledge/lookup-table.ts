@@ -10,7 +10,7 @@ import { type NgramMap, numberNgrams } from "./ngram-map.ts";
 import { allocateRows, type RowShape, type TableRows, writeRows } from "./table-rows.ts";
 
 export interface LookupTable {
-  /** From n-gram to row, from 1 on. */
+  /** The row of each n-gram, from 1 on. */
   readonly map: NgramMap;
   readonly rows: TableRows;
 }
@@ -19,7 +19,7 @@ export interface BuildOptions {
   readonly shape: RowShape;
   readonly encoder: NgramEncoder;
   readonly signal?: AbortSignal;
-  /** After each batch: how many rows are there. */
+  /** Told after each batch how many rows are there. */
   readonly onProgress?: (rowCount: number) => void;
 }
 

@@ -9,12 +9,12 @@ import { assert } from "../foundation/assert.ts";
 /** Three ids of 21 bits each make a key of two lanes, which order as the n-grams do. */
 const idBits = 21;
 const idMask = (1 << idBits) - 1;
-/** Of the middle id, those in the low lane; the others are in the high one. */
+/** The bits of the middle id in the low lane; the others are in the high one. */
 const middleBits = 32 - idBits;
 
 const cellLength = 3;
 const capacityMin = 16;
-/** At least: of three cells two are taken at most, and a search meets few others. */
+/** The least: of three cells two are taken at most, and a search meets few others. */
 const cellsPerEntry = 1.5;
 
 export function highLane(left: number, middle: number): number {
@@ -88,7 +88,7 @@ export class NgramMap {
     this.#cells[at] = (this.#cells[at] ?? 0) + 1;
   }
 
-  /** In no order. */
+  /** Visits all entries, in no order. */
   forEach(visit: (high: number, low: number, value: number) => void): void {
     const cells = this.#cells;
     for (let at = 0; at < cells.length; at += cellLength) {
@@ -97,7 +97,7 @@ export class NgramMap {
     }
   }
 
-  /** Where the n-gram's cell is, or the free one in which it would be. */
+  /** The place of the n-gram's cell, or of the free one in which it would be. */
   #find(high: number, low: number): number {
     const cells = this.#cells;
     for (let cell = hash(high, low) & this.#mask; ; cell = (cell + 1) & this.#mask) {

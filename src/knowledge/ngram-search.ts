@@ -6,7 +6,7 @@ import type { HitCounts, MissRule } from "./knowledge.ts";
 import { highLane, lowLane, NgramMap } from "./ngram-map.ts";
 
 export interface SearchOptions {
-  /** By table. */
+  /** One map per table. */
   readonly maps: readonly NgramMap[];
   readonly missRule: MissRule;
   readonly positionCount: number;
@@ -16,11 +16,11 @@ export class NgramSearch {
   readonly tables: Uint16Array;
   readonly rows: Uint32Array;
   readonly hits: Record<keyof HitCounts, number> = { trigram: 0, bigram: 0, unigram: 0, none: 0 };
-  /** From n-gram to its row among those to be computed. */
+  /** The row of each n-gram among those to be computed. */
   readonly missing: NgramMap = new NgramMap();
   readonly #maps: readonly NgramMap[];
   readonly #missRule: MissRule;
-  /** Of the sequence at hand: the tables to be asked, in turn. */
+  /** The tables to be asked for the sequence at hand, in turn. */
   #path: readonly number[] = [];
 
   constructor({ maps, missRule, positionCount }: SearchOptions) {

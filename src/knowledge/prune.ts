@@ -4,9 +4,9 @@ import { ngramsInOrder, numberNgrams, packNgram } from "./ngram-map.ts";
 import { allocateRows, copyRow, readRow } from "./table-rows.ts";
 
 /**
- * By row of the domain's table, from the first on: the mean absolute difference to the row of the
- * nearest parent that holds the n-gram, or Infinity where none does. `parents` are of the same
- * shape, the nearest first.
+ * Each row of the domain's table, from the first on, gets the mean absolute difference to the row
+ * of the nearest parent that holds the n-gram, or Infinity where none does. `parents` are of the
+ * same shape, the nearest first.
  */
 export function parentDistances(
   table: LookupTable,

@@ -17,9 +17,9 @@ import { allocateRows, type TableRows } from "./table-rows.ts";
 
 /** What a table belongs to. */
 export interface TableOrigin {
-  /** Of the base whose shallow part computed the rows. */
+  /** The base whose shallow part computed the rows. */
   readonly base: Digest;
-  /** Of the table that answers for what this one lacks; a general table has none. */
+  /** The table that answers for what this one lacks; a general table has none. */
   readonly parent: Digest | null;
 }
 

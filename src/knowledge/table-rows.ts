@@ -25,7 +25,7 @@ export interface TableRows extends RowShape {
 /** Elements of rows: Uint16Array in fp16, Int8Array in int8. */
 export type RowBlock = Uint16Array | Int8Array;
 
-/** Where a row lies. */
+/** The place of a row. */
 export interface RowPlace {
   readonly block: RowBlock;
   readonly offset: number;

@@ -7,7 +7,7 @@ import { Arrival, type Origin } from "./arrival.ts";
 /** A request that was made in this process. */
 export const ownOrigin: Origin = { peer: "", receivedBytes: () => 0 };
 
-/** When bodies take all the memory that they may. */
+/** The time after which to try again when bodies take all the memory that they may. */
 const retryAfterMs = 1_000;
 
 /**

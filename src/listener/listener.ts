@@ -15,7 +15,7 @@ import { SlowReaders } from "./slow-readers.ts";
 export interface Handler {
   /** Answers every request; never rejects. A request of this process has no origin. */
   fetch(request: Request, origin?: Origin): Promise<Response>;
-  /** From now on not ready, and every answer asks for its connection to be closed. */
+  /** Is not ready from now on, and every answer asks for its connection to be closed. */
   drain(): void;
 }
 
@@ -28,7 +28,7 @@ export interface ListenOptions {
 }
 
 export interface Listener {
-  /** For example `http://127.0.0.1:8080`. */
+  /** The address to call, such as `http://127.0.0.1:8080`. */
   readonly url: string;
   /**
    * Takes no more connections and waits for what is in flight, at most `drainMsMax`; then closes

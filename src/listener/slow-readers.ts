@@ -16,7 +16,7 @@ const lookMs = 1_000;
 export class SlowReaders {
   readonly #connections: Connections;
   readonly #clock: Clock;
-  /** Of answers that have begun and were found waiting for their reader. */
+  /** Answers that have begun and were found waiting for their reader. */
   readonly #progress = new WeakMap<ServerResponse, Progress>();
   #cancelLook = (): void => {};
 

@@ -1,4 +1,4 @@
-/** Where base models lie: in the user's cache, which all homes share. */
+/** Tells where base models lie: in the user's cache, which all homes share. */
 import { join } from "node:path";
 import type { Surroundings } from "../cli/surroundings.ts";
 

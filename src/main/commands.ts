@@ -31,7 +31,7 @@ import { cacheFolderOf } from "./cache-folder.ts";
 
 const defaultBase = "all-MiniLM-L6-v2";
 
-/** Of the hierarchical forms that the package ships. */
+/** The list of the hierarchical forms that the package ships. */
 const manifestPath = fileURLToPath(new URL("../../../models/models.json", import.meta.url));
 
 export function localCommands(surroundings: Surroundings): LocalCommands {

@@ -4,7 +4,9 @@ import type { Surroundings } from "../cli/surroundings.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { systemIds } from "../foundation/random.ts";
 
-/** To be called once: it takes over SIGINT and SIGTERM. A second one ends the process at once. */
+/**
+ * May be called once: it takes over SIGINT and SIGTERM. A second signal ends the process at once.
+ */
 export function processSurroundings(version: string): Surroundings {
   const interruption = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const)

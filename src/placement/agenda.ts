@@ -25,7 +25,7 @@ export class Agenda {
     this.at(this.#now + seconds, act);
   }
 
-  /** Until nothing is left to happen. */
+  /** Runs until nothing is left to happen. */
   run(): void {
     for (let next = this.#entries.pop(); next !== undefined; next = this.#entries.pop()) {
       this.#now = next.seconds;

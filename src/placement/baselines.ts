@@ -23,7 +23,7 @@ export function placeByRule(rule: RuleName, judge: Judge): Candidate {
   }
 }
 
-/** As AlpaServe has it four, or the next fewer that a model was measured with. */
+/** AlpaServe has four; this is four, or the next fewer that a model was measured with. */
 function pipelineStageCount({ configurations }: Judge): number {
   const known = configurations.filter(
     ({ intraOp, stageCount }) => intraOp === 1 && stageCount <= 4,

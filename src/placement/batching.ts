@@ -28,7 +28,7 @@ interface BatchTime {
 
 interface BatchingGroup {
   readonly index: number;
-  /** Of each unit on it, by batch size ascending. */
+  /** The times of each unit on it, by batch size ascending. */
   readonly batches: ReadonlyMap<number, readonly BatchTime[]>;
   clocks: readonly number[];
   isIdle: boolean;

@@ -92,7 +92,7 @@ export function bestSplits(
   return whole.toSorted((a, b) => b.goodCount - a.goodCount);
 }
 
-/** For each bucket the best of its shapes. */
+/** The best of its shapes for each bucket. */
 function bestOfEach(filled: readonly Filled[]): readonly Filled[] {
   const best = new Map<string, Filled>();
   for (const part of filled) {

@@ -8,7 +8,7 @@ import { type Random, SeededRandom } from "../foundation/random.ts";
 import { fitGamma, gammaOf } from "./gamma.ts";
 import type { Arrivals, Demand, Load } from "./placement.ts";
 
-/** From each unit's arrival times in ascending order; those of one moment in the units' order. */
+/** Merges each unit's arrival times in ascending order; those of one moment in the units' order. */
 export function mergeArrivals(ofUnits: readonly ArrayLike<number>[]): Arrivals {
   const lengths = ofUnits.map(({ length }) => length);
   const starts = lengths.map((_, unit) => lengths.slice(0, unit).reduce((a, b) => a + b, 0));
@@ -30,7 +30,7 @@ export function mergeArrivals(ofUnits: readonly ArrayLike<number>[]): Arrivals {
 /** A trace's functions dealt to units: one in turn to each, or in blocks of neighbours. */
 export type Dealing = "stripe" | "blocks";
 
-/** For each unit the indices of its functions; those without a request are left out beforehand. */
+/** The indices of each unit's functions; those without a request are left out beforehand. */
 export function dealFunctions(
   requestCounts: readonly number[],
   unitCount: number,
@@ -47,7 +47,7 @@ export function dealFunctions(
 }
 
 export interface CountOptions {
-  /** Of one count. */
+  /** The width of one count. */
   readonly bucketSeconds: number;
   /** A whole number of buckets. */
   readonly windowSeconds: number;
@@ -55,7 +55,7 @@ export interface CountOptions {
   readonly cv: number;
 }
 
-/** From requests per bucket, [unit][bucket]. */
+/** The demand that requests per bucket, [unit][bucket], show. */
 export function demandOfCounts(
   counts: readonly (readonly number[])[],
   { bucketSeconds, windowSeconds, cv }: CountOptions,
@@ -77,7 +77,7 @@ export interface FitOptions {
   readonly durationSeconds: number;
 }
 
-/** By maximum likelihood of the times between arrivals. */
+/** Fits the times between arrivals by maximum likelihood. */
 export function fitDemand(arrivals: Arrivals, options: FitOptions): Demand {
   const { unitCount, windowSeconds, durationSeconds } = options;
   const windowCount = Math.ceil(durationSeconds / windowSeconds);
@@ -92,7 +92,7 @@ export function fitDemand(arrivals: Arrivals, options: FitOptions): Demand {
 
 /** Added to the time between two arrivals, which may be 0 and has a logarithm in the fit. */
 const gapSecondsMin = 1e-6;
-/** With a fitted rate this many times the counted one, the fit is not believed. */
+/** A fit whose rate is this many times the counted one is not believed. */
 const rateRatioMax = 5;
 
 function fitLoad(times: readonly number[], windowSeconds: number): Load {

@@ -9,7 +9,7 @@ export interface Device {
   readonly bytes: number;
 }
 
-/** By number. */
+/** All devices, by number. */
 export function devicesOf({ nodes }: Pick<Cluster, "nodes">): readonly Device[] {
   return nodes.flatMap(({ deviceCount, deviceBytes }, node) =>
     Array.from({ length: deviceCount }, () => ({ node, bytes: deviceBytes })),
@@ -63,7 +63,7 @@ export function assignDevices(
   return configurations.flatMap((_, index) => groups.get(index) ?? []);
 }
 
-/** From the fullest node that has room. */
+/** Takes from the fullest node that has room. */
 function takeWithin(pools: readonly number[][], size: number): number[] | undefined {
   const roomy = pools.filter((pool) => pool.length >= size);
   return roomy.toSorted((a, b) => a.length - b.length)[0]?.splice(0, size);
@@ -85,8 +85,8 @@ function takeAcross(
 }
 
 /**
- * As many groups of one configuration as the devices allow; what is left over becomes groups of the
- * largest configurations that fit, pipelines first (AlpaServe, section 4.2.3).
+ * Makes as many groups of one configuration as the devices allow; what is left over becomes groups
+ * of the largest configurations that fit, pipelines first (AlpaServe, section 4.2.3).
  */
 export function sameShape(
   configuration: Configuration,

@@ -82,7 +82,7 @@ export function simulate(input: EventInput): Outcomes {
 interface EventRequest {
   readonly unit: number;
   readonly deadlineSeconds: number;
-  /** When it was answered, or rejected. */
+  /** Called when it was answered, or rejected. */
   readonly onEnd: (isServed: boolean) => void;
 }
 
@@ -101,7 +101,7 @@ class EventGroup {
   readonly #agenda: Agenda;
   readonly #startSeconds: number;
   readonly #drawFactor: (group: number, stage: number) => number;
-  /** Of each unit on it, what it takes in each stage. */
+  /** What each unit on it takes in each stage. */
   readonly #stageTimes: ReadonlyMap<number, readonly number[]>;
   #inFlightCount = 0;
   #forecast: Forecast;
@@ -158,7 +158,7 @@ class EventGroup {
     });
   }
 
-  /** When the last stage is predicted to be done with it; undefined if it is rejected. */
+  /** The time at which the last stage is predicted to be done; undefined if it is rejected. */
   #admit({ unit, deadlineSeconds }: EventRequest, nowSeconds: number): number | undefined {
     const stageSeconds = this.#stageTimes.get(unit) ?? [];
     const { slackSeconds } = this.#profile;

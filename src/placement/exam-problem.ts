@@ -17,7 +17,7 @@ export function unitOf(name: string, ...stageSeconds: readonly (readonly number[
   };
 }
 
-/** From pairs of second and unit. */
+/** Makes arrivals of pairs of second and unit. */
 export function arrivalsOf(...requests: readonly (readonly [number, number])[]): Arrivals {
   return {
     seconds: Float64Array.from(requests, ([seconds]) => seconds),

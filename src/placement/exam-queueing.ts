@@ -28,8 +28,8 @@ export function dedicatedSeconds(rate: number, share: number, serviceSeconds: nu
 }
 
 /**
- * By which factor stages may be slower together than the model on one device until a pipeline of
- * two equal stages is no better than two devices; `load` is rate times service time, in (0, 2).
+ * The factor by which stages may be slower together than the model on one device until a pipeline
+ * of two equal stages is no better than two devices; `load` is rate times service time, in (0, 2).
  */
 export function communicationFactorMax(load: number): number {
   const r = load;

@@ -28,7 +28,9 @@ export interface Gamma {
 const shapeMax = 1e6;
 const shapeMin = 1e-6;
 
-/** Of positive values; solves log k - ψ(k) = log mean - mean log, whose left side falls with k. */
+/**
+ * Fits positive values: solves log k - ψ(k) = log mean - mean log, whose left side falls with k.
+ */
 export function fitGamma(values: readonly number[]): Gamma {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   const meanLog = values.reduce((sum, value) => sum + Math.log(value), 0) / values.length;

@@ -66,7 +66,7 @@ export class Judge {
   readonly #input: KernelInput;
   readonly #kernel: Kernel;
   readonly #hasShared: boolean;
-  /** Of each unit, by configuration: bytes of its own on a device. */
+  /** Each unit's own bytes on a device, by configuration. */
   readonly #unitBytes = new Map<number, readonly number[]>();
   #runCount = 0;
   #simulatedCount = 0;

@@ -40,7 +40,7 @@ export interface Layout {
 
 export interface KernelInput {
   readonly units: readonly Unit[];
-  /** Of each unit. */
+  /** Each unit has one. */
   readonly deadlineSeconds: readonly number[];
   readonly arrivals: Arrivals;
   readonly profile: SimulationProfile;
@@ -56,7 +56,7 @@ export interface RunOptions {
   readonly missCountMax?: number;
 }
 
-/** Into how many parts a run with a limit is cut. */
+/** The number of parts into which a run with a limit is cut. */
 const partCount = 16;
 
 /** Counts of one run, of the requests up to where it stopped. */
@@ -74,7 +74,7 @@ export class Kernel {
   readonly #predictedSeconds: number;
   /** Stage times of every unit in every configuration that was asked for, one after the other. */
   #stageTimes = new Float64Array(0);
-  /** Where those of a configuration begin. */
+  /** The place where those of a configuration begin. */
   readonly #tables = new Map<string, number>();
 
   constructor(input: KernelInput) {
@@ -128,7 +128,7 @@ export class Kernel {
     return { requestCount: end - from, goodCount, servedSeconds, ...counters };
   }
 
-  /** For each unit its hosting groups in order, and where its stage times there begin. */
+  /** Each unit's hosting groups in order, and where its stage times there begin. */
   #hosts(layouts: readonly Layout[]): Hosts {
     const unitCount = this.#input.units.length;
     const offsets = layouts.map((layout) => this.#table(layout));
@@ -152,7 +152,9 @@ export class Kernel {
     return { firstHost: first, hostGroups: groups, hostTimes: times };
   }
 
-  /** Where the stage times of the layout's configuration begin; adds them if they are new. */
+  /**
+   * The place where the stage times of the layout's configuration begin; adds them if they are new.
+   */
   #table({ configuration, linkSeconds = [] }: Layout): number {
     const { intraOp, stageCount } = configuration;
     const key = [intraOp, stageCount, ...linkSeconds].join(" ");

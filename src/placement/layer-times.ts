@@ -1,4 +1,4 @@
-/** From measured layers to the profiles of a unit: stages are cut, then their times summed. */
+/** Measured layers become the profiles of a unit: stages are cut, then their times summed. */
 import { present } from "../foundation/assert.ts";
 import type { Profile } from "./placement.ts";
 import { sliceStages } from "./slicing.ts";

@@ -3,7 +3,10 @@ import { test } from "node:test";
 import { Agenda } from "./agenda.ts";
 import { Machine, Stage } from "./machine.ts";
 
-/** When each of [stage, at, seconds] ends, on stages that work at half speed when two do. */
+/**
+ * The time at which each of [stage, at, seconds] ends, on stages that work at half speed when two
+ * do.
+ */
 function endsOf(...works: readonly (readonly [number, number, number])[]): readonly number[] {
   const agenda = new Agenda();
   const machine = new Machine(agenda, (busyCount) => (busyCount > 1 ? 0.5 : 1));

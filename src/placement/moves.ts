@@ -16,7 +16,7 @@ export interface ClimbOptions {
   readonly runCount: number;
 }
 
-/** Of a simulation: what a proposal costs that comes to nothing, or the loop might not end. */
+/** The cost, in simulations, of a proposal that comes to nothing, or the loop might not end. */
 const proposalShare = 0.01;
 /** Replicas at a time when new groups are filled: what is too much is sorted out by later moves. */
 const addCount = 8;

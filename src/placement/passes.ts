@@ -9,21 +9,23 @@ export interface Hosts {
   /** [unit + 1] into the next two. */
   readonly firstHost: Uint32Array;
   readonly hostGroups: Uint32Array;
-  /** Into the stage times. */
+  /** The places of each host's stage times. */
   readonly hostTimes: Uint32Array;
 }
 
 export interface Clocks {
-  /** When each stage of each group is free. */
+  /** The time at which each stage of each group is free. */
   readonly clocks: Float64Array;
-  /** Into the clocks, [group + 1]. */
+  /** The places of each group's clocks, [group + 1]. */
   readonly firstClock: Uint32Array;
-  /** When the last stage of each group is free: what dispatch looks at, side by side. */
+  /**
+   * The time at which the last stage of each group is free: what dispatch looks at, side by side.
+   */
   readonly lastClocks: Float64Array;
 }
 
 export interface Counters {
-  /** By unit, by group: requests sent there, and those in time. */
+  /** Requests sent there, and those in time, by unit and by group. */
   readonly unitRequests: Uint32Array;
   readonly unitGood: Uint32Array;
   readonly groupRequests: Uint32Array;
@@ -40,9 +42,12 @@ export interface Pass {
   /** Requests [from, until). */
   readonly from: number;
   readonly until: number;
-  /** Of the good ones before them: adding to it makes a run in parts the same to the last bit. */
+  /**
+   * The seconds of the good ones before them: adding to it makes a run in parts the same to the
+   * last bit.
+   */
   readonly servedSeconds: number;
-  /** Of each unit. */
+  /** Each unit has one. */
   readonly deadlines: Float64Array;
   /** What each request takes beside its stages. */
   readonly fixedSeconds: number;

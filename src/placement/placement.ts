@@ -65,7 +65,7 @@ export interface Cluster {
 }
 
 export interface Objective {
-  /** Of each unit in order: from arrival to answer. */
+  /** The time from arrival to answer, of each unit in order. */
   readonly deadlineSeconds: readonly number[];
   /** Share of all requests to be answered in time. */
   readonly attainment: number;
@@ -87,7 +87,7 @@ export interface Arrivals {
 
 /** Arrivals of one unit in one window, as a Gamma process. */
 export interface Load {
-  /** Per second; 0 is silence. */
+  /** Requests per second; 0 is silence. */
   readonly rate: number;
   /** Coefficient of variation of the times between arrivals: 1 is Poisson, more is bursty. */
   readonly cv: number;
@@ -116,7 +116,7 @@ export interface Plan {
 export interface Outcomes {
   /** 1 if answered within its deadline. */
   readonly isGood: Uint8Array;
-  /** When it was answered or rejected. */
+  /** The time at which it was answered or rejected. */
   readonly finishSeconds: Float64Array;
   /** Index of the group that it was sent to; -1 if none hosts its unit. */
   readonly groups: Int32Array;
@@ -131,7 +131,7 @@ export interface Tally {
 export interface Report extends Tally {
   /** Good over all; rejected requests count as misses. */
   readonly attainment: number;
-  /** From arrival to answer, of the requests that were served in time. */
+  /** The mean from arrival to answer, of the requests that were served in time. */
   readonly meanSeconds: number;
   readonly p50Seconds: number;
   readonly p99Seconds: number;
@@ -144,7 +144,7 @@ export interface SimulationProfile {
   readonly name: string;
   /** A stage takes its latency times 1 + this times the number of stages. */
   readonly stagePenalty: number;
-  /** From the client to the dispatcher, */
+  /** The way from the client to the dispatcher. */
   readonly receiveSeconds: number;
   /** from there to the group's admission, */
   readonly dispatchSeconds: number;

@@ -23,7 +23,7 @@ export interface SearchProgress {
   readonly goodCount: number;
   readonly requestCount: number;
   readonly runCount: number;
-  /** Of the whole search, in [0, 1]. */
+  /** The share of the whole search, in [0, 1]. */
   readonly doneShare: number;
 }
 
@@ -32,8 +32,8 @@ export interface SearchOptions {
   /** 0 by default. */
   readonly seed?: number;
   /**
-   * After which no more tasks are begun, nor greedy ones after half of it; all are by default. The
-   * rules' are, unless it is 0.
+   * The time after which no more tasks are begun, nor greedy ones after half of it; all are by
+   * default. The rules' are, unless it is 0.
    */
   readonly seconds?: number;
   readonly signal?: AbortSignal;
@@ -46,10 +46,10 @@ export interface SearchOptions {
   readonly start?: readonly PlacedGroup[];
   /** Whether to end as soon as the objective's attainment is reached. */
   readonly isContentWithObjective?: boolean;
-  /** Of local search; 6 by default. */
+  /** Rounds of local search; 6 by default. */
   readonly roundCount?: number;
   readonly onProgress?: (progress: SearchProgress) => void;
-  /** In this thread by default. */
+  /** Runs a task; in this thread by default. */
   readonly runTask?: RunTask;
 }
 
@@ -65,7 +65,7 @@ export interface SearchResult {
 
 /** Placements that are improved side by side: more find more, but each is less far. */
 const islandCount = 4;
-/** Of each in a round; then the worst one starts again from the best. */
+/** The runs of each in a round; then the worst one starts again from the best. */
 const runsPerRound = 60;
 const defaultRoundCount = 6;
 /** Those that do best with all units on all devices are tried in a bucket. */
@@ -246,8 +246,8 @@ class Search {
   }
 
   /**
-   * In the order of the tasks, not of their ends, since of equals the first one is kept; undefined
-   * are those that were not begun, since it was over before.
+   * The results are in the order of the tasks, not of their ends, since of equals the first one is
+   * kept; undefined are those that were not begun, since it was over before.
    */
   async #runAll(
     tasks: readonly SearchTask[],
@@ -303,7 +303,7 @@ class Search {
     return this.#options.signal?.aborted === true || this.#options.seconds === 0;
   }
 
-  /** Of the time. */
+  /** The share of the time that is spent. */
   get #spentShare(): number {
     const { seconds = Infinity, clock } = this.#options;
     const spentSeconds = (clock.monotonic() - this.#startMs) / 1000;

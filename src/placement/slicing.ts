@@ -15,8 +15,8 @@ export interface Slices {
 }
 
 /**
- * By dynamic programming: F(s, k) = min over i of max(F(s - 1, i), latency of layers i … k - 1)
- * (AlpaServe, section 4.1). A stage holds at least one layer and at most `deviceBytesMax`;
+ * Cuts by dynamic programming: F(s, k) = min over i of max(F(s - 1, i), latency of layers i … k -
+ * 1) (AlpaServe, section 4.1). A stage holds at least one layer and at most `deviceBytesMax`;
  * undefined if no cut does that.
  */
 export function sliceStages(

@@ -23,7 +23,7 @@ export interface Violation {
   readonly message: string;
 }
 
-/** In the order of the groups; empty if the plan can be applied. */
+/** The faults are in the order of the groups; there are none if the plan can be applied. */
 export function verify(plan: Plan, { units, cluster }: Omit<Problem, "objective">): Violation[] {
   const devices = devicesOf(cluster);
   const taken = new Set<number>();

@@ -68,7 +68,7 @@ function isWithin(small: Fleet, large: Fleet): boolean {
   return small.nodes.every(({ count }, index) => count <= (large.nodes[index]?.count ?? 0));
 }
 
-/** For example `2 × g8 + 1 × g1`. */
+/** Names a fleet, such as `2 × g8 + 1 × g1`. */
 export function nameOfFleet({ nodes }: Fleet): string {
   const used = nodes.filter(({ count }) => count > 0);
   return used.map(({ type, count }) => `${count} × ${type}`).join(" + ");

@@ -18,9 +18,11 @@ import { faultOf, type Source, type Trace } from "./trace-file.ts";
 
 export interface DemandOptions {
   readonly models: readonly Model[];
-  /** Over which a trace's rate and burstiness are taken as constant. */
+  /** The window over which a trace's rate and burstiness are taken as constant. */
   readonly windowSeconds: number;
-  /** Of the arrivals that rates stand for; undefined takes enough of them to tell plans apart. */
+  /**
+   * How long the arrivals last that rates stand for; undefined takes enough to tell plans apart.
+   */
   readonly durationSeconds: number | undefined;
   readonly trace?: DealtTrace;
   readonly seed: number;
@@ -52,7 +54,7 @@ export function demandOf(options: DemandOptions): Pick<Scenario, "demand" | "his
   return { demand: bounded(demand), ...(history === undefined ? {} : { history }) };
 }
 
-/** Of all units, over all windows. */
+/** The rate of all units, over all windows. */
 export function totalRateOf({ loads }: Demand): number {
   return loads.reduce((sum, windows) => sum + meanRateOf(windows), 0);
 }
@@ -83,7 +85,7 @@ function durationSecondsOf({ loads, windowSeconds }: Demand): number {
   return windowSeconds * Math.max(1, ...loads.map(({ length }) => length));
 }
 
-/** With fewer requests, chance decides between plans. */
+/** Fewer requests leave it to chance which plan is better. */
 const requestCountMin = 10_000;
 const secondsMin = 600;
 const secondsMax = 24 * 3600;
@@ -141,7 +143,7 @@ function timedDemand(
   return { demand: fitDemand(history, fit), history };
 }
 
-/** For each model what it gets of the trace. */
+/** What each model gets of the trace. */
 function deal(
   models: readonly Model[],
   { kind, sources, dealing, what }: DealtTrace,

@@ -12,7 +12,7 @@ export interface NodeType {
   readonly deviceCount: number;
   /** Memory for weights on each device. */
   readonly deviceBytes: number;
-  /** Of one node. */
+  /** The price of one node. */
   readonly pricePerHour?: number | undefined;
 }
 

@@ -21,7 +21,7 @@ export function parseJson<T>(schema: z.ZodType<T>, text: string, what: string): 
   return checkValue(schema, value, { what });
 }
 
-/** Where a value stands: in the file `what`, at `path`. */
+/** The place of a value: in the file `what`, at `path`. */
 export interface Place {
   readonly what: string;
   readonly path?: readonly PropertyKey[];

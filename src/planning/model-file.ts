@@ -16,7 +16,7 @@ import { checkValue, faultAt, nameSchema, parseJson, type Place } from "./json-f
 /** What a file says of models. */
 export interface Models {
   readonly models: readonly Model[];
-  /** Of those that the profiles were measured with, the slowest. */
+  /** The slowest of those that the profiles were measured with. */
   readonly simulation: SimulationProfile;
 }
 
@@ -179,7 +179,7 @@ function modelOf(name: string, row: ModelRows["models"][number], measured: Measu
   };
 }
 
-/** From arrival to answer, unless a model has a deadline of its own. */
+/** The time from arrival to answer, unless a model has a deadline of its own. */
 export function deadlinesOf(
   models: readonly Model[],
   { sloScale, sloSeconds }: { readonly sloScale: number; readonly sloSeconds: number | undefined },

@@ -17,14 +17,14 @@ export interface PlanRun {
   readonly baselines: readonly Method[];
   readonly axes: readonly Axis[];
   readonly findsCheapest: boolean;
-  /** As soon as there is a plan. */
+  /** Called as soon as there is a plan. */
   readonly onPlan: (plan: Plan) => Promise<void>;
   readonly onStep: (step: PlanStep) => void;
 }
 
 export interface PlanStep {
   readonly step: "search" | "compare" | "what if" | "cheapest";
-  /** Of all, in [0, 1]. */
+  /** The share of all, in [0, 1]. */
   readonly doneShare: number;
   readonly text: string;
 }
@@ -35,16 +35,16 @@ export interface PlanResult {
   /** Share of requests in time by each method, ours first. */
   readonly methods: readonly { readonly name: string; readonly attainment: number }[];
   readonly sweeps: readonly Sweep[];
-  /** In the order in which they were tried. */
+  /** The mixes in the order in which they were tried. */
   readonly mixes: readonly Mix[];
   readonly cheapest: Mix | undefined;
   /** Whether it was stopped, and left something out. */
   readonly isInterrupted: boolean;
 }
 
-/** Of local search, where many plans are made. */
+/** Rounds of local search, where many plans are made. */
 const quickRoundCount = 2;
-/** Of the search, over that of one value of an axis. */
+/** The work of the search over that of one value of an axis. */
 const searchWeight = 5;
 
 export async function planScenario(scenario: Scenario, run: PlanRun): Promise<PlanResult> {

@@ -12,9 +12,9 @@ import { clusterOf, type Fleet } from "./fleet.ts";
 export interface Scenario {
   readonly units: readonly Unit[];
   readonly fleet: Fleet;
-  /** Of each unit in order: from arrival to answer. */
+  /** The time from arrival to answer, of each unit in order. */
   readonly deadlineSeconds: readonly number[];
-  /** Where deadlines are so many times what a request takes alone. */
+  /** The factor, when deadlines are so many times what a request takes alone. */
   readonly sloScale?: number;
   /** Share of all requests to be answered in time. */
   readonly attainment: number;
@@ -26,7 +26,7 @@ export interface Scenario {
   readonly seed: number;
 }
 
-/** For the searches: they see the trace, or arrivals that are drawn from the demand. */
+/** What the searches get: they see the trace, or arrivals that are drawn from the demand. */
 export function planningOf(scenario: Scenario): Planning {
   const { units, fleet, deadlineSeconds, attainment, isBatching } = scenario;
   const objective = { deadlineSeconds, attainment };

@@ -11,7 +11,7 @@ export type AxisName = (typeof axisNames)[number];
 
 export interface Axis {
   readonly name: AxisName;
-  /** Of the values, with their unit. */
+  /** The title of the values, with their unit. */
   readonly title: string;
   /** The scenario's own value. */
   readonly base: number;
@@ -37,7 +37,7 @@ const defaultFactors: Readonly<Record<AxisName, readonly number[]>> = {
   devices: [0.25, 0.5, 0.75, 1, 1.5, 2],
 };
 
-/** With the given values, or those around the scenario's own. */
+/** An axis with the given values, or those around the scenario's own. */
 export function axisOf(scenario: Scenario, name: AxisName, given?: readonly number[]): Axis {
   const { title, base } = measureOf(scenario, name);
   const isWhole = name === "devices";
@@ -94,7 +94,7 @@ export function variantOf(scenario: Scenario, { name, base }: Axis, value: numbe
   }
 }
 
-/** Until `isOver`; the value at which it was stopped is left out. */
+/** Runs until `isOver`; the value at which it was stopped is left out. */
 export async function sweep(
   scenario: Scenario,
   axis: Axis,

@@ -6,13 +6,13 @@ import { Kernel, layoutsOf } from "../placement/kernel.ts";
 import type { Arrivals, Outcomes, Plan, Report } from "../placement/placement.ts";
 import { reportOf } from "../placement/report.ts";
 
-/** Of one model, one group, or all. */
+/** The score of one model, one group, or all. */
 export type Score = Omit<Report, "units" | "groups">;
 
 export interface Verdict extends Score {
-  /** In the units' order. */
+  /** Scores in the units' order. */
   readonly models: readonly (Score & { readonly name: string })[];
-  /** In the plan's order. */
+  /** Scores in the plan's order. */
   readonly groups: readonly Score[];
 }
 
@@ -54,7 +54,7 @@ interface Part {
   readonly outcomes: Outcomes;
 }
 
-/** By the key of each request; those with keys outside [0, count) are left out. */
+/** Splits by the key of each request; those with keys outside [0, count) are left out. */
 function split(
   { seconds, units }: Arrivals,
   { isGood, finishSeconds, groups }: Outcomes,

@@ -79,7 +79,7 @@ function valuesOf(
   return new Map([...numbers, ...named(states, errors), ...named(found, lookedUp.errors)]);
 }
 
-/** At most `countMax`, evenly spread, with the first and the last. */
+/** Keeps at most `countMax`, evenly spread, with the first and the last. */
 function thinned<T>(values: readonly T[], countMax: number): readonly T[] {
   const last = values.length - 1;
   if (last < countMax) return values;

@@ -11,14 +11,14 @@ export interface ChartLine {
 type Point = readonly [number, number];
 
 export interface Chart {
-  /** Of what is drawn, for those who do not see it. */
+  /** The title of what is drawn, for those who do not see it. */
   readonly title: string;
   readonly xTitle: string;
-  /** Over values of at least 0; the first line lies on top. */
+  /** Lines over values of at least 0; the first one lies on top. */
   readonly lines: readonly ChartLine[];
   /** What is to be reached, across the chart; where there is one, lines are shares in [0, 1]. */
   readonly target?: number;
-  /** Where things stand now, beside a target. */
+  /** The value at which things stand now, beside a target. */
   readonly base?: number;
 }
 
@@ -63,7 +63,7 @@ export function valueText(value: number | undefined, { target }: Chart): string 
   return target === undefined ? value.toPrecision(3) : `${(100 * value).toFixed(1)} %`;
 }
 
-/** For text and attribute values of HTML and SVG. */
+/** Escapes text and attribute values for HTML and SVG. */
 export function escaped(text: string): string {
   const entities = ["&amp;", "&lt;", "&gt;", "&quot;"];
   return text.replace(/[&<>"]/g, (letter) => entities['&<>"'.indexOf(letter)] ?? letter);

@@ -5,7 +5,7 @@ export interface Report {
   readonly title: string;
   /** Sentences below the title. */
   readonly summary: readonly string[];
-  /** Of all figures, with a note below; a line's style is its number here. */
+  /** The legend of all figures, with a note below; a line's style is its number here. */
   readonly legend: readonly string[];
   readonly note: string;
   readonly figures: readonly Chart[];

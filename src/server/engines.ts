@@ -19,10 +19,10 @@ import type { Store } from "../storage/storage.ts";
 import { TrainingBase } from "../learning/training-base.ts";
 
 export interface EngineOptions {
-  /** Where base models are. */
+  /** The folder of the base models. */
   readonly cacheFolder: string;
   readonly precision: Precision;
-  /** By default one worker thread per core. */
+  /** Worker threads; by default one per core. */
   readonly workerCount?: number | undefined;
   /** Stops the start between two bases, with CANCELLED. */
   readonly signal?: AbortSignal | undefined;

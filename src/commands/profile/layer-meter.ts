@@ -25,7 +25,7 @@ export interface MeterOptions {
   readonly config: EncoderConfig;
   readonly weights: BaseWeights;
   readonly precision: Precision;
-  /** Of the adapter that each sequence brings. */
+  /** The rank of the adapter that each sequence brings. */
   readonly rank: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -146,7 +146,7 @@ export class LayerMeter {
     return (clock.monotonic() - startMs) / 1000;
   }
 
-  /** Of every graph; a run takes the buffers over. */
+  /** The feeds of every graph; a run takes the buffers over. */
   #feeds(shape: BatchShape): Feeds {
     const { config } = this.#options;
     const { hiddenSize } = config;

@@ -14,7 +14,7 @@ import { OrtRuntime } from "../../runtime/ort/ort-runtime.ts";
 import { type BatchShape, LayerMeter, type ShapeTimes } from "./layer-meter.ts";
 
 export interface ProfileOptions {
-  /** Of a pulled base. */
+  /** The name of a pulled base. */
   readonly name: string;
   readonly cacheFolder: string;
   readonly precision: Precision;
@@ -23,7 +23,7 @@ export interface ProfileOptions {
   readonly batchSizes: readonly number[];
   /** Tokens of each sequence; the longest is the unit's typical request. */
   readonly tokenCounts: readonly number[];
-  /** Of the adapters that sequences bring. */
+  /** The rank of the adapters that sequences bring. */
   readonly rank: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -33,7 +33,7 @@ export interface ProfileProgress {
   readonly coreCount: number;
   readonly batchSize: number;
   readonly tokenCount: number;
-  /** Of `shapeCount`. */
+  /** How many of `shapeCount` are done. */
   readonly doneCount: number;
   readonly shapeCount: number;
 }
@@ -50,7 +50,7 @@ export interface EngineProfile {
   };
   /** Weights of each layer, the embeddings with the first one. */
   readonly layerBytes: readonly number[];
-  /** By cores and batch; `wholeSeconds` is one session of all layers. */
+  /** Times by cores and batch; `wholeSeconds` is one session of all layers. */
   readonly times: readonly (LayerTimes & ShapeTimes)[];
   /** What a plan places, and a simulator runs. */
   readonly unit: Unit;
@@ -83,7 +83,7 @@ export async function profileEngine(
   return profileEncoder({ ...options, config: checkpoint.config, weights }, onProgress);
 }
 
-/** Of weights that are at hand, whatever their source. */
+/** Profiles weights that are at hand, whatever their source. */
 export async function profileEncoder(
   options: Omit<ProfileOptions, "cacheFolder"> & {
     readonly config: EncoderConfig;
@@ -138,7 +138,7 @@ export async function profileEncoder(
   };
 }
 
-/** As the server opens its own. */
+/** Opens a runtime as the server opens its own. */
 function openRuntime(threadCount: number): OrtRuntime {
   return new OrtRuntime({ threadCount, spinUs: 0 });
 }
