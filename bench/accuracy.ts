@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../src/sources/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import { present } from "../src/foundation/assert.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../src/sources/base-cache.ts";
 import { type BaseWeights, loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { Checkpoint } from "../src/checkpoints/checkpoints.ts";
 import { checkDomain, type HierarchicalBase, openHierarchy } from "../src/checkpoints/hierarchy.ts";

@@ -6,7 +6,7 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../src/sources/base-cache.ts";
 import { constantsOf } from "../src/checkpoints/base-weights.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { SeededRandom } from "../src/foundation/random.ts";

@@ -1,6 +1,6 @@
 /** The real trainer and creator over a memory store, for the claim `honest`. */
 import { rm } from "node:fs/promises";
-import { openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { openPulledBase } from "../src/sources/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import { openCheckpoint } from "../src/checkpoints/folder.ts";
 import type { Creator } from "../src/creator/creator.ts";

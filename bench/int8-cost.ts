@@ -1,7 +1,7 @@
 /** What training and serving over an int8 base costs in accuracy, on one real task. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { openBaseCheckpoint, openPulledBase } from "../src/checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../src/sources/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { Precision } from "../src/entities/base-model.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";

@@ -2,8 +2,8 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { openFetch } from "../src/checkpoints/open-fetch.ts";
-import { pullBase } from "../src/checkpoints/pull.ts";
+import { openFetch } from "../src/sources/open-fetch.ts";
+import { pullBase } from "../src/sources/pull.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { StrataError } from "../src/foundation/errors.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";

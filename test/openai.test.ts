@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
-import { pullBase } from "../src/checkpoints/pull.ts";
+import { pullBase } from "../src/sources/pull.ts";
 import { tinyCheckpoint, tinyConfig } from "../src/checkpoints/exam-tiny-checkpoint.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { systemIds } from "../src/foundation/random.ts";

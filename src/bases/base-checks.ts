@@ -1,7 +1,7 @@
 /** Whether the bases of the cache can serve this home, and whether a name is free for another. */
 import { join } from "node:path";
-import { type CachedBase, checkPulledBase, listCachedBases } from "../checkpoints/base-cache.ts";
-import { checkHierarchy } from "../checkpoints/shipped-hierarchy.ts";
+import { type CachedBase, checkPulledBase, listCachedBases } from "../sources/base-cache.ts";
+import { checkHierarchy } from "../sources/shipped-hierarchy.ts";
 import { peekCatalog } from "../storage/files/catalog-peek.ts";
 import { conflictOf, nameTaken } from "./conflicts.ts";
 

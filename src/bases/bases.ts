@@ -3,7 +3,7 @@
  * table. A base that cannot be served is refused with its reason and keeps no other from being
  * served; what the home knows and the cache lacks is refused too, by name.
  */
-import type { CachedBase, PulledBase } from "../checkpoints/base-cache.ts";
+import type { CachedBase, PulledBase } from "../sources/base-cache.ts";
 
 export interface Bases {
   /**

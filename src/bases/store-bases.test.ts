@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { AssertionError } from "node:assert";
 import { test } from "node:test";
-import type { CachedBase, PulledBase } from "../checkpoints/base-cache.ts";
+import type { CachedBase, PulledBase } from "../sources/base-cache.ts";
 import { operator } from "../entities/caller.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";

@@ -1,6 +1,6 @@
 /** The bases of a store, taken in from a cache when a server starts. */
 import { AssertionError } from "node:assert";
-import type { CachedBase, PulledBase } from "../checkpoints/base-cache.ts";
+import type { CachedBase, PulledBase } from "../sources/base-cache.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Log } from "../foundation/telemetry.ts";
 import { allRows } from "../storage/all-rows.ts";

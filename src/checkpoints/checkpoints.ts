@@ -1,4 +1,4 @@
-/** Bringing base models in: a checkpoint folder in Hugging Face layout, read and checked. */
+/** A checkpoint, opened: a folder in Hugging Face layout, read strictly and checked. */
 import type { EncoderConfig, Pooling } from "../entities/base-model.ts";
 import type { Weight } from "../entities/weights.ts";
 import type { Digest } from "../foundation/digest.ts";

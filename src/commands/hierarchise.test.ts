@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { installBase } from "../checkpoints/base-cache.ts";
+import { installBase } from "../sources/base-cache.ts";
 import { digestOfFile } from "../checkpoints/files.ts";
 import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 import type {

@@ -6,7 +6,7 @@ import { createReadStream } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { openBaseCheckpoint, openPulledBase } from "../checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../sources/base-cache.ts";
 import { loadBaseWeights } from "../checkpoints/base-weights.ts";
 import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import { digestOfFile } from "../checkpoints/files.ts";

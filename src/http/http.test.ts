@@ -49,9 +49,12 @@ function listIn(answer: Record<string, unknown>): readonly Record<string, unknow
 }
 
 describe("keys", () => {
-  test("only health, readiness and pages are open", async () => {
-    const page = { type: "text/html", body: "<p>hello" };
-    const services = { ...(await standInServices(systemClock)), pages: new Map([["/", page]]) };
+  test("only health, readiness and documents are open", async () => {
+    const document = { type: "text/html", body: "<p>hello" };
+    const services = {
+      ...(await standInServices(systemClock)),
+      documents: new Map([["/", document]]),
+    };
     const open = { services, http: createHttp(services) };
     for (const path of ["/healthz", "/readyz", "/", "/openapi.json"])
       assert.equal((await send(open, `GET ${path}`, { key: "wrong" })).status, 200);

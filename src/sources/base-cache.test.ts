@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { StrataError } from "../foundation/errors.ts";
 import { checkPulledBase, installBase, openBaseCheckpoint, type PulledBase } from "./base-cache.ts";
-import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
+import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 
 let cacheFolder = "";
 let base: PulledBase;

@@ -9,7 +9,7 @@ import { digestOf } from "../foundation/digest.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { checkPulledBase } from "./base-cache.ts";
 import { FileServer } from "./exam-file-server.ts";
-import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
+import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 import { zipOf } from "./exam-zip.ts";
 import { pullBase, type PullOptions } from "./pull.ts";
 

@@ -9,7 +9,7 @@ import type { Digest } from "../foundation/digest.ts";
 import { errorCodes, StrataError, wrapError } from "../foundation/errors.ts";
 import { makeFolder } from "../foundation/make-folder.ts";
 import { checkPulledBase, installBase, type PulledBase, readPulledBase } from "./base-cache.ts";
-import { checkpointFiles, digestOfFile } from "./files.ts";
+import { checkpointFiles, digestOfFile } from "../checkpoints/files.ts";
 import { type KnownBase, knownBases } from "./known-bases.ts";
 import { type Network, throwIfCancelled } from "./network.ts";
 import { withPullLock } from "./pull-lock.ts";

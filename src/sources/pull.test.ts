@@ -11,10 +11,10 @@ import { silentTelemetry } from "../foundation/telemetry.ts";
 import { listCachedBases, openPulledBase, removePulledBase } from "./base-cache.ts";
 import { zipOf } from "./exam-zip.ts";
 import { FileServer } from "./exam-file-server.ts";
-import { openCheckpoint } from "./folder.ts";
+import { openCheckpoint } from "../checkpoints/folder.ts";
 import type { KnownBase } from "./known-bases.ts";
 import { pullBase, type PullOptions } from "./pull.ts";
-import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
+import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 
 const hasty: Clock = {
   ...systemClock,

@@ -12,9 +12,9 @@ import { parse } from "../formats/json.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { syncFolder } from "../foundation/replace-file.ts";
-import type { Checkpoint } from "./checkpoints.ts";
-import { corruptFile, digestOfFile, isAbsent } from "./files.ts";
-import { openCheckpoint } from "./folder.ts";
+import type { Checkpoint } from "../checkpoints/checkpoints.ts";
+import { corruptFile, digestOfFile, isAbsent } from "../checkpoints/files.ts";
+import { openCheckpoint } from "../checkpoints/folder.ts";
 import { knownBases } from "./known-bases.ts";
 
 export type PulledBase = BaseModel & {

@@ -9,7 +9,7 @@ import { silentTelemetry } from "../foundation/telemetry.ts";
 import { openPulledBase } from "./base-cache.ts";
 import { FileServer } from "./exam-file-server.ts";
 import { pullBase, type PullOptions } from "./pull.ts";
-import { tinyCheckpoint } from "./exam-tiny-checkpoint.ts";
+import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 
 const files = tinyCheckpoint();
 const hubFolder = "/owner/tiny/resolve";

