@@ -9,7 +9,6 @@ import {
   layerNorm,
   maskedMean,
   maskedSoftmax,
-  meanSquaredError,
   oneHot,
 } from "../tensor/operators/neural.ts";
 import { gather, reshape } from "../tensor/operators/shape.ts";
@@ -32,12 +31,6 @@ export const compositeExercises: readonly Exercise[] = [
       const shape = [sheet.dimension("batch"), sheet.dimension("classes")];
       return [crossEntropy(sheet.parameter(shape), sheet.parameter(shape, positive))];
     },
-  },
-  {
-    name: "meanSquaredError",
-    build: (sheet) => [
-      meanSquaredError(sheet.parameter(sheet.shape), sheet.parameter(sheet.shape)),
-    ],
   },
   {
     name: "l2Normalize",

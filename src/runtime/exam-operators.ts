@@ -28,11 +28,8 @@ const { cast, equal, greater, less, mul } = elementwise;
 export const operatorExercises: readonly Exercise[] = [
   ofOne("neg", elementwise.neg),
   ofOne("exp", elementwise.exp),
-  ofOne("log", elementwise.log, draws.positive),
   ofOne("sqrt", elementwise.sqrt, draws.positive),
-  ofOne("tanh", elementwise.tanh),
   ofOne("sigmoid", elementwise.sigmoid),
-  ofOne("relu", elementwise.relu, draws.nonZero),
   { ...ofOne("round", elementwise.round, draws.evenGrid), isStraightThrough: true },
   ofOne("erf", elementwise.erf),
   ofOne("gelu", elementwise.gelu),

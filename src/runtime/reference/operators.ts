@@ -32,11 +32,8 @@ export type Evaluate = (inputs: readonly Dense[], site: Site) => readonly Float6
 export const operators: Readonly<Record<string, Evaluate>> = {
   neg: unary((x) => -x),
   exp: unary(Math.exp),
-  log: unary(Math.log),
   sqrt: unary(Math.sqrt),
-  tanh: unary(Math.tanh),
   sigmoid: unary((x) => 1 / (1 + Math.exp(-x))),
-  relu: unary((x) => Math.max(x, 0)),
   round: unary(roundHalfToEven),
   erf: unary(erf),
   gelu: unary((x) => (x / 2) * (1 + erf(x / Math.SQRT2))),

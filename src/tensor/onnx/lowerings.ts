@@ -24,11 +24,8 @@ const microsoft = "com.microsoft";
 export const lowerings: Readonly<Record<string, Rule>> = {
   neg: direct("Neg"),
   exp: direct("Exp"),
-  log: direct("Log"),
   sqrt: direct("Sqrt"),
-  tanh: direct("Tanh"),
   sigmoid: direct("Sigmoid"),
-  relu: direct("Relu"),
   round: direct("Round"),
   erf: direct("Erf"),
   gelu: direct("Gelu", () => ({ domain: microsoft })),

@@ -19,13 +19,8 @@ type BinaryGradient = (a: Tensor, b: Tensor, dy: Tensor) => readonly [Tensor, Te
 
 export const neg = unary("neg", (_x, _y, dy) => neg(dy));
 export const exp = unary("exp", (_x, y, dy) => mul(dy, y));
-export const log = unary("log", (x, _y, dy) => div(dy, x));
 export const sqrt = unary("sqrt", (_x, y, dy) => div(dy, mul(scalarOf(y, 2), y)));
-export const tanh = unary("tanh", (_x, y, dy) => mul(dy, sub(scalarOf(y, 1), mul(y, y))));
 export const sigmoid = unary("sigmoid", (_x, y, dy) => mul(dy, mul(y, sub(scalarOf(y, 1), y))));
-export const relu = unary("relu", (x, _y, dy) =>
-  where(greater(x, scalarOf(x, 0)), dy, scalarOf(x, 0)),
-);
 /** To the nearest integer, halves to even; its derivative is taken as zero. */
 export const round = unary("round", (_x, _y, dy) => mul(dy, scalarOf(dy, 0)));
 export const erf = unary("erf", (x, _y, dy) =>

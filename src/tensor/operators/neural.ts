@@ -257,15 +257,6 @@ export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
   return neg(reduceSum(mul(targets, logSoftmax(logits)), [logits.shape.length - 1]));
 }
 
-/** Mean of the squared differences over all elements, a scalar. */
-export function meanSquaredError(a: Tensor, b: Tensor): Tensor {
-  if (!isSameShape(a.shape, b.shape))
-    throw reject("meanSquaredError", `got ${describe(a)} and ${describe(b)}`);
-  const difference = sub(a, b);
-  const axes = a.shape.map((_, axis) => axis);
-  return reduceMean(mul(difference, difference), axes);
-}
-
 /** Mean of the vectors of `x [batch, sequence, hidden]` at positions below `lengths [batch]`. */
 export function maskedMean(x: Tensor, lengths: Tensor): Tensor {
   const count = reshape(cast(lengths, "float32"), [at(x.shape, 0), 1, 1]);
