@@ -36,7 +36,7 @@ const budgets: readonly Budget[] = [
   { folders: ["formats"], linesMax: 1_000 },
   { folders: ["checkpoints"], linesMax: 1_100 },
   // One commit per pull, the cache and its damages.
-  { folders: ["sources"], linesMax: 1_900 },
+  { folders: ["sources"], linesMax: 2_100 },
   { folders: ["knowledge"], linesMax: 1_200 },
   { folders: ["placement"], linesMax: 2_900 },
   { folders: ["planning"], linesMax: 1_850 },

@@ -19,7 +19,7 @@ import { type ReadOptions, refuse, textPieces } from "./source.ts";
 import { CollectedTexts, type Texts } from "./texts.ts";
 
 /** Enough text to tell what a file is, in UTF-16 units. */
-const headLength = 64 * 1024;
+const startLength = 64 * 1024;
 
 /**
  * Examples in the order of the file, which may be UTF-8, or UTF-16 with a byte order mark, and
@@ -85,22 +85,22 @@ async function readRows(
     }
     if (pace.isDue) await pace.rest();
   };
-  let head = "";
+  let start = "";
   let reader: RowReader | undefined;
   for await (const piece of textPieces(chunks, source)) {
-    if (typeof piece !== "string") refuseLoss(piece, reader ?? endOf(head), source);
+    if (typeof piece !== "string") refuseLoss(piece, reader ?? endOf(start), source);
     if (reader !== undefined) {
       await drain(reader.read(piece));
       continue;
     }
-    head += piece;
-    if (!canDecide(head)) continue;
-    reader = readerOf(head, reading);
-    await drain(reader.read(head));
+    start += piece;
+    if (!canDecide(start)) continue;
+    reader = readerOf(start, reading);
+    await drain(reader.read(start));
   }
   if (reader === undefined) {
-    reader = readerOf(head, reading);
-    await drain(reader.read(head));
+    reader = readerOf(start, reading);
+    await drain(reader.read(start));
   }
   await drain(reader.end());
 }
@@ -119,15 +119,15 @@ function endOf(text: string): Pick<RowReader, "line" | "column"> {
 }
 
 /** Whether the first line that is not blank is there, and what follows a bracket alone. */
-function canDecide(head: string): boolean {
-  return head.length >= headLength || /^\s*(?:\[\s*\S|[^\s[])[^\n]*\n/.test(head);
+function canDecide(start: string): boolean {
+  return start.length >= startLength || /^\s*(?:\[\s*\S|[^\s[])[^\n]*\n/.test(start);
 }
 
-function readerOf(head: string, reading: Reading): RowReader {
+function readerOf(start: string, reading: Reading): RowReader {
   const { source, notes, isLabelled } = reading;
   const ending = endingPattern.exec(source.filename)?.[1];
   const named = formatNamed(ending);
-  const kind = kindOf(head, { named, isLabelled });
+  const kind = kindOf(start, { named, isLabelled });
   const content = kind === "array" ? "json" : kind;
   if (named !== undefined && content !== named)
     notes.addGeneral(
@@ -151,16 +151,16 @@ function formatNamed(ending: string | undefined): NamedFormat | undefined {
 }
 
 function kindOf(
-  head: string,
+  start: string,
   { named, isLabelled }: { readonly named: NamedFormat | undefined; readonly isLabelled: boolean },
 ): NamedFormat | "array" | "lines" {
-  const start = head.trimStart();
-  const [line = ""] = start.split("\n", 1);
+  const content = start.trimStart();
+  const [line = ""] = content.split("\n", 1);
   if (namesBoth(line) || separatorOf(line) !== undefined) return "csv";
-  if (/^\[\s*\{/.test(start)) return "array";
+  if (/^\[\s*\{/.test(content)) return "array";
   if (isConllLine(line, isLabelled || named === "conll")) return "conll";
   // A line of plain text may begin with a brace.
-  if (start.startsWith("{") && (isLabelled || /^\{\s*(?:"|$)/.test(line))) return "json";
+  if (content.startsWith("{") && (isLabelled || /^\{\s*(?:"|$)/.test(line))) return "json";
   return named ?? (isLabelled ? "csv" : "lines");
 }
 

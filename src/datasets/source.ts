@@ -20,7 +20,7 @@ type Chunks = AsyncIterable<Uint8Array>;
 
 /** Small enough that no piece holds the main thread. */
 const pieceBytes = 64 * 1024;
-const headBytes = 4096;
+const startBytes = 4096;
 
 /** Fails with the one sentence that tells the user what the file is and what to do. */
 export function refuse(options: ReadOptions, state: string, code?: ErrorCode): never {
@@ -35,9 +35,9 @@ export async function* textPieces(
   options: ReadOptions,
 ): AsyncGenerator<string | DecodingLoss> {
   const bytes = limited(await expanded(chunks, options), options);
-  const { head, all } = await peek(bytes, headBytes);
+  const { start, all } = await peek(bytes, startBytes);
   try {
-    const { encoding, markBytes } = encodingOf(head, options);
+    const { encoding, markBytes } = encodingOf(start, options);
     const decoding = new Decoding(encoding);
     let skippedBytes = markBytes;
     for await (const chunk of all) {
@@ -73,34 +73,34 @@ const foreignFiles: readonly (readonly [readonly number[], string])[] = [
 ];
 
 function encodingOf(
-  head: Uint8Array,
+  start: Uint8Array,
   options: ReadOptions,
 ): { readonly encoding: Encoding; readonly markBytes: number } {
-  const startsWith = (start: readonly number[]): boolean =>
-    start.every((byte, index) => head[index] === byte);
-  for (const [start, what] of foreignFiles) if (startsWith(start)) refuse(options, `it is ${what}`);
+  const startsWith = (mark: readonly number[]): boolean =>
+    mark.every((byte, index) => start[index] === byte);
+  for (const [mark, what] of foreignFiles) if (startsWith(mark)) refuse(options, `it is ${what}`);
   if (startsWith([0xef, 0xbb, 0xbf])) return { encoding: "utf-8", markBytes: 3 };
   if (startsWith([0xff, 0xfe])) return { encoding: "utf-16le", markBytes: 2 };
   if (startsWith([0xfe, 0xff])) return { encoding: "utf-16be", markBytes: 2 };
-  if (hasZeroInEachPair(head))
+  if (hasZeroInEachPair(start))
     refuse(options, "it looks like UTF-16 without a byte order mark; save it as UTF-8");
   return { encoding: "utf-8", markBytes: 0 };
 }
 
 /** Latin letters in UTF-16 have a zero byte each, all on the same side. */
-function hasZeroInEachPair(head: Uint8Array): boolean {
+function hasZeroInEachPair(start: Uint8Array): boolean {
   const zeros = [0, 0];
-  head.forEach((byte, index) => {
+  start.forEach((byte, index) => {
     if (byte === 0) zeros[index % 2] = (zeros[index % 2] ?? 0) + 1;
   });
   const [few, many] = zeros.toSorted((a, b) => a - b);
-  return head.length >= 8 && (many ?? 0) > head.length / 5 && (few ?? 0) < head.length / 50;
+  return start.length >= 8 && (many ?? 0) > start.length / 5 && (few ?? 0) < start.length / 50;
 }
 
 /** The chunks, or what gzip has packed into them. */
 async function expanded(chunks: Chunks, options: ReadOptions): Promise<Chunks> {
-  const { head, all } = await peek(chunks, 2);
-  return head[0] === 0x1f && head[1] === 0x8b ? gunzipped(all, options) : all;
+  const { start, all } = await peek(chunks, 2);
+  return start[0] === 0x1f && start[1] === 0x8b ? gunzipped(all, options) : all;
 }
 
 async function* gunzipped(chunks: Chunks, options: ReadOptions): AsyncGenerator<Uint8Array> {

@@ -37,7 +37,7 @@ export const metricTable = {
   },
   strata_http_request_seconds: {
     kind: "histogram",
-    help: "Time from the last byte of a request's head to the answer, or to its first byte",
+    help: "Time from the last byte of a request's headers to the answer, or to its first byte",
     labels: ["route"],
   },
   strata_queue_sequences: {

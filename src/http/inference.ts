@@ -38,8 +38,8 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
         truncated: answer.isTruncated[index] ?? false,
       });
       const valueCount = inputs.length * (answer.embeddings[0]?.length ?? 0);
-      const head = { object: "list", model: answer.model } as const;
-      return listOrReply(head, { answer, item, valueCount });
+      const fields = { object: "list", model: answer.model } as const;
+      return listOrReply(fields, { answer, item, valueCount });
     },
     classify: async ({ caller, body, signal, answerHeaders }) => {
       const texts = typeof body.input === "string" ? [body.input] : body.input;
@@ -55,9 +55,9 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
         const truncated = answer.isTruncated[index] ?? false;
         return { object: "classification", index, label, score, scores, truncated };
       };
-      const head = { object: "list", model: answer.model, version: answer.version } as const;
+      const fields = { object: "list", model: answer.model, version: answer.version } as const;
       const valueCount = texts.length * answer.labels.length;
-      return listOrReply(head, { answer, item, valueCount });
+      return listOrReply(fields, { answer, item, valueCount });
     },
   };
 }
@@ -68,11 +68,11 @@ interface Items<Item> {
   readonly valueCount: number;
 }
 
-/** An item per input after `head`: at once, or piece by piece when they are many values. */
-function listOrReply<Head extends Readonly<Record<string, unknown>>, Item>(
-  head: Head,
+/** An item per input after `fields`: at once, or piece by piece when they are many values. */
+function listOrReply<Fields extends Readonly<Record<string, unknown>>, Item>(
+  fields: Fields,
   { answer, item, valueCount }: Items<Item>,
-): Promise<Reply> | (Head & { data: Item[]; usage: Embeddings["usage"] }) {
+): Promise<Reply> | (Fields & { data: Item[]; usage: Embeddings["usage"] }) {
   const { isTruncated, tokenCount } = answer;
   const truncatedCount = isTruncated.filter(Boolean).length;
   const usage = {
@@ -81,8 +81,8 @@ function listOrReply<Head extends Readonly<Record<string, unknown>>, Item>(
     truncated_inputs: truncatedCount,
   };
   const indices = isTruncated.keys();
-  if (valueCount <= shortValueCount) return { ...head, data: Array.from(indices, item), usage };
-  return listReply(head, texts(indices, item), () => ({ usage }));
+  if (valueCount <= shortValueCount) return { ...fields, data: Array.from(indices, item), usage };
+  return listReply(fields, texts(indices, item), () => ({ usage }));
 }
 
 function* texts<Item>(

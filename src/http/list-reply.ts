@@ -41,13 +41,13 @@ export function pageReply<Row, Item extends object>(
   }));
 }
 
-/** The fields of `head`, the items, each a JSON text, as `data`, and the fields of `tail`. */
+/** An object of `fields`, of the items, each a JSON text, as `data`, and of `tail`. */
 export async function listReply(
-  head: Readonly<Record<string, unknown>>,
+  fields: Readonly<Record<string, unknown>>,
   items: AsyncIterable<string> | Iterable<string>,
   tail: () => Readonly<Record<string, unknown>>,
 ): Promise<Reply> {
-  const pieces = listPieces(head, items, tail);
+  const pieces = listPieces(fields, items, tail);
   const first = await pieces.next();
   const text = first.done === true ? "" : first.value;
   const second = await pieces.next();
@@ -57,11 +57,11 @@ export async function listReply(
 
 // The three parts of one text.
 async function* listPieces(
-  head: Readonly<Record<string, unknown>>,
+  fields: Readonly<Record<string, unknown>>,
   items: AsyncIterable<string> | Iterable<string>,
   tail: () => Readonly<Record<string, unknown>>,
 ): AsyncGenerator<string, void, undefined> {
-  let piece = `${JSON.stringify(head).slice(0, -1)},"data":[`;
+  let piece = `${JSON.stringify(fields).slice(0, -1)},"data":[`;
   let separator = "";
   for await (const item of items) {
     piece += separator + item;

@@ -93,7 +93,7 @@ test("bytes that are no request are refused in the envelope", async () => {
 test("a head that is too long is refused in the envelope", async () => {
   const socket = await open();
   socket.write(`GET / HTTP/1.1\r\nhost: a\r\nx: ${"a".repeat(20_000)}\r\n\r\n`);
-  assert.match(await everything(socket), /^HTTP\/1\.1 413 .*its head is too long/s);
+  assert.match(await everything(socket), /^HTTP\/1\.1 413 .*its headers are too long/s);
 });
 
 describe("connections that say nothing give way", () => {

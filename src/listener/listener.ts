@@ -118,13 +118,13 @@ class SocketOrigin implements Origin {
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   const { status, body } = toWire(refusalOf(error));
   const text = JSON.stringify(body);
-  const head = [
+  const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
     "content-type: application/json",
     `content-length: ${Buffer.byteLength(text)}`,
     "connection: close",
   ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${text}`);
   socket.destroySoon();
 }
 
@@ -133,7 +133,7 @@ function refusalOf(error: NodeJS.ErrnoException): StrataError {
   if (error.code === "ERR_HTTP_REQUEST_TIMEOUT")
     return new StrataError("TOO_SLOW", `${action}: it did not arrive in time`);
   if (error.code === "HPE_HEADER_OVERFLOW")
-    return new StrataError("TOO_LARGE", `${action}: its head is too long`);
+    return new StrataError("TOO_LARGE", `${action}: its headers are too long`);
   return new StrataError("INVALID_ARGUMENT", `${action}: ${error.message}`);
 }
 

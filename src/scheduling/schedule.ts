@@ -1,7 +1,7 @@
 /**
  * Which waiting sequences run next: pure decisions over a snapshot of the queue. Order between
  * flows is weighted start-time fair queueing (Goyal et al. 1996), so that a bulk request of one
- * does not hold up the others, whatever their lanes are; the head of the queue decides the lane,
+ * does not hold up the others, whatever their lanes are; the first of the queue decides the lane,
  * and within a batch sequences of like length keep padding small.
  */
 
@@ -54,9 +54,9 @@ export function virtualTimeAfter(
   batch: readonly Waiting[],
   weightSum: number,
 ): number {
-  const [head] = batch;
-  if (head === undefined) return virtualTime;
-  return Math.max(head.tag, virtualTime + workOf(batch) / weightSum);
+  const [first] = batch;
+  if (first === undefined) return virtualTime;
+  return Math.max(first.tag, virtualTime + workOf(batch) / weightSum);
 }
 
 /** What the sequences take of one worker, in milliseconds. */
@@ -75,17 +75,17 @@ export function schedule<W extends Waiting>(
   isReady: (sequence: W) => boolean = () => true,
 ): readonly W[] {
   const start = waiting.findIndex(isReady);
-  const head = waiting[start];
-  if (head === undefined) return [];
-  const distance = (sequence: W): number => Math.abs(sequence.tokenCount - head.tokenCount);
+  const first = waiting[start];
+  if (first === undefined) return [];
+  const distance = (sequence: W): number => Math.abs(sequence.tokenCount - first.tokenCount);
   const candidates: W[] = [];
-  const count = windowCount(head, tokensMax) - 1;
+  const count = windowCount(first, tokensMax) - 1;
   for (let place = start + 1; place < waiting.length && candidates.length < count; place++) {
     const sequence = waiting[place];
-    if (sequence?.lane.key === head.lane.key && isReady(sequence)) candidates.push(sequence);
+    if (sequence?.lane.key === first.lane.key && isReady(sequence)) candidates.push(sequence);
   }
-  const batch = [head];
-  let longest = head.tokenCount;
+  const batch = [first];
+  let longest = first.tokenCount;
   for (const candidate of candidates.sort((a, b) => distance(a) - distance(b) || a.tag - b.tag)) {
     const padded = Math.max(longest, candidate.tokenCount);
     if (batch.length === sequencesMax) break;
