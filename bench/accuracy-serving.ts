@@ -3,12 +3,10 @@ import { upperBottleneck } from "../src/models/adapters/adapters.ts";
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { quantizeGraph } from "../src/models/quantize.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
-import type { TrainingTask } from "../src/models/training-graph.ts";
 import type { Resident } from "../src/processor/adapter-pool.ts";
 import { batchFeeds } from "../src/processor/batch.ts";
 import type { Runtime } from "../src/runtime/runtime.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
-import { highest, shareRight } from "../src/learning/answers.ts";
 import type { Fitted } from "../src/learning/learning.ts";
 import {
   evaluationShape,
@@ -17,53 +15,43 @@ import {
   type Source,
   sourceFeeds,
 } from "../src/learning/sequences.ts";
-import { tokenF1, type TokenSequences } from "../src/learning/token-sequences.ts";
 import type { TrainingBase } from "../src/learning/training-base.ts";
+import { type Answer, scoreOf, type TaskKind } from "../src/tasks/tasks.ts";
 
 export interface ServingOptions {
   readonly base: TrainingBase;
   readonly runtime: Runtime;
+  readonly kind: TaskKind;
+  readonly labelCount: number;
 }
 
 type Tensors = Fitted["tensors"];
 
 /**
- * Accuracy on `test`. `tensors` holds a head, and an adapter or the base's own weights where they
- * were learned. States that `test` brings take the place of the shallow part.
+ * The task's score on `test`. `tensors` holds a head, and an adapter or the base's own weights
+ * where they were learned. States that `test` brings take the place of the shallow part.
  */
-export async function servedAccuracy(
+export async function servedScore(
   tensors: Tensors,
-  options: ServingOptions & { readonly labelCount: number; readonly test: Sequences },
+  options: ServingOptions & { readonly test: Sequences },
 ): Promise<number> {
-  return shareRight(options.test, await serve(tensors, { ...options, task: "sequence" }));
+  const { kind, test } = options;
+  const answers = await serve(tensors, options);
+  const judged = answers.map((answer, index) =>
+    kind.judged(test.answers[index] ?? new Int32Array(), answer),
+  );
+  return scoreOf(judged);
 }
 
-/** The same for token classification: F1 over the entities of `test`. */
-export async function servedEntityF1(
-  tensors: Tensors,
-  options: ServingOptions & {
-    readonly labels: readonly string[];
-    readonly test: TokenSequences;
-  },
-): Promise<number> {
-  const { labels, test } = options;
-  const answers = await serve(tensors, { ...options, task: "token", labelCount: labels.length });
-  return tokenF1(test, answers, labels);
-}
-
-/** The label of each sequence, or of each of its tokens. */
+/** The answer to each sequence. */
 async function serve(
   tensors: Tensors,
-  options: ServingOptions & {
-    readonly task: TrainingTask;
-    readonly labelCount: number;
-    readonly test: Source;
-  },
-): Promise<readonly Int32Array[]> {
-  const { base, runtime, task, labelCount, test } = options;
+  options: ServingOptions & { readonly test: Source },
+): Promise<readonly Answer[]> {
+  const { base, runtime, kind, labelCount, test } = options;
   const { config, pooling } = base.checkpoint;
   const source = test.states === undefined ? "ids" : "states";
-  const graph = servingGraph(config, base.precision, { task, source });
+  const graph = servingGraph(config, base.precision, { task: kind.graph.unit, source });
   const constants = constantsOf(graph, await weightsOf(tensors, options));
   const program = await runtime.load(graph, { constants });
   const { memory, resident } = placed(tensors);
@@ -71,13 +59,13 @@ async function serve(
     config,
     Number(tensors.get(`adapter.${config.shallowLayerCount}.down`)?.shape[0] ?? 0),
   );
-  const answers: Int32Array[] = Array.from({ length: test.ids.length });
+  const answers: Answer[] = Array.from({ length: test.ids.length });
   for (const batch of sortedBatches(test.ids, evaluationShape)) {
     const rows = batch.map((index) => ({
       ids: test.ids[index] ?? new Int32Array(),
       pooling,
       adapter,
-      labelCount,
+      labelCount: kind.outputCount(labelCount),
       resident,
     }));
     const feeds = {
@@ -89,7 +77,10 @@ async function serve(
     const all = probabilities?.values as Float32Array; // a float32 output of the graph
     const width = all.length / batch.length;
     for (const [row, index] of batch.entries())
-      answers[index] = highest(all.subarray(row * width, (row + 1) * width), labelCount);
+      answers[index] = kind.answerOf(all.subarray(row * width, (row + 1) * width), {
+        labelCount,
+        firsts: test.firsts?.[index],
+      });
   }
   await program.release();
   return answers;

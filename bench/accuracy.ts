@@ -15,11 +15,12 @@ import { fit, type Fitted } from "../src/learning/learning.ts";
 import { fitInstantHead } from "../src/trainer/instant.ts";
 import { shallowStates } from "../src/learning/sequences.ts";
 import { TrainingBase } from "../src/learning/training-base.ts";
-import { servedAccuracy } from "./accuracy-serving.ts";
+import { servedScore } from "./accuracy-serving.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { commitOf, machine, round } from "./measure.ts";
 import { loadTask, type Task, taskFolder } from "./tasks.ts";
 import { meanInterval } from "./mean-interval.ts";
+import { textClassification } from "../src/tasks/text-classification.ts";
 
 type Method = "adapter" | "full";
 
@@ -159,11 +160,12 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
   const { pooling } = base.checkpoint;
   const labelCount = task.labels.length;
   const { train, dev, test } = task;
+  const kind = textClassification;
   const started = performance.now();
-  const instant = await fitInstantHead(base, { train, dev, labelCount, pooling });
+  const instant = await fitInstantHead(base, { kind, train, dev, labelCount, pooling });
   const fitted = await fit(
     base,
-    { train, dev, labelCount, pooling },
+    { kind, train, dev, labelCount, pooling },
     {
       method,
       seed,
@@ -174,13 +176,13 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
       patience: settings.patience,
     },
   );
-  const options = { base, runtime, labelCount, test };
+  const options = { base, runtime, kind, labelCount, test };
   const head = headOnly(instant.head, labelCount);
   return {
     ...plan,
     devAccuracy: round(100 * present(fitted.devScore, "every task has a dev")),
-    testAccuracy: round(100 * (await servedAccuracy(fitted.tensors, options))),
-    instantTestAccuracy: round(100 * (await servedAccuracy(head, options))),
+    testAccuracy: round(100 * (await servedScore(fitted.tensors, options))),
+    instantTestAccuracy: round(100 * (await servedScore(head, options))),
     bestEpoch: fitted.epochCount,
     seconds: Math.round((performance.now() - started) / 1000),
     commit: bench.commit,

@@ -15,9 +15,8 @@ import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit } from "../src/learning/learning.ts";
 import { lookedUpStates } from "../src/distillation/looked-up-states.ts";
 import { shallowStates, type Source } from "../src/learning/sequences.ts";
-import { fitTokens } from "../src/learning/token-fit.ts";
 import { TrainingBase } from "../src/learning/training-base.ts";
-import { servedAccuracy, servedEntityF1 } from "./accuracy-serving.ts";
+import { servedScore } from "./accuracy-serving.ts";
 import {
   CorpusKnowledge,
   type DomainRule,
@@ -25,7 +24,7 @@ import {
   rowPrecision,
 } from "./corpus-knowledge.ts";
 import { commitOf, machine, round } from "./measure.ts";
-import { corporaFolder, loadTask, loadTokenTask, taskFolder } from "./tasks.ts";
+import { corporaFolder, loadTask, taskFolder } from "./tasks.ts";
 
 /** What the domain of an arm keeps; those without one ask no domain. */
 export const rules = {
@@ -182,7 +181,7 @@ export async function openBench(setting: BenchSetting): Promise<HierarchicalBenc
       const started = performance.now();
       const base = trainingBases[plan.arm === "dense" ? "dense" : "hierarchical"];
       const parts = { base, runtime, checkpoint, knowledge };
-      const scores = await (nerTasks.includes(plan.task) ? runTokens : runTexts)(plan, parts);
+      const scores = await runTask(plan, parts);
       const seconds = Math.round((performance.now() - started) / 1000);
       return { ...plan, weights: weightsOf(plan.arm), ...scores, seconds, commit };
     },
@@ -200,30 +199,20 @@ interface Parts {
 
 type Scores = Pick<Run, "devScore" | "testScore">;
 
-async function runTexts(plan: Plan, parts: Parts): Promise<Scores> {
+async function runTask(plan: Plan, parts: Parts): Promise<Scores> {
   const { base, runtime, checkpoint } = parts;
   const { pooling } = checkpoint;
-  const folder = present(taskFolder(), "the tasks were looked for");
+  const isNer = nerTasks.includes(plan.task);
+  const folder = present(taskFolder(isNer ? "ner" : "classification"), "it was looked for");
   const task = await loadTask(folder, plan.task, await checkpoint.tokenizer());
+  const { kind } = task;
   const labelCount = task.labels.length;
   const { train, dev, test } = await withStates(task, plan.arm, parts);
   const { seed, epochCount } = plan;
-  const options = { ...settings.classification, method: "adapter", seed, epochCount } as const;
-  const { devScore, tensors } = await fit(base, { train, dev, labelCount, pooling }, options);
-  const testScore = await servedAccuracy(tensors, { base, runtime, labelCount, test });
-  return scoresOf(devScore, testScore);
-}
-
-async function runTokens(plan: Plan, parts: Parts): Promise<Scores> {
-  const { base, runtime, checkpoint } = parts;
-  const folder = present(taskFolder("ner"), "the tasks were looked for");
-  const task = await loadTokenTask(folder, plan.task, checkpoint);
-  const { labels } = task;
-  const { train, dev, test } = await withStates(task, plan.arm, parts);
-  const { seed, epochCount } = plan;
-  const options = { ...settings.ner, method: "adapter", seed, epochCount } as const;
-  const { devScore, tensors } = await fitTokens(base, { train, dev, labels }, options);
-  const testScore = await servedEntityF1(tensors, { base, runtime, labels, test });
+  const own = isNer ? settings.ner : settings.classification;
+  const options = { ...own, method: "adapter", seed, epochCount } as const;
+  const { devScore, tensors } = await fit(base, { kind, train, dev, labelCount, pooling }, options);
+  const testScore = await servedScore(tensors, { base, runtime, kind, labelCount, test });
   return scoresOf(devScore, testScore);
 }
 

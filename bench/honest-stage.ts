@@ -21,8 +21,9 @@ import type { Store } from "../src/storage/storage.ts";
 import { JobTrainer } from "../src/trainer/job-trainer.ts";
 import { TrainingBase } from "../src/learning/training-base.ts";
 import { writeSmallCheckpoint } from "../src/checkpoints/exam-small-checkpoint.ts";
-import { servedAccuracy } from "./accuracy-serving.ts";
+import { servedScore } from "./accuracy-serving.ts";
 import type { Row } from "./honest-texts.ts";
+import { textClassification } from "../src/tasks/text-classification.ts";
 
 const baseId = "base";
 
@@ -115,10 +116,11 @@ export class Stage {
     }
     const tokenizer = await this.base.checkpoint.tokenizer();
     const { ids } = await tokenizer.encode(rows.map(({ text }) => text));
-    const labels = Int32Array.from(rows, ({ label }) => version.labels.indexOf(label));
-    const test = { ids, labels, states: undefined };
+    const answers = rows.map(({ label }) => Int32Array.of(version.labels.indexOf(label)));
+    const test = { ids, answers, states: undefined };
     const labelCount = version.labels.length;
-    return servedAccuracy(tensors, { base: this.base, runtime: this.#runtime, labelCount, test });
+    const parts = { base: this.base, runtime: this.#runtime, kind: textClassification };
+    return servedScore(tensors, { ...parts, labelCount, test });
   }
 
   async #upload(rows: readonly Row[]): Promise<string> {

@@ -8,10 +8,11 @@ import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit } from "../src/learning/learning.ts";
 import { shallowStates } from "../src/learning/sequences.ts";
 import { TrainingBase } from "../src/learning/training-base.ts";
-import { servedAccuracy } from "./accuracy-serving.ts";
+import { servedScore } from "./accuracy-serving.ts";
 import type { BenchOptions } from "./claim.ts";
 import { round } from "./measure.ts";
 import { loadTask, taskFolder } from "./tasks.ts";
+import { textClassification } from "../src/tasks/text-classification.ts";
 
 const taskName = "sci-cite";
 const settings = { learningRate: 1e-3, epochCount: 6, batchSize: 16, rank: 32, patience: 6 };
@@ -34,11 +35,12 @@ export async function int8Cost({ isQuick, cacheFolder }: BenchOptions): Promise<
     const train = { ...task.train, states: await shallowStates(base, task.train.ids) };
     const dev = { ...task.dev, states: await shallowStates(base, task.dev.ids) };
     const labelCount = task.labels.length;
-    const fitTask = { train, dev, labelCount, pooling: checkpoint.pooling };
+    const kind = textClassification;
+    const fitTask = { kind, train, dev, labelCount, pooling: checkpoint.pooling };
     for (const seed of seeds) {
       const fitted = await fit(base, fitTask, { ...settings, method: "adapter", seed });
-      const options = { base, runtime, labelCount, test: task.test };
-      testAccuracy[precision].push(round(100 * (await servedAccuracy(fitted.tensors, options))));
+      const options = { base, runtime, kind, labelCount, test: task.test };
+      testAccuracy[precision].push(round(100 * (await servedScore(fitted.tensors, options))));
     }
   }
   await runtime.close();

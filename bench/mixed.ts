@@ -79,7 +79,7 @@ async function randomModels() {
       benchConfig,
       index < modelCount / 2 ? rank : (ranks[index % ranks.length] ?? rank),
     ),
-    labelCount: 2 + (index % 7),
+    outputCount: 2 + (index % 7),
   }));
   const pool = new AdapterPool({
     bytes: 512 * 1024 * 1024,
@@ -119,7 +119,7 @@ function rowOf(random: SeededRandom, models: readonly BenchModel[], length: numb
     ids: Int32Array.from({ length }, () => 1000 + random.integer(29_000)),
     pooling: random.uniform() < 0.5 ? "cls" : "mean",
     adapter: model?.adapter,
-    labelCount: model?.labelCount ?? 0,
+    labelCount: model?.outputCount ?? 0,
     resident: model?.resident,
   };
 }

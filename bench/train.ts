@@ -4,7 +4,7 @@ import { constantsOf } from "../src/checkpoints/base-weights.ts";
 import { adapterTensors, upperBottleneck } from "../src/models/adapters/adapters.ts";
 import { headTensors } from "../src/models/head.ts";
 import {
-  pooledGraph,
+  featuresGraph,
   stepGraph,
   type TrainingGraphOptions,
   wordTable,
@@ -99,7 +99,10 @@ async function loadStep({ runtime, weights }: Bench, options: StepOptions): Prom
 
 /** The fused inference pass of the same layers. */
 async function loadForward({ runtime, weights }: Bench, source: "ids" | "states") {
-  const graph = pooledGraph({ config: benchConfig, precision: "fp32", source });
+  const graph = featuresGraph({
+    ...{ config: benchConfig, precision: "fp32", source },
+    unit: "sequence",
+  });
   return runtime.load(graph, { constants: constantsOf(graph, weights) });
 }
 

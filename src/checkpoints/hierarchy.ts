@@ -15,7 +15,7 @@ import { type Digest, digestOf } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { mergeGraph, ngramGraph, ngramPrefix, upperPrefix } from "../models/hierarchy.ts";
 import { quantizeGraph } from "../models/quantize.ts";
-import { pooledGraph } from "../models/training-graph.ts";
+import { featuresGraph } from "../models/training-graph.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Graph, TypedValues } from "../tensor/tensor.ts";
 import { type BaseWeights, linearForms } from "./base-weights.ts";
@@ -163,7 +163,8 @@ function expectedShapes(
   };
   take(ngramGraph(config, "fp32"), ngramPrefix);
   take(mergeGraph(config), ngramPrefix);
-  if (ownsUpper) take(pooledGraph({ config, precision: "fp32", source: "states" }), upperPrefix);
+  const features = { config, precision: "fp32", source: "states", unit: "sequence" } as const;
+  if (ownsUpper) take(featuresGraph(features), upperPrefix);
   return shapes;
 }
 

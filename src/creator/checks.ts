@@ -1,28 +1,37 @@
 /** What the creator refuses: faults of a specification, and weights that are no numbers. */
 import type { EncoderConfig } from "../entities/base-model.ts";
-import { labelFault, type ModelIdentity, nameFault } from "../entities/virtual-model.ts";
+import {
+  defaultTask,
+  labelFault,
+  type ModelIdentity,
+  nameFault,
+  type TaskName,
+} from "../entities/virtual-model.ts";
+import { labelCountMins } from "../datasets/datasets.ts";
 import { faultOfShapes, shapesOf } from "../entities/weights.ts";
 import { assert } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { versionTensors } from "../models/version-tensors.ts";
+import { taskKinds } from "../tasks/task-kinds.ts";
 import type { DeriveOptions, ModelSpecification, VersionWeights } from "./creator.ts";
 
 /** `ft:<base>:strata:<suffix>:<id>`, as jobs name what they make; the suffix may be empty. */
 const trainedPattern = /^ft:([A-Za-z0-9_.-]+):strata:[A-Za-z0-9_.-]*:[A-Za-z0-9]+$/;
 
 /** INVALID_ARGUMENT that names field and limit. Whether base and id exist is not asked here. */
-export function checkSpecification({ id, labels }: ModelSpecification): void {
+export function checkSpecification({ id, task, labels }: ModelSpecification): void {
   const fault = idFault(id);
   if (fault !== undefined) refuse("create", "id", fault);
-  if (labels !== undefined) checkLabels(labels);
+  if (labels !== undefined) checkLabels(labels, task);
 }
 
 /** As above, of the labels alone. */
-export function checkLabels(labels: readonly string[]): void {
-  const { labelCountMin, labelCountMax } = limits;
-  if (labels.length < labelCountMin || labels.length > labelCountMax) {
-    const range = `${labelCountMin} to ${labelCountMax} labels`;
+export function checkLabels(labels: readonly string[], task: TaskName = defaultTask): void {
+  const { labelCountMax } = limits;
+  const countMin = labelCountMins[task];
+  if (labels.length < countMin || labels.length > labelCountMax) {
+    const range = `${countMin} to ${labelCountMax} labels`;
     refuse("create", "labels", `expected ${range}, got ${labels.length}`);
   }
   const seen = new Set<string>();
@@ -74,10 +83,11 @@ export function checkWeights(
   weights: VersionWeights,
   config: EncoderConfig,
 ): void {
-  const { adapter, labels, tensors } = weights;
+  const { adapter, task, labels, tensors } = weights;
   const rank = adapter?.rank ?? 1;
   assert(rank >= 1 && rank <= limits.adapterRankMax, "The rank is in its limits");
-  const wanted = versionTensors(config, { adapter, labelCount: labels.length });
+  const outputCount = taskKinds[task].outputCount(labels.length);
+  const wanted = versionTensors(config, { adapter, outputCount });
   const fault = faultOfShapes(shapesOf(tensors), wanted);
   assert(fault === undefined, `The weights fit adapter and labels: ${fault}`);
   for (const [name, { values }] of weights.tensors) {

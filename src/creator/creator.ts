@@ -7,6 +7,7 @@ import type { Caller } from "../entities/caller.ts";
 import type {
   Incarnation,
   ModelIdentity,
+  TaskName,
   Version,
   VersionFit,
   VersionKind,
@@ -54,7 +55,9 @@ export interface Creator {
 export interface ModelSpecification {
   readonly id: string;
   readonly base: string;
-  /** At least two, distinct. Those of its first version count when it is made with one. */
+  /** `defaultTask` when absent. That of its first version counts when it is made with one. */
+  readonly task?: TaskName | undefined;
+  /** Distinct, as many as the task needs. Its first version's count when it is made with one. */
   readonly labels?: readonly string[] | undefined;
   /** Drawn when it is left out. */
   readonly incarnation?: Incarnation;

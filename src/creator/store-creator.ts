@@ -4,7 +4,12 @@
  */
 import AsyncLock from "async-lock";
 import type { Caller, Tenant } from "../entities/caller.ts";
-import type { ModelIdentity, Version, VirtualModel } from "../entities/virtual-model.ts";
+import {
+  defaultTask,
+  type ModelIdentity,
+  type Version,
+  type VirtualModel,
+} from "../entities/virtual-model.ts";
 import { faultOfValues, type Weight, type Weights } from "../entities/weights.ts";
 import { decodeWeights, encodeSafetensors } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
@@ -60,8 +65,8 @@ class StoreCreator implements Creator {
     fit?: () => Promise<VersionWeights>,
   ): Promise<VirtualModel> {
     checkSpecification(specification);
-    const { id, base, labels = [] } = specification;
-    if (fit === undefined) checkLabels(labels);
+    const { id, base, task = defaultTask, labels = [] } = specification;
+    if (fit === undefined) checkLabels(labels, task);
     const { models, versions } = this.#own(caller);
     await this.#checkFree(caller, id, "id");
     if ((await this.#store.catalog.bases.get(base)) === undefined)
@@ -74,7 +79,7 @@ class StoreCreator implements Creator {
       id,
       incarnation: specification.incarnation ?? this.#ids.next("vplm-"),
       base,
-      task: "text-classification",
+      task,
       labels: [...labels],
       servedVersion: undefined,
       versionCount: 0,
@@ -85,8 +90,9 @@ class StoreCreator implements Creator {
       return model;
     }
     const weights = await fit();
-    checkLabels(weights.labels);
-    const served = { ...model, labels: weights.labels, servedVersion: 1, versionCount: 1 };
+    checkLabels(weights.labels, weights.task);
+    const first = { task: weights.task, labels: weights.labels };
+    const served = { ...model, ...first, servedVersion: 1, versionCount: 1 };
     await this.#keep(model, { weights, number: 1 }, (version) =>
       versions.insertWithModels([{ model: served, version }]),
     );

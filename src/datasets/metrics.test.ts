@@ -1,44 +1,25 @@
 /** Checks the measures against values worked out by hand and from printed tables. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { entitiesOf, entityF1, pairedDifference, shareInterval } from "./metrics.ts";
+import { pairedDifference, ratioInterval, shareInterval } from "./metrics.ts";
 
-/** "B-X I-X O" as the spans that it means: "X 0-2". */
-function spans(labels: string): string {
-  const entities = entitiesOf(labels.split(" "));
-  return entities.map(({ type, start, end }) => `${type} ${start}-${end}`).join(", ");
-}
-
-test("entities of BIO, of I- alone and of broken sequences", () => {
-  const cases = [
-    ["O O", ""],
-    ["B-X I-X O B-Y", "X 0-2, Y 3-4"],
-    ["B-X B-X I-X", "X 0-1, X 1-3"],
-    // Without B-, neighbours of one type are one entity.
-    ["I-X I-X O I-X", "X 0-2, X 3-4"],
-    ["I-X I-Y I-Y", "X 0-1, Y 1-3"],
-    // B- between neighbours only.
-    ["I-X B-X I-X", "X 0-1, X 1-3"],
-    // Broken: I- after O, and I- of another type than its B-.
-    ["O I-X I-X", "X 1-3"],
-    ["B-X I-Y I-X", "X 0-1, Y 1-2, X 2-3"],
-    ["I-X", "X 0-1"],
-  ] as const;
-  for (const [labels, expected] of cases) assert.equal(spans(labels), expected, labels);
-});
-
-test("entity F1 of sentences worked out by hand", () => {
-  const words = (...sentences: readonly string[]) => sentences.map((labels) => labels.split(" "));
-  const expected = words("B-X I-X O B-Y", "O O", "I-X O I-X");
-  assert.equal(entityF1(expected, expected), 1);
-  // Right: Y of the first, the last X of the third. Wrong: an end, a type, one too many.
-  const predicted = words("B-X O O B-Y", "B-X O", "B-Y O B-X");
-  assert.equal(entityF1(expected, predicted), (2 * 2) / (4 + 5));
-  // B- and I- may differ where they mean the same entity.
-  assert.equal(entityF1(words("I-X I-X"), words("B-X I-X")), 1);
-  assert.equal(entityF1(words("B-X I-X"), words("B-X B-X")), 0);
-  assert.equal(entityF1(words("O"), words("O")), 0);
-  assert.equal(entityF1([], []), 0);
+test("the interval of a ratio of sums, worked out by hand", () => {
+  // 4 texts: the ratio is 6 / 12; Σ (r - c / 2)² = 1 + 1 + 1 + 1, so that the variance is
+  // 4 / 144 · 4 / 3 = 1 / 27, which 0.25 · 27 = 6.75 independent cases have; but there are 6.
+  const spread = [
+    { right: 2, count: 2 },
+    { right: 0, count: 2 },
+    { right: 3, count: 4 },
+    { right: 1, count: 4 },
+  ];
+  assert.deepEqual(ratioInterval(spread), { ...shareInterval(3, 6), mean: 0.5 });
+  // Whole texts right or wrong: a variance of 16 / 256 · 4 / 3 = 1 / 12, as of 3 cases.
+  const whole = [4, 0, 4, 0].map((right) => ({ right, count: 4 }));
+  assert.deepEqual(ratioInterval(whole), { ...shareInterval(1.5, 3), mean: 0.5 });
+  // All right: as many cases as there are.
+  const right = [2, 0, 4].map((count) => ({ right: count, count }));
+  assert.deepEqual(ratioInterval(right), { ...shareInterval(3, 3), mean: 1 });
+  assert.equal(ratioInterval([{ right: 0, count: 1 }]).low, 0);
 });
 
 test("Wilson's interval of a share, against printed values", () => {

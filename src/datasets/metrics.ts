@@ -1,54 +1,6 @@
 /** How good predictions are. */
 import { assert } from "../foundation/assert.ts";
 
-/** The words from `start` to before `end` name a thing of this type. */
-export interface Entity {
-  readonly type: string;
-  readonly start: number;
-  readonly end: number;
-}
-
-/**
- * The entities that the labels of a sentence's words mean: `B-` starts one, `I-` continues one of
- * the same type and else starts one, anything else ends it. This reads BIO files, files that use
- * `B-` only between neighbours of one type, and files of `I-` alone, where neighbours of one type
- * are one entity. Source: `conlleval` of CoNLL-2000.
- */
-export function entitiesOf(labels: readonly string[]): readonly Entity[] {
-  const entities: Entity[] = [];
-  for (const [index, label] of labels.entries()) {
-    if (!/^[BI]-/.test(label)) continue;
-    const type = label.slice(2);
-    const last = entities.at(-1);
-    if (label.startsWith("I-") && last?.end === index && last.type === type)
-      entities[entities.length - 1] = { ...last, end: index + 1 };
-    else entities.push({ type, start: index, end: index + 1 });
-  }
-  return entities;
-}
-
-/**
- * F1 = 2·TP / (2·TP + FP + FN) over the entities of all sentences, in [0, 1]; an entity is right
- * when its type and both ends are. 0 when none is expected and none predicted. Both lists hold the
- * labels of each sentence's words.
- */
-export function entityF1(
-  expected: readonly (readonly string[])[],
-  predicted: readonly (readonly string[])[],
-): number {
-  assert(expected.length === predicted.length, "one prediction per sentence");
-  let rightCount = 0;
-  let count = 0;
-  const keyOf = ({ type, start, end }: Entity): string => `${start} ${end} ${type}`;
-  for (const [index, labels] of expected.entries()) {
-    const wanted = new Set(entitiesOf(labels).map(keyOf));
-    const found = entitiesOf(predicted[index] ?? []).map(keyOf);
-    rightCount += found.filter((key) => wanted.has(key)).length;
-    count += wanted.size + found.length;
-  }
-  return ratio(2 * rightCount, count);
-}
-
 export interface Interval {
   readonly mean: number;
   readonly low: number;
@@ -67,6 +19,30 @@ export function shareInterval(rightCount: number, count: number): Interval {
   const middle = (rightCount + (z * z) / 2) / spread;
   const half = (z * Math.sqrt(rightCount * (1 - mean) + (z * z) / 4)) / spread;
   return { mean, low: Math.max(0, middle - half), high: Math.min(1, middle + half) };
+}
+
+/** Of one text: parts that are right, of those that count. */
+export interface RatioPart {
+  readonly right: number;
+  readonly count: number;
+}
+
+/**
+ * The interval at 95 % of Σ right / Σ count over texts, whose own parts are not independent:
+ * Wilson's for as many independent cases as give the ratio the variance that it has, by
+ * linearisation, Σ (rightᵢ - ratio · countᵢ)² / (Σ count)² · n / (n - 1) (Korn and Graubard 1998),
+ * and at most half of Σ count: of F1 = 2·TP / (expected + found) each case has two counts. Some
+ * part counts.
+ */
+export function ratioInterval(parts: readonly RatioPart[]): Interval {
+  const all = sum(parts.map(({ count }) => count));
+  assert(all > 0, "some part counts");
+  const mean = sum(parts.map(({ right }) => right)) / all;
+  const squares = sum(parts.map(({ right, count }) => (right - mean * count) ** 2));
+  const variance = (squares / all ** 2) * (parts.length / Math.max(1, parts.length - 1));
+  const own = variance > 0 ? (mean * (1 - mean)) / variance : Infinity;
+  const caseCount = Math.max(1, Math.min(own, all / 2));
+  return { ...shareInterval(mean * caseCount, caseCount), mean };
 }
 
 /** Answers of two models to the same cases. */
@@ -120,6 +96,6 @@ function shareAtLeast(k: number, n: number, p: number): number {
   return total;
 }
 
-function ratio(part: number, whole: number): number {
-  return whole === 0 ? 0 : part / whole;
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -17,7 +17,8 @@ interface Row {
 function contentsOf(rows: readonly Row[]): Contents {
   return {
     digests: Float64Array.from(rows, ({ share }) => Math.floor(share * shortDigestCount)),
-    labels: Int32Array.from(rows, ({ label }) => label),
+    answers: Int32Array.from(rows, ({ label }) => label),
+    labelsOf: (index) => [rows[index]?.label ?? -1],
   };
 }
 

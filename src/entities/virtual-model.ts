@@ -10,6 +10,9 @@ import type { Pooling, Precision } from "./base-model.ts";
 /** What a model answers: one label for a text, or spans of it with their labels. */
 export type TaskName = "text-classification" | "token-classification";
 
+/** The task of a model for which nothing else is said. */
+export const defaultTask: TaskName = "text-classification";
+
 export interface VirtualModel {
   /** `ft:<base>:strata:<suffix>:<id>` when a job made it, else the name that the user chose. */
   readonly id: string;

@@ -4,6 +4,7 @@
  * from nor what they are for.
  */
 import type { Weight } from "../entities/weights.ts";
+import type { Words } from "../entities/words.ts";
 import type { Dtype } from "./dtypes.ts";
 
 /** A file of named tensors, whose header is checked and whose numbers are read when asked for. */
@@ -33,6 +34,8 @@ export interface StoredTensor {
 export interface Tokenizer {
   /** Ids of each text, cut at `tokensMax`; `isTruncated[i]` tells whether text i was cut. */
   encode(texts: readonly string[]): Promise<Encoded>;
+  /** The same, with the words of each text that its tokens cover. */
+  encodeWords(texts: readonly string[]): Promise<EncodedWords>;
   /**
    * Whether each list is a whole sequence as `encode` makes it, and no special token within: the
    * text that its tokens spell gives the same list again. Ids of other tokenizers do not.
@@ -47,4 +50,8 @@ export interface Tokenizer {
 export interface Encoded {
   readonly ids: readonly Int32Array[];
   readonly isTruncated: readonly boolean[];
+}
+
+export interface EncodedWords extends Encoded {
+  readonly words: readonly Words[];
 }

@@ -115,6 +115,41 @@ describe("a tokenizer of vocab.txt", () => {
     assert.deepEqual(await tokenizer.isOwn(lists), [true, false]);
   });
 
+  it("tells the words that its tokens cover, in code points", async () => {
+    const cases: readonly (readonly [text: string, words: string])[] = [
+      // Token of the sequence, place in the text.
+      ["the lamps!", "1:0-3 2:4-9 4:9-10"],
+      ["The  lámps", "1:0-3 2:5-10"],
+      ["\u{1f600} the", "1:0-1 2:2-5"],
+      ["中中 the", "1:0-1 2:1-2 3:3-6"],
+      ["the\r\n\tlamp", "1:0-3 2:6-10"],
+      ["  ", ""],
+      ["", ""],
+    ];
+    const { ids, words } = await small().encodeWords(cases.map(([text]) => text));
+    assert.deepEqual(ids, (await small().encode(cases.map(([text]) => text))).ids);
+    for (const [index, [text, wanted]] of cases.entries()) {
+      const { tokens: firsts, starts, ends } = words[index] ?? assert.fail("words of each text");
+      const found = Array.from(firsts, (first, word) => `${first}:${starts[word]}-${ends[word]}`);
+      assert.equal(found.join(" "), wanted, text);
+    }
+  });
+
+  it("tells the whole of a word that is cut within itself, and none behind it", async () => {
+    const { isTruncated, words } = await small(4).encodeWords(["the lamps the", "lamps the"]);
+    assert.deepEqual(isTruncated, [true, true]);
+    assert.deepEqual(
+      words.map(({ starts, ends }) => [...starts].map((start, word) => [start, ends[word]])),
+      [
+        [
+          [0, 3],
+          [4, 9],
+        ],
+        [[0, 5]],
+      ],
+    );
+  });
+
   it("answers nothing for no texts", async () => {
     assert.deepEqual(await small().encode([]), { ids: [], isTruncated: [] });
   });

@@ -7,13 +7,15 @@ import {
   bertNormalizer,
   bertPreTokenizer,
   bertProcessing,
+  type Encoding,
   Tokenizer as RustTokenizer,
   WordPiece,
   wordPieceDecoder,
 } from "tokenizers";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { SpecialTokens } from "../entities/base-model.ts";
-import type { Encoded, Tokenizer } from "./formats.ts";
+import type { Words } from "../entities/words.ts";
+import type { Encoded, EncodedWords, Tokenizer } from "./formats.ts";
 import { checkedTokenizer } from "./tokenizer-json.ts";
 
 /** From `tokenizer.json`, checked part by part; its own truncation and padding are replaced. */
@@ -101,10 +103,12 @@ class CuttingTokenizer implements Tokenizer {
 
   async encode(texts: readonly string[]): Promise<Encoded> {
     const encodings = await this.#tokenizer.encodeBatch([...texts]);
-    return {
-      ids: encodings.map((encoding) => Int32Array.from(encoding.getIds())),
-      isTruncated: encodings.map((encoding) => encoding.getOverflowing().length > 0),
-    };
+    return encodedOf(encodings);
+  }
+
+  async encodeWords(texts: readonly string[]): Promise<EncodedWords> {
+    const encodings = await this.#tokenizer.encodeBatch([...texts]);
+    return { ...encodedOf(encodings), words: encodings.map(wordsOf) };
   }
 
   async isOwn(lists: readonly Int32Array[]): Promise<readonly boolean[]> {
@@ -122,6 +126,57 @@ class CuttingTokenizer implements Tokenizer {
         !inner[index]?.some((id) => forbidden.has(id)) &&
         areEqual(list, ids[index] ?? new Int32Array()),
     );
+  }
+}
+
+function encodedOf(encodings: readonly Encoding[]): Encoded {
+  return {
+    ids: encodings.map((encoding) => Int32Array.from(encoding.getIds())),
+    isTruncated: encodings.map((encoding) => encoding.getOverflowing().length > 0),
+  };
+}
+
+/** Tokens of one word stand together; special ones are of none. Offsets count code points. */
+function wordsOf(encoding: Encoding): Words {
+  const tokens: number[] = [];
+  const starts: number[] = [];
+  const ends: number[] = [];
+  let last: number | undefined;
+  for (const { token, word, start, end } of placesIn(encoding)) {
+    if (word === last) ends[ends.length - 1] = end;
+    else {
+      tokens.push(token);
+      starts.push(start);
+      ends.push(end);
+    }
+    last = word;
+  }
+  // Of what was cut off, the end of the last word is wanted that is kept.
+  const [rest] = encoding.getOverflowing();
+  for (const { word, end } of rest === undefined ? [] : placesIn(rest)) {
+    if (word !== last) break;
+    ends[ends.length - 1] = end;
+  }
+  return {
+    tokens: Int32Array.from(tokens),
+    starts: Int32Array.from(starts),
+    ends: Int32Array.from(ends),
+  };
+}
+
+interface TokenPlace {
+  readonly token: number;
+  readonly word: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Those of tokens that belong to a word. */
+function* placesIn(encoding: Encoding): Generator<TokenPlace> {
+  const offsets = encoding.getOffsets();
+  for (const [token, id] of encoding.getWordIds().entries()) {
+    const [start = 0, end = 0] = offsets[token] ?? [];
+    if (typeof id === "number") yield { token, word: id, start, end };
   }
 }
 

@@ -18,14 +18,24 @@ describe("the best epoch", () => {
   it("is not looked for longer than patience allows after the last rise", () => {
     assert.deepEqual(follow([0.1, 0.5, 0.5, 0.4], 3), { last: 3, isOver: false });
     assert.deepEqual(follow([0.1, 0.5, 0.5, 0.4, 0.4, 0.9], 3), { last: 3, isOver: true });
+    assert.deepEqual(follow([0, 0, 0, 0, 0.2], 3), { last: 5, isOver: false });
   });
 });
+
+/** Crossed answers to examples that have one right number each. */
+function crossedOf(expected: ArrayLike<number>, patience: number): CrossedAnswers<number> {
+  const judge = (index: number, answer: number) => ({
+    right: answer === expected[index] ? 1 : 0,
+    count: 1,
+  });
+  return new CrossedAnswers(expected.length, judge, patience);
+}
 
 describe("crossed answers", () => {
   it("take each example's answer from the epoch that is best on the others", () => {
     // Fold 0 holds examples 0 and 5; the label of each is 1. Epoch 1 is right on examples 1 to 4
     // of six, epoch 2 on 0, 5 and 1: without fold 0 epoch 1 leads, without any other fold, too.
-    const crossed = new CrossedAnswers(new Int32Array(6).fill(1), 4);
+    const crossed = crossedOf(new Int32Array(6).fill(1), 4);
     crossed.add([0, 1, 1, 1, 1, 0]);
     crossed.add([1, 1, 0, 0, 0, 1]);
     assert.deepEqual(
@@ -45,7 +55,7 @@ describe("crossed answers", () => {
       const random = new SeededRandom(task);
       const flip = (): number => (random.uniform() < 0.5 ? 1 : 0);
       const expected = Int32Array.from({ length: 30 }, flip);
-      const crossed = new CrossedAnswers(expected, 4);
+      const crossed = crossedOf(expected, 4);
       let highest = 0;
       let answers = Array.from(expected, flip);
       for (let epoch = 0; epoch < 8; epoch++) {
@@ -66,9 +76,9 @@ describe("crossed answers", () => {
   });
 
   it("take the last epoch where there is nothing else to choose by", () => {
-    const crossed = new CrossedAnswers(Int32Array.of(1), 2);
+    const crossed = crossedOf(Int32Array.of(1), 2);
     for (const answer of [1, 1, 0, 0, 0]) crossed.add([answer]);
     assert.deepEqual([...crossed.answers], [0]);
-    assert.equal(new CrossedAnswers(new Int32Array(), 2).answers.length, 0);
+    assert.equal(crossedOf(new Int32Array(), 2).answers.length, 0);
   });
 });

@@ -3,6 +3,8 @@
  * that flatters it: the best of eight guessers guesses well. `CrossedAnswers` therefore answers
  * each example by the epoch that was chosen without it.
  */
+import { present } from "../foundation/assert.ts";
+import { type Judged, scoreOf } from "../tasks/tasks.ts";
 
 /** Follows one score over the epochs. */
 export class BestEpoch {
@@ -25,7 +27,8 @@ export class BestEpoch {
     if (this.isOver) return false;
     this.#epoch += 1;
     if (score < this.#best) return false;
-    if (score > this.#best) this.#rise = this.#epoch;
+    // While nothing is right, as F1 has it of the first epochs, it has not begun.
+    if (score > this.#best || score === 0) this.#rise = this.#epoch;
     this.#best = score;
     return true;
   }
@@ -38,33 +41,39 @@ export class BestEpoch {
 /** Parts of the examples; each is answered by the epoch that is best on all others. */
 const foldCount = 5;
 
-export class CrossedAnswers {
-  /** Of each example; -1 before the first epoch. */
-  readonly answers: Int32Array;
-  readonly #expected: Int32Array;
+/** How an answer to an example is judged; see `Judged`. */
+type Judge<A> = (index: number, answer: A) => Judged;
+
+export class CrossedAnswers<A> {
+  /** Of each example; undefined before the first epoch. */
+  readonly answers: (A | undefined)[];
+  readonly #judge: Judge<A>;
   readonly #folds: readonly BestEpoch[];
   #epoch = 0;
 
-  constructor(expected: Int32Array, patience: number) {
-    this.#expected = expected;
-    this.answers = new Int32Array(expected.length).fill(-1);
+  constructor(count: number, judge: Judge<A>, patience: number) {
+    this.#judge = judge;
+    this.answers = Array.from({ length: count });
     this.#folds = Array.from({ length: foldCount }, () => new BestEpoch(patience));
   }
 
   /** Takes an epoch's answers to the examples. */
-  add(answers: ArrayLike<number>): void {
+  add(answers: readonly A[]): void {
     this.#epoch += 1;
-    const expected = this.#expected;
-    const rights = new Int32Array(foldCount);
-    for (let index = 0; index < expected.length; index++)
-      if (answers[index] === expected[index]) rights[index % foldCount]! += 1; // a fold
-    const all = rights.reduce((sum, count) => sum + count, 0);
+    const sums = Array.from({ length: foldCount }, () => ({ right: 0, count: 0 }));
+    for (const [index, answer] of answers.entries()) {
+      const { right, count } = this.#judge(index, answer);
+      const sum = present(sums[index % foldCount], "a fold");
+      sum.right += right;
+      sum.count += count;
+    }
     for (const [fold, best] of this.#folds.entries()) {
+      const others = sums.filter((_, other) => other !== fold);
       // Where nothing is left to choose by, the last epoch is taken.
-      const hasOthers = expected.length > 1 || fold > 0;
-      if (!best.add(hasOthers ? all - (rights[fold] ?? 0) : this.#epoch)) continue;
-      for (let index = fold; index < expected.length; index += foldCount)
-        this.answers[index] = answers[index] ?? -1;
+      const hasOthers = answers.length > 1 || fold > 0;
+      if (!best.add(hasOthers ? scoreOf(others) : this.#epoch)) continue;
+      for (let index = fold; index < answers.length; index += foldCount)
+        this.answers[index] = answers[index];
     }
   }
 

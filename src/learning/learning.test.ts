@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { StrataError } from "../foundation/errors.ts";
-import { classify } from "./answers.ts";
+import { answersTo } from "./answers.ts";
 import { fit, type FitOptions, type FitProgress } from "./learning.ts";
 import { upperForm } from "../models/adapters/adapters.ts";
 import { type Sequences, shallowStates } from "./sequences.ts";
-import { fitTokens } from "./token-fit.ts";
-import { tokenizeSentences, type TokenSequences } from "./token-sequences.ts";
+import { textClassification } from "../tasks/text-classification.ts";
+import { tokenClassification } from "../tasks/token-classification.ts";
 import type { TrainingBase } from "./training-base.ts";
 import { openSmallBase, type SmallBase } from "./exam-base.ts";
 import { hardLines, type Line } from "./exam-lines.ts";
@@ -36,12 +36,13 @@ describe("a fit", () => {
   async function sequencesOf(lines: readonly Line[]): Promise<Sequences> {
     const tokenizer = await small.checkpoint.tokenizer();
     const { ids } = await tokenizer.encode(lines.map(({ text }) => text));
-    const labels = Int32Array.from(lines, ({ label }) => (label === "same" ? 1 : 0));
-    return { ids, labels, states: undefined };
+    const answers = lines.map(({ label }) => Int32Array.of(label === "same" ? 1 : 0));
+    return { ids, answers, states: undefined };
   }
 
   async function run(change: Partial<FitOptions> = {}) {
     const task = {
+      kind: textClassification,
       train: await sequencesOf(hardLines(200)),
       dev: await sequencesOf(hardLines(60, 3)),
       labelCount: 2,
@@ -77,12 +78,14 @@ describe("a fit", () => {
     // What it returns is that epoch's weights, not the last ones.
     const { tensors } = fitted;
     const asked = { ...task, source: task.dev };
-    const answers = await classify(base, asked, {
+    const answers = await answersTo(base, asked, {
       method: "adapter",
       adapter: upperForm(small.checkpoint.config),
       tensors,
     });
-    const rightCount = answers.filter((answer, index) => answer === task.dev.labels[index]).length;
+    const rightCount = answers.filter(
+      ([answer], index) => answer === task.dev.answers[index]?.[0],
+    ).length;
     assert.equal(rightCount / answers.length, best);
   });
 
@@ -118,21 +121,19 @@ describe("a fit", () => {
 });
 
 describe("a fit of tokens", () => {
-  /** The second word's label depends on both words. */
-  async function labelledOf(lines: readonly Line[]): Promise<TokenSequences> {
-    const { checkpoint } = small;
-    const tokenizer = await checkpoint.tokenizer();
-    const sentences = lines.map(({ text, label }) => ({
-      words: text.split(" "),
-      labels: ["O", `B-${label}`],
-    }));
-    return tokenizeSentences({ tokenizer, tokensMax: checkpoint.tokensMax }, sentences);
+  /** The second word is an entity, whose label depends on both words. */
+  async function markedOf(lines: readonly Line[]): Promise<Sequences> {
+    const tokenizer = await small.checkpoint.tokenizer();
+    const { ids, words } = await tokenizer.encodeWords(lines.map(({ text }) => text));
+    const answers = lines.map(({ label }) => Int32Array.of(1, 2, label === "same" ? 1 : 0));
+    return { ids, answers, firsts: words.map(({ tokens }) => tokens), states: undefined };
   }
 
   it("learns labels that depend on neighbours, the same from ids as from kept states", async () => {
-    const train = await labelledOf(hardLines(200));
-    const dev = await labelledOf(hardLines(60, 3));
-    const labels = ["B-other", "B-same", "O"];
+    const train = await markedOf(hardLines(200));
+    const dev = await markedOf(hardLines(60, 3));
+    const kind = tokenClassification;
+    const task = { kind, train, dev, labelCount: 2, pooling: "mean" } as const;
     const options: FitOptions = {
       epochCount: 40,
       learningRate: 0.01,
@@ -142,14 +143,14 @@ describe("a fit of tokens", () => {
       patience: 10,
       seed: 1,
     };
-    const fitted = await fitTokens(base, { train, dev, labels }, options);
+    const fitted = await fit(base, task, options);
     const score = fitted.devScore ?? NaN;
     assert.ok(score > 0.8, `dev F1 ${score}`);
     const kept = {
       train: { ...train, states: await shallowStates(base, train.ids) },
       dev: { ...dev, states: await shallowStates(base, dev.ids) },
     };
-    const again = await fitTokens(base, { ...kept, labels }, options);
+    const again = await fit(base, { ...task, ...kept }, options);
     assert.ok(Math.abs((again.devScore ?? NaN) - score) < 0.05, `dev F1 ${again.devScore}`);
   });
 });

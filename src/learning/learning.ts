@@ -1,7 +1,7 @@
 /**
  * The training loop: epochs of shuffled batches, an evaluation on dev after each, early stopping,
  * and the best epoch's weights as the result. Same data, options and seed give the same weights.
- * What is particular to a kind of task is its `Objective`; that of classifying texts is here.
+ * What is particular to a kind of task it is told by `TaskKind`.
  */
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
@@ -12,9 +12,11 @@ import type { AdapterForm } from "../models/adapter-kind.ts";
 import { adapterTensors, upperForm } from "../models/adapters/adapters.ts";
 import { headTensors } from "../models/head.ts";
 import type { LearnedTensor } from "../models/learned-tensor.ts";
-import { type TrainingMethod, type TrainingTask, wordTable } from "../models/training-graph.ts";
+import { type TrainingMethod, wordTable } from "../models/training-graph.ts";
 import type { Value } from "../runtime/runtime.ts";
-import { answersTo, from, joined, type Learned, shareRight, sourceOf } from "./answers.ts";
+import { targetsOf } from "../tasks/targets.ts";
+import { type Answer, type Judged, scoreOf, type TaskKind } from "../tasks/tasks.ts";
+import { answersTo, from, joined, type Learned, poolingOf, sourceOf } from "./answers.ts";
 import { BestEpoch, CrossedAnswers } from "./epoch-choice.ts";
 import { scheduleFeeds } from "./schedule-feeds.ts";
 import {
@@ -30,30 +32,13 @@ import type { LearningProgram, TrainingBase } from "./training-base.ts";
 import { WordTable } from "./word-table.ts";
 
 export interface FitTask {
+  readonly kind: TaskKind;
   readonly train: Sequences;
   readonly dev: Sequences;
   /** Answered as well; no epoch is chosen by them. */
   readonly others?: Source;
   readonly labelCount: number;
   readonly pooling: Pooling;
-}
-
-/** What the loop asks of a kind of task. */
-export interface Objective {
-  readonly task: TrainingTask;
-  /** Of tasks of sequences. */
-  readonly pooling?: Pooling;
-  readonly labelCount: number;
-  readonly train: Source;
-  readonly dev: Source;
-  /** `targets` and `exampleWeights` of a batch of `train`; see `stepGraph`. */
-  targets(batch: Batch): Feed;
-  /** Answered as well; no epoch is chosen by them. */
-  readonly others?: Source;
-  /** In [0, 1], by the answers to each dev sequence: one, or one per token. */
-  score(answers: readonly Int32Array[]): number;
-  /** Where each dev sequence has one answer: it gets that of an epoch chosen without it. */
-  readonly crossed?: CrossedAnswers;
 }
 
 export interface FitOptions {
@@ -83,97 +68,79 @@ export interface FitProgress {
 }
 
 export interface Fitted {
-  /** By name; see `adapterTensors` and `headTensors`, and all of the base's for `full`. */
+  /** By name; see `versionTensors`, and all of the base's for `full`. */
   readonly tensors: ReadonlyMap<string, Value>;
-  /** In [0, 1]: accuracy, or F1 over entities, of the epoch that is best; without dev none. */
+  /** In [0, 1]: the task's score of the epoch that is best; without dev none. */
   readonly devScore: number | undefined;
   readonly epochCount: number;
   readonly trainedTokenCount: number;
+  /** To each sequence of dev, by an epoch that was chosen without it. */
+  readonly devAnswers: readonly Answer[];
+  /** To each of the others, by the epoch whose values these are. */
+  readonly otherAnswers: readonly Answer[];
 }
+
+/** Of the epochs so far, the one that is taken if no other comes. */
+type Chosen = Pick<Fitted, "tensors" | "devScore" | "otherAnswers" | "epochCount">;
 
 const warmupShare = 0.1;
 
-export interface FittedClassifier extends Fitted {
-  /** Label of each sequence of dev, by an epoch that was chosen without it. */
-  readonly devAnswers: Int32Array;
-  /** Label of each of the others, by the epoch whose values these are. */
-  readonly otherAnswers: Int32Array;
-}
-
-/** The best epoch is the one with the highest accuracy on dev; without dev the last one. */
-export async function fit(
-  base: TrainingBase,
-  task: FitTask,
-  options: FitOptions,
-): Promise<FittedClassifier> {
-  const crossed = new CrossedAnswers(task.dev.labels, options.patience);
-  const fitted = await learn(base, { ...classification(task), crossed }, options);
-  const { otherAnswers } = fitted;
-  return {
-    ...fitted,
-    devAnswers: crossed.answers,
-    otherAnswers: Int32Array.from(otherAnswers, ([answer]) => answer ?? -1),
-  };
-}
-
-export interface Learning extends Fitted {
-  /** Of each of the objective's others, by the epoch whose values these are. */
-  readonly otherAnswers: readonly Int32Array[];
-}
-
-export async function learn(
-  base: TrainingBase,
-  objective: Objective,
-  options: FitOptions,
-): Promise<Learning> {
+/** The best epoch is the one with the highest score on dev; without dev the last one. */
+export async function fit(base: TrainingBase, task: FitTask, options: FitOptions): Promise<Fitted> {
   const { method, epochCount, patience, seed } = options;
   const { adapter = upperForm(base.checkpoint.config) } = options;
   const taught = { method, adapter };
-  const source = sourceOf(objective.train, taught, base);
-  const step = await base.step({ ...taught, source, task: objective.task });
-  await step.program.write(initialState(base, step, { objective, options }));
+  const { kind, dev } = task;
+  const source = sourceOf(task.train, taught, base);
+  const step = await base.step({ ...taught, source, task: kind.graph });
+  await step.program.write(initialState(base, step, { task, options }));
   const pace = new Pace(options.signal);
   const epochBatches = (random: SeededRandom): Promise<readonly Batch[]> =>
-    shuffledBatchesAtPace(objective.train, batchShape(options), { random, pace });
+    shuffledBatchesAtPace(task.train, batchShape(options), { random, pace });
   // How many there are differs a little between epochs.
   const stepCount = (await epochBatches(new SeededRandom(0))).length * epochCount;
-  const run = new Run({ base, objective, options, step, source, stepCount });
+  const run = new Run({ base, task, options, step, source, stepCount });
   const best = new BestEpoch(patience);
-  let chosen: Learning | undefined;
+  const judge = (index: number, answer: Answer): Judged =>
+    kind.judged(present(dev.answers[index], "an answer to each of dev"), answer);
+  const crossed = new CrossedAnswers(dev.ids.length, judge, patience);
+  let chosen: Chosen | undefined;
   for (let epoch = 1; epoch <= epochCount; epoch++) {
     await run.epoch(epoch, await epochBatches(new SeededRandom(seed, epoch)));
     const tensors = await run.learned();
     const learned = { ...taught, tensors };
-    const judged = await judge(base, objective, { learned, signal: options.signal });
-    run.report(epoch, judged.devScore);
+    const answers = await answered(base, task, { learned, signal: options.signal });
+    crossed.add(answers.dev);
+    const judged = answers.dev.map((answer, index) => judge(index, answer));
+    const devScore = judged.length === 0 ? undefined : scoreOf(judged);
+    run.report(epoch, devScore);
     // Without dev, the later an epoch the better.
-    if (best.add(judged.devScore ?? epoch))
-      chosen = { tensors, ...judged, epochCount: epoch, trainedTokenCount: 0 };
-    if (best.isOver && (objective.crossed?.isOver ?? true)) break;
+    if (best.add(devScore ?? epoch))
+      chosen = { tensors, devScore, otherAnswers: answers.others, epochCount: epoch };
+    if (best.isOver && crossed.isOver) break;
   }
-  return { ...present(chosen, "at least one epoch ran"), trainedTokenCount: run.tokenCount };
+  return {
+    ...present(chosen, "at least one epoch ran"),
+    trainedTokenCount: run.tokenCount,
+    devAnswers: crossed.answers.map((answer) => present(answer, "an epoch answers each")),
+  };
 }
 
-/** How good these learned values are on dev, and what they answer. */
-async function judge(
+/** What these learned values answer to dev and to the others. */
+async function answered(
   base: TrainingBase,
-  objective: Objective,
+  task: FitTask,
   { learned, signal }: { readonly learned: Learned; readonly signal: AbortSignal | undefined },
-): Promise<Pick<Learning, "devScore" | "otherAnswers">> {
-  const { dev, others } = objective;
+): Promise<{ readonly dev: readonly Answer[]; readonly others: readonly Answer[] }> {
+  const { dev, others } = task;
   const source = joined(dev, others);
-  const answers = await answersTo(base, { ...objective, source, signal }, learned);
-  const devAnswers = answers.slice(0, dev.ids.length);
-  objective.crossed?.add(devAnswers.map(([answer]) => answer ?? -1));
-  return {
-    devScore: dev.ids.length === 0 ? undefined : objective.score(devAnswers),
-    otherAnswers: answers.slice(dev.ids.length),
-  };
+  const answers = await answersTo(base, { ...task, source, signal }, learned);
+  return { dev: answers.slice(0, dev.ids.length), others: answers.slice(dev.ids.length) };
 }
 
 interface RunOptions {
   readonly base: TrainingBase;
-  readonly objective: Objective;
+  readonly task: FitTask;
   readonly options: FitOptions;
   readonly step: LearningProgram;
   readonly source: "ids" | "states";
@@ -200,8 +167,8 @@ class Run {
   }
 
   async epoch(epoch: number, batches: readonly Batch[]): Promise<void> {
-    const { objective, options } = this.#options;
-    const { train } = objective;
+    const { task, options } = this.#options;
+    const { train } = task;
     for (const batch of batches) {
       options.signal?.throwIfAborted();
       this.#step += 1;
@@ -245,12 +212,13 @@ class Run {
   }
 
   #feeds(batch: Batch): Record<string, Value> {
-    const { base, objective, options, source, stepCount } = this.#options;
-    const { pooling, train } = objective;
+    const { base, task, options, source, stepCount } = this.#options;
+    const { kind, train } = task;
     const { hiddenSize } = base.checkpoint.config;
+    const pooling = poolingOf(kind, task.pooling);
     return {
       ...sourceFeeds(from(train, source), batch, { pooling, hiddenSize }),
-      ...objective.targets(batch),
+      ...targetFeeds(task, batch),
       ...scheduleFeeds({
         learningRate: options.learningRate,
         step: this.#step,
@@ -270,13 +238,13 @@ function batchShape({ batchSize }: FitOptions): BatchShape {
 function initialState(
   base: TrainingBase,
   step: LearningProgram,
-  { objective, options }: Pick<RunOptions, "objective" | "options">,
+  { task, options }: Pick<RunOptions, "task" | "options">,
 ): Record<string, Value> {
   const { config } = base.checkpoint;
   const { method, rank, adapter = upperForm(config) } = options;
   const tensors: readonly LearnedTensor[] = [
     ...(method === "adapter" ? adapterTensors(config, { ...adapter, rank }) : []),
-    ...headTensors(config, objective.labelCount),
+    ...headTensors(config, task.kind.outputCount(task.labelCount)),
   ];
   const state: Record<string, Value> = {};
   const set = (name: string, shape: readonly number[], values: Float32Array): void => {
@@ -306,29 +274,17 @@ function initialValues(
   return initialDeviation === 0 ? values : values.map(() => initialDeviation * random.normal());
 }
 
-function classification({ train, dev, others, labelCount, pooling }: FitTask): Objective {
+/** What the loss compares a batch's scores with. */
+function targetFeeds({ kind, train, labelCount }: FitTask, batch: Batch): Feed {
+  const lessons = batch.map((index) => ({
+    answer: present(train.answers[index], "an answer to each sequence"),
+    firsts: train.firsts?.[index],
+  }));
+  const sequence = batch.reduce((most, index) => Math.max(most, train.ids[index]?.length ?? 0), 1);
+  const built = targetsOf(kind, lessons, { labelCount, sequence });
+  const { targets, weights, rowCount, outputCount } = built;
   return {
-    task: "sequence",
-    pooling,
-    labelCount,
-    train,
-    dev,
-    ...(others === undefined ? {} : { others }),
-    targets(batch) {
-      const targets = new Float32Array(batch.length * labelCount);
-      for (const [row, index] of batch.entries())
-        targets[row * labelCount + (train.labels[index] ?? 0)] = 1;
-      const weights = new Float32Array(batch.length).fill(1);
-      return {
-        targets: {
-          kind: "value",
-          type: "float32",
-          shape: [batch.length, labelCount],
-          values: targets,
-        },
-        exampleWeights: { kind: "value", type: "float32", shape: [batch.length], values: weights },
-      };
-    },
-    score: (answers) => shareRight(dev, answers),
+    targets: { kind: "value", type: "float32", shape: [rowCount, outputCount], values: targets },
+    exampleWeights: { kind: "value", type: "float32", shape: [rowCount], values: weights },
   };
 }

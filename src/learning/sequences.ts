@@ -4,6 +4,7 @@ import { present } from "../foundation/assert.ts";
 import type { Pace } from "../foundation/pace.ts";
 import { permutation, type Random } from "../foundation/random.ts";
 import type { Value } from "../runtime/runtime.ts";
+import type { Answer } from "../tasks/tasks.ts";
 import type { TrainingBase } from "./training-base.ts";
 
 /** What the graphs start from. */
@@ -11,11 +12,13 @@ export interface Source {
   readonly ids: readonly Int32Array[];
   /** The shallow part's states of each sequence, `[tokens, hidden]`, where they are kept. */
   readonly states: readonly Float32Array[] | undefined;
+  /** The first token of each word of each sequence, where the task has words. */
+  readonly firsts?: readonly Int32Array[] | undefined;
 }
 
 export interface Sequences extends Source {
-  /** Index of the label of each sequence. */
-  readonly labels: Int32Array;
+  /** What it is right to answer to each sequence. */
+  readonly answers: readonly Answer[];
 }
 
 /** Sequences with the digests of their contents; see `contents.ts`. */
@@ -25,26 +28,28 @@ export interface ContentSequences extends Sequences {
 
 /** Those at the indices, in their order. */
 export async function picked(
-  { ids, labels, states, digests }: ContentSequences,
+  { ids, answers, states, firsts, digests }: ContentSequences,
   indices: ArrayLike<number>,
   pace: Pace,
 ): Promise<ContentSequences> {
-  const count = indices.length;
   const ownIds: Int32Array[] = [];
+  const ownAnswers: Answer[] = [];
   const ownStates: Float32Array[] = [];
-  const ownLabels = new Int32Array(count);
-  const ownDigests = new Float64Array(count);
-  await pace.each(count, (position) => {
+  const ownFirsts: Int32Array[] = [];
+  const ownDigests = new Float64Array(indices.length);
+  await pace.each(indices.length, (position) => {
     const index = indices[position] ?? -1;
     ownIds.push(present(ids[index], "an index of the sequences"));
-    ownLabels[position] = labels[index] ?? 0;
+    ownAnswers.push(present(answers[index], "one answer per sequence"));
     ownDigests[position] = digests[index] ?? 0;
     if (states !== undefined) ownStates.push(present(states[index], "one state per sequence"));
+    if (firsts !== undefined) ownFirsts.push(present(firsts[index], "words of each sequence"));
   });
   return {
     ids: ownIds,
-    labels: ownLabels,
+    answers: ownAnswers,
     states: states === undefined ? undefined : ownStates,
+    firsts: firsts === undefined ? undefined : ownFirsts,
     digests: ownDigests,
   };
 }

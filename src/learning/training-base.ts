@@ -9,11 +9,12 @@ import type { StepGraph } from "../models/learning.ts";
 import { gramGraph } from "../models/ridge-graph.ts";
 import { shallowGraph } from "../models/serving-graph.ts";
 import {
+  featuresGraph,
   logitsGraph,
-  pooledGraph,
   stepGraph,
   type TrainingGraphOptions,
 } from "../models/training-graph.ts";
+import { sequenceClasses, type TaskUnit } from "../models/task-graph.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
 import type { Shape } from "../tensor/dimension.ts";
 import type { Graph } from "../tensor/tensor.ts";
@@ -56,12 +57,12 @@ export class TrainingBase {
     return this.#program(`logits ${keyOf(method)}`, () => logitsGraph(this.#options(method)));
   }
 
-  /** One vector per text, of the base alone. */
-  async pooled(source: "ids" | "states"): Promise<Program> {
+  /** One vector per text, or per token, of the base alone. */
+  async features(source: "ids" | "states", unit: TaskUnit): Promise<Program> {
     const { precision } = this;
     const { config } = this.checkpoint;
-    const make = (): StepGraph => plain(pooledGraph({ config, precision, source }));
-    return (await this.#program(`pooled ${source}`, make)).program;
+    const make = (): StepGraph => plain(featuresGraph({ config, precision, source, unit }));
+    return (await this.#program(`features ${source} ${unit}`, make)).program;
   }
 
   /** The hidden state between the shallow and the upper part. */
@@ -98,9 +99,10 @@ export class TrainingBase {
   }
 }
 
-function keyOf({ method, adapter, source, task = "sequence" }: Method): string {
+function keyOf({ method, adapter, source, task = sequenceClasses }: Method): string {
   const form = adapter && `${adapter.kind} ${adapter.layers.join()}`;
-  return `${method === "full" ? method : form} ${source} ${task}`;
+  const { unit, lossName } = task;
+  return `${method === "full" ? method : form} ${source} ${unit} ${lossName}`;
 }
 
 function plain(graph: Graph): StepGraph {

@@ -9,13 +9,13 @@ import type { Graph, Tensor } from "../tensor/tensor.ts";
 import { learnedBias, learnedMatrix, type LearnedTensor } from "./learned-tensor.ts";
 
 /**
- * The tensors of a classification head over this many labels. They begin with zeros: from the
- * closed-form head, whose scores are sharp already, training overfits at once.
+ * The tensors of a linear head with this many outputs. They begin with zeros: from the closed-form
+ * head, whose scores are sharp already, training overfits at once.
  */
-export function headTensors(config: EncoderConfig, labelCount: number): readonly LearnedTensor[] {
+export function headTensors(config: EncoderConfig, outputCount: number): readonly LearnedTensor[] {
   return [
-    learnedMatrix("head.weight", [labelCount, config.hiddenSize]),
-    learnedBias("head.bias", labelCount),
+    learnedMatrix("head.weight", [outputCount, config.hiddenSize]),
+    learnedBias("head.bias", outputCount),
   ];
 }
 

@@ -9,7 +9,7 @@ import type { EncoderScope } from "./encoder-scope.ts";
 import { sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
 import { pool, pooledHead, pooledTokenHead } from "./head.ts";
 import { shallowState, type StateSource } from "./shallow-state.ts";
-import type { TrainingTask } from "./training-graph.ts";
+import type { TaskUnit } from "./task-graph.ts";
 
 export interface ServingGraphOptions {
   /** Those that sequences may bring; a bottleneck in the upper layers when absent. */
@@ -17,7 +17,7 @@ export interface ServingGraphOptions {
   /** "ids" when absent. */
   readonly source?: StateSource;
   /** What gets a label: a sequence, which is assumed when absent, or each of its tokens. */
-  readonly task?: TrainingTask;
+  readonly task?: TaskUnit;
 }
 
 /**

@@ -1,9 +1,6 @@
-/** Training steps of classification, of texts or of tokens: forward, backward, AdamW in one. */
+/** Training steps of any task: forward, backward and AdamW in one. */
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
-import { div, max, mul } from "../tensor/operators/elementwise.ts";
-import { crossEntropy } from "../tensor/operators/neural.ts";
-import { reduceSum } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 import type { AdapterForm } from "./adapter-kind.ts";
 import { adapterKinds, adapterTensors, upperForm } from "./adapters/adapters.ts";
@@ -13,12 +10,10 @@ import { headTensors, pool, sharedHead } from "./head.ts";
 import { encoderInput, type LearnedInput, learningStep, type StepGraph } from "./learning.ts";
 import type { LearnedTensor } from "./learned-tensor.ts";
 import { shallowState, type StateSource } from "./shallow-state.ts";
+import { sequenceClasses, type TaskGraph, type TaskUnit, tokenClasses } from "./task-graph.ts";
 
 /** What is learned: adapters and head over a frozen base, or everything. */
 export type TrainingMethod = "adapter" | "full";
-
-/** What gets a label: a sequence, or each of its tokens. */
-export type TrainingTask = "sequence" | "token";
 
 export interface TrainingGraphOptions {
   readonly config: EncoderConfig;
@@ -29,8 +24,8 @@ export interface TrainingGraphOptions {
   readonly adapter?: AdapterForm;
   /** Of other sources than ids the adapter acts in the upper layers alone. */
   readonly source: StateSource;
-  /** "sequence" when absent. */
-  readonly task?: TrainingTask;
+  /** `sequenceClasses` when absent. */
+  readonly task?: TaskGraph;
 }
 
 /** The word embeddings' input. */
@@ -44,15 +39,14 @@ const headRateFactor = 20;
  * ids that index them: its new rows and moments are results, not state, since a step over the whole
  * vocabulary would cost more than the rest.
  *
- * Inputs besides the source's: `targets [rows, labels]` (distributions), `exampleWeights [rows]`,
- * and the scalars `learningRate`, `step` (from 1), `stepCount`, `warmupCount`. For sequences there
- * are `batch` rows, and an input `isCls [batch]`; for tokens `batch*sequence`, where padding and
- * what is not to be learned has the weight 0. Output: `loss`, the weighted mean of the
- * cross-entropies.
+ * Inputs besides the source's: those of the task's loss, and the scalars `learningRate`, `step`
+ * (from 1), `stepCount`, `warmupCount`. For sequences there are `batch` rows of scores, and an
+ * input `isCls [batch]`; for tokens `batch*sequence`. Output: `loss`.
  */
 export function stepGraph(options: TrainingGraphOptions): StepGraph {
   const { graph, logits, learned } = forward(options);
-  return learningStep(graph, lossOf(graph, logits), learned);
+  const { task = sequenceClasses } = options;
+  return learningStep(graph, task.loss(graph, logits), learned);
 }
 
 /** The same forward pass for evaluation: output `logits [rows, labels]`. */
@@ -63,10 +57,17 @@ export function logitsGraph(options: TrainingGraphOptions): StepGraph {
   return { graph, learned: names, state: Object.fromEntries(names.map((name) => [name, null])) };
 }
 
-/** Output `pooled [batch, hidden]` of the base alone, from kept states or from ids. */
-export function pooledGraph(options: EncodeOptions): Graph {
+/**
+ * Output `features` of the base alone, from kept states or from ids: `[batch, hidden]` for
+ * sequences, `[batch*sequence, hidden]` for tokens.
+ */
+export function featuresGraph(
+  options: Omit<EncodeOptions, "task"> & { readonly unit: TaskUnit },
+): Graph {
   const graph = new Graph();
-  graph.output("pooled", encode(graph, options, {}));
+  const { unit } = options;
+  const task = unit === "token" ? tokenClasses : sequenceClasses;
+  graph.output("features", encode(graph, { ...options, task }, {}));
   return graph;
 }
 
@@ -113,21 +114,14 @@ type EncodeOptions = Omit<TrainingGraphOptions, "method" | "adapter">;
 /** One vector per sequence, or the top states of all tokens; `upper` says what is above the cut. */
 function encode(
   graph: Graph,
-  { config, precision, source, task }: EncodeOptions,
+  { config, precision, source, task = sequenceClasses }: EncodeOptions,
   upper: Partial<EncoderScope>,
 ): Tensor {
   const scope: EncoderScope = { graph, config, precision, isDifferentiated: false, ...upper };
   const { state, lengths } = shallowState({ ...scope, isDifferentiated: false }, source);
   const sequence = "sequence";
   const top = upperPart(scope, { state, lengths, sequence });
-  if (task === "token") return top;
+  if (task.unit === "token") return top;
   const isCls = graph.input("isCls", "bool", ["batch"]);
   return pool({ state: top, lengths, sequence, isCls });
-}
-
-function lossOf(graph: Graph, logits: Tensor): Tensor {
-  const targets = graph.input("targets", "float32", logits.shape);
-  const weights = graph.input("exampleWeights", "float32", logits.shape.slice(0, 1));
-  const total = max(reduceSum(weights, [0]), graph.scalar(1e-6));
-  return div(reduceSum(mul(crossEntropy(logits, targets), weights), [0]), total);
 }

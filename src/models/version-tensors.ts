@@ -5,16 +5,17 @@ import { adapterTensors } from "./adapters/adapters.ts";
 import { headTensors } from "./head.ts";
 import type { LearnedTensor } from "./learned-tensor.ts";
 
-/** All tensors of a version with this adapter, if any, and number of labels. */
+/** All tensors of a version with this adapter, if any, and a head of so many outputs. */
 export function versionTensors(
   config: EncoderConfig,
-  { adapter, labelCount }: VersionSize,
+  { adapter, outputCount }: VersionSize,
 ): readonly LearnedTensor[] {
   const adapters = adapter === undefined ? [] : adapterTensors(config, adapter);
-  return [...adapters, ...headTensors(config, labelCount)];
+  return [...adapters, ...headTensors(config, outputCount)];
 }
 
 export interface VersionSize {
   readonly adapter: AdapterSpecification | undefined;
-  readonly labelCount: number;
+  /** Of its head; see `TaskKind.outputCount`. */
+  readonly outputCount: number;
 }

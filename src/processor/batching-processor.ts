@@ -1,5 +1,6 @@
 /** The `Processor` of a server: resolves, checks, tokenises, queues, answers. */
 import type { Caller } from "../entities/caller.ts";
+import type { TaskName } from "../entities/virtual-model.ts";
 import { faultOfShapes } from "../entities/weights.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -8,11 +9,12 @@ import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Flow } from "../scheduling/flow.ts";
 import { notFound, unlessDeleted } from "../storage/checks.ts";
+import { taskKinds } from "../tasks/task-kinds.ts";
 import type { WantedWeights } from "./adapter-pool.ts";
 import type { BatchRow } from "./batch.ts";
 import type { Engine } from "./engine.ts";
 import { checkInputs, encodeInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
-import type { ModelDirectory, Resolved } from "./model-directory.ts";
+import type { ModelDirectory, Resolved, ResolvedVersion } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
 import type { Place } from "./places.ts";
 import type {
@@ -71,6 +73,7 @@ export class BatchingProcessor implements Processor {
         `Cannot classify with "${name}": it is a base model and has no labels`,
         { field: "model" },
       );
+    checkTask(resolved, "text-classification");
     const { answers, ...ran } = await this.#run(caller, resolved, { ...request, inputs: texts });
     return {
       model: resolved.model.id,
@@ -156,9 +159,9 @@ export class BatchingProcessor implements Processor {
     const { config } = base.checkpoint;
     const fault = faultOfFit(resolved.version, { config, form: "dense" });
     if (fault !== undefined) throwNamed(resolved, new StrataError(fault.code, fault.state));
-    const { blob, adapter, pooling, shapes } = resolved.version;
-    const labelCount = resolved.version.labels.length;
-    const tensors = versionTensors(config, { adapter, labelCount });
+    const { blob, task, adapter, pooling, shapes } = resolved.version;
+    const labelCount = taskKinds[task].outputCount(resolved.version.labels.length);
+    const tensors = versionTensors(config, { adapter, outputCount: labelCount });
     const recorded = shapes && faultOfShapes(new Map(Object.entries(shapes)), tensors);
     if (recorded !== undefined) throwNamed(resolved, new StrataError("CORRUPT", recorded));
     return this.#submit(prepared, { pooling, adapter, labelCount }, { blob, tensors });
@@ -183,6 +186,15 @@ export class BatchingProcessor implements Processor {
       return outcome.value;
     });
   }
+}
+
+/** INVALID_ARGUMENT for a version of another task, which names it. */
+function checkTask({ model, version }: ResolvedVersion, task: TaskName): void {
+  if (version.task === task) return;
+  const state = `its task is ${version.task}, not ${task}`;
+  throw new StrataError("INVALID_ARGUMENT", `Cannot classify with "${model.id}": ${state}`, {
+    field: "model",
+  });
 }
 
 /**

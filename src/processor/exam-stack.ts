@@ -151,7 +151,7 @@ export function randomTensors(
 ): Map<string, Weight> {
   const wanted = versionTensors(checkpoint.config, {
     adapter: adapterOf(checkpoint, rank),
-    labelCount,
+    outputCount: labelCount,
   });
   const random =
     seed === undefined ? new SeededRandom(3, (stream += 1)) : new SeededRandom(4, seed);

@@ -11,6 +11,7 @@ function lengthTokenizer(calls: string[][]): Tokenizer {
     padId: 0,
     maskId: undefined,
     isOwn: () => assert.fail("nobody asks"),
+    encodeWords: () => assert.fail("nobody asks"),
     encode: async (texts) => {
       calls.push([...texts]);
       if (texts.includes("")) throw new Error("an empty text");

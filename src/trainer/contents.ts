@@ -2,41 +2,66 @@
  * Texts as a model sees them, each with the digest of its content. Texts of one content get the
  * same answer, or differ in case and white space only: one is not held out from the other.
  */
-import type { Tokenizer } from "../formats/formats.ts";
+import type { Words } from "../entities/words.ts";
+import type { Encoded, Tokenizer } from "../formats/formats.ts";
 import { present } from "../foundation/assert.ts";
 import { shortDigestOf } from "../foundation/digest.ts";
 import { Pace } from "../foundation/pace.ts";
 
 export interface EncodedContents {
   readonly ids: readonly Int32Array[];
+  /** Of each text, where they are asked for. */
+  readonly words: readonly Words[] | undefined;
+  readonly isTruncated: readonly boolean[];
   /** Of each text; see `shortDigestOf`. */
   readonly digests: Float64Array;
 }
 
-/** Texts that are encoded together. */
-const chunkSize = 2_048;
+/** Texts that are encoded together: places of words come as lists of lists, on the main thread. */
+const [chunkSize, wordChunkSize] = [2_048, 64];
+
+export interface ContentOptions {
+  readonly hasWords: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Rejects with the signal's reason. */
 export async function encodeContents(
   tokenizer: Tokenizer,
   texts: readonly string[],
-  signal?: AbortSignal,
+  { hasWords, signal }: ContentOptions,
 ): Promise<EncodedContents> {
   const folds = await foldsTexts(tokenizer);
   const pace = new Pace(signal);
   const ids: Int32Array[] = [];
+  const words: Words[] = [];
+  const isTruncated: boolean[] = [];
   const digests = new Float64Array(texts.length);
-  for (let start = 0; start < texts.length; start += chunkSize) {
+  const size = hasWords ? wordChunkSize : chunkSize;
+  for (let start = 0; start < texts.length; start += size) {
     signal?.throwIfAborted();
-    const chunk = texts.slice(start, start + chunkSize);
-    const { ids: own } = await tokenizer.encode(chunk);
-    const folded = folds ? own : (await tokenizer.encode(chunk.map(fold))).ids;
+    const chunk = texts.slice(start, start + size);
+    const own = await (hasWords ? encodeWords(tokenizer, chunk, words) : tokenizer.encode(chunk));
+    const folded = folds ? own : await tokenizer.encode(chunk.map(fold));
     await pace.each(chunk.length, (index) => {
-      digests[start + index] = contentOf(present(folded[index], "ids of each text"));
-      ids.push(present(own[index], "ids of each text"));
+      digests[start + index] = contentOf(present(folded.ids[index], "ids of each text"));
+      ids.push(present(own.ids[index], "ids of each text"));
+      isTruncated.push(own.isTruncated[index] ?? false);
     });
+    if (pace.isDue) await pace.rest();
   }
-  return { ids, digests };
+  return { ids, words: hasWords ? words : undefined, isTruncated, digests };
+}
+
+/** Adds the words of the texts to `words`. */
+async function encodeWords(
+  tokenizer: Tokenizer,
+  texts: readonly string[],
+  words: Words[],
+): Promise<Encoded> {
+  const encoded = await tokenizer.encodeWords(texts);
+  words.push(...encoded.words);
+  return encoded;
 }
 
 /** The digest of a sequence of token ids. */

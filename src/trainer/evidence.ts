@@ -19,6 +19,9 @@ export interface Evidence {
 export interface HeldOutRow {
   readonly digest: number;
   readonly ids: Int32Array;
+  /** The first token of each word, where the task has words. */
+  readonly firsts?: Int32Array | undefined;
+  /** What it is right to answer, spelled as the task does it; a label for example. */
   readonly label: string;
   /** By a form of the version that was not chosen for its answer to this text. */
   readonly answer: string;
@@ -131,13 +134,16 @@ const action = "Cannot read what a version has seen";
 
 /**
  * Bytes of the header's length as a 32-bit number, the header in JSON, padded to 8 bytes, and the
- * arrays: digests as float64, then per row label, answer, count of ids as int32, and all ids.
+ * arrays: digests as float64, then per row label, answer, count of ids as int32, and all ids; where
+ * the header says `hasWords`, per row the count of words, and the first tokens of them all.
  */
 export function encodeEvidence({ seen, rows }: Evidence): Uint8Array {
   const names = [...new Set(rows.flatMap(({ label, answer }) => [label, answer]))].toSorted();
   const indexByName = new Map(names.map((name, index) => [name, index]));
   const indexOf = (name: string): number => present(indexByName.get(name), "a name of the rows");
-  const header = JSON.stringify({ form, names, seenCount: seen.length, rowCount: rows.length });
+  const hasWords = rows.some(({ firsts }) => firsts !== undefined);
+  const counts = { seenCount: seen.length, rowCount: rows.length };
+  const header = JSON.stringify({ form, names, ...counts, ...(hasWords && { hasWords }) });
   const length = Buffer.byteLength(header);
   const padding = (8 - ((4 + length) % 8)) % 8;
   const prefix = Buffer.alloc(4);
@@ -149,6 +155,8 @@ export function encodeEvidence({ seen, rows }: Evidence): Uint8Array {
     Int32Array.from(rows, ({ answer }) => indexOf(answer)),
     Int32Array.from(rows, ({ ids }) => ids.length),
     ...rows.map(({ ids }) => ids),
+    ...(hasWords ? [Int32Array.from(rows, ({ firsts }) => firsts?.length ?? 0)] : []),
+    ...(hasWords ? rows.map(({ firsts }) => firsts ?? new Int32Array()) : []),
   ];
   const parts = arrays.map(({ buffer, byteOffset, byteLength }) =>
     Buffer.from(buffer, byteOffset, byteLength),
@@ -161,6 +169,7 @@ interface Header {
   readonly names: readonly string[];
   readonly seenCount: number;
   readonly rowCount: number;
+  readonly hasWords?: boolean;
 }
 
 /** CORRUPT when the bytes are none of `encodeEvidence`. */
@@ -177,7 +186,8 @@ function parseEvidence(bytes: Uint8Array): Evidence {
   const { buffer } = new Uint8Array(bytes);
   const headerLength = new DataView(buffer).getUint32(0, true);
   const json = new TextDecoder().decode(new Uint8Array(buffer, 4, headerLength));
-  const { names, seenCount, rowCount, ...header } = JSON.parse(json) as Header; // checked below
+  const header = JSON.parse(json) as Header; // checked below
+  const { names, seenCount, rowCount, hasWords = false } = header;
   if (header.form !== form) throw corrupt(`expected form "${form}", got "${header.form}"`);
   let offset = 4 + headerLength;
   const floats = (count: number): Float64Array => {
@@ -196,9 +206,12 @@ function parseEvidence(bytes: Uint8Array): Evidence {
     if (name === undefined) throw corrupt(`row ${row} has a name that its header lacks`);
     return name;
   };
+  const ids = Array.from(lengths, integers);
+  const firsts = hasWords ? Array.from(integers(rowCount), integers) : [];
   const rows = Array.from(digests, (digest, row) => ({
     digest,
-    ids: integers(lengths[row] ?? 0),
+    ids: present(ids[row], "ids of each row"),
+    ...(hasWords && { firsts: present(firsts[row], "words of each row") }),
     label: nameOf(labels, row),
     answer: nameOf(answers, row),
   }));

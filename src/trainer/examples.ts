@@ -1,17 +1,22 @@
 /** From an uploaded file to tokenised, split examples. */
-import { checkTrainable, type Dataset, type LabelledText } from "../datasets/datasets.ts";
+import { checkTrainable, type Dataset } from "../datasets/datasets.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
 import type { Caller } from "../entities/caller.ts";
+import type { TaskName, VirtualModel } from "../entities/virtual-model.ts";
 import type { Tokenizer } from "../formats/formats.ts";
 import type { Files, WantedFile } from "../files/files.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
-import { encodeContents } from "./contents.ts";
 import { type ContentSequences, picked } from "../learning/sequences.ts";
+import { contentsOf } from "../tasks/contents-of.ts";
+import { taskKinds } from "../tasks/task-kinds.ts";
+import type { Answer, TaskKind } from "../tasks/tasks.ts";
+import { encodeContents } from "./contents.ts";
 
 export interface TrainingExamples {
+  readonly kind: TaskKind;
   readonly train: ContentSequences;
   /** Each content once; a small file may have none. */
   readonly dev: ContentSequences;
@@ -20,12 +25,15 @@ export interface TrainingExamples {
   readonly complaints: readonly string[];
 }
 
+/** An existing model, or one that is yet to be made: what it is called, answers and knows. */
+export type TrainedTarget = Pick<VirtualModel, "id" | "task" | "labels">;
+
 export interface ExampleOptions {
   readonly trainingFile: string;
   readonly validationFile: string | undefined;
   readonly tokenizer: Tokenizer;
-  /** Labels of an existing model, which stay in front; the data may bring more. */
-  readonly labels: readonly string[] | undefined;
+  /** An existing model's labels stay in front; the data may bring more. */
+  readonly target: TrainedTarget | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -35,29 +43,42 @@ export async function loadExamples(
   files: Files,
   options: ExampleOptions,
 ): Promise<TrainingExamples> {
-  const { tokenizer, trainingFile, validationFile, signal } = options;
-  const read = { id: trainingFile, field: "training_file", signal };
-  const dataset = await readTrainable(caller, files, read);
-  const labels = grown(options.labels ?? [], dataset.labels);
+  const { target, trainingFile, validationFile, signal } = options;
+  const own = target && { task: target.task, whose: `model "${target.id}" is` };
+  const dataset = await readTrainable(caller, files, {
+    ...{ id: trainingFile, field: "training_file", signal },
+    expected: own,
+  });
+  const { task } = dataset;
+  const kind = taskKinds[task];
+  const labels = grown(target?.labels ?? [], dataset.labels);
   const validation =
     validationFile === undefined
       ? undefined
-      : await readLabelled(caller, files, { id: validationFile, field: "validation_file", signal });
-  const encode = (from: LabelledDataset, field: string): Promise<ContentSequences> =>
-    encoded(from.examples, { tokenizer, labels, field, signal });
-  const given = await encode(dataset, "training_file");
-  const judges = validation && (await encode(validation, "validation_file"));
+      : await readFor(caller, files, {
+          ...{ id: validationFile, field: "validation_file", signal },
+          expected: { task, whose: "those of training_file are" },
+        });
+  const encoding = { ...options, kind, labels };
+  const given = await encoded(dataset, { ...encoding, field: "training_file" });
+  const judges =
+    validation && (await encoded(validation, { ...encoding, field: "validation_file" }));
   const pace = new Pace(signal);
   const { overlapCount, ...parts } =
-    judges === undefined ? await divide(given, pace) : await divideFrom(given, judges, pace);
+    judges === undefined
+      ? await divide(kind, given.sequences, pace)
+      : await divideFrom(kind, { given: given.sequences, judges: judges.sequences }, pace);
   return {
     ...parts,
+    kind,
     labels,
     complaints: [
       ...complaintsOf(dataset, "training_file"),
+      ...given.complaints,
       ...(validation === undefined ? [] : complaintsOf(validation, "validation_file")),
+      ...(judges?.complaints ?? []),
       ...overlapComplaint(overlapCount),
-      ...labelComplaints(options.labels ?? dataset.labels, dataset.labels),
+      ...labelComplaints(target?.labels ?? dataset.labels, dataset.labels),
     ],
   };
 }
@@ -101,8 +122,8 @@ interface Divided {
   readonly overlapCount: number;
 }
 
-async function divide(given: ContentSequences, pace: Pace): Promise<Divided> {
-  const { train, dev } = await splitByContent(given, pace);
+async function divide(kind: TaskKind, given: ContentSequences, pace: Pace): Promise<Divided> {
+  const { train, dev } = await splitByContent(contentsOf(kind, given), pace);
   return {
     train: await picked(given, train, pace),
     dev: await picked(given, dev, pace),
@@ -115,15 +136,16 @@ async function divide(given: ContentSequences, pace: Pace): Promise<Divided> {
  * nothing else to learn from: then that content is trained on, and does not judge.
  */
 async function divideFrom(
-  given: ContentSequences,
-  judges: ContentSequences,
+  kind: TaskKind,
+  { given, judges }: { readonly given: ContentSequences; readonly judges: ContentSequences },
   pace: Pace,
 ): Promise<Divided> {
   const chosen = new Set(judges.digests);
-  const split = await splitByContent(given, pace, (digest) => chosen.has(digest));
+  const contents = contentsOf(kind, given);
+  const split = await splitByContent(contents, pace, (digest) => chosen.has(digest));
   const train = await picked(given, split.train, pace);
   const trained = new Set(train.digests);
-  const distinct = await distinctContents(judges, pace);
+  const distinct = await distinctContents(contentsOf(kind, judges), pace);
   const dev = distinct.filter((index) => !trained.has(judges.digests[index] ?? -1));
   return {
     train,
@@ -153,61 +175,99 @@ function complaintsOf({ faults, faultCount, warnings }: Dataset, field: string):
   ];
 }
 
-type LabelledDataset = Dataset & { readonly task: "text-classification" };
+interface ExpectedFile extends WantedFile {
+  /** The task that it has to be for, and whose that is, for messages. */
+  readonly expected?: { readonly task: TaskName; readonly whose: string } | undefined;
+}
 
-/** The file's data; INVALID_ARGUMENT when no classifier can be trained on it. */
+/** The file's data; INVALID_ARGUMENT when no model can be trained on it. */
 export async function readTrainable(
   caller: Caller,
   files: Files,
-  wanted: WantedFile,
-): Promise<LabelledDataset> {
-  const dataset = await readLabelled(caller, files, wanted);
+  wanted: ExpectedFile,
+): Promise<Dataset> {
+  const dataset = await readFor(caller, files, wanted);
   checkTrainable(dataset);
   return dataset;
 }
 
-async function readLabelled(
+async function readFor(
   caller: Caller,
   files: Files,
-  wanted: WantedFile,
-): Promise<LabelledDataset> {
+  { expected, ...wanted }: ExpectedFile,
+): Promise<Dataset> {
   const dataset = await files.read(caller, wanted);
-  if (dataset.task === "text-classification") return dataset;
+  if (expected === undefined || expected.task === dataset.task) return dataset;
   const { id, field } = wanted;
-  const state = "it holds entities, and models learn labels of whole texts only";
+  const state = `its rows are examples of ${dataset.task}, ${expected.whose} of ${expected.task}`;
   throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${id}": ${state}`, { field });
 }
 
+interface Encoding extends Pick<ExampleOptions, "tokenizer" | "signal"> {
+  readonly kind: TaskKind;
+  readonly labels: readonly string[];
+  readonly field: string;
+}
+
+interface EncodedFile {
+  readonly sequences: ContentSequences;
+  /** What of the texts cannot be learned, in sentences. */
+  readonly complaints: readonly string[];
+}
+
 async function encoded(
-  examples: readonly LabelledText[],
-  options: Pick<ExampleOptions, "tokenizer" | "signal"> & {
-    readonly labels: readonly string[];
-    readonly field: string;
-  },
-): Promise<ContentSequences> {
-  const { tokenizer, labels, field, signal } = options;
+  { examples, labels: found }: Dataset,
+  { tokenizer, kind, labels, field, signal }: Encoding,
+): Promise<EncodedFile> {
+  const { hasWords } = kind;
   const indexByLabel = new Map(labels.map((label, index) => [label, index]));
-  const indices = new Int32Array(examples.length);
-  const texts: string[] = [];
-  await new Pace(signal).each(examples.length, (position) => {
-    const { label, text } = present(examples[position], "an example at each position");
-    const index = indexByLabel.get(label) ?? -1;
-    indices[position] = index;
-    texts.push(text);
-    if (index !== -1) return;
-    const known = labels
-      .slice(0, 10)
-      .map((name) => `"${name}"`)
-      .join(", ");
-    throw new StrataError(
-      "INVALID_ARGUMENT",
-      `Cannot train: label "${label}" is not one of the model's: ${known}`,
-      { field },
-    );
+  checkKnown(found, { indexByLabel, field });
+  const texts = examples.map(({ text }) => text);
+  const contents = await encodeContents(tokenizer, texts, { hasWords, signal });
+  const { ids, digests, words, isTruncated } = contents;
+  const answers: Answer[] = [];
+  let lostCount = 0;
+  await new Pace(signal).each(examples.length, (index) => {
+    const example = present(examples[index], "an example at each position");
+    const expected = kind.expected(example, { words: words?.[index], indexByLabel });
+    answers.push(expected.answer);
+    lostCount += expected.lostCount;
   });
+  const cutCount = isTruncated.filter(Boolean).length;
   return {
-    ...(await encodeContents(tokenizer, texts, signal)),
-    labels: indices,
-    states: undefined,
+    sequences: {
+      ids,
+      digests,
+      answers,
+      firsts: words?.map(({ tokens }) => tokens),
+      states: undefined,
+    },
+    complaints: [
+      ...counted(cutCount, `texts of ${field} are longer than the base reads: their ends are cut`),
+      ...counted(lostCount, `entities of ${field} ${lostRemark}`),
+    ],
   };
+}
+
+const lostRemark =
+  "are cut off, or begin or end within a word: the words that they touch are learned as a whole";
+
+function counted(count: number, remark: string): readonly string[] {
+  return count === 0 ? [] : [`${count} ${remark}`];
+}
+
+/** Labels that only the file to judge by has cannot be learned. */
+function checkKnown(
+  found: readonly string[],
+  known: { readonly indexByLabel: ReadonlyMap<string, number>; readonly field: string },
+): void {
+  const { indexByLabel, field } = known;
+  const label = found.find((one) => !indexByLabel.has(one));
+  if (label === undefined) return;
+  const names = [...indexByLabel.keys()].slice(0, 10).map((name) => `"${name}"`);
+  throw new StrataError(
+    "INVALID_ARGUMENT",
+    `Cannot train: label "${label}" is not one of the model's: ${names.join(", ")}`,
+    { field },
+  );
 }

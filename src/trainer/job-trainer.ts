@@ -92,7 +92,7 @@ export class JobTrainer implements Trainer {
   async fitInstant(caller: Caller, specification: InstantSpecification): Promise<VersionWeights> {
     const { trainingFile, signal } = specification;
     const base = await this.#options.openBase(specification.base);
-    const wanted = { trainingFile, labels: undefined, signal };
+    const wanted = { trainingFile, target: undefined, signal };
     const examples = await this.#load(caller, base, wanted);
     return instantVersion(base, examples, signal);
   }
@@ -214,7 +214,7 @@ export class JobTrainer implements Trainer {
     const base = await this.#options.openBase(existing?.base ?? job.requestedModel);
     const examples = await this.#load(caller, base, {
       ...job,
-      labels: existing?.labels,
+      target: existing,
       signal,
     });
     const key = keyOf(caller, job.id);
@@ -224,7 +224,7 @@ export class JobTrainer implements Trainer {
     };
     const warn = (message: string): void => this.#log.warn(key, message);
     for (const complaint of examples.complaints) warn(complaint);
-    const model = existing ?? (await this.#modelOf(caller, job, examples.labels));
+    const model = existing ?? (await this.#modelOf(caller, job, examples));
     await run.named(model.id);
     const options = { caller, base, store, creator, model, job, signal, say, warn };
     const { trainedTokenCount } = await trainModel(examples, options);
@@ -258,9 +258,10 @@ export class JobTrainer implements Trainer {
   }
 
   /** The vPLM of a job that named a base. */
-  #modelOf(caller: Caller, job: Job, labels: readonly string[]): Promise<VirtualModel> {
+  #modelOf(caller: Caller, job: Job, { kind, labels }: TrainingExamples): Promise<VirtualModel> {
     const { incarnation, requestedModel: base } = job;
-    return this.#options.creator.create(caller, { id: nameOf(job), incarnation, base, labels });
+    const identity = { id: nameOf(job), incarnation };
+    return this.#options.creator.create(caller, { ...identity, base, task: kind.name, labels });
   }
 
   #load(
@@ -269,12 +270,12 @@ export class JobTrainer implements Trainer {
     options: {
       readonly trainingFile: string;
       readonly validationFile?: string | undefined;
-      readonly labels: readonly string[] | undefined;
+      readonly target: VirtualModel | undefined;
       readonly signal: AbortSignal | undefined;
     },
   ): Promise<TrainingExamples> {
-    const { trainingFile, validationFile, labels, signal } = options;
-    const wanted = { trainingFile, validationFile, labels, signal };
+    const { trainingFile, validationFile, target, signal } = options;
+    const wanted = { trainingFile, validationFile, target, signal };
     return base.checkpoint
       .tokenizer()
       .then((tokenizer) => loadExamples(caller, this.#options.files, { ...wanted, tokenizer }));

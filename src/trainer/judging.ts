@@ -14,7 +14,9 @@ import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Value } from "../runtime/runtime.ts";
 import type { Store } from "../storage/storage.ts";
-import { classify } from "../learning/answers.ts";
+import { answersTo } from "../learning/answers.ts";
+import type { Source } from "../learning/sequences.ts";
+import { taskKinds } from "../tasks/task-kinds.ts";
 import { decodeEvidence, type Evidence, hasSeen, type HeldOutRow } from "./evidence.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
 import type { ComparedRow } from "./verdict.ts";
@@ -61,6 +63,16 @@ export function othersOf(
   return rows.filter(({ digest }) => !fresh.held.has(digest) && !hasSeen(fresh, digest));
 }
 
+/** Held-out texts as they are asked. */
+export function sourceOf(rows: readonly HeldOutRow[]): Source {
+  const firsts = rows.flatMap((row) => row.firsts ?? []);
+  return {
+    ids: rows.map(({ ids }) => ids),
+    firsts: firsts.length === rows.length ? firsts : undefined,
+    states: undefined,
+  };
+}
+
 /** Both versions' answers to what neither was trained on. */
 export async function comparedRows(
   parts: Reading & { readonly base: TrainingBase; readonly served: Served },
@@ -99,9 +111,11 @@ async function servedAnswers(
   rows: readonly HeldOutRow[],
 ): Promise<readonly string[] | undefined> {
   const { base, store, served } = parts;
-  const { blob, adapter, labels, pooling } = served.version;
+  const { blob, task, adapter, labels, pooling } = served.version;
   const { config } = base.checkpoint;
-  const wanted = versionTensors(config, { adapter, labelCount: labels.length });
+  const kind = taskKinds[task];
+  const outputCount = kind.outputCount(labels.length);
+  const wanted = versionTensors(config, { adapter, outputCount });
   const loaded = await readableOf(parts, async () => {
     const misfit = faultOfFit(served.version, { config, form: "dense" })?.state;
     if (misfit !== undefined) throw unreadable(served.version, misfit);
@@ -120,10 +134,9 @@ async function servedAnswers(
     const values = loaded.get(name)?.values.slice() ?? new Float32Array(count);
     tensors.set(name, { kind: "value", type: "float32", shape, values });
   }
-  const source = { ids: rows.map(({ ids }) => ids), states: undefined };
-  const texts = { labelCount: labels.length, pooling, source };
-  const answers = await classify(base, texts, { method: "adapter", adapter: form, tensors });
-  return Array.from(answers, (answer) => present(labels[answer], "a label of the version"));
+  const asked = { kind, pooling, labelCount: labels.length, source: sourceOf(rows) };
+  const answers = await answersTo(base, asked, { method: "adapter", adapter: form, tensors });
+  return answers.map((answer) => kind.spelled(answer, labels));
 }
 
 function unreadable({ number }: Version, fault: string): StrataError {

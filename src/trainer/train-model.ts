@@ -15,8 +15,9 @@ import { Pace } from "../foundation/pace.ts";
 import type { Store } from "../storage/storage.ts";
 import { distinctDigests, encodeEvidence, rememberedOf } from "./evidence.ts";
 import type { TrainingExamples } from "./examples.ts";
-import { fit, type FitProgress, type FittedClassifier } from "../learning/learning.ts";
-import { comparedRows, type Judged, othersOf, type Served, servedOf } from "./judging.ts";
+import { fit, type FitProgress, type Fitted } from "../learning/learning.ts";
+import type { TaskKind } from "../tasks/tasks.ts";
+import { comparedRows, type Judged, othersOf, type Served, servedOf, sourceOf } from "./judging.ts";
 import { shallowStates, type Source } from "../learning/sequences.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
 import { compare, type Comparison, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
@@ -74,11 +75,11 @@ export async function trainModel(
   say(`Training on ${examples.train.ids.length} examples, ${examples.dev.ids.length} held out`);
   const chosen = { ...automatic(examples.train.ids.length, job), ...job.hyperparameters };
   const { fitted, judged } = await fitAndAnswer(examples, { ...options, chosen, served });
-  const { labels, dev } = examples;
+  const { kind, labels, dev } = examples;
   const tensors = new Map<string, Weight>();
   for (const [name, { shape, values }] of fitted.tensors)
     tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
-  const metrics = ownFigures(dev.labels, fitted.devAnswers);
+  const metrics = ownFigures(kind, dev.answers, fitted.devAnswers);
   const { config, pooling } = base.checkpoint;
   const version = await publishCompared(options, {
     judged,
@@ -86,7 +87,7 @@ export async function trainModel(
       kind: "trained",
       labels,
       tensors,
-      task: "text-classification",
+      task: kind.name,
       adapter: upperBottleneck(config, chosen.rank),
       form: "dense",
       domain: undefined,
@@ -97,7 +98,10 @@ export async function trainModel(
       job: job.id,
     },
   });
-  say(`Version ${version.number}: ${figureText(metrics)}`, eventValues(version.metrics));
+  say(
+    `Version ${version.number}: ${figureText(kind, metrics)}`,
+    eventValues(kind, version.metrics),
+  );
   say(`Version ${version.number}: ${version.verdict ?? ""}`);
   return { version, trainedTokenCount: fitted.trainedTokenCount };
 }
@@ -118,12 +122,13 @@ function stretchOf(exampleCount: number, batchSize: number): number {
 /** The instant version of a model that has none, so that it can be called while it is trained. */
 async function first(examples: TrainingExamples, options: TrainModelOptions): Promise<Served> {
   const { base, caller, creator, model, say, signal, store } = options;
+  const { kind } = examples;
   const weights = await instantVersion(base, examples, signal);
   const { number } = await creator.publish(caller, model, weights);
   say(
-    `Version ${number}: instant head, ${figureText(weights.metrics)}: ` +
+    `Version ${number}: instant head, ${figureText(kind, weights.metrics)}: ` +
       `"${model.id}" can be called now`,
-    eventValues(weights.metrics),
+    eventValues(kind, weights.metrics),
   );
   const served = await servedOf(
     { caller, store, onDamage: options.warn },
@@ -141,25 +146,28 @@ interface FitParts extends TrainModelOptions {
 async function fitAndAnswer(
   examples: TrainingExamples,
   { base, job, signal, say, chosen, served }: FitParts,
-): Promise<{ readonly fitted: FittedClassifier; readonly judged: Judged }> {
-  const { labels, train, dev } = examples;
+): Promise<{ readonly fitted: Fitted; readonly judged: Judged }> {
+  const { kind, labels, train, dev } = examples;
   const { pooling } = base.checkpoint;
   const pace = new Pace(signal);
   const seen = await distinctDigests(train.digests, pace);
   const rows = othersOf(served, { seen, held: new Set(examples.dev.digests) });
   const others = await withStates(base, sourceOf(rows), signal);
-  const task = { train, dev, others, labelCount: labels.length, pooling };
+  const task = { kind, train, dev, others, labelCount: labels.length, pooling };
   const fitted = await fit(base, task, {
     ...chosen,
     method: "adapter",
     patience: patience * stretchOf(train.ids.length, chosen.batchSize),
     seed: job.seed,
     signal,
-    onProgress: (progress) => say(progressMessage(progress), progressValues(progress)),
+    onProgress: (progress) => say(progressMessage(kind, progress), progressValues(kind, progress)),
   });
   const answered = rows.map((row, index) => ({
     ...row,
-    answer: present(labels[fitted.otherAnswers[index] ?? -1], "an answer to each of the others"),
+    answer: kind.spelled(
+      present(fitted.otherAnswers[index], "an answer to each of the others"),
+      labels,
+    ),
   }));
   // What one of the two remembers: of the rest nobody asks.
   const known = new Set(served.evidence?.rows.map(({ digest }) => digest));
@@ -168,17 +176,18 @@ async function fitAndAnswer(
   await pace.each(dev.digests.length, (index) => {
     if (known.has(dev.digests[index] ?? -1)) wanted.add(index);
   });
-  const held = heldOutRows(dev, { answers: fitted.devAnswers, indices: [...wanted], labels });
+  const held = heldOutRows(dev, {
+    kind,
+    answers: fitted.devAnswers,
+    indices: [...wanted],
+    labels,
+  });
   const byDigest = new Map([...held, ...answered].map((row) => [row.digest, row]));
   // The remembered ones were added first, in their order.
   return {
     fitted,
     judged: { evidence: { seen, rows: held.slice(0, remembered.length) }, byDigest },
   };
-}
-
-function sourceOf(rows: readonly { readonly ids: Int32Array }[]): Source {
-  return { ids: rows.map(({ ids }) => ids), states: undefined };
 }
 
 /**
@@ -235,9 +244,8 @@ function comparedFigures({ count, servedShare, difference }: Comparison): Record
   };
 }
 
-/** The names of a version's figures in events. */
+/** The names of a version's figures in events, beside that of the task's score. */
 const eventNames: Readonly<Record<string, string>> = {
-  devAccuracy: "dev_accuracy",
   devCount: "dev_count",
   baselineDevAccuracy: "baseline_dev_accuracy",
   comparedCount: "compared_count",
@@ -246,10 +254,14 @@ const eventNames: Readonly<Record<string, string>> = {
   differenceHigh: "difference_high",
 };
 
-function eventValues(metrics: Readonly<Record<string, number>>): Record<string, number> {
+function eventValues(
+  { score }: TaskKind,
+  metrics: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const names = { ...eventNames, [score.figure]: `dev_${score.event}` };
   const entries = Object.entries(metrics);
   return Object.fromEntries(
-    entries.flatMap(([name, value]) => (eventNames[name] ? [[eventNames[name], value]] : [])),
+    entries.flatMap(([name, value]) => (names[name] ? [[names[name], value]] : [])),
   );
 }
 
@@ -265,13 +277,14 @@ async function withStates<S extends Source>(
   return { ...sequences, states: await shallowStates(base, sequences.ids, signal) };
 }
 
-function progressMessage({ epoch, step, stepCount, loss, devScore }: FitProgress): string {
-  const dev = devScore === undefined ? "" : `, dev accuracy ${(100 * devScore).toFixed(1)} %`;
+function progressMessage({ score }: TaskKind, progress: FitProgress): string {
+  const { epoch, step, stepCount, loss, devScore } = progress;
+  const dev = devScore === undefined ? "" : `, dev ${score.event} ${(100 * devScore).toFixed(1)} %`;
   return `Step ${step}/${stepCount}, epoch ${epoch}: loss ${loss.toFixed(4)}${dev}`;
 }
 
-function progressValues(progress: FitProgress): Record<string, number> {
+function progressValues({ score }: TaskKind, progress: FitProgress): Record<string, number> {
   const { epoch, step, stepCount, loss, devScore } = progress;
-  const dev = devScore === undefined ? {} : { valid_accuracy: devScore };
+  const dev = devScore === undefined ? {} : { [`valid_${score.event}`]: devScore };
   return { epoch, step, total_steps: stepCount, train_loss: loss, ...dev };
 }

@@ -15,6 +15,7 @@ import {
   smallWeights,
 } from "../checkpoints/exam-encoder.ts";
 import type { StepGraph } from "../models/learning.ts";
+import { tokenClasses } from "../models/task-graph.ts";
 import {
   stepGraph,
   type TrainingGraphOptions,
@@ -42,7 +43,7 @@ function feedsOfBatch(step: number, { task, source }: Options): Record<string, V
       ? { states }
       : { ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids } }),
     lengths: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(4n, 2n, 4n) },
-    ...(task === "token" ? tokenFeeds() : textFeeds()),
+    ...(task?.unit === "token" ? tokenFeeds() : textFeeds()),
     learningRate: scalar(0.01),
     step: scalar(step),
     stepCount: scalar(10),
@@ -107,7 +108,7 @@ function optionsOf(method: TrainingMethod, precision: Precision = "fp32"): Optio
 }
 
 function tokens(options: Options): Options {
-  return { ...options, task: "token" };
+  return { ...options, task: tokenClasses };
 }
 
 /** Evaluates one step in float64 throughout; `moved` replaces inputs. */

@@ -1,6 +1,5 @@
 /** What is published of a fit: weights, figures, and what was seen and held out. */
 import type { VersionWeights } from "../creator/creator.ts";
-import { shareInterval } from "../datasets/metrics.ts";
 import type { Weight } from "../entities/weights.ts";
 import { present } from "../foundation/assert.ts";
 import { Pace } from "../foundation/pace.ts";
@@ -16,60 +15,67 @@ import type { TrainingExamples } from "./examples.ts";
 import { fitInstantHead } from "./instant.ts";
 import { type ContentSequences, picked } from "../learning/sequences.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
+import type { Answer, TaskKind } from "../tasks/tasks.ts";
 
 type Figures = Readonly<Record<string, number>>;
 
 /**
- * A version's own figures: the share of its right answers to held-out texts, each counted once,
- * with Wilson's interval. Where nothing is held out there is no share, and none is made up.
+ * A version's own figures: the task's score on held-out texts, each counted once, with its
+ * interval. Where nothing is held out there is no score, and none is made up.
  */
-export function ownFigures(expected: Int32Array, answers: Int32Array): Figures {
+export function ownFigures(
+  kind: TaskKind,
+  expected: readonly Answer[],
+  answers: readonly Answer[],
+): Figures {
   const devCount = expected.length;
-  if (devCount === 0) return { devCount };
-  const rightCount = expected.filter((label, index) => label === answers[index]).length;
-  const { mean, low, high } = shareInterval(rightCount, devCount);
-  return { devAccuracy: mean, devAccuracyLow: low, devAccuracyHigh: high, devCount };
+  const judged = expected.map((answer, index) =>
+    kind.judged(answer, present(answers[index], "an answer to each text")),
+  );
+  if (!judged.some(({ count }) => count > 0)) return { devCount };
+  const { mean, low, high } = kind.interval(judged);
+  const { figure } = kind.score;
+  return { [figure]: mean, [`${figure}Low`]: low, [`${figure}High`]: high, devCount };
 }
 
 /** "86.7 % of 30 held-out texts are right (70.3 to 94.7)", or that nothing is held out. */
-export function figureText({
-  devAccuracy,
-  devAccuracyLow,
-  devAccuracyHigh,
-  ...rest
-}: Figures): string {
-  if (devAccuracy === undefined) return "too few texts to hold any out: no figure";
-  const points = (share: number | undefined): string => (100 * (share ?? NaN)).toFixed(1);
-  const interval = `${points(devAccuracyLow)} to ${points(devAccuracyHigh)}`;
-  return `${points(devAccuracy)} % of ${rest["devCount"]} held-out texts are right (${interval})`;
+export function figureText({ score }: TaskKind, figures: Figures): string {
+  const { figure, said } = score;
+  const share = figures[figure];
+  if (share === undefined) return "too few texts to hold any out: no figure";
+  const points = (name: string): string => (100 * (figures[name] ?? NaN)).toFixed(1);
+  const interval = `${points(`${figure}Low`)} to ${points(`${figure}High`)}`;
+  return `${points(figure)} % ${said(figures["devCount"] ?? 0)} (${interval})`;
 }
 
 /** The held-out texts at the indices, with the answers that they got. */
 export function heldOutRows(
-  { ids, labels: expected, digests }: ContentSequences,
+  { ids, answers: expected, digests, firsts }: ContentSequences,
   given: {
-    readonly answers: Int32Array;
+    readonly kind: TaskKind;
+    readonly answers: readonly Answer[];
     readonly indices: readonly number[];
     readonly labels: readonly string[];
   },
 ): readonly HeldOutRow[] {
-  const nameOf = (label: number | undefined): string =>
-    present(given.labels[label ?? -1], "a label of the version");
+  const spelled = (answer: Answer | undefined): string =>
+    given.kind.spelled(present(answer, "an answer to each text"), given.labels);
   return given.indices.map((index) => ({
     digest: present(digests[index], "one digest per text"),
     ids: present(ids[index], "an index of the texts"),
-    label: nameOf(expected[index]),
-    answer: nameOf(given.answers[index]),
+    firsts: firsts?.[index],
+    label: spelled(expected[index]),
+    answer: spelled(given.answers[index]),
   }));
 }
 
 /** The instant head of these examples as a version, served at once. */
 export async function instantVersion(
   base: TrainingBase,
-  examples: Pick<TrainingExamples, "train" | "dev" | "labels">,
+  examples: Pick<TrainingExamples, "kind" | "train" | "dev" | "labels">,
   signal?: AbortSignal,
 ): Promise<VersionWeights> {
-  const { train, labels } = examples;
+  const { kind, train, labels } = examples;
   const { pooling, config } = base.checkpoint;
   const labelCount = labels.length;
   // As many as are remembered tell enough: an instant head is to be there within seconds.
@@ -77,7 +83,7 @@ export async function instantVersion(
   const dev = await picked(examples.dev, await rememberedOf(examples.dev, pace), pace);
   const { head, devAnswers } = await fitInstantHead(
     base,
-    { train, dev, labelCount, pooling },
+    { kind, train, dev, labelCount, pooling },
     signal,
   );
   const values: Readonly<Record<string, Float32Array>> = {
@@ -85,23 +91,23 @@ export async function instantVersion(
     "head.bias": head.bias,
   };
   const tensors = new Map<string, Weight>();
-  for (const { name, shape } of headTensors(config, labelCount))
+  for (const { name, shape } of headTensors(config, kind.outputCount(labelCount)))
     tensors.set(name, { shape, values: present(values[name], "a part of the head") });
   const evidence: Evidence = {
     seen: await distinctDigests(train.digests, pace),
-    rows: heldOutRows(dev, { answers: devAnswers, indices: [...dev.labels.keys()], labels }),
+    rows: heldOutRows(dev, { kind, answers: devAnswers, indices: [...dev.ids.keys()], labels }),
   };
   return {
     kind: "instant",
     labels,
     tensors,
-    task: "text-classification",
+    task: kind.name,
     adapter: undefined,
     form: "dense",
     domain: undefined,
     pooling,
     precision: base.precision,
-    metrics: ownFigures(dev.labels, devAnswers),
+    metrics: ownFigures(kind, dev.answers, devAnswers),
     evidence: encodeEvidence(evidence),
     verdict: "Served: the first version",
     isServed: true,

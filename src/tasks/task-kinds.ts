@@ -1,0 +1,10 @@
+/** The kinds of tasks that there are. */
+import type { TaskName } from "../entities/virtual-model.ts";
+import type { TaskKind } from "./tasks.ts";
+import { textClassification } from "./text-classification.ts";
+import { tokenClassification } from "./token-classification.ts";
+
+export const taskKinds: Readonly<Record<TaskName, TaskKind>> = {
+  "text-classification": textClassification,
+  "token-classification": tokenClassification,
+};

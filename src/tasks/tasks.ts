@@ -1,0 +1,93 @@
+/**
+ * `TaskKind`: everything in which one kind of task differs from another: what a head gives, how
+ * an example is learned from, what its scores answer, and how answers are judged. Loops, jobs,
+ * versions and lanes know no more of a task than this. Every kind sits the exam of
+ * `conformance.ts`.
+ */
+import type { Example } from "../datasets/datasets.ts";
+import type { Interval } from "../datasets/metrics.ts";
+import type { TaskName } from "../entities/virtual-model.ts";
+import type { Words } from "../entities/words.ts";
+import type { TaskGraph } from "../models/task-graph.ts";
+
+/**
+ * What it is right to answer to a sequence, or what a model answers, in numbers that only the kind
+ * of task can read. Those of equal answers are equal.
+ */
+export type Answer = Int32Array;
+
+export interface TaskKind {
+  readonly name: TaskName;
+  readonly graph: TaskGraph;
+  /** Whether answers concern the words of a text, so that encoding has to tell where they are. */
+  readonly hasWords: boolean;
+  /** How its score is called. */
+  readonly score: ScoreName;
+  /** Outputs of a head over so many labels. */
+  outputCount(labelCount: number): number;
+  /** What it is right to answer to an encoded example; its labels are numbered. */
+  expected(example: Example, encoded: EncodedExample): Expected;
+  /** The labels that occur in an answer, ascending, each once. */
+  labelsIn(answer: Answer): readonly number[];
+  /** What is learned of a sequence: tokens of it, and the output that is right for each. */
+  classesOf(answer: Answer, sequence: SequenceParts): Classes;
+  /** The answer that scores, or probabilities, mean: `[outputs]`, or `[tokens, outputs]`. */
+  answerOf(scores: Float32Array, sequence: SequenceParts): Answer;
+  judged(expected: Answer, given: Answer): Judged;
+  /** The score of all that was judged, which is at least one case, with its interval at 95 %. */
+  interval(judged: readonly Judged[]): Interval;
+  /** An answer in words that mean the same for every version of a model. */
+  spelled(answer: Answer, labels: readonly string[]): string;
+}
+
+export interface ScoreName {
+  /** Of a version's figure, for example `devAccuracy`. */
+  readonly figure: string;
+  /** In events of jobs, for example `accuracy`. */
+  readonly event: string;
+  /** In sentences behind a percentage, of so many held-out texts. */
+  said(textCount: number): string;
+}
+
+/** What encoding has found of an example. */
+export interface EncodedExample {
+  /** Given where the kind has words. */
+  readonly words: Words | undefined;
+  readonly indexByLabel: ReadonlyMap<string, number>;
+}
+
+export interface Expected {
+  readonly answer: Answer;
+  /** Parts of the example that no answer can express, for example entities within one word. */
+  readonly lostCount: number;
+}
+
+/** What is known of a sequence where it is learned from or answered. */
+export interface SequenceParts {
+  readonly labelCount: number;
+  /** The first token of each word, where the kind has words. */
+  readonly firsts: Int32Array | undefined;
+}
+
+export interface Classes {
+  /** Places in the sequence; 0 where the sequence as a whole is meant. */
+  readonly tokens: Int32Array;
+  /** Of each, in 0 … outputs - 1. */
+  readonly classes: Int32Array;
+}
+
+/** Both add up over sequences: the score is the sum of the rights over that of the counts. */
+export interface Judged {
+  readonly right: number;
+  readonly count: number;
+}
+
+/** In [0, 1]; 0 where nothing is counted. */
+export function scoreOf(judged: Iterable<Judged>): number {
+  let [right, count] = [0, 0];
+  for (const one of judged) {
+    right += one.right;
+    count += one.count;
+  }
+  return count === 0 ? 0 : right / count;
+}

@@ -1,0 +1,36 @@
+/** One label for a text. An answer is the number of the label. */
+import { shareInterval } from "../datasets/metrics.ts";
+import { assert, present } from "../foundation/assert.ts";
+import { sequenceClasses } from "../models/task-graph.ts";
+import { highest } from "./highest.ts";
+import type { Answer, Judged, TaskKind } from "./tasks.ts";
+
+export const textClassification: TaskKind = {
+  name: "text-classification",
+  graph: sequenceClasses,
+  hasWords: false,
+  score: {
+    figure: "devAccuracy",
+    event: "accuracy",
+    said: (count) => `of ${count} held-out texts are right`,
+  },
+  outputCount: (labelCount) => labelCount,
+  expected(example, { indexByLabel }) {
+    assert("label" in example, "the examples of a classification have labels");
+    const label = present(indexByLabel.get(example.label), "a label of the model");
+    return { answer: Int32Array.of(label), lostCount: 0 };
+  },
+  labelsIn: (answer) => [...answer],
+  classesOf: (answer) => ({ tokens: Int32Array.of(0), classes: answer }),
+  answerOf: (scores, { labelCount }) => highest(scores, labelCount).slice(0, 1),
+  judged: (expected, given) => ({ right: labelOf(expected) === labelOf(given) ? 1 : 0, count: 1 }),
+  interval(judged: readonly Judged[]) {
+    const rightCount = judged.reduce((sum, { right }) => sum + right, 0);
+    return shareInterval(rightCount, judged.length);
+  },
+  spelled: (answer, labels) => present(labels[labelOf(answer)], "a label of the version"),
+};
+
+function labelOf(answer: Answer): number {
+  return answer[0] ?? -1;
+}

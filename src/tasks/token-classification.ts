@@ -1,0 +1,185 @@
+/**
+ * Entities in a text. A head gives 1 + 2 · labels outputs for the first token of each word: that it
+ * is outside of all entities, and for each label that it begins one, or is inside of one. An
+ * answer is a list of spans of words: first word, word behind the last, label.
+ */
+import { CodePoints } from "../datasets/code-points.ts";
+import type { Entity } from "../datasets/datasets.ts";
+import { ratioInterval } from "../datasets/metrics.ts";
+import type { Words } from "../entities/words.ts";
+import { assert, present } from "../foundation/assert.ts";
+import { tokenClasses } from "../models/task-graph.ts";
+import { highest } from "./highest.ts";
+import type { Answer, Classes, Expected, TaskKind } from "./tasks.ts";
+
+/** The output of a word that is part of no entity. */
+const outside = 0;
+
+export const tokenClassification: TaskKind = {
+  name: "token-classification",
+  graph: tokenClasses,
+  hasWords: true,
+  score: {
+    figure: "devF1",
+    event: "f1",
+    said: (count) => `F1 over the entities of ${count} held-out texts`,
+  },
+  outputCount: (labelCount) => 1 + 2 * labelCount,
+  expected(example, { words, indexByLabel }) {
+    assert("entities" in example, "the examples of token classification have entities");
+    const labelled = example.entities.map(({ label, ...place }) => ({
+      ...place,
+      label: present(indexByLabel.get(label), "a label of the model"),
+    }));
+    const places = new CodePoints(example.text);
+    return answerOfEntities(labelled, present(words, "the words of the text"), places);
+  },
+  labelsIn: (answer) => [...new Set(spansIn(answer).map(({ label }) => label))].toSorted(ascending),
+  classesOf: (answer, { firsts }) => classesOf(answer, present(firsts, "the words of a text")),
+  answerOf(scores, { labelCount, firsts }) {
+    const outputs = highest(scores, 1 + 2 * labelCount);
+    const words = present(firsts, "the words of a text").map((first) => outputs[first] ?? outside);
+    return answerOfSpans(spansOfOutputs(words));
+  },
+  judged(expected, given) {
+    const keyOf = ({ start, end, label }: LabelledSpan): string => `${start} ${end} ${label}`;
+    const wanted = new Set(spansIn(expected).map(keyOf));
+    const found = spansIn(given).map(keyOf);
+    const rightCount = found.filter((key) => wanted.has(key)).length;
+    return { right: 2 * rightCount, count: wanted.size + found.length };
+  },
+  interval: (judged) => ratioInterval(judged),
+  spelled: (answer, labels) =>
+    spansIn(answer)
+      .map(({ start, end, label }) => `${start}-${end} ${labels[label] ?? ""}`)
+      .join("; "),
+};
+
+/** Words from `start` to before `end` are one entity with this label. */
+export interface LabelledSpan {
+  readonly start: number;
+  readonly end: number;
+  readonly label: number;
+}
+
+/**
+ * The spans that the outputs of a text's words mean: one that begins an entity begins a span, one
+ * inside goes on with the span before it if that has its label, and begins one else.
+ */
+export function spansOfOutputs(outputs: Int32Array): readonly LabelledSpan[] {
+  const spans: LabelledSpan[] = [];
+  for (const [word, output] of outputs.entries()) {
+    if (output === outside) continue;
+    const label = (output - 1) >> 1;
+    const isBegin = output % 2 === 1;
+    const last = spans.at(-1);
+    if (!isBegin && last?.end === word && last.label === label)
+      spans[spans.length - 1] = { ...last, end: word + 1 };
+    else spans.push({ start: word, end: word + 1, label });
+  }
+  return spans;
+}
+
+/** An entity that a model has found in a text. */
+export interface FoundEntity extends Entity {
+  /** In [0, 1]: the mean over its words of the probability that the word has its label. */
+  readonly score: number;
+  /** The text from `start` to `end`. */
+  readonly word: string;
+}
+
+export interface TokenAnswer {
+  readonly text: string;
+  readonly words: Words;
+  readonly labels: readonly string[];
+  /** `[tokens, outputs]` */
+  readonly probabilities: Float32Array;
+}
+
+/**
+ * What the probabilities of a text's tokens mean, in order of their places, which count code
+ * points of the text. An entity ends behind the marks of its last character.
+ */
+export function entitiesFound(answer: TokenAnswer): readonly FoundEntity[] {
+  const { text, words, labels, probabilities } = answer;
+  const outputCount = 1 + 2 * labels.length;
+  const outputs = highest(probabilities, outputCount);
+  const spans = spansOfOutputs(words.tokens.map((token) => outputs[token] ?? outside));
+  if (spans.length === 0) return [];
+  const places = new CodePoints(text);
+  return spans.map(({ start, end, label }) => {
+    const from = words.starts[start] ?? 0;
+    const until = places.afterMarks(words.ends[end - 1] ?? 0);
+    let sum = 0;
+    for (let word = start; word < end; word++) {
+      const row = (words.tokens[word] ?? 0) * outputCount;
+      const [begins = 0, inside = 0] = probabilities.subarray(row + 1 + 2 * label);
+      sum += begins + inside;
+    }
+    return {
+      start: from,
+      end: until,
+      label: present(labels[label], "a label of the version"),
+      score: Math.min(1, sum / (end - start)),
+      word: places.slice(from, until),
+    };
+  });
+}
+
+/**
+ * Entities, in code points and in order, as spans of the words that they touch. One that is more
+ * or less than its words is lost in part. One that touches no word of its own, because it was cut
+ * off or shares its word with the one before, is lost: it stands behind the last word, where no
+ * answer can find it, so that it counts as missed.
+ */
+function answerOfEntities(
+  entities: readonly LabelledSpan[],
+  { starts, ends }: Words,
+  places: CodePoints,
+): Expected {
+  const spans: LabelledSpan[] = [];
+  const missed: LabelledSpan[] = [];
+  const startOf = (word: number): number => starts[word] ?? Infinity;
+  const endOf = (word: number): number => ends[word] ?? Infinity;
+  let lostCount = 0;
+  let word = 0;
+  for (const { start, end, label } of entities) {
+    while (endOf(word) <= start) word += 1;
+    const first = word;
+    while (startOf(word) < end) word += 1;
+    const place = starts.length + missed.length;
+    if (first < word) spans.push({ start: first, end: word, label });
+    else missed.push({ start: place, end: place + 1, label });
+    const own = places.slice(start, places.afterMarks(end)).trim();
+    const isWhole =
+      first < word && own === places.slice(startOf(first), places.afterMarks(endOf(word - 1)));
+    if (!isWhole) lostCount += 1;
+  }
+  return { answer: answerOfSpans([...spans, ...missed]), lostCount };
+}
+
+function classesOf(answer: Answer, firsts: Int32Array): Classes {
+  const classes = new Int32Array(firsts.length).fill(outside);
+  for (const { start, end, label } of spansIn(answer)) {
+    classes.fill(2 + 2 * label, start, end);
+    classes[start] = 1 + 2 * label;
+  }
+  return { tokens: firsts, classes };
+}
+
+function answerOfSpans(spans: readonly LabelledSpan[]): Answer {
+  return Int32Array.from(spans.flatMap(({ start, end, label }) => [start, end, label]));
+}
+
+function spansIn(answer: Answer): readonly LabelledSpan[] {
+  const spans: LabelledSpan[] = [];
+  for (let at = 0; at < answer.length; at += 3) {
+    const [start = 0, end = 0, label = 0] = answer.subarray(at, at + 3);
+    spans.push({ start, end, label });
+  }
+  return spans;
+}
+
+function ascending(a: number, b: number): number {
+  return a - b;
+}
