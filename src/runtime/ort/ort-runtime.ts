@@ -41,7 +41,7 @@ export class OrtRuntime implements Runtime {
 
   async load(graph: Graph, options: LoadOptions = {}): Promise<Program> {
     const program = this.#programCount++;
-    while (this.#restarting !== undefined) await this.#restarting;
+    await this.#untilReachable();
     const { inputs } = await this.#loadAs(program, { graph, options });
     this.#loaded.set(program, { graph, options });
     return new OrtProgram({
@@ -76,15 +76,19 @@ export class OrtRuntime implements Runtime {
   }
 
   async #ask(command: OrtCommand, buffers: readonly ArrayBufferLike[]): Promise<Results> {
-    while (this.#restarting !== undefined) await this.#restarting;
-    if (this.#isGone()) {
-      const state = `its thread has ended ${this.#endCount} times in a row`;
-      throw new StrataError("UNAVAILABLE", `Cannot reach ONNX Runtime: ${state}`);
-    }
+    await this.#untilReachable();
     if (command.kind === "release") this.#loaded.delete(command.program);
     const results = await this.#thread.ask(command, buffers);
     if (command.kind === "run") this.#endCount = 0;
     return results;
+  }
+
+  /** Waits for a thread that is being started again; UNAVAILABLE when there will be none. */
+  async #untilReachable(): Promise<void> {
+    while (this.#restarting !== undefined) await this.#restarting;
+    if (!this.#isGone()) return;
+    const state = `its thread has ended ${this.#endCount} times in a row`;
+    throw new StrataError("UNAVAILABLE", `Cannot reach ONNX Runtime: ${state}`);
   }
 
   #isGone(): boolean {

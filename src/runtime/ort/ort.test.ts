@@ -79,6 +79,7 @@ describe("a thread that dies", () => {
     }
     const asked = plain.run({ x: numbers(1), y: numbers(1) });
     await assert.rejects(asked, { code: "UNAVAILABLE", message: /ended 4 times in a row/ });
+    await assert.rejects(runtime.load(sumGraph()), { code: "UNAVAILABLE" });
     await runtime.close();
   });
 });
