@@ -88,7 +88,9 @@ export class Stage {
     assert(done.status === "succeeded", `The job has ${done.status}: ${done.error?.message ?? ""}`);
     const after = await this.#store.catalog.of(operator).models.get(done.model ?? "");
     const trained = present(after, "the job's model is there");
-    const versions = await this.#store.catalog.of(operator).versions.list(trained.incarnation);
+    const versions = await this.#store.catalog
+      .of(operator)
+      .versions.list(trained.incarnation, { limit: 100 });
     return { model: trained, versions };
   }
 

@@ -71,7 +71,7 @@ async function empty(store: Store): Promise<void> {
   await assert.rejects(catalog.of(operator).models.insert(exampleModel("late")), full);
   const models = await catalog.of(operator).models.list({ limit: 100 });
   for (const model of models.slice(0, -1)) {
-    const [version] = await catalog.of(operator).versions.list(model.incarnation);
+    const [version] = await catalog.of(operator).versions.list(model.incarnation, { limit: 100 });
     assert.ok(version !== undefined);
     assert.equal((await blobs.get(version.blob)).length, 100_000);
     await catalog.of(operator).models.update({ ...model, createdAt: 2 });

@@ -75,7 +75,11 @@ test("a process killed at any moment of a migration leaves a store that opens", 
     const last = await opened.catalog.of(operator).models.get(`copy-${modelCount}`);
     assert.deepEqual(last?.labels, ["bad", "good"]);
     assert.equal(
-      (await opened.catalog.of(operator).versions.list(last?.incarnation ?? "vplm-")).length,
+      (
+        await opened.catalog
+          .of(operator)
+          .versions.list(last?.incarnation ?? "vplm-", { limit: 100 })
+      ).length,
       1,
     );
     await opened.close();

@@ -64,7 +64,7 @@ export class Client {
 
   /** Every model, bases first, page by page. */
   models(): AsyncGenerator<ListedModel> {
-    return paged((cursor) => this.call("GET /v1/models", { query: cursor }));
+    return paged((cursor) => this.call("GET /v1/models", { query: cursor }), idOf);
   }
 
   model(id: string): Promise<Model> {
@@ -83,8 +83,16 @@ export class Client {
     return (await this.call("POST /v1/models/{id}/derive", { params: { id }, body })).data;
   }
 
+  /** Every version of a model, by number. */
   async versions(id: string): Promise<readonly ModelVersion[]> {
-    return (await this.call("GET /v1/models/{id}/versions", { params: { id } })).data;
+    const versions: ModelVersion[] = [];
+    const pages = paged(
+      (cursor: { readonly after?: number }) =>
+        this.call("GET /v1/models/{id}/versions", { params: { id }, query: cursor }),
+      ({ version }) => version,
+    );
+    for await (const version of pages) versions.push(version);
+    return versions;
   }
 
   /** Lets another version answer. */
@@ -118,7 +126,7 @@ export class Client {
   /** Every file, newest first. */
   async files(): Promise<readonly FileObject[]> {
     const files: FileObject[] = [];
-    const pages = paged((cursor) => this.call("GET /v1/files", { query: cursor }));
+    const pages = paged((cursor) => this.call("GET /v1/files", { query: cursor }), idOf);
     for await (const file of pages) files.push(file);
     return files;
   }
@@ -145,18 +153,21 @@ export class Client {
 
   /** Every job, newest first, page by page. */
   jobs(): AsyncGenerator<FineTuningJob> {
-    return paged((cursor) =>
-      this.call("GET /v1/fine_tuning/jobs", { query: { ...cursor, limit: pageCount } }),
+    return paged(
+      (cursor) => this.call("GET /v1/fine_tuning/jobs", { query: { ...cursor, limit: pageCount } }),
+      idOf,
     );
   }
 
   /** Every event of a job, newest first, page by page. */
   jobEvents(id: string): AsyncGenerator<FineTuningJobEvent> {
-    return paged((cursor) =>
-      this.call("GET /v1/fine_tuning/jobs/{id}/events", {
-        params: { id },
-        query: { ...cursor, limit: pageCount },
-      }),
+    return paged(
+      (cursor) =>
+        this.call("GET /v1/fine_tuning/jobs/{id}/events", {
+          params: { id },
+          query: { ...cursor, limit: pageCount },
+        }),
+      idOf,
     );
   }
 
@@ -266,17 +277,22 @@ interface Page<Item> {
   readonly has_more: boolean;
 }
 
-/** The items of all pages; `read` is given the cursor of the next one. */
-async function* paged<Item extends { readonly id: string }>(
-  read: (cursor: { readonly after?: string }) => Promise<Page<Item>>,
+/** The items of all pages; `read` is given the place after which the next one begins. */
+async function* paged<Item, Place>(
+  read: (cursor: { readonly after?: Place }) => Promise<Page<Item>>,
+  placeOf: (item: Item) => Place,
 ): AsyncGenerator<Item> {
-  let cursor: { readonly after?: string } | undefined = {};
+  let cursor: { readonly after?: Place } | undefined = {};
   while (cursor !== undefined) {
     const { data, has_more: hasMore } = await read(cursor);
     yield* data;
     const last: Item | undefined = data.at(-1);
-    cursor = hasMore && last !== undefined ? { after: last.id } : undefined;
+    cursor = hasMore && last !== undefined ? { after: placeOf(last) } : undefined;
   }
+}
+
+function idOf({ id }: { readonly id: string }): string {
+  return id;
 }
 
 type QueryValue = string | number | undefined;

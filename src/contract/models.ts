@@ -128,6 +128,14 @@ const byId = z.object({ id: modelIdSchema });
 const byVersion = byId.extend({
   version: z.coerce.number<number>().int().min(1).openapi({ type: "integer", minimum: 1 }),
 });
+const versionPage = pageQuery(limits.listPageCountMax, limits.listPageCountMax).extend({
+  after: z.coerce
+    .number<number>()
+    .int()
+    .min(0)
+    .optional()
+    .openapi({ type: "integer", minimum: 0, description: "The last version of the page before" }),
+});
 const modelPage = pageQuery(limits.modelPageCountMax, limits.modelPageCountMax);
 
 export const modelRoutes = {
@@ -173,7 +181,7 @@ export const modelRoutes = {
     method: "get",
     path: "/v1/models/{id}/versions",
     summary: "List the versions of a vPLM, by number",
-    request: { params: byId },
+    request: { params: byId, query: versionPage },
     responses: answers(listOf(versionSchema), "Versions"),
   }),
   deleteVersion: createRoute({

@@ -34,7 +34,10 @@ examine("what was meant for a deleted model never reaches its namesake", async (
       message: /a later model has its name/,
     });
   assert.deepEqual(await store.catalog.of(operator).models.get("a"), fresh);
-  assert.deepEqual(await store.catalog.of(operator).versions.list(fresh.incarnation), []);
+  assert.deepEqual(
+    await store.catalog.of(operator).versions.list(fresh.incarnation, { limit: 100 }),
+    [],
+  );
 });
 examine("labels follow the version that is served", async (store, creator) => {
   await creator.publish(operator, named("a"), weightsOf(1));

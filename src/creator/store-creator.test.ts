@@ -33,7 +33,7 @@ async function checkWhole(store: Store): Promise<ReadonlySet<Digest>> {
   const named = new Set<Digest>();
   const { models, versions } = store.catalog.of(operator);
   for (const model of await models.list({ limit: 10_000 })) {
-    const list = await versions.list(model.incarnation);
+    const list = await versions.list(model.incarnation, { limit: 100 });
     const { servedVersion } = model;
     if (servedVersion !== undefined) assert.ok(list.some(({ number }) => number === servedVersion));
     for (const { blob, blobBytes, evidence } of list) {
@@ -71,7 +71,10 @@ function examineLife(examine: Examine): void {
     const first = await creator.publish(operator, named("a"), weightsOf(1));
     const second = await creator.publish(operator, named("a"), weightsOf(2, false));
     assert.deepEqual([first.number, second.number], [1, 2]);
-    assert.deepEqual(await store.catalog.of(operator).versions.list("vplm-a"), [first, second]);
+    assert.deepEqual(await store.catalog.of(operator).versions.list("vplm-a", { limit: 100 }), [
+      first,
+      second,
+    ]);
     assert.equal((await store.catalog.of(operator).models.get("a"))?.servedVersion, 1);
     assert.equal((await creator.serve(operator, named("a"), 2)).servedVersion, 2);
     assert.equal((await store.catalog.of(operator).models.get("a"))?.servedVersion, 2);
@@ -115,7 +118,7 @@ function examineFirstVersion(examine: Examine): void {
       });
       assert.equal(model.servedVersion, 1);
       assert.deepEqual(await models.get("f"), model);
-      assert.equal((await versions.list("vplm-f")).length, 1);
+      assert.equal((await versions.list("vplm-f", { limit: 100 })).length, 1);
       await creator.delete(operator, named("f"));
       const failing = creator.create(operator, wanted, () => Promise.reject(new Error("no fit")));
       await assert.rejects(failing, /no fit/);

@@ -19,6 +19,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
+import { allVersions } from "../storage/all-rows.ts";
 import { unlessDeleted, unlessRotten } from "../storage/checks.ts";
 import type { BlobWriter, Store, TenantCatalog } from "../storage/storage.ts";
 import {
@@ -186,7 +187,7 @@ class StoreCreator implements Creator {
     return this.#turns.acquire(identity.incarnation, async () => {
       const { id, incarnation } = await this.#existing(caller, identity);
       const own = this.#own(caller);
-      const versions = await unlessRotten(own.versions.list(incarnation));
+      const versions = await unlessRotten(allVersions(own.versions, incarnation));
       await own.models.delete(id);
       this.#onChange(caller.tenant, id);
       await this.#store.keeper.dropped(blobsOf(versions ?? []));

@@ -5,7 +5,7 @@
 import type { Dataset } from "../datasets/datasets.ts";
 import type { Caller } from "../entities/caller.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
-import type { PageOptions, StoredBytes } from "../storage/storage.ts";
+import type { ListOptions, StoredBytes } from "../storage/storage.ts";
 
 export interface Files {
   /**
@@ -17,7 +17,7 @@ export interface Files {
   /** NOT_FOUND, which blames `field`, when the caller has no such file. */
   get(caller: Caller, id: string, field?: string): Promise<TrainingFile>;
   /** A page of the caller's files, of one purpose or of all. */
-  list(caller: Caller, options: PageOptions): Promise<readonly TrainingFile[]>;
+  list(caller: Caller, options: FileListOptions): Promise<readonly TrainingFile[]>;
   /** Deletes the file, and its bytes when no other row names them. NOT_FOUND when it is absent. */
   delete(caller: Caller, id: string): Promise<void>;
   /** The bytes as they were uploaded. NOT_FOUND without the file, CORRUPT when they have rotted. */
@@ -25,6 +25,8 @@ export interface Files {
   /** What the file holds, see `readExamples`; NOT_FOUND, which blames `field`, without it. */
   read(caller: Caller, wanted: WantedFile): Promise<Dataset>;
 }
+
+export type FileListOptions = ListOptions<TrainingFile, "purpose">;
 
 /** An upload whose bytes are still to come. */
 export interface ArrivingFile {

@@ -9,8 +9,15 @@ import { limits } from "../foundation/limits.ts";
 import { peek } from "../foundation/peek.ts";
 import type { Ids } from "../foundation/random.ts";
 import { notFound, unlessDeleted, unlessRotten } from "../storage/checks.ts";
-import type { PageOptions, Store, Table } from "../storage/storage.ts";
-import type { ArrivingFile, FileContent, Files, ReceivedFile, WantedFile } from "./files.ts";
+import type { Store, Table } from "../storage/storage.ts";
+import type {
+  ArrivingFile,
+  FileContent,
+  FileListOptions,
+  Files,
+  ReceivedFile,
+  WantedFile,
+} from "./files.ts";
 import { readExamples } from "./user-file.ts";
 
 export interface FileParts {
@@ -50,7 +57,7 @@ class StoreFiles implements Files {
     return file;
   }
 
-  list(caller: Caller, options: PageOptions): Promise<readonly TrainingFile[]> {
+  list(caller: Caller, options: FileListOptions): Promise<readonly TrainingFile[]> {
     return this.#table(caller).list(options);
   }
 
@@ -110,7 +117,7 @@ class StoreFiles implements Files {
     ];
   }
 
-  #table(caller: Caller): Table<TrainingFile> {
+  #table(caller: Caller): Table<TrainingFile, "purpose"> {
     return this.#parts.store.catalog.of(caller).files;
   }
 }

@@ -251,7 +251,9 @@ describe("deletion", () => {
     const http = createHttp(services);
     const model = await services.store.catalog.of(operator).models.get("spam");
     assert.ok(model !== undefined);
-    const [first] = await services.store.catalog.of(operator).versions.list(model.incarnation);
+    const [first] = await services.store.catalog
+      .of(operator)
+      .versions.list(model.incarnation, { limit: 100 });
     assert.ok(first !== undefined);
     await services.store.catalog
       .of(operator)
@@ -277,7 +279,9 @@ test("an answer's bytes are bounded by the labels of the version that answers", 
   const services = await standInServices(systemClock);
   const http = createHttp(services);
   const { models, versions } = services.store.catalog.of(operator);
-  const [first] = await versions.list((await models.get("spam"))?.incarnation ?? "vplm-none");
+  const [first] = await versions.list((await models.get("spam"))?.incarnation ?? "vplm-none", {
+    limit: 100,
+  });
   assert.ok(first !== undefined);
   const labels = Array.from({ length: limits.labelCountMax }, (_, index) =>
     `${index}-`.padEnd(limits.labelCharactersMax, "y"),

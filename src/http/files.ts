@@ -4,11 +4,11 @@ import type { FileObject, fileRoutes } from "../contract/files.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import type { PageOptions } from "../storage/storage.ts";
+import type { FileListOptions } from "../files/files.ts";
 import { withinDeadline } from "./deadline.ts";
 import { pageReply } from "./list-reply.ts";
 import { type HandlersOf, Reply } from "./operation.ts";
-import { filtered, rowsOf, unixSeconds } from "./paging.ts";
+import { rowsOf, unixSeconds } from "./paging.ts";
 import { receiveUpload } from "./upload.ts";
 import type { Services } from "./services.ts";
 
@@ -27,11 +27,10 @@ export function fileHandlers({ files, clock }: Services): HandlersOf<typeof file
     },
     listFiles: async ({ caller, query }) => {
       const { after, limit, order, purpose } = query;
-      const table = { list: (options: PageOptions) => files.list(caller, options) };
-      const rows = rowsOf(table, clock, { after, descending: order === "desc" });
-      const isWanted = (file: TrainingFile): boolean =>
-        purpose === undefined || file.purpose === purpose;
-      return pageReply(filtered(rows, isWanted), { limit, toItem: fileObject });
+      const where = purpose === undefined ? {} : { purpose };
+      const table = { list: (options: FileListOptions) => files.list(caller, options) };
+      const rows = rowsOf(table, clock, { after, descending: order === "desc", where });
+      return pageReply(rows, { limit, toItem: fileObject });
     },
     retrieveFile: async ({ caller, params }) => fileObject(await files.get(caller, params.id)),
     downloadFile: async ({ caller, params, answerHeaders }) => {

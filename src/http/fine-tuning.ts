@@ -9,7 +9,7 @@ import { notFound, unlessRotten } from "../storage/checks.ts";
 import type { PageOptions, TenantCatalog } from "../storage/storage.ts";
 import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
-import { filtered, rowsOf, unixSeconds } from "./paging.ts";
+import { rowsOf, unixSeconds } from "./paging.ts";
 import type { Services } from "./services.ts";
 
 export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTuningRoutes> {
@@ -19,12 +19,9 @@ export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTu
     createJob: async ({ caller, body }) =>
       jobObject(await trainer.submit(caller, specificationOf(body))),
     listJobs: async ({ caller, query }) => {
-      const wanted = Object.entries(query.metadata ?? {});
-      const isWanted = ({ metadata }: Job): boolean =>
-        wanted.every(([key, value]) => metadata[key] === value);
-      const { limit, after } = query;
-      const rows = rowsOf(own(caller).jobs, clock, { after, descending: true });
-      return pageReply(filtered(rows, isWanted), { limit, toItem: jobObject });
+      const { limit, after, metadata = {} } = query;
+      const wanted = { after, descending: true, where: { metadata } };
+      return pageReply(rowsOf(own(caller).jobs, clock, wanted), { limit, toItem: jobObject });
     },
     retrieveJob: async ({ caller, params }) => jobObject(await requireJob(own(caller), params.id)),
     deleteJob: async ({ caller, params }) => {

@@ -13,7 +13,7 @@ import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { notFound, unlessRotten } from "../storage/checks.ts";
-import type { TenantCatalog } from "../storage/storage.ts";
+import type { Table, TenantCatalog, VersionTable } from "../storage/storage.ts";
 import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
 import { rowsOf, unixSeconds } from "./paging.ts";
@@ -75,16 +75,19 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
 type VersionRoute = "listVersions" | "deleteVersion" | "serveVersion";
 
 function versionHandlers({
+  clock,
   creator,
   store,
 }: Services): Pick<HandlersOf<typeof modelRoutes>, VersionRoute> {
   const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
   return {
-    listVersions: async ({ caller, params }) => {
+    listVersions: async ({ caller, params, query }) => {
       const model = await requireModel(own(caller), params.id);
-      const versions = await own(caller).versions.list(model.incarnation);
+      const { limit, after } = query;
+      const table = numbered(own(caller).versions, model);
+      const rows = rowsOf(table, clock, { after: after?.toString() });
       const toItem = (row: Version): ModelVersion => versionObject(row, model);
-      return pageReply(versions, { limit: versions.length, toItem });
+      return pageReply(rows, { limit, toItem });
     },
     deleteVersion: async ({ caller, params }) => {
       const model = await requireModel(own(caller), params.id);
@@ -95,6 +98,19 @@ function versionHandlers({
     serveVersion: async ({ caller, params, body }) => {
       const model = await requireModel(own(caller), params.id);
       return vplmObject(await creator.serve(caller, model, body.version));
+    },
+  };
+}
+
+/** The model's versions as rows that are named by their numbers. */
+function numbered(
+  versions: Pick<VersionTable, "list">,
+  { incarnation }: VirtualModel,
+): Pick<Table<Version & { readonly id: string }>, "list"> {
+  return {
+    async list({ after = "0", limit }) {
+      const rows = await versions.list(incarnation, { after: Number(after), limit });
+      return rows.map((row) => ({ ...row, id: String(row.number) }));
     },
   };
 }

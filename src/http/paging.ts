@@ -3,31 +3,42 @@ import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { turn } from "../foundation/turn.ts";
-import type { PageOptions, Table } from "../storage/storage.ts";
+import type { PageOptions } from "../storage/storage.ts";
 
-interface Cursor {
+/** Which rows, and in which order. */
+interface Wanted<Where> {
   readonly after?: string | undefined;
   readonly descending?: boolean;
+  readonly where?: Where;
 }
 
-/** Rows in the first reading; how many the next ones have follows from the time that they take. */
+/** What can be read page by page, and by what its rows are chosen. */
+interface Listed<Row, Where> {
+  list(options: PageOptions & { readonly where?: Where }): Promise<readonly Row[]>;
+}
+
+/** Rows in the first reading; how many the next ones have follows from the time that it took. */
 const firstCount = 16;
 const countMax = 1_000;
 
 /**
- * All rows after the cursor, in order. The catalog reads in this thread, and rows may be long: as
+ * All rows that are wanted, in order. The catalog reads in this thread, and rows may be long: as
  * many are read at once as take `listReadMsMax`, and then others have their turn. That a row has
  * gone since it was read is no error.
  */
-export async function* rowsOf<Row extends { readonly id: string }>(
-  table: Pick<Table<Row>, "list">,
+export async function* rowsOf<Row extends { readonly id: string }, Where>(
+  table: Listed<Row, Where>,
   clock: Clock,
-  { after, descending = false }: Cursor,
+  { after, descending = false, where }: Wanted<Where>,
 ): AsyncGenerator<Row, void, undefined> {
   const trail: (string | undefined)[] = [after];
   for (let count = firstCount; ;) {
     const startMs = clock.monotonic();
-    const rows = await rowsAfter(table, trail, { limit: count, descending });
+    const rows = await rowsAfter(table, trail, {
+      limit: count,
+      descending,
+      ...(where !== undefined && { where }),
+    });
     const elapsedMs = clock.monotonic() - startMs;
     trail.push(...rows.map(({ id }) => id));
     yield* rows;
@@ -39,10 +50,10 @@ export async function* rowsOf<Row extends { readonly id: string }>(
 }
 
 /** Those after the last id of the trail that is still there; the trail is cut to it. */
-async function rowsAfter<Row extends { readonly id: string }>(
-  table: Pick<Table<Row>, "list">,
+async function rowsAfter<Row extends { readonly id: string }, Where>(
+  table: Listed<Row, Where>,
   trail: (string | undefined)[],
-  options: Omit<PageOptions, "after">,
+  options: Omit<PageOptions, "after"> & { readonly where?: Where },
 ): Promise<readonly Row[]> {
   for (;;) {
     const after = trail.at(-1);
@@ -54,13 +65,6 @@ async function rowsAfter<Row extends { readonly id: string }>(
       trail.pop();
     }
   }
-}
-
-export async function* filtered<Row>(
-  rows: AsyncIterable<Row>,
-  isWanted: (row: Row) => boolean,
-): AsyncGenerator<Row, void, undefined> {
-  for await (const row of rows) if (isWanted(row)) yield row;
 }
 
 export function unixSeconds(milliseconds: number): number {

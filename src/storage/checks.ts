@@ -74,6 +74,16 @@ export function notFound(kind: "file" | "job" | "model", id: string, field: stri
   return new StrataError("NOT_FOUND", `The ${kind} "${id}" does not exist`, { field });
 }
 
+/** Whether the row has what is wanted: the texts in its fields, and the entries in its maps. */
+export function isListed(row: object, where: object): boolean {
+  return Object.entries(where).every(([name, wanted]: [string, unknown]) => {
+    const found: unknown = Reflect.get(row, name);
+    if (typeof wanted === "object" && wanted !== null)
+      return typeof found === "object" && found !== null && isListed(found, wanted);
+    return wanted === undefined || found === wanted;
+  });
+}
+
 export function rowTaken(table: string, id: string): StrataError {
   return new StrataError("ALREADY_EXISTS", `Cannot insert into ${table}: "${id}" is taken`);
 }

@@ -16,6 +16,7 @@ import {
   examineStreams,
   exampleFile,
 } from "./exam-blobs.ts";
+import { type ExampleRows, examineLists, examineTenants } from "./exam-tenants.ts";
 import type { StoreDriver, Table } from "./storage.ts";
 
 /** A vPLM with every field set. */
@@ -50,6 +51,14 @@ export function exampleVersion(model: string, number: number): Version {
   };
 }
 
+const examples: ExampleRows = {
+  model: exampleModel,
+  version: exampleVersion,
+  job: exampleJob,
+  file: exampleFile,
+  event: exampleEvent,
+};
+
 /** `open` gives an empty store each time; each is closed by the exam. */
 export function examineStore(name: string, open: () => Promise<StoreDriver>): void {
   const examine = (title: string, work: (store: StoreDriver) => Promise<void>): void => {
@@ -74,6 +83,8 @@ export function examineStore(name: string, open: () => Promise<StoreDriver>): vo
     examineVersions(examine);
     examineManyModels(examine);
     examineEvents(examine);
+    examineTenants(examine, examples);
+    examineLists(examine, examples);
   });
 }
 
@@ -126,7 +137,7 @@ function examineVersions(examine: Examine): void {
     assert.equal((await models.get("a"))?.servedVersion, 2);
     assert.deepEqual(await versions.get("vplm-a", 1), exampleVersion("a", 1));
     assert.equal(await versions.get("vplm-a", 3), undefined);
-    const list = await versions.list("vplm-a");
+    const list = await versions.list("vplm-a", { limit: 100 });
     assert.deepEqual(list, [exampleVersion("a", 1), exampleVersion("a", 2)]);
     const taken = versions.insert(exampleVersion("a", 1), { isServed: true });
     await assert.rejects(taken, { code: "ALREADY_EXISTS" });
@@ -147,7 +158,7 @@ function examineVersions(examine: Examine): void {
     await versions.insert(exampleVersion("a", 1), { isServed: true });
     await models.delete("a");
     await models.insert(exampleModel("a"));
-    assert.deepEqual(await versions.list("vplm-a"), []);
+    assert.deepEqual(await versions.list("vplm-a", { limit: 100 }), []);
     const { blob, evidence } = exampleVersion("a", 1);
     for (const digest of [blob, evidence ?? blob])
       assert.equal(await catalog.system.countBlobUses(digest), 0);
@@ -204,7 +215,7 @@ function examineManyModels(examine: Examine): void {
     assert.equal(await models.count(), 1_000);
     const last = { ...exampleModel("m999"), servedVersion: 1, versionCount: 1 };
     assert.deepEqual(await models.list({ limit: 1, descending: true }), [last]);
-    assert.deepEqual(await versions.list("vplm-m999"), [exampleVersion("m999", 1)]);
+    assert.deepEqual(await versions.list("vplm-m999", { limit: 100 }), [exampleVersion("m999", 1)]);
     const more = [...Array.from({ length: 999 }, (_, index) => rowOf(`n${index}`)), rowOf("m5")];
     await assert.rejects(versions.insertWithModels(more), { code: "ALREADY_EXISTS" });
     const twice = [rowOf("n1"), rowOf("n1")];
@@ -258,7 +269,7 @@ function exampleBase(id: string): BaseModel {
   };
 }
 
-function exampleJob(id: string): Job {
+export function exampleJob(id: string): Job {
   return {
     id: `ftjob-${id}`,
     requestedModel: "base",

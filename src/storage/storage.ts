@@ -140,9 +140,9 @@ export interface Catalog {
 export interface TenantCatalog {
   readonly models: Table<VirtualModel>;
   readonly versions: VersionTable;
-  readonly jobs: Table<Job>;
+  readonly jobs: Table<Job, "metadata">;
   readonly events: EventTable;
-  readonly files: Table<TrainingFile>;
+  readonly files: Table<TrainingFile, "purpose">;
 }
 
 /** A row, and whose it is. */
@@ -167,15 +167,28 @@ export interface SystemCatalog {
 }
 
 export interface PageOptions {
-  /** Rows after the row with this id, in order of creation; unknown ids give INVALID_ARGUMENT. */
+  /**
+   * Rows after the row with this id, in order of creation, whether it would be listed or not;
+   * unknown ids give INVALID_ARGUMENT.
+   */
   readonly after?: string;
   readonly limit: number;
   /** Newest first; the default is oldest first. */
   readonly descending?: boolean;
 }
 
-/** Rows named by `id`, kept in order of creation. */
-export interface Table<Row extends { readonly id: string }> {
+/**
+ * What a row must have to be listed: the same text in a field, or in a field of entries all of
+ * these.
+ */
+export type Where<Row, Name extends keyof Row> = { readonly [Field in Name]?: Row[Field] };
+
+export interface ListOptions<Row, Name extends keyof Row> extends PageOptions {
+  readonly where?: Where<Row, Name>;
+}
+
+/** Rows named by `id`, kept in order of creation; they can be listed by the fields `Name`. */
+export interface Table<Row extends { readonly id: string }, Name extends keyof Row = never> {
   /** ALREADY_EXISTS when the id is taken. */
   insert(row: Row): Promise<void>;
   get(id: string): Promise<Row | undefined>;
@@ -183,8 +196,15 @@ export interface Table<Row extends { readonly id: string }> {
   update(row: Row): Promise<void>;
   /** True when there was a row. */
   delete(id: string): Promise<boolean>;
-  list(options: PageOptions): Promise<readonly Row[]>;
+  list(options: ListOptions<Row, Name>): Promise<readonly Row[]>;
   count(): Promise<number>;
+}
+
+export interface VersionPage {
+  /** Versions of higher numbers, whether there is one of this number or not. */
+  readonly after?: number;
+  readonly limit: number;
+  readonly where?: Where<Version, "job">;
 }
 
 export interface VersionTable {
@@ -202,8 +222,8 @@ export interface VersionTable {
     rows: readonly { readonly model: VirtualModel; readonly version: Version }[],
   ): Promise<void>;
   get(model: Incarnation, number: number): Promise<Version | undefined>;
-  /** All versions of a model, by number. They vanish with their model. */
-  list(model: Incarnation): Promise<readonly Version[]>;
+  /** Versions of a model, by number. They vanish with their model. */
+  list(model: Incarnation, options: VersionPage): Promise<readonly Version[]>;
   /** True when there was such a version. */
   delete(model: Incarnation, number: number): Promise<boolean>;
 }

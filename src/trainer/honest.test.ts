@@ -43,7 +43,9 @@ async function created(lines: readonly Line[]): Promise<string> {
 }
 
 async function versionsOf(id: string): Promise<readonly Version[]> {
-  return stack.store.catalog.of(operator).versions.list((await modelNamed(stack, id)).incarnation);
+  return stack.store.catalog
+    .of(operator)
+    .versions.list((await modelNamed(stack, id)).incarnation, { limit: 100 });
 }
 
 /** Trains the model further; its new version, whether it is served, and what was said. */

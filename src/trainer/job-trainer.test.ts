@@ -56,10 +56,8 @@ async function eventsOf(job: Job): Promise<readonly JobEvent[]> {
 async function modelOf(id: string | undefined) {
   const model = await stack.store.catalog.of(operator).models.get(id ?? "");
   assert.ok(model !== undefined, `no model "${id}"`);
-  return {
-    model,
-    versions: await stack.store.catalog.of(operator).versions.list(model.incarnation),
-  };
+  const { versions } = stack.store.catalog.of(operator);
+  return { model, versions: await versions.list(model.incarnation, { limit: 100 }) };
 }
 
 /** Resolves with the job's next event whose message matches. */

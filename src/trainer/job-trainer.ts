@@ -206,10 +206,12 @@ export class JobTrainer implements Trainer {
     const { store, creator } = this.#options;
     const existing = await this.#target(caller, job);
     const own = store.catalog.of(caller);
-    const versions = existing === undefined ? [] : await own.versions.list(existing.incarnation);
-    // The run before a crash had come to its end.
-    if (existing !== undefined && versions.some(({ job: maker }) => maker === job.id))
-      return { model: existing.id, trainedTokenCount: 0 };
+    if (existing !== undefined) {
+      const wanted = { limit: 1, where: { job: job.id } };
+      const [made] = await own.versions.list(existing.incarnation, wanted);
+      // The run before a crash had come to its end.
+      if (made !== undefined) return { model: existing.id, trainedTokenCount: 0 };
+    }
     const { signal } = run.abort;
     const base = await this.#options.openBase(existing?.base ?? job.requestedModel);
     const examples = await this.#load(caller, base, {

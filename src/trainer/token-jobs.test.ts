@@ -58,7 +58,7 @@ async function modelOf({ model: id, error }: Job) {
   const catalog = stack.store.catalog.of(operator);
   const model = await catalog.models.get(id ?? "");
   assert.ok(model !== undefined, error?.message);
-  return { model, versions: await catalog.versions.list(model.incarnation) };
+  return { model, versions: await catalog.versions.list(model.incarnation, { limit: 100 }) };
 }
 
 async function messagesOf({ id }: Job): Promise<readonly string[]> {

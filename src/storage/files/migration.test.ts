@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { operator } from "../../entities/caller.ts";
+import { ann } from "../exam-tenants.ts";
 import type { Store } from "../storage.ts";
 import { openFileStore } from "./file-store.ts";
+import { checkOf } from "./records.ts";
 import { openSqlite } from "./sqlite.ts";
 
 type Rows = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
@@ -53,7 +55,7 @@ async function checkStore({ blobs, catalog }: Store): Promise<void> {
     checkRows(found, table);
   const versions = await Promise.all(
     (await catalog.of(operator).models.list(all)).map(async (model) => {
-      const list = await catalog.of(operator).versions.list(model.incarnation);
+      const list = await catalog.of(operator).versions.list(model.incarnation, { limit: 100 });
       assert.equal(model.versionCount, list.length);
       for (const version of list) assert.deepEqual(version.labels, model.labels);
       // Schema 1 knew a model by its name alone.
@@ -98,9 +100,11 @@ test("versions of schema 3 say what they were fitted on, and rot stays rot", asy
   for (let opening = 0; opening < 2; opening++) {
     const store = await openFileStore(folder);
     const { versions } = store.catalog.of(operator);
-    const fits = (await versions.list("vplm-a")).map(({ task, adapter, form, domain }) => ({
-      ...{ task, adapter, form, domain },
-    }));
+    const fits = (await versions.list("vplm-a", { limit: 100 })).map(
+      ({ task, adapter, form, domain }) => ({
+        ...{ task, adapter, form, domain },
+      }),
+    );
     const fit = { task: "text-classification", form: "dense", domain: undefined };
     assert.deepEqual(fits, [
       { ...fit, adapter: undefined },
@@ -116,6 +120,61 @@ test("versions of schema 3 say what they were fitted on, and rot stays rot", asy
     await store.close();
   }
 });
+
+test("rows of schema 3 become the operator's, jobs are found, and rot stays rot", async () => {
+  const folder = copyOfFixture("test/fixtures/store-schema-3");
+  addJobs(join(folder, "catalog.sqlite"));
+  for (let opening = 0; opening < 2; opening++) {
+    const store = await openFileStore(folder);
+    const { jobs, events, files, models, versions } = store.catalog.of(operator);
+    const where = { metadata: { team: "post" } };
+    assert.deepEqual(await jobs.list({ limit: 9, where }), [await jobs.get("ftjob-sound")]);
+    assert.deepEqual((await jobs.get("ftjob-sound"))?.metadata, { team: "post", run: "1" });
+    for (const id of ["ftjob-rotten", "ftjob-torn"])
+      await assert.rejects(jobs.get(id), { code: "CORRUPT" });
+    assert.equal((await events.list("ftjob-sound", { limit: 9 }))[0]?.message, "Created");
+    assert.deepEqual((await files.list({ limit: 9, where: { purpose: "fine-tune" } })).length, 1);
+    assert.deepEqual([await models.count(), await store.catalog.system.countModels()], [2, 2]);
+    const others = store.catalog.of(ann);
+    assert.deepEqual(await others.models.list({ limit: 9 }), []);
+    assert.deepEqual(await others.jobs.list({ limit: 9 }), []);
+    assert.deepEqual(await others.files.list({ limit: 9 }), []);
+    assert.deepEqual(await others.versions.list("vplm-a", { limit: 9 }), []);
+    // The ties between the new tables hold: what belongs to a job or a model goes with it.
+    if (opening === 1) {
+      await jobs.delete("ftjob-sound");
+      await models.delete("a");
+      assert.deepEqual(await jobs.list({ limit: 9, where }), []);
+      assert.deepEqual(await events.list("ftjob-sound", { limit: 9 }), []);
+      assert.deepEqual(await versions.list("vplm-a", { limit: 9 }), []);
+    }
+    await store.close();
+  }
+});
+
+/** Jobs as schema 3 had them, of which two have rotted since, an event and a file. */
+function addJobs(path: string): void {
+  const sqlite = openSqlite(path);
+  const insert = (table: string, row: Readonly<Record<string, string | number>>): void => {
+    const columns = Object.entries({ ...row, check: checkOf(table, Object.entries(row)) });
+    const names = columns.map(([name]) => `"${name}"`).join(", ");
+    const places = columns.map(() => "?").join(", ");
+    const values = columns.map(([, value]) => value);
+    sqlite.prepare(`INSERT INTO "${table}" (${names}) VALUES (${places})`).run(...values);
+  };
+  const facts = { requestedModel: "tiny", trainingFile: "file-1", hyperparameters: "{}", seed: 1 };
+  const rest = { status: "failed", createdAt: 1, finishedAt: 2, incarnation: "vplm-9" };
+  const metadata = '{"team":"post","run":"1"}';
+  for (const id of ["ftjob-rotten", "ftjob-sound", "ftjob-torn"])
+    insert("jobs", { id, ...facts, metadata, ...rest });
+  sqlite.exec(`UPDATE "jobs" SET "seed" = 2 WHERE "id" = 'ftjob-rotten';
+    UPDATE "jobs" SET "metadata" = '{"team":"po' WHERE "id" = 'ftjob-torn'`);
+  const said = { level: "info", type: "message", message: "Created", values: "{}", createdAt: 1 };
+  insert("events", { id: "ftevent-1", job: "ftjob-sound", ...said });
+  const content = { bytes: 1, blob: "sha256:0", createdAt: 1 };
+  insert("files", { id: "file-1", filename: "a.csv", purpose: "fine-tune", ...content });
+  sqlite.close();
+}
 
 test("a copy of the catalog is kept before it is migrated, and opens as well", async () => {
   const folder = copyOfFixture();

@@ -32,12 +32,22 @@ export interface RecordForm {
   readonly jsonColumns: readonly string[];
 }
 
-/** The entity of a row; CORRUPT, naming table and row, when its check is wrong. */
+export const modelForm: RecordForm = { table: "models", jsonColumns: ["labels"] };
+export const versionForm: RecordForm = {
+  table: "versions",
+  jsonColumns: ["labels", "adapter", "shapes", "metrics"],
+};
+export const jobForm: RecordForm = {
+  table: "jobs",
+  jsonColumns: ["hyperparameters", "metadata", "error"],
+};
+
+/** The entity of a row, but not whose it is; CORRUPT, which names the row, for a wrong check. */
 export function fromRecord<Row>(record: object, { table, jsonColumns }: RecordForm): Row {
   requireSound(record, table);
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(record)) {
-    if (unchecked.has(name)) continue;
+    if (unchecked.has(name) || name === "tenant") continue;
     if (value === null) fields[name] = undefined;
     else fields[name] = jsonColumns.includes(name) ? JSON.parse(String(value)) : value;
   }

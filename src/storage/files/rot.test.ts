@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { operator } from "../../entities/caller.ts";
 import { type Log, silentTelemetry } from "../../foundation/telemetry.ts";
-import { exampleModel, exampleVersion } from "../conformance.ts";
+import { exampleJob, exampleModel, exampleVersion } from "../conformance.ts";
+import { ann, bob } from "../exam-tenants.ts";
 import type { StoreDriver } from "../storage.ts";
 import { openFileStore } from "./file-store.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -86,6 +87,23 @@ test("a flipped bit in a label is named, and the other rows are there", async ()
   await again.close();
 });
 
+test("entries that have rotted lead to no other job, nor to another tenant's", async () => {
+  const folder = newFolder();
+  const store = await openFileStore(folder);
+  const metadata = { team: "post" };
+  await store.catalog.of(ann).jobs.insert({ ...exampleJob("a"), metadata });
+  await store.catalog.of(bob).jobs.insert({ ...exampleJob("b"), metadata });
+  await store.close();
+  change(folder, `UPDATE "jobMetadata" SET "value" = 'pest' WHERE "tenant" = 'tenant-ann'`);
+  change(folder, `UPDATE "jobMetadata" SET "tenant" = 'tenant-ann' WHERE "value" = 'post'`);
+  const again = await openFileStore(folder);
+  const { jobs } = again.catalog.of(ann);
+  for (const team of ["post", "pest"])
+    assert.deepEqual(await jobs.list({ limit: 9, where: { metadata: { team } } }), []);
+  assert.deepEqual(await jobs.list({ limit: 9 }), [{ ...exampleJob("a"), metadata }]);
+  await again.close();
+});
+
 test("with a row that has rotted nothing is swept, and its blob stays", async () => {
   const folder = newFolder();
   await fill(folder);
@@ -100,7 +118,7 @@ test("with a row that has rotted nothing is swept, and its blob stays", async ()
   for await (const digest of store.blobs.list()) blobCount += digest.length > 0 ? 1 : 0;
   assert.equal(blobCount, 5);
   const { incarnation } = exampleModel("a");
-  await assert.rejects(store.catalog.of(operator).versions.list(incarnation), {
+  await assert.rejects(store.catalog.of(operator).versions.list(incarnation, { limit: 100 }), {
     code: "CORRUPT",
   });
   await assert.rejects(store.catalog.of(operator).versions.get(incarnation, 1), {
@@ -161,8 +179,8 @@ test("an earlier catalog that was put back is refused until that is accepted", a
   const earlier = readFileSync(path);
   const store = await openFileStore(folder);
   await addModel(store, "f");
-  const { blob } =
-    (await store.catalog.of(operator).versions.list(exampleModel("f").incarnation))[0] ?? {};
+  const { versions } = store.catalog.of(operator);
+  const { blob } = (await versions.get(exampleModel("f").incarnation, 1)) ?? {};
   assert.ok(blob !== undefined);
   await store.close();
   const later = readFileSync(path);

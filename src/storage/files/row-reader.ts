@@ -12,6 +12,8 @@ export interface Page {
   readonly limit: number;
   /** Place in the order of creation after which it begins. */
   readonly after: number | undefined;
+  /** Whether a row of those belongs to the page. */
+  readonly isWanted: (row: object) => boolean;
   /** The next records, in order, after a place. */
   next(after: number | undefined, limit: number): Promise<readonly { readonly sequence: number }[]>;
 }
@@ -24,7 +26,7 @@ export class RowReader {
     this.#log = log;
   }
 
-  async page<Row>(form: RecordForm, page: Page): Promise<readonly Row[]> {
+  async page<Row extends object>(form: RecordForm, page: Page): Promise<readonly Row[]> {
     const pace = new Pace();
     const rows: Row[] = [];
     for (let { after } = page; ;) {
@@ -32,7 +34,7 @@ export class RowReader {
       const records = await page.next(after, wanted);
       for (const record of records) {
         if (pace.isDue) await pace.rest();
-        rows.push(...this.sound<Row>(record, form));
+        rows.push(...this.sound<Row>(record, form).filter(page.isWanted));
       }
       if (records.length < wanted || rows.length >= page.limit) return rows;
       after = records.at(-1)?.sequence;

@@ -1,11 +1,11 @@
 /**
- * The catalog's tables and how older files become them. `sequence` is the order of creation; lists
- * and maps are JSON texts; names of columns are those of the entities. No statement here is special
- * to SQLite but for the automatic numbers, the id that is drawn, what is read from a JSON text, and
- * the version that the file remembers.
+ * The catalog's tables as queries name them, and how older files become them: what a migration says
+ * is done in one transaction, and rows keep the checks that they deserve.
  */
 import { type Generated, type Kysely, sql, type Transaction } from "kysely";
+import type { Tenant } from "../../entities/caller.ts";
 import { rawRows } from "./raw-rows.ts";
+import { migrations, rewritten, rowTables } from "./migrations.ts";
 import { checkOf, isSound } from "./records.ts";
 
 interface IdColumns {
@@ -14,7 +14,12 @@ interface IdColumns {
   readonly check: string;
 }
 
-interface ModelColumns extends IdColumns {
+/** Ids are a tenant's own: two may have the same one. */
+interface OwnedColumns extends IdColumns {
+  readonly tenant: Tenant;
+}
+
+interface ModelColumns extends OwnedColumns {
   readonly incarnation: string;
   readonly base: string;
   /** A JSON text. */
@@ -24,19 +29,29 @@ interface ModelColumns extends IdColumns {
 }
 
 interface VersionColumns {
+  readonly tenant: Tenant;
   readonly model: string;
+  readonly job: string | undefined;
   readonly number: number;
   readonly blob: string;
   readonly evidence: string | undefined;
   readonly check: string;
 }
 
-interface EventColumns extends IdColumns {
+interface EventColumns extends OwnedColumns {
   readonly job: string;
 }
 
-interface FileColumns extends IdColumns {
+interface FileColumns extends OwnedColumns {
   readonly blob: string;
+}
+
+/** An entry of a job's metadata once more, by which the job is found; `sequence` is the job's. */
+interface MetadataColumns {
+  readonly tenant: Tenant;
+  readonly key: string;
+  readonly value: string;
+  readonly sequence: number;
 }
 
 /** One row: what the mark beside the catalog is compared with. */
@@ -50,109 +65,12 @@ export interface CatalogTables {
   readonly bases: IdColumns;
   readonly models: ModelColumns;
   readonly versions: VersionColumns;
-  readonly jobs: IdColumns;
+  readonly jobs: OwnedColumns;
+  readonly jobMetadata: MetadataColumns;
   readonly events: EventColumns;
   readonly files: FileColumns;
   readonly state: StateColumns;
 }
-
-export const rowTables = ["bases", "models", "versions", "jobs", "events", "files"] as const;
-
-const sequenced = `"sequence" INTEGER PRIMARY KEY AUTOINCREMENT, "id" TEXT NOT NULL UNIQUE`;
-
-/** Migration n leads from version n to n + 1. What is released here is never edited again. */
-const migrations: readonly (readonly string[])[] = [
-  [
-    `CREATE TABLE "bases" (${sequenced}, "config" TEXT NOT NULL, "pooling" TEXT NOT NULL,
-      "tokensMax" INTEGER NOT NULL, "digest" TEXT NOT NULL, "source" TEXT NOT NULL,
-      "createdAt" BIGINT NOT NULL)`,
-    `CREATE TABLE "models" (${sequenced}, "base" TEXT NOT NULL, "task" TEXT NOT NULL,
-      "labels" TEXT NOT NULL, "servedVersion" INTEGER, "createdAt" BIGINT NOT NULL)`,
-    `CREATE TABLE "versions" (
-      "model" TEXT NOT NULL REFERENCES "models" ("id") ON DELETE CASCADE,
-      "number" INTEGER NOT NULL, "kind" TEXT NOT NULL, "blob" TEXT NOT NULL,
-      "blobBytes" BIGINT NOT NULL, "rank" INTEGER NOT NULL, "pooling" TEXT NOT NULL,
-      "precision" TEXT NOT NULL, "metrics" TEXT NOT NULL, "job" TEXT, "createdAt" BIGINT NOT NULL,
-      PRIMARY KEY ("model", "number"))`,
-    `CREATE INDEX "versionsByBlob" ON "versions" ("blob")`,
-    `CREATE TABLE "jobs" (${sequenced}, "requestedModel" TEXT NOT NULL, "model" TEXT,
-      "suffix" TEXT, "trainingFile" TEXT NOT NULL, "validationFile" TEXT,
-      "hyperparameters" TEXT NOT NULL, "seed" BIGINT NOT NULL, "metadata" TEXT NOT NULL,
-      "status" TEXT NOT NULL, "error" TEXT, "trainedTokens" BIGINT, "createdAt" BIGINT NOT NULL,
-      "finishedAt" BIGINT)`,
-    `CREATE TABLE "events" (${sequenced},
-      "job" TEXT NOT NULL REFERENCES "jobs" ("id") ON DELETE CASCADE, "level" TEXT NOT NULL,
-      "type" TEXT NOT NULL, "message" TEXT NOT NULL, "values" TEXT NOT NULL,
-      "createdAt" BIGINT NOT NULL)`,
-    `CREATE INDEX "eventsByJob" ON "events" ("job", "sequence")`,
-    `CREATE TABLE "files" (${sequenced}, "filename" TEXT NOT NULL, "purpose" TEXT NOT NULL,
-      "bytes" BIGINT NOT NULL, "blob" TEXT NOT NULL, "faultSummary" TEXT,
-      "createdAt" BIGINT NOT NULL)`,
-    `CREATE INDEX "filesByBlob" ON "files" ("blob")`,
-  ],
-  // Models get incarnations, to which versions and jobs hold on; versions get their own labels.
-  [
-    `ALTER TABLE "models" ADD COLUMN "incarnation" TEXT NOT NULL DEFAULT ''`,
-    `ALTER TABLE "models" ADD COLUMN "versionCount" INTEGER NOT NULL DEFAULT 0`,
-    `UPDATE "models" SET "incarnation" = 'vplm-' || "sequence", "versionCount" = COALESCE(
-      (SELECT MAX("number") FROM "versions" WHERE "versions"."model" = "models"."id"), 0)`,
-    `CREATE UNIQUE INDEX "modelsByIncarnation" ON "models" ("incarnation")`,
-    `CREATE TABLE "versions2" (
-      "model" TEXT NOT NULL REFERENCES "models" ("incarnation") ON DELETE CASCADE,
-      "number" INTEGER NOT NULL, "kind" TEXT NOT NULL, "labels" TEXT NOT NULL,
-      "blob" TEXT NOT NULL, "blobBytes" BIGINT NOT NULL, "shapes" TEXT, "rank" INTEGER NOT NULL,
-      "pooling" TEXT NOT NULL, "precision" TEXT NOT NULL, "metrics" TEXT NOT NULL,
-      "evidence" TEXT, "verdict" TEXT, "job" TEXT, "createdAt" BIGINT NOT NULL,
-      PRIMARY KEY ("model", "number"))`,
-    `INSERT INTO "versions2" SELECT "models"."incarnation", "number", "kind", "labels", "blob",
-      "blobBytes", NULL, "rank", "pooling", "precision", "metrics", NULL, NULL, "job",
-      "versions"."createdAt" FROM "versions" JOIN "models" ON "models"."id" = "versions"."model"`,
-    `DROP TABLE "versions"`,
-    `ALTER TABLE "versions2" RENAME TO "versions"`,
-    `CREATE INDEX "versionsByBlob" ON "versions" ("blob")`,
-    `CREATE INDEX "versionsByEvidence" ON "versions" ("evidence")`,
-    `ALTER TABLE "jobs" ADD COLUMN "incarnation" TEXT NOT NULL DEFAULT ''`,
-    `UPDATE "jobs" SET "model" = "requestedModel"
-      WHERE "model" IS NULL AND "requestedModel" NOT IN (SELECT "id" FROM "bases")`,
-    // A model that is younger than a job that asked for it is a later one of the name.
-    `UPDATE "jobs" SET "incarnation" = COALESCE(
-      (SELECT "models"."incarnation" FROM "models" WHERE "models"."id" = "jobs"."model"
-        AND ("jobs"."model" <> "jobs"."requestedModel"
-          OR "models"."createdAt" <= "jobs"."createdAt")),
-      'vplm-' || substr("jobs"."id", 7))`,
-  ],
-  // Rows get checks, and the catalog counts its changes.
-  [
-    ...rowTables.map((table) => `ALTER TABLE "${table}" ADD COLUMN "check" TEXT`),
-    `CREATE TABLE "state" ("id" TEXT NOT NULL, "changeCount" BIGINT NOT NULL)`,
-    `INSERT INTO "state" VALUES (lower(hex(randomblob(16))), 0)`,
-  ],
-  // Versions say what they were fitted for and on. All adapters were bottlenecks in all upper
-  // layers of a dense base, and all tasks were of texts.
-  [
-    `ALTER TABLE "versions" ADD COLUMN "task" TEXT NOT NULL DEFAULT 'text-classification'`,
-    `ALTER TABLE "versions" ADD COLUMN "adapter" TEXT`,
-    `ALTER TABLE "versions" ADD COLUMN "form" TEXT NOT NULL DEFAULT 'dense'`,
-    `ALTER TABLE "versions" ADD COLUMN "domain" TEXT`,
-    `CREATE TEMP TABLE "upperLayers" AS
-      WITH RECURSIVE "runs" ("base", "last", "layer", "list") AS (
-        SELECT "id", "config" ->> 'layerCount' - 1, "config" ->> 'shallowLayerCount',
-          "config" ->> 'shallowLayerCount' FROM "bases"
-        UNION ALL SELECT "base", "last", "layer" + 1, "list" || ',' || ("layer" + 1)
-          FROM "runs" WHERE "layer" < "last")
-      SELECT "incarnation", "list" FROM "runs" JOIN "models" USING ("base") WHERE "layer" = "last"`,
-    `UPDATE "versions" SET "adapter" = '{"kind":"bottleneck","rank":' || "rank" || ',"layers":[' ||
-      (SELECT "list" FROM "upperLayers" WHERE "incarnation" = "versions"."model") || ']}'
-      WHERE "rank" > 0`,
-    `DROP TABLE "upperLayers"`,
-    `ALTER TABLE "versions" DROP COLUMN "rank"`,
-  ],
-];
-
-/** Tables of which migration n changes rows that have checks, by n. */
-const rewritten: ReadonlyMap<number, readonly (typeof rowTables)[number][]> = new Map([
-  [3, ["versions"]],
-]);
 
 export const currentSchema = migrations.length;
 /** The first schema with checks and counted changes. */

@@ -28,6 +28,16 @@ export function sqliteCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
+/** Whether a row was refused because another one has its name. */
+export function isTaken(error: unknown): boolean {
+  return ["SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"].includes(sqliteCode(error));
+}
+
+/** Whether a row was refused because the one that it belongs to is not there. */
+export function isOrphan(error: unknown): boolean {
+  return sqliteCode(error) === "SQLITE_CONSTRAINT_FOREIGNKEY";
+}
+
 function load(): typeof SqliteModule {
   const require = createRequire(import.meta.url);
   const isNodeApi10 = Number(process.versions["napi"]) >= 10;
