@@ -21,6 +21,20 @@ export const benchConfig: EncoderConfig = {
   layerNormEpsilon: 1e-12,
 };
 
+/** The shape of all-mpnet-base-v2. */
+export const mpnetConfig: EncoderConfig = {
+  family: "mpnet",
+  layerCount: 12,
+  shallowLayerCount: 6,
+  hiddenSize: 768,
+  headCount: 12,
+  intermediateSize: 3072,
+  vocabularySize: 30_527,
+  positionCount: 512,
+  segmentCount: 0,
+  layerNormEpsilon: 1e-5,
+};
+
 /** Weights for all graphs of the encoder; every tensor, and every seed, has values of its own. */
 export async function randomWeights(
   runtime: Runtime,

@@ -21,7 +21,7 @@ interface Golden {
   /** Ids of special tokens within a text are no ids that a caller may send; the text is. */
   readonly special: RegExp;
   readonly plainCount: number;
-  /** Of int8, see `Expected`. */
+  /** What int8 is held to, see `Expected`. */
   readonly leastOfOdd: number;
 }
 

@@ -5,6 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { installBase } from "../sources/base-cache.ts";
+import { pullBase } from "../sources/pull.ts";
+import { writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
+import { systemClock } from "../foundation/clock.ts";
+import { silentTelemetry } from "../foundation/telemetry.ts";
 import { digestOfFile } from "../checkpoints/files.ts";
 import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 import type {
@@ -100,6 +104,18 @@ describe("a domain's hierarchical form", () => {
     assert.equal(upper.length, 2 * (16 + 6), "two layers, and the scales of their linears");
     for (const name of upper) assert.deepEqual(made.tensor(name), given.tensor(name), name);
     assert.notDeepEqual(made.tensor("ngram.gate.bias"), given.tensor("ngram.gate.bias"));
+  });
+
+  it("refuses a base of a family that has no such form", async () => {
+    const checkpoint = await writeSmallCheckpoint("mpnet");
+    const { telemetry, environment } = { telemetry: silentTelemetry, environment: {} };
+    const options = { cacheFolder: folder, fetch, clock: systemClock, telemetry, environment };
+    await pullBase(`dir:${checkpoint}`, { ...options, as: "mpnet" });
+    await rm(checkpoint, { recursive: true });
+    await assert.rejects(run({ name: "mpnet", outFolder: join(folder, "none") }), {
+      code: "UNSUPPORTED",
+      message: /family "mpnet" have no hierarchical form/,
+    });
   });
 
   it("starts from no form of another base or cut", async () => {

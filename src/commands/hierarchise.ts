@@ -24,6 +24,7 @@ import type { EncoderConfig } from "../entities/base-model.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { makeFolder } from "../foundation/make-folder.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
+import { familyOf } from "../models/families/families.ts";
 import { ngramPrefix, upperPrefix } from "../models/hierarchy.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -199,6 +200,11 @@ async function startOf(
 
 /** The same base, cut where tables shall replace its layers. */
 function hierarchicalConfig(config: EncoderConfig, shallowLayerCount: number): EncoderConfig {
+  if (!familyOf(config).hasHierarchicalForm)
+    throw new StrataError(
+      "UNSUPPORTED",
+      `Cannot hierarchise: bases of the family "${config.family}" have no hierarchical form`,
+    );
   if (shallowLayerCount >= config.layerCount)
     throw new StrataError(
       "INVALID_ARGUMENT",

@@ -16,7 +16,7 @@ export type FamilyName = (typeof familyNames)[number];
 export interface SpecialTokens {
   readonly padding: string;
   readonly unknown: string;
-  /** Before and after every text. */
+  /** The two that stand before and after every text. */
   readonly first: string;
   readonly last: string;
   readonly mask: string;

@@ -1,7 +1,7 @@
 /**
  * `Family`: a kind of encoder. It says how a checkpoint of its kind is written, and gives its
  * embeddings and its layers as graphs, from which `encoder.ts` makes the parts. Each family is one
- * file of `families/`, and sits the exam in `families/conformance.ts`.
+ * file of `families/`, and sits the exam in `checkpoints/families/conformance.ts`.
  */
 import type { EncoderConfig, FamilyName, SpecialTokens } from "../entities/base-model.ts";
 import type { Dimension } from "../tensor/dimension.ts";
@@ -12,6 +12,8 @@ export interface Family {
   readonly name: FamilyName;
   readonly checkpoint: CheckpointLayout;
   readonly specialTokens: SpecialTokens;
+  /** Whether tri-grams can replace its shallow part; their id 0 stands for what is no token. */
+  readonly hasHierarchicalForm: boolean;
   /** int32 ids `[batch, sequence]` to the first layer's state, `[batch*sequence, hidden]`. */
   embeddings(scope: EncoderScope, ids: Tensor): Tensor;
   /** One layer, which asks the sites: its state before and after, `[batch*sequence, hidden]`. */
@@ -30,7 +32,7 @@ export interface LayerInputs {
 
 /** How checkpoints of the family are written, in the terms of Hugging Face. */
 export interface CheckpointLayout {
-  /** Stands before all names in a checkpoint that has a head beside the encoder; may be absent. */
+  /** What stands before all names in a checkpoint that has a head too; it may be absent. */
   readonly prefix: string;
   /** Fields of `config.json` with the one value that the graphs compute, which is the default. */
   readonly fixedFields: Readonly<Record<string, string | number | boolean>>;

@@ -1,6 +1,23 @@
 /** BERT, post-LayerNorm as in the released checkpoints. Source: Devlin et al. 2019. */
 import type { Family } from "../family.ts";
-import { embeddedStates, plainEntry, postNormEntries, postNormLayer } from "./post-norm.ts";
+import {
+  embeddedStates,
+  type LayerNames,
+  plainEntry,
+  postNormEntries,
+  postNormLayer,
+} from "./post-norm.ts";
+
+const layerNames: LayerNames = {
+  query: "attention.self.query",
+  key: "attention.self.key",
+  value: "attention.self.value",
+  attention: "attention.output.dense",
+  "attention.norm": "attention.output.LayerNorm",
+  inner: "intermediate.dense",
+  outer: "output.dense",
+  "outer.norm": "output.LayerNorm",
+};
 
 export const bert: Family = {
   name: "bert",
@@ -14,20 +31,10 @@ export const bert: Family = {
       const [position, segment] = ["position", "token_type"].map(
         (part) => `embeddings.${part}_embeddings.weight`,
       ) as [string, string]; // one name for each
-      return [
-        ...postNormEntries(config, {
-          query: "attention.self.query",
-          key: "attention.self.key",
-          value: "attention.self.value",
-          attention: "attention.output.dense",
-          "attention.norm": "attention.output.LayerNorm",
-          inner: "intermediate.dense",
-          outer: "output.dense",
-          "outer.norm": "output.LayerNorm",
-        }),
+      return postNormEntries(config, layerNames, [
         plainEntry(position, "embeddings.position", [positionCount, hidden]),
         { ...plainEntry(segment, "embeddings.segment", [segmentCount, hidden]), rows: [0, 1] },
-      ];
+      ]);
     },
   },
   specialTokens: {
@@ -37,6 +44,7 @@ export const bert: Family = {
     last: "[SEP]",
     mask: "[MASK]",
   },
+  hasHierarchicalForm: true,
   // Strata encodes single texts: every token is of segment 0.
   embeddings: (scope, ids) => embeddedStates(scope, ids, ["embeddings.segment"]),
   layer: (scope, inputs) => postNormLayer(scope, inputs),

@@ -9,12 +9,29 @@ import { gather, reshape, transpose, zerosOf } from "../../tensor/operators/shap
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type EncoderScope, weight } from "../encoder-scope.ts";
 import type { Family } from "../family.ts";
-import { embeddedStates, plainEntry, postNormEntries, postNormLayer } from "./post-norm.ts";
+import {
+  embeddedStates,
+  type LayerNames,
+  plainEntry,
+  postNormEntries,
+  postNormLayer,
+} from "./post-norm.ts";
 
 /** Half of the buckets are for tokens before, half for those after. */
 const bucketCount = 32;
 /** From this distance on all tokens share a bucket. */
 const distanceMax = 128;
+
+const layerNames: LayerNames = {
+  query: "attention.attn.q",
+  key: "attention.attn.k",
+  value: "attention.attn.v",
+  attention: "attention.attn.o",
+  "attention.norm": "attention.LayerNorm",
+  inner: "intermediate.dense",
+  outer: "output.dense",
+  "outer.norm": "output.LayerNorm",
+};
 
 export const mpnet: Family = {
   name: "mpnet",
@@ -32,29 +49,17 @@ export const mpnet: Family = {
     tensors(config) {
       const { hiddenSize: hidden, headCount, positionCount } = config;
       const rowCount = positionCount + mpnet.checkpoint.unusedPositionCount;
-      return [
-        ...postNormEntries(config, {
-          query: "attention.attn.q",
-          key: "attention.attn.k",
-          value: "attention.attn.v",
-          attention: "attention.attn.o",
-          "attention.norm": "attention.LayerNorm",
-          inner: "intermediate.dense",
-          outer: "output.dense",
-          "outer.norm": "output.LayerNorm",
-        }),
+      const source = "embeddings.position_embeddings.weight";
+      return postNormEntries(config, layerNames, [
         {
-          ...plainEntry("embeddings.position_embeddings.weight", "embeddings.position", [
-            rowCount,
-            hidden,
-          ]),
+          ...plainEntry(source, "embeddings.position", [rowCount, hidden]),
           rows: [mpnet.checkpoint.unusedPositionCount, rowCount],
         },
         plainEntry("encoder.relative_attention_bias.weight", "embeddings.distance", [
           bucketCount,
           headCount,
         ]),
-      ];
+      ]);
     },
   },
   specialTokens: {
@@ -64,6 +69,8 @@ export const mpnet: Family = {
     last: "</s>",
     mask: "<mask>",
   },
+  // Its id 0 is what every text begins with, and no padding.
+  hasHierarchicalForm: false,
   embeddings: (scope, ids) => embeddedStates(scope, ids),
   layer: (scope, inputs) => postNormLayer(scope, inputs, distanceBias(scope, inputs.sequence)),
 };

@@ -58,14 +58,16 @@ export type LayerNames = Readonly<
   >
 >;
 
-/** The entries of words, of their norm, and of all layers. */
+/** The entries of words, of what else is `embedded`, of their norm, and of all layers. */
 export function postNormEntries(
   config: EncoderConfig,
   names: LayerNames,
+  embedded: readonly CheckpointEntry[],
 ): readonly CheckpointEntry[] {
   const { hiddenSize: hidden, intermediateSize: inner, layerCount, vocabularySize } = config;
   const entries: CheckpointEntry[] = [
     plainEntry("embeddings.word_embeddings.weight", "embeddings.word", [vocabularySize, hidden]),
+    ...embedded,
     ...normEntries("embeddings.LayerNorm", "embeddings.norm", hidden),
   ];
   for (let layer = 0; layer < layerCount; layer++) {
