@@ -23,13 +23,13 @@ import type { Checkpoint } from "./checkpoints.ts";
 import { checkFinite } from "./weights-file.ts";
 
 export interface HierarchicalBase {
-  /** Of the base, with the cut at which the tri-gram part ends. */
+  /** The base's, with the cut at which the tri-gram part ends. */
   readonly config: EncoderConfig;
-  /** By the names of the graphs' inputs: the base's, and in their place what is the form's own. */
+  /** Values by the names of the graphs' inputs: the base's, and in their place the form's own. */
   readonly weights: ReadonlyMap<string, TypedValues>;
   /** Whether the upper layers are the form's own, and not the base's. */
   readonly ownsUpper: boolean;
-  /** Of the file, and of the form whose weights it started from. */
+  /** The digest of the file; `from` is that of the form whose weights it started from. */
   readonly digest: Digest;
   readonly from: string | undefined;
 }

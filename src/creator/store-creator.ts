@@ -20,7 +20,7 @@ import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
 import { allVersions } from "../storage/all-rows.ts";
-import { unlessDeleted, unlessRotten } from "../storage/checks.ts";
+import { modelDeleted, requireModel, unlessDeleted, unlessRotten } from "../storage/checks.ts";
 import type { BlobWriter, Store, TenantCatalog } from "../storage/storage.ts";
 import {
   checkDerivation,
@@ -36,7 +36,7 @@ export interface CreatorParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** Called when a model answers differently than before, or no more. */
+  /** It is called when a model answers differently than before, or no more. */
   readonly onChange?: (tenant: Tenant, model: string) => void;
 }
 
@@ -49,7 +49,7 @@ class StoreCreator implements Creator {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #ids: Ids;
-  /** By incarnation. */
+  /** Turns go by incarnation. */
   readonly #turns = new AsyncLock({ maxPending: Infinity });
   readonly #onChange: (tenant: Tenant, model: string) => void;
 
@@ -198,7 +198,7 @@ class StoreCreator implements Creator {
     const { models } = this.#own(caller);
     if ((await unlessRotten(models.get(id))) !== undefined)
       throw new StrataError("CONFLICT", `Cannot discard model "${id}": its row can be read`);
-    if (!(await models.delete(id))) throw unknownModel(id, false);
+    if (!(await models.delete(id))) throw modelDeleted(id);
     this.#onChange(caller.tenant, id);
   }
 
@@ -249,10 +249,8 @@ class StoreCreator implements Creator {
     return { model, version: present(version, "The served version exists") };
   }
 
-  async #existing(caller: Caller, { id, incarnation }: ModelIdentity): Promise<VirtualModel> {
-    const model = await this.#own(caller).models.get(id);
-    if (model?.incarnation !== incarnation) throw unknownModel(id, model !== undefined);
-    return model;
+  #existing(caller: Caller, identity: ModelIdentity): Promise<VirtualModel> {
+    return requireModel(this.#own(caller), identity);
   }
 
   #own(caller: Caller): TenantCatalog {
@@ -308,13 +306,6 @@ async function noisyCopy(tensors: Weights, options: NoiseOptions): Promise<Weigh
   const copy = new Map<string, Weight>();
   for (const [name, tensor] of tensors) copy.set(name, await withNoise(tensor, options));
   return copy;
-}
-
-/** Who has the identity of a model has once found it. */
-function unknownModel(id: string, hasNamesake: boolean): StrataError {
-  const later = hasNamesake ? "; a later model has its name" : "";
-  const message = `Cannot find model "${id}": it has been deleted${later}`;
-  return new StrataError("NOT_FOUND", message, { field: "model" });
 }
 
 function unknownVersion(

@@ -8,7 +8,7 @@ import type { Clock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import { peek } from "../foundation/peek.ts";
 import type { Ids } from "../foundation/random.ts";
-import { notFound, unlessDeleted, unlessRotten } from "../storage/checks.ts";
+import { requireRow, unlessDeleted, unlessRotten } from "../storage/checks.ts";
 import type { Store, Table } from "../storage/storage.ts";
 import type {
   ArrivingFile,
@@ -51,10 +51,8 @@ class StoreFiles implements Files {
     });
   }
 
-  async get(caller: Caller, id: string, field = "id"): Promise<TrainingFile> {
-    const file = await this.#table(caller).get(id);
-    if (file === undefined) throw notFound("file", id, field);
-    return file;
+  get(caller: Caller, id: string, field = "id"): Promise<TrainingFile> {
+    return requireRow("file", this.#table(caller), { id, field });
   }
 
   list(caller: Caller, options: FileListOptions): Promise<readonly TrainingFile[]> {

@@ -18,7 +18,7 @@ import type { Words } from "../entities/words.ts";
 import type { Encoded, EncodedWords, Tokenizer } from "./formats.ts";
 import { checkedTokenizer } from "./tokenizer-json.ts";
 
-/** From `tokenizer.json`, checked part by part; its own truncation and padding are replaced. */
+/** A tokenizer of `tokenizer.json`, checked part by part; its own cuts and padding are replaced. */
 export function tokenizerOfJson(json: string, size: TokenizerOptions): Tokenizer {
   const checked = checkedTokenizer(json, size.vocabularySize);
   try {
@@ -35,7 +35,7 @@ export interface TokenizerOptions {
   readonly special: SpecialTokens;
 }
 
-/** From `vocab.txt`, one token a line, as BERT's own tokenizer reads it. */
+/** The tokenizer of a `vocab.txt`, one token a line, as BERT's own tokenizer reads it. */
 export function tokenizerOfVocabulary(vocabulary: string, options: VocabularyOptions): Tokenizer {
   const { casing, vocabularySize, special } = options;
   const tokens = vocabulary.split(/\r?\n/);

@@ -5,7 +5,7 @@ import type { Caller } from "../entities/caller.ts";
 import { defaultLearningRate, type Hyperparameters, isFinished } from "../entities/job.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 import { StrataError } from "../foundation/errors.ts";
-import { notFound, unlessRotten } from "../storage/checks.ts";
+import { requireRow, unlessRotten } from "../storage/checks.ts";
 import type { PageOptions, TenantCatalog } from "../storage/storage.ts";
 import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
@@ -51,10 +51,8 @@ export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTu
   };
 }
 
-async function requireJob({ jobs }: TenantCatalog, id: string): Promise<Job> {
-  const job = await jobs.get(id);
-  if (job !== undefined) return job;
-  throw notFound("job", id, "id");
+function requireJob({ jobs }: TenantCatalog, id: string): Promise<Job> {
+  return requireRow("job", jobs, { id, field: "id" });
 }
 
 function specificationOf(body: CreateJob): JobSpecification {

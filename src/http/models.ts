@@ -12,7 +12,7 @@ import type { Caller } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { notFound, unlessRotten } from "../storage/checks.ts";
+import { requireRow, unlessRotten } from "../storage/checks.ts";
 import type { Table, TenantCatalog, VersionTable } from "../storage/storage.ts";
 import { pageReply } from "./list-reply.ts";
 import type { HandlersOf } from "./operation.ts";
@@ -32,7 +32,7 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
     retrieveModel: async ({ caller, params }) => {
       const base = await store.catalog.bases.get(params.id);
       return base === undefined
-        ? vplmObject(await requireModel(own(caller), params.id))
+        ? vplmObject(await modelNamed(own(caller), params.id))
         : baseObject(base);
     },
     deleteModel: async ({ caller, params }) => {
@@ -40,7 +40,7 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
         throw new StrataError("FORBIDDEN", `Cannot delete "${params.id}": it is a base model`, {
           field: "model",
         });
-      const model = await unlessRotten(requireModel(own(caller), params.id));
+      const model = await unlessRotten(modelNamed(own(caller), params.id));
       await (model === undefined
         ? creator.discard(caller, params.id)
         : creator.delete(caller, model));
@@ -62,7 +62,7 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
       return vplmObject(await withinFits(fits, () => creator.create(caller, { id, base }, fit)));
     },
     deriveModels: async ({ caller, params, body, signal }) => {
-      const source = await requireModel(own(caller), params.id);
+      const source = await modelNamed(own(caller), params.id);
       const { count = 0, noise, seed } = body;
       const names = body.ids ?? Array.from({ length: count }, () => ids.next("derived-"));
       const models = await creator.derive(caller, { source, ids: names, noise, seed, signal });
@@ -82,7 +82,7 @@ function versionHandlers({
   const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
   return {
     listVersions: async ({ caller, params, query }) => {
-      const model = await requireModel(own(caller), params.id);
+      const model = await modelNamed(own(caller), params.id);
       const { limit, after } = query;
       const table = numbered(own(caller).versions, model);
       const rows = rowsOf(table, clock, { after: after?.toString() });
@@ -90,13 +90,13 @@ function versionHandlers({
       return pageReply(rows, { limit, toItem });
     },
     deleteVersion: async ({ caller, params }) => {
-      const model = await requireModel(own(caller), params.id);
+      const model = await modelNamed(own(caller), params.id);
       const { version } = params;
       await creator.deleteVersion(caller, model, version);
       return { object: "model.version", model: model.id, version, deleted: true };
     },
     serveVersion: async ({ caller, params, body }) => {
-      const model = await requireModel(own(caller), params.id);
+      const model = await modelNamed(own(caller), params.id);
       return vplmObject(await creator.serve(caller, model, body.version));
     },
   };
@@ -146,10 +146,8 @@ async function withinFits<T>(fits: { count: number }, work: () => Promise<T>): P
   }
 }
 
-async function requireModel({ models }: TenantCatalog, id: string): Promise<VirtualModel> {
-  const model = await models.get(id);
-  if (model !== undefined) return model;
-  throw notFound("model", id, "model");
+function modelNamed({ models }: TenantCatalog, id: string): Promise<VirtualModel> {
+  return requireRow("model", models, { id, field: "model" });
 }
 
 function baseObject(base: BaseModel): Model {

@@ -19,7 +19,7 @@ export interface Services {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly authenticator: Authenticator;
-  /** Of Strata itself. */
+  /** The version of Strata itself. */
   readonly version: string;
   /** All metrics in Prometheus' text format. */
   metricsText(): Promise<string>;

@@ -22,7 +22,7 @@ export type PulledBase = BaseModel & {
   readonly folder: string;
   /** What was pulled, by path in the folder. */
   readonly files: Readonly<Record<string, { readonly digest: Digest; readonly bytes: number }>>;
-  /** Of the hub's repository, when its source named none. */
+  /** The commit of the hub's repository that was pulled, when its source named none. */
   readonly commit?: string | undefined;
 };
 
@@ -199,10 +199,10 @@ export async function removePulledBase(cacheFolder: string, id: string): Promise
 export interface Installation {
   readonly cacheFolder: string;
   readonly id: string;
-  /** Holds the files; moves into its place. */
+  /** The folder that holds the files; it moves into its place. */
   readonly staging: string;
   readonly source: string;
-  /** Of the hub's repository. */
+  /** The commit of the hub's repository. */
   readonly commit?: string | undefined;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;

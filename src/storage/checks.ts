@@ -1,6 +1,8 @@
 /** What every driver refuses, with the same words. */
+import type { ModelIdentity, VirtualModel } from "../entities/virtual-model.ts";
 import { type Digest, DigestStream } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
+import type { TenantCatalog } from "./storage.ts";
 
 /** Who asks for a blob has its name from a row: that it is gone is damage, and no one's mistake. */
 export function blobMissing(digest: Digest): StrataError {
@@ -82,6 +84,34 @@ export function isListed(row: object, where: object): boolean {
       return typeof found === "object" && found !== null && isListed(found, wanted);
     return wanted === undefined || found === wanted;
   });
+}
+
+/** The row of this id; NOT_FOUND, which blames `field`, when there is none. */
+export async function requireRow<Row>(
+  kind: "file" | "job" | "model",
+  table: { get(id: string): Promise<Row | undefined> },
+  { id, field }: { readonly id: string; readonly field: string },
+): Promise<Row> {
+  const row = await table.get(id);
+  if (row === undefined) throw notFound(kind, id, field);
+  return row;
+}
+
+/** The model of this identity; NOT_FOUND when it has been deleted, whatever has its name now. */
+export async function requireModel(
+  { models }: Pick<TenantCatalog, "models">,
+  { id, incarnation }: ModelIdentity,
+): Promise<VirtualModel> {
+  const model = await models.get(id);
+  if (model?.incarnation === incarnation) return model;
+  throw modelDeleted(id, model !== undefined);
+}
+
+/** Who has the identity of a model has once found it. */
+export function modelDeleted(id: string, hasNamesake = false): StrataError {
+  const later = hasNamesake ? "; a later model has its name" : "";
+  const message = `Cannot find model "${id}": it has been deleted${later}`;
+  return new StrataError("NOT_FOUND", message, { field: "model" });
 }
 
 export function rowTaken(table: string, id: string): StrataError {

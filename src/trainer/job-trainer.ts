@@ -22,7 +22,6 @@ import { StrataError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
-import { notFound } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import { loadExamples, type TrainingExamples } from "./examples.ts";
 import { checkJob } from "./job-checks.ts";
@@ -32,6 +31,7 @@ import { trainModel } from "./train-model.ts";
 import type { InstantSpecification, Trainer } from "./trainer.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
 import { instantVersion } from "./version-weights.ts";
+import { requireModel, requireRow } from "../storage/checks.ts";
 
 export interface JobTrainerOptions {
   readonly store: Store;
@@ -241,12 +241,11 @@ export class JobTrainer implements Trainer {
     caller: Caller,
     { model, incarnation, ...job }: Job,
   ): Promise<VirtualModel | undefined> {
-    const found = await this.#options.store.catalog.of(caller).models.get(model ?? nameOf(job));
-    if (found?.incarnation === incarnation) return found;
+    const own = this.#options.store.catalog.of(caller);
+    if (model !== undefined) return requireModel(own, { id: model, incarnation });
+    const found = await own.models.get(nameOf(job));
     // The creator refuses a name that another model has taken.
-    if (model === undefined) return undefined;
-    const later = found === undefined ? "" : "; a later model has its name";
-    throw new StrataError("NOT_FOUND", `Cannot train "${model}": it has been deleted${later}`);
+    return found?.incarnation === incarnation ? found : undefined;
   }
 
   /** A run whose model is gone has nothing to train for. */
@@ -283,10 +282,9 @@ export class JobTrainer implements Trainer {
       .then((tokenizer) => loadExamples(caller, this.#options.files, { ...wanted, tokenizer }));
   }
 
-  async #job(caller: Caller, id: string): Promise<Job> {
-    const job = await this.#options.store.catalog.of(caller).jobs.get(id);
-    if (job === undefined) throw notFound("job", id, "id");
-    return job;
+  #job(caller: Caller, id: string): Promise<Job> {
+    const { jobs } = this.#options.store.catalog.of(caller);
+    return requireRow("job", jobs, { id, field: "id" });
   }
 }
 

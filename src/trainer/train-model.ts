@@ -22,6 +22,7 @@ import { shallowStates, type Source } from "../learning/sequences.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
 import { compare, type Comparison, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
 import { figureText, heldOutRows, instantVersion, ownFigures } from "./version-weights.ts";
+import { requireModel } from "../storage/checks.ts";
 
 /** What "auto" stands for where there are examples enough. */
 const defaultHyperparameters: Hyperparameters = {
@@ -203,9 +204,7 @@ async function publishCompared(
 ): Promise<Version> {
   const { base, caller, store, creator, model, warn } = options;
   for (let attempt = 1; ; attempt++) {
-    const current = await store.catalog.of(caller).models.get(model.id);
-    if (current?.incarnation !== model.incarnation)
-      throw new StrataError("NOT_FOUND", `Cannot publish to "${model.id}": it has been deleted`);
+    const current = await requireModel(store.catalog.of(caller), model);
     const damages: string[] = [];
     const reading = { caller, store, onDamage: (message: string) => void damages.push(message) };
     const served = present(await servedOf(reading, current), "a model that was served stays so");

@@ -12,7 +12,7 @@ import type { FileOperations } from "./file-operations.ts";
 
 export interface QuarantineOptions {
   readonly files: FileOperations;
-  /** Where a blob lies when it is not set aside. */
+  /** The path of a blob that is not set aside. */
   pathOf(digest: Digest): string;
 }
 

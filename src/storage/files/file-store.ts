@@ -17,9 +17,9 @@ import { Reserve } from "./reserve.ts";
 import { sqlCatalog } from "./sql-catalog.ts";
 
 export interface FileStoreOptions {
-  /** Where blobs are written; the machine's disk unless a test brings another one. */
+  /** The disk that blobs are written to; the machine's disk unless a test brings another one. */
   readonly files?: FileOperations;
-  /** Where faults are told that stop nobody; by default nowhere. */
+  /** The log is told of faults that stop nobody; by default there is none. */
   readonly log?: Log;
   /** Space that is kept to make room with when the disk is full. */
   readonly reserveBytes?: number;

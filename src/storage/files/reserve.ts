@@ -26,7 +26,7 @@ export class Reserve {
   /** Taking and giving up happen one after the other: both look at the file and then change it. */
   readonly #turns = pLimit(1);
 
-  /** In `folder`, of `bytes`; with 0 there is none, and nothing is refused. */
+  /** The reserve lies in `folder` and has `bytes`; with 0 there is none, and nothing is refused. */
   constructor(folder: string, options: { readonly files: FileOperations; readonly bytes: number }) {
     this.#folder = folder;
     this.#path = join(folder, "reserve");
@@ -42,7 +42,7 @@ export class Reserve {
     return this.#heldBytes === this.#bytes;
   }
 
-  /** To be called before the store grows: UNAVAILABLE while the reserve cannot be held. */
+  /** The store asks before it grows: UNAVAILABLE while the reserve cannot be held. */
   async require(action: string): Promise<void> {
     if (!(await this.take())) throw diskFull(`Cannot ${action}`);
   }
