@@ -95,11 +95,14 @@ export class Engine {
     request: SequenceRequest<Answer>,
     sequences: Set<Sequence>,
   ): Promise<SequenceAnswer<Answer>> {
-    const { lane, flow, row } = request;
+    const { lane, flow, row, weights } = request;
     const tokenCount = row.ids.length;
     return new Promise((resolve, reject) => {
       const sequence: Sequence = {
-        ...request,
+        lane,
+        flow,
+        row,
+        weights,
         tokenCount,
         workMs: tokenCount * this.#meter.msPerTokenOf(lane),
         tag: this.#queue.nextTag(flow),

@@ -59,10 +59,7 @@ export class FairQueue<S extends Queued> {
 
   /** Queues a sequence again that was taken and did not run, in its old place. */
   putBack(sequence: S): void {
-    let place = this.#waiting.length;
-    // Tags mostly rise, so that the search from the end is short.
-    while (place > 0 && (this.#waiting[place - 1]?.tag ?? 0) > sequence.tag) place -= 1;
-    this.#waiting.splice(place, 0, sequence);
+    this.#waiting.splice(this.#placeOf(sequence.tag), 0, sequence);
     const account = this.#accountOf(sequence.flow);
     if (!isWaiting(account)) {
       account.weight = sequence.flow.weight;
@@ -85,6 +82,17 @@ export class FairQueue<S extends Queued> {
       if (sequence.flow.id === first.flow.id && sequence.tag >= start) sequence.tag += delay;
     this.#waiting.sort((one, other) => one.tag - other.tag);
     this.#accountOf(first.flow).finish += delay;
+  }
+
+  /** Behind all whose tags are not higher. */
+  #placeOf(tag: number): number {
+    let [low, high] = [0, this.#waiting.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#waiting[middle]?.tag ?? 0) > tag) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** Takes a batch out, to run: virtual time passes. */

@@ -82,6 +82,7 @@ export class WeightLoads<S extends Needing> {
 
   /** Loads what the first of those who wait need. */
   advance(waiting: readonly S[]): void {
+    if (this.#awaited.size === 0) return;
     const { pool } = this.#options;
     const inLine = new Set<Awaited<S>>();
     for (const { weights } of waiting.slice(0, lineCountMax)) {
