@@ -82,6 +82,7 @@ describe("without a server", () => {
       [
         ["tiny", true],
         ["all-MiniLM-L6-v2", false],
+        ["all-mpnet-base-v2", false],
       ],
     );
   });
