@@ -1,15 +1,15 @@
 /** Embeddings and classifications: the hot path. */
-import type { Classifications, Embeddings, inferenceRoutes } from "../contract/inference.ts";
-import type { TextInput, TokenInput } from "../contract/inputs.ts";
-import type { Caller } from "../entities/caller.ts";
-import { StrataError } from "../foundation/errors.ts";
-import { limits } from "../foundation/limits.ts";
-import { resolveModel } from "../processor/model-directory.ts";
-import type { ClassifyAnswer, EmbedAnswer, EmbedInputs } from "../processor/processor.ts";
-import type { Store } from "../storage/storage.ts";
-import { listReply } from "./list-reply.ts";
-import type { HandlersOf, Reply } from "./operation.ts";
-import type { Services } from "./services.ts";
+import type { Classifications, Embeddings, inferenceRoutes } from "../../contract/inference.ts";
+import type { TextInput, TokenInput } from "../../contract/inputs.ts";
+import type { Caller } from "../../entities/caller.ts";
+import { StrataError } from "../../foundation/errors.ts";
+import { limits } from "../../foundation/limits.ts";
+import { resolveModel } from "../../processor/model-directory.ts";
+import type { ClassifyAnswer, EmbedAnswer, EmbedInputs } from "../../processor/processor.ts";
+import type { Store } from "../../storage/storage.ts";
+import { listReply } from "../list-reply.ts";
+import type { HandlersOf, Reply } from "../operation.ts";
+import type { Services } from "../services.ts";
 
 /** Numbers and labels of an answer up to which it is written at once. */
 const shortValueCount = 4_096;

@@ -1,8 +1,8 @@
 /** `/healthz`, `/readyz`, `/metrics`. */
-import type { healthRoutes } from "../contract/health.ts";
-import type { WireError } from "../contract/wire-error.ts";
-import { type HandlersOf, Reply } from "./operation.ts";
-import type { Services } from "./services.ts";
+import type { healthRoutes } from "../../contract/health.ts";
+import type { WireError } from "../../contract/wire-error.ts";
+import { type HandlersOf, Reply } from "../operation.ts";
+import type { Services } from "../services.ts";
 
 export function healthHandlers(
   services: Services,

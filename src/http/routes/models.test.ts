@@ -1,14 +1,14 @@
 /** Checks that making models ends with its client and its deadline, and that lists are whole. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Answer, Api } from "../contract/contract.ts";
-import type { WireError } from "../contract/wire-error.ts";
-import type { FileObject } from "../contract/files.ts";
-import { operator } from "../entities/caller.ts";
-import { type Clock, systemClock } from "../foundation/clock.ts";
-import { limits } from "../foundation/limits.ts";
-import { createHttp, type Http } from "./http.ts";
-import { standInKey, standInServices, stuckText } from "./exam-services.ts";
+import type { Answer, Api } from "../../contract/contract.ts";
+import type { WireError } from "../../contract/wire-error.ts";
+import type { FileObject } from "../../contract/files.ts";
+import { operator } from "../../entities/caller.ts";
+import { type Clock, systemClock } from "../../foundation/clock.ts";
+import { limits } from "../../foundation/limits.ts";
+import { createHttp, type Http } from "../http.ts";
+import { standInKey, standInServices, stuckText } from "../exam-services.ts";
 
 type ModelPage = Answer<Api["GET /v1/models"]>;
 

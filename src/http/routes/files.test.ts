@@ -5,15 +5,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { createFiles } from "../files/store-files.ts";
-import { systemClock } from "../foundation/clock.ts";
-import { digestOf } from "../foundation/digest.ts";
-import { limits } from "../foundation/limits.ts";
-import { openFileStore } from "../storage/files/file-store.ts";
-import type { Blobs, Store } from "../storage/storage.ts";
-import { createHttp } from "./http.ts";
-import { listen, type Listener } from "../listener/listener.ts";
-import { standInKey, standInServices } from "./exam-services.ts";
+import { createFiles } from "../../files/store-files.ts";
+import { systemClock } from "../../foundation/clock.ts";
+import { digestOf } from "../../foundation/digest.ts";
+import { limits } from "../../foundation/limits.ts";
+import { openFileStore } from "../../storage/files/file-store.ts";
+import type { Blobs, Store } from "../../storage/storage.ts";
+import { createHttp } from "../http.ts";
+import { listen, type Listener } from "../../listener/listener.ts";
+import { standInKey, standInServices } from "../exam-services.ts";
 
 /** Blobs whose `stream` takes a while, and how many of them ran at once. */
 function slowBlobs(blobs: Blobs): { readonly blobs: Blobs; readonly seen: { countMax: number } } {
