@@ -103,7 +103,7 @@ export const limits = {
   downloadRetryCountMax: 5,
   downloadIdleMsMax: 60_000,
   downloadBackoffMsMax: 8_000,
-  indexPageBytesMax: 64 * 1024 * 1024,
+  packageIndexBytesMax: 64 * 1024 * 1024,
   wheelBytesMax: 4 * 1024 * 1024 * 1024,
   wheelPieceCountMax: 99,
   wheelEntryCountMax: 20_000,

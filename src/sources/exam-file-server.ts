@@ -8,6 +8,9 @@ export interface ServedFile {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** The files of the repository `owner/tiny` on a hub. */
+export const hubFolder = "/owner/tiny/resolve";
+
 export class FileServer {
   /** By path, for example `/a/b.json`. */
   readonly files = new Map<string, ServedFile>();
@@ -35,6 +38,12 @@ export class FileServer {
   get address(): string {
     const { port } = this.#server.address() as AddressInfo; // it listens on TCP
     return `http://127.0.0.1:${port}`;
+  }
+
+  /** Serves the tiny repository of the hub at a revision. */
+  serveHub(revision: string, content: Readonly<Record<string, string | Uint8Array>>): void {
+    for (const [path, body] of Object.entries(content))
+      this.files.set(`${hubFolder}/${revision}/${path}`, { body });
   }
 
   /** Breaks the connections of the bodies that have stopped. */

@@ -18,26 +18,26 @@ export interface WheelLink {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What the page at this address offers. */
+/** What the index at this address offers. */
 export async function readIndex(
   request: SourceRequest,
   address: string,
 ): Promise<readonly WheelLink[]> {
   const { url, headers } = splitCredentials(address);
   const target = join(request.folder, ".index");
-  // A page is never continued: an index changes.
+  // The download of an index is never continued: it changes.
   await rm(`${target}.part`, { force: true });
   const accept =
     "application/vnd.pypi.simple.v1+json, " +
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
-  const page = await download(
+  const downloaded = await download(
     {
       url,
       headers: { accept, ...headers },
       target,
-      file: `the index page of ${request.place}`,
+      file: `the package index of ${request.place}`,
       digest: undefined,
-      bytesMax: limits.indexPageBytesMax,
+      bytesMax: limits.packageIndexBytesMax,
     },
     request.network,
   );
@@ -45,7 +45,7 @@ export async function readIndex(
   await rm(target);
   const links = text.trimStart().startsWith("{") ? linksOfJson(text) : linksOfHtml(text);
   return links.map((link) => {
-    const absolute = new URL(link.url, page.url);
+    const absolute = new URL(link.url, downloaded.url);
     const isSameHost = absolute.origin === new URL(url).origin;
     return { ...link, url: absolute.href, headers: isSameHost ? headers : {} };
   });

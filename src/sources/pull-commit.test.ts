@@ -7,12 +7,11 @@ import { systemClock } from "../foundation/clock.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { openPulledBase } from "./base-cache.ts";
-import { FileServer } from "./exam-file-server.ts";
+import { FileServer, hubFolder } from "./exam-file-server.ts";
 import { pullBase, type PullOptions } from "./pull.ts";
 import { tinyCheckpoint } from "../checkpoints/exam-tiny-checkpoint.ts";
 
 const files = tinyCheckpoint();
-const hubFolder = "/owner/tiny/resolve";
 
 let server: FileServer;
 let cacheFolder = "";
@@ -29,19 +28,14 @@ afterEach(async () => {
   await rm(cacheFolder, { recursive: true });
 });
 
-function serveHub(revision: string, content: Record<string, string | Uint8Array> = files): void {
-  for (const [path, body] of Object.entries(content))
-    server.files.set(`${hubFolder}/${revision}/${path}`, { body });
-}
-
 describe("pulling a branch that moves meanwhile", () => {
   const commits = ["a", "b"].map((letter) => letter.repeat(40)) as [string, string]; // two
   const other = { ...files, "vocab.txt": `${String(files["vocab.txt"]).trim()}s\n` };
 
   /** Lets `main` be a commit; the files of both are there by their names. */
   function serveMain(commit: string): void {
-    serveHub(commits[0]);
-    serveHub(commits[1], other);
+    server.serveHub(commits[0], files);
+    server.serveHub(commits[1], other);
     const headers = { "x-repo-commit": commit };
     const body = server.files.get(`${hubFolder}/${commit}/config.json`)?.body ?? "";
     server.files.set(`${hubFolder}/main/config.json`, { body, headers });
@@ -108,7 +102,7 @@ describe("pulling a branch that moves meanwhile", () => {
 
   it("begins anew when the hub names no commit", async () => {
     await pullHalf();
-    serveHub("main", other);
+    server.serveHub("main", other);
     await pullBase("hf:owner/tiny", options);
     assert.equal(await vocabulary(), other["vocab.txt"]);
   });

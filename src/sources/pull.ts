@@ -34,27 +34,27 @@ export interface PullOptions extends Network {
  * source could be reached; CORRUPT: other bytes than the pins say; CANCELLED.
  */
 export async function pullBase(name: string, options: PullOptions): Promise<PulledBase> {
-  const plan = planOf(name, options);
-  await options.checkName?.(plan.id);
+  const target = targetOf(name, options);
+  await options.checkName?.(target.id);
   const cacheFolder = resolve(options.cacheFolder);
   const bases = join(cacheFolder, "bases");
   await makeFolder(bases).catch((error: unknown) => {
     throw wrapError(error, "UNAVAILABLE", `Cannot write "${bases}"`);
   });
-  return withPullLock(join(bases, `.${plan.id}.lock`), options, async () => {
-    const present = await readPulledBase(cacheFolder, plan.id).catch(() => undefined);
-    if (present === undefined) return pullFromFirst(plan, { ...options, cacheFolder });
-    const isSame = plan.sources.some(({ label }) => label === present.source);
-    if (!isSame && plan.pins === undefined)
+  return withPullLock(join(bases, `.${target.id}.lock`), options, async () => {
+    const present = await readPulledBase(cacheFolder, target.id).catch(() => undefined);
+    if (present === undefined) return pullFromFirst(target, { ...options, cacheFolder });
+    const isSame = target.sources.some(({ label }) => label === present.source);
+    if (!isSame && target.pins === undefined)
       throw new StrataError(
         "ALREADY_EXISTS",
-        `Cannot pull base model "${plan.id}": it came from ${present.source}; remove it by: ` +
-          `strata base remove ${plan.id}, or pull under another name: ` +
-          `strata base pull NAME --source ${plan.sources[0]?.label}`,
+        `Cannot pull base model "${target.id}": it came from ${present.source}; remove it by: ` +
+          `strata base remove ${target.id}, or pull under another name: ` +
+          `strata base pull NAME --source ${target.sources[0]?.label}`,
       );
     if (await isWhole(present, options)) return present;
     const { commit } = present;
-    return pullFromFirst(isSame ? { ...plan, commit } : plan, { ...options, cacheFolder });
+    return pullFromFirst(isSame ? { ...target, commit } : target, { ...options, cacheFolder });
   });
 }
 
@@ -71,7 +71,7 @@ async function isWhole(base: PulledBase, { telemetry }: PullOptions): Promise<bo
   }
 }
 
-interface Plan {
+interface Target {
   readonly id: string;
   readonly sources: readonly Source[];
   /** Undefined: any bytes are accepted and recorded. */
@@ -80,7 +80,7 @@ interface Plan {
   readonly commit?: string | undefined;
 }
 
-function planOf(name: string, { as, bases = knownBases }: PullOptions): Plan {
+function targetOf(name: string, { as, bases = knownBases }: PullOptions): Target {
   const known = bases.find((base) => base.name === name);
   const labels = known?.sources ?? [name];
   const sources = labels.map(parseSource).filter((source) => source !== undefined);
@@ -99,14 +99,14 @@ function planOf(name: string, { as, bases = knownBases }: PullOptions): Plan {
   return { id, sources, pins: bases.find((base) => base.name === id)?.pins };
 }
 
-async function pullFromFirst(plan: Plan, options: PullOptions): Promise<PulledBase> {
-  const work = join(options.cacheFolder, "bases", `.${plan.id}.part`);
+async function pullFromFirst(target: Target, options: PullOptions): Promise<PulledBase> {
+  const work = join(options.cacheFolder, "bases", `.${target.id}.part`);
   const failures: Failure[] = [];
-  for (const source of plan.sources) {
+  for (const source of target.sources) {
     // Each source has its own folder: a pull that was cut off never mixes two of them.
     const staging = join(work, source.label.replace(/[^\w.-]+/g, "_"));
     try {
-      const base = await pullFrom(source, { plan, staging, options });
+      const base = await pullFrom(source, { target, staging, options });
       await rm(work, { recursive: true, force: true });
       return base;
     } catch (error) {
@@ -123,25 +123,25 @@ async function pullFromFirst(plan: Plan, options: PullOptions): Promise<PulledBa
   }
   // Stays when a source has left a beginning in it.
   await rmdir(work).catch(() => {});
-  throw allFailed(plan, failures);
+  throw allFailed(target, failures);
 }
 
 interface Attempt {
-  readonly plan: Plan;
+  readonly target: Target;
   readonly staging: string;
   readonly options: PullOptions;
 }
 
 async function pullFrom(source: Source, attempt: Attempt): Promise<PulledBase> {
-  const { plan, staging, options } = attempt;
+  const { target, staging, options } = attempt;
   await mkdir(staging, { recursive: true });
-  const { pins = {}, commit: wanted } = plan;
+  const { pins = {}, commit: wanted } = target;
   const request = { folder: staging, pins, commit: wanted, network: options };
   const commit = await source.fetchInto(request);
-  await checkPins(staging, plan.pins);
+  await checkPins(staging, target.pins);
   const base = await installBase({
     cacheFolder: options.cacheFolder,
-    id: plan.id,
+    id: target.id,
     staging,
     source: source.label,
     commit,
@@ -153,7 +153,7 @@ async function pullFrom(source: Source, attempt: Attempt): Promise<PulledBase> {
 }
 
 /** A pinned base consists of exactly the pinned files. */
-async function checkPins(folder: string, pins: Plan["pins"]): Promise<void> {
+async function checkPins(folder: string, pins: Target["pins"]): Promise<void> {
   if (pins === undefined) return;
   for (const { path } of checkpointFiles) {
     const found = await digestOfFile(join(folder, path));
@@ -170,18 +170,18 @@ interface Failure {
   readonly failure: StrataError;
 }
 
-function allFailed(plan: Plan, failures: readonly Failure[]): StrataError {
+function allFailed(target: Target, failures: readonly Failure[]): StrataError {
   const codes = new Set(failures.map(({ failure }) => failure.code));
   const [only = "UNAVAILABLE"] = codes;
   const reasons = failures.map(({ source, failure }) => `  ${source.label}: ${failure.message}`);
   const isUnreached = codes.has("UNAVAILABLE");
   const advice = [
-    `  take it from a folder: strata base pull ${plan.id} --source dir:/path/to/${plan.id}`,
+    `  take it from a folder: strata base pull ${target.id} --source dir:/path/to/${target.id}`,
     "  use a mirror of the hub: HF_ENDPOINT=https://mirror.example",
     "  use a package index: pip config set global.index-url https://index.example/simple",
     "  trust its certificate: NODE_EXTRA_CA_CERTS=/path/to/certificates.pem",
   ];
-  const lines = [`Cannot get base model "${plan.id}": no source has it`, ...reasons];
+  const lines = [`Cannot get base model "${target.id}": no source has it`, ...reasons];
   if (isUnreached) lines.push("What helps:", ...advice);
   return new StrataError(codes.size === 1 ? only : "UNAVAILABLE", lines.join("\n"), {
     cause: failures[0]?.failure,
