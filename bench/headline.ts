@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../src/foundation/clock.ts";
 import { present } from "../src/foundation/assert.ts";
-import { selectiveReplication } from "../src/placement/baselines.ts";
+import { selectiveReplication } from "../src/placement/search/baselines.ts";
 import { drawArrivals, scaleDemand, steadyDemand } from "../src/placement/demand.ts";
 import { Judge, type PlacedGroup, type Planning } from "../src/placement/judge.ts";
 import {
@@ -14,8 +14,8 @@ import {
   type Tally,
   type Unit,
 } from "../src/placement/placement.ts";
-import { type ReplacementOptions, replacements } from "../src/placement/replacement.ts";
-import { search } from "../src/placement/search.ts";
+import { type ReplacementOptions, replacements } from "../src/placement/search/replacement.ts";
+import { search } from "../src/placement/search/search.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { machine, round } from "./measure.ts";
 import {

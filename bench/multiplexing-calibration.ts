@@ -4,7 +4,7 @@
  * both are told.
  */
 import { SeededRandom } from "../src/foundation/random.ts";
-import type { EventInput } from "../src/placement/events.ts";
+import type { EventInput } from "../src/placement/simulators/events.ts";
 import { idealProfile, type SimulationProfile } from "../src/placement/placement.ts";
 import { execute, type ExecuteInput, type Served } from "./multiplexing-dispatcher.ts";
 

@@ -6,7 +6,7 @@ import { type EngineProfile, profileEncoder } from "../src/commands/profile/prof
 import type { BaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { EncoderConfig } from "../src/entities/base-model.ts";
 import { groupBytes, type Plan, type Problem } from "../src/placement/placement.ts";
-import { sliceStages } from "../src/placement/slicing.ts";
+import { sliceStages } from "../src/placement/search/slicing.ts";
 import { verify } from "../src/placement/verify.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Host } from "./multiplexing-dispatcher.ts";

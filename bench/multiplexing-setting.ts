@@ -1,8 +1,8 @@
 /** One burstiness and split of the load: both plans carried out and simulated, same arrivals. */
 import { systemClock } from "../src/foundation/clock.ts";
 import { drawArrivals, mergeArrivals, steadyDemand } from "../src/placement/demand.ts";
-import { type EventInput, simulate } from "../src/placement/events.ts";
-import { layoutsOf } from "../src/placement/kernel.ts";
+import { type EventInput, simulate } from "../src/placement/simulators/events.ts";
+import { layoutsOf } from "../src/placement/simulators/kernel.ts";
 import type { Arrivals, Outcomes, Plan, Unit } from "../src/placement/placement.ts";
 import { reportOf } from "../src/placement/report.ts";
 import {

@@ -8,7 +8,7 @@ import { smallConfig, smallWeights } from "../src/checkpoints/exam-encoder.ts";
 import { present } from "../src/foundation/assert.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { drawArrivals, steadyDemand } from "../src/placement/demand.ts";
-import { simulate } from "../src/placement/events.ts";
+import { simulate } from "../src/placement/simulators/events.ts";
 import { idealProfile } from "../src/placement/placement.ts";
 import { ReferenceRuntime } from "../src/runtime/reference/reference.ts";
 import { execute } from "./multiplexing-dispatcher.ts";

@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 import { present } from "../src/foundation/assert.ts";
 import { mergeArrivals } from "../src/placement/demand.ts";
 import type { Planning } from "../src/placement/judge.ts";
-import type { Layout } from "../src/placement/kernel.ts";
+import type { Layout } from "../src/placement/simulators/kernel.ts";
 import {
   alpaserveProfile,
   type Arrivals,

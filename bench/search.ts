@@ -9,7 +9,7 @@ import { SearchPool } from "../src/commands/search/search-pool.ts";
 import { drawArrivals, steadyDemand } from "../src/placement/demand.ts";
 import type { Planning } from "../src/placement/judge.ts";
 import { alpaserveProfile } from "../src/placement/placement.ts";
-import { search, type SearchResult } from "../src/placement/search.ts";
+import { search, type SearchResult } from "../src/placement/search/search.ts";
 import { verify } from "../src/placement/verify.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { machine, round, spreadOf } from "./measure.ts";

@@ -3,9 +3,9 @@
  * published figures, at ten million requests a second; the event simulator its controller.
  */
 import { present } from "../src/foundation/assert.ts";
-import { simulateBatching } from "../src/placement/batching.ts";
-import { simulate } from "../src/placement/events.ts";
-import { Kernel } from "../src/placement/kernel.ts";
+import { simulateBatching } from "../src/placement/simulators/batching.ts";
+import { simulate } from "../src/placement/simulators/events.ts";
+import { Kernel } from "../src/placement/simulators/kernel.ts";
 import {
   alpaserveProfile,
   idealProfile,

@@ -19,7 +19,8 @@ interface Budget {
 const budgets: readonly Budget[] = [
   // Pauses of the main thread, and short digests, came to it.
   { folders: ["foundation"], linesMax: 800 },
-  { folders: ["entities"], linesMax: 400 },
+  // A caller, weights by name and all that a version says of itself came to it.
+  { folders: ["entities"], linesMax: 500 },
   { folders: ["contract"], linesMax: 1_200 },
   // Loading ONNX Runtime has a place of its own, which silences it; a thread that dies comes back.
   { folders: ["tensor", "runtime"], linesMax: 3_250 },

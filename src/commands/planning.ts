@@ -24,7 +24,7 @@ import {
   type Plan,
   type SimulationProfile,
 } from "../placement/placement.ts";
-import { search } from "../placement/search.ts";
+import { search } from "../placement/search/search.ts";
 import { checkPrices, nameOfFleet } from "../planning/cheapest.ts";
 import { demandOf } from "../planning/demands.ts";
 import { deviceCountOf, parseFleet, pricePerHourOf } from "../planning/fleet.ts";

@@ -8,8 +8,8 @@ import type { ExampleForm } from "./example-form.ts";
 import { labelCountFault, Labels } from "./labels.ts";
 import { labelledForm } from "./labelled.ts";
 import { markedForm } from "./marked.ts";
-import type { Notes, RawRow, Swallowed } from "./rows.ts";
-import { type ReadOptions, refuse } from "./source.ts";
+import type { Notes, RawRow, Swallowed } from "./readers/rows.ts";
+import { type ReadOptions, refuse } from "./readers/source.ts";
 
 /** The forms of all kinds of tasks. The first row that can be told decides the file's. */
 const forms: readonly ExampleForm[] = [labelledForm, markedForm];

@@ -2,7 +2,7 @@
 import type { TaskName } from "../entities/virtual-model.ts";
 import type { Example } from "./datasets.ts";
 import type { Labels } from "./labels.ts";
-import type { RawExample } from "./rows.ts";
+import type { RawExample } from "./readers/rows.ts";
 
 /** What rows hold that are not faults. */
 export type RawFields = Exclude<RawExample, { readonly fault: string }>;

@@ -1,7 +1,7 @@
 /** Rows of a text and its one label. */
 import { kindOf, type LabelledText, textValueFault } from "./datasets.ts";
 import type { ExampleForm } from "./example-form.ts";
-import type { RawLabelled } from "./rows.ts";
+import type { RawLabelled } from "./readers/rows.ts";
 
 export const labelledForm: ExampleForm<RawLabelled, LabelledText> = {
   task: "text-classification",

@@ -4,7 +4,7 @@ import { CodePoints } from "./code-points.ts";
 import { type Entity, kindOf, type MarkedText, textValueFault } from "./datasets.ts";
 import type { ExampleForm } from "./example-form.ts";
 import type { Labels } from "./labels.ts";
-import type { RawExample, RawMarked } from "./rows.ts";
+import type { RawExample, RawMarked } from "./readers/rows.ts";
 import { outsideTag, spansOf } from "./tags.ts";
 
 /** The names by which files call an entity's label, and its text where they repeat it. */

@@ -6,16 +6,16 @@
  */
 import { Pace } from "../foundation/pace.ts";
 import { Collected } from "./collected.ts";
-import { roleOf } from "./columns.ts";
-import { ConllReader, isConllLine } from "./conll.ts";
-import { CsvReader } from "./csv.ts";
-import { separatorOf } from "./csv-header.ts";
+import { roleOf } from "./readers/columns.ts";
+import { ConllReader, isConllLine } from "./readers/conll.ts";
+import { CsvReader } from "./readers/csv.ts";
+import { separatorOf } from "./readers/csv-header.ts";
 import type { Dataset } from "./datasets.ts";
-import type { DecodingLoss } from "./decoding.ts";
-import { JsonReader } from "./json.ts";
-import { LineReader } from "./lines.ts";
-import { Notes, pause, type RawRow, type RowReader } from "./rows.ts";
-import { type ReadOptions, refuse, textPieces } from "./source.ts";
+import type { DecodingLoss } from "./readers/decoding.ts";
+import { JsonReader } from "./readers/json.ts";
+import { LineReader } from "./readers/lines.ts";
+import { Notes, pause, type RawRow, type RowReader } from "./readers/rows.ts";
+import { type ReadOptions, refuse, textPieces } from "./readers/source.ts";
 import { CollectedTexts, type Texts } from "./texts.ts";
 
 /** Enough text to tell what a file is, in UTF-16 units. */

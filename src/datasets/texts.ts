@@ -2,8 +2,8 @@
 import { limits } from "../foundation/limits.ts";
 import { Faults, swallowFault } from "./collected.ts";
 import { faultSummary, textValueFault } from "./datasets.ts";
-import type { Notes, RawRow, Swallowed } from "./rows.ts";
-import { type ReadOptions, refuse } from "./source.ts";
+import type { Notes, RawRow, Swallowed } from "./readers/rows.ts";
+import { type ReadOptions, refuse } from "./readers/source.ts";
 
 export interface Texts {
   readonly texts: readonly string[];

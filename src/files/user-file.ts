@@ -1,7 +1,7 @@
 /** The one way in which a user's file is read, wherever it lies and whatever it is read for. */
 import { checkUsable, type Dataset } from "../datasets/datasets.ts";
 import { readDataset, readTexts } from "../datasets/read.ts";
-import type { ReadOptions } from "../datasets/source.ts";
+import type { ReadOptions } from "../datasets/readers/source.ts";
 import type { Texts } from "../datasets/texts.ts";
 
 /** Bytes, and what is known of them before they are read. */

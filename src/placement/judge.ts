@@ -4,9 +4,9 @@
  * else.
  */
 import { present } from "../foundation/assert.ts";
-import { simulateBatching } from "./batching.ts";
+import { simulateBatching } from "./simulators/batching.ts";
 import type { DeviceGroup } from "./devices.ts";
-import { type Counts, Kernel, type KernelInput } from "./kernel.ts";
+import { type Counts, Kernel, type KernelInput } from "./simulators/kernel.ts";
 import {
   type Arrivals,
   type Configuration,

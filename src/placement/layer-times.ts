@@ -1,7 +1,7 @@
 /** Measured layers become the profiles of a unit: stages are cut, then their times summed. */
 import { present } from "../foundation/assert.ts";
 import type { Profile } from "./placement.ts";
-import { sliceStages } from "./slicing.ts";
+import { sliceStages } from "./search/slicing.ts";
 
 /** What each layer took in one way of running it. */
 export interface LayerTimes {

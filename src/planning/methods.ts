@@ -1,9 +1,9 @@
 /** Ways to plan that are compared: the search, and what it is to be better than. */
-import { placeByRule, type RuleName, selectiveReplication } from "../placement/baselines.ts";
+import { placeByRule, type RuleName, selectiveReplication } from "../placement/search/baselines.ts";
 import { Judge, type Planning, planOf } from "../placement/judge.ts";
 import type { Arrivals } from "../placement/placement.ts";
-import { type ReplacementOptions, replacements } from "../placement/replacement.ts";
-import type { SearchOptions, SearchResult } from "../placement/search.ts";
+import { type ReplacementOptions, replacements } from "../placement/search/replacement.ts";
+import type { SearchOptions, SearchResult } from "../placement/search/search.ts";
 import { judgePlan } from "./verdict.ts";
 
 export interface Method {

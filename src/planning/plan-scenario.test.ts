@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { steadyDemand } from "../placement/demand.ts";
 import type { Plan } from "../placement/placement.ts";
-import { search } from "../placement/search.ts";
+import { search } from "../placement/search/search.ts";
 import { verify } from "../placement/verify.ts";
 import { smallScenario } from "./exam-scenario.ts";
 import { withDevices } from "./fleet.ts";

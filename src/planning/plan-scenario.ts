@@ -3,7 +3,7 @@
  * and the cheapest nodes. It may be stopped at any time and then has what it has.
  */
 import type { Plan } from "../placement/placement.ts";
-import type { SearchOptions } from "../placement/search.ts";
+import type { SearchOptions } from "../placement/search/search.ts";
 import { cheapest, type Mix } from "./cheapest.ts";
 import { type Method, ownName, type RunSearch, searching } from "./methods.ts";
 import { planningOf, type Scenario, trialOf } from "./planning.ts";

@@ -1,8 +1,8 @@
 /** What a simulator says of a plan in a scenario: in all, by model and by group. */
-import { simulateBatching } from "../placement/batching.ts";
-import { type Dispatching, simulate } from "../placement/events.ts";
+import { simulateBatching } from "../placement/simulators/batching.ts";
+import { type Dispatching, simulate } from "../placement/simulators/events.ts";
 import type { Planning } from "../placement/judge.ts";
-import { Kernel, layoutsOf } from "../placement/kernel.ts";
+import { Kernel, layoutsOf } from "../placement/simulators/kernel.ts";
 import type { Arrivals, Outcomes, Plan, Report } from "../placement/placement.ts";
 import { reportOf } from "../placement/report.ts";
 

@@ -4,7 +4,7 @@ import { systemClock } from "../../foundation/clock.ts";
 import { drawArrivals, steadyDemand } from "../../placement/demand.ts";
 import type { Planning } from "../../placement/judge.ts";
 import { idealProfile, type Unit } from "../../placement/placement.ts";
-import { search, type SearchResult } from "../../placement/search.ts";
+import { search, type SearchResult } from "../../placement/search/search.ts";
 import { SearchPool } from "./search-pool.ts";
 
 function planningOf(): Planning {

@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { StrataError } from "../../foundation/errors.ts";
 import type { Planning } from "../../placement/judge.ts";
-import type { RunTask, SearchTask, TaskResult } from "../../placement/search-tasks.ts";
+import type { RunTask, SearchTask, TaskResult } from "../../placement/search/search-tasks.ts";
 import type { SearchReply } from "./search-reply.ts";
 
 interface Waiting {

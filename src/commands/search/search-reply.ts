@@ -1,4 +1,4 @@
 /** What a thread of the search answers to a task. */
-import type { TaskResult } from "../../placement/search-tasks.ts";
+import type { TaskResult } from "../../placement/search/search-tasks.ts";
 
 export type SearchReply = { readonly result: TaskResult } | { readonly error: string };

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { present } from "../../foundation/assert.ts";
 import { Judge, type Planning } from "../../placement/judge.ts";
-import { runSearchTask, type SearchTask } from "../../placement/search-tasks.ts";
+import { runSearchTask, type SearchTask } from "../../placement/search/search-tasks.ts";
 import type { SearchReply } from "./search-reply.ts";
 
 const port = present(parentPort, "This module runs in a worker thread");

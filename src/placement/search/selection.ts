@@ -3,7 +3,7 @@
  * group that has least to do (AlpaServe, section 4.2.1 and its fast heuristic). The original ends
  * with the fullest placement; this one with the best that it has seen.
  */
-import { type Candidate, isBetter, type Judge, type PlacedGroup } from "./judge.ts";
+import { type Candidate, isBetter, type Judge, type PlacedGroup } from "../judge.ts";
 
 export interface SelectOptions {
   /** The others are not placed; all by default. */

@@ -1,5 +1,5 @@
 /** The names by which files call the text and its label, alike in every format. */
-import { visible } from "../foundation/visible.ts";
+import { visible } from "../../foundation/visible.ts";
 
 /** Names that a message tells, and the characters of each. */
 const [shownNameCountMax, shownNameLengthMax] = [8, 40];

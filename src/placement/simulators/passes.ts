@@ -2,7 +2,7 @@
  * The inner loops of the kernel, over typed arrays alone. They are written for the machine:
  * columns instead of records, indices instead of objects, and nothing is allocated per request.
  */
-import type { Outcomes } from "./placement.ts";
+import type { Outcomes } from "../placement.ts";
 
 /** Which groups host a unit, and where its stage times there are. */
 export interface Hosts {

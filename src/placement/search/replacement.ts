@@ -2,10 +2,10 @@
  * Placements that are made anew in every window of time and switched at no cost, with empty queues:
  * how AlpaServe describes Clockwork at its best (Clockwork++, section 6.1).
  */
-import { present } from "../foundation/assert.ts";
+import { present } from "../../foundation/assert.ts";
 import { uniformReplication } from "./baselines.ts";
-import { type Candidate, Judge, type Planning } from "./judge.ts";
-import type { Arrivals, Tally } from "./placement.ts";
+import { type Candidate, Judge, type Planning } from "../judge.ts";
+import type { Arrivals, Tally } from "../placement.ts";
 
 export interface ReplacementOptions {
   readonly windowSeconds: number;

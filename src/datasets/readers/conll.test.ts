@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
-import { limits } from "../foundation/limits.ts";
-import type { DatasetOf, MarkedText } from "./datasets.ts";
-import { readDataset, readTexts } from "./read.ts";
+import { limits } from "../../foundation/limits.ts";
+import type { DatasetOf, MarkedText } from "../datasets.ts";
+import { readDataset, readTexts } from "../read.ts";
 
 async function readBytes(bytes: Uint8Array, filename = "a.conll"): Promise<DatasetOf<MarkedText>> {
   const dataset = await readDataset(Readable.from([bytes]), { filename });

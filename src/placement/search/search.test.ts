@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { systemClock } from "../foundation/clock.ts";
-import { SeededRandom } from "../foundation/random.ts";
+import { systemClock } from "../../foundation/clock.ts";
+import { SeededRandom } from "../../foundation/random.ts";
 import { placeByRule, ruleNames } from "./baselines.ts";
-import { assignDevices, sameShape } from "./devices.ts";
-import { drawArrivals, steadyDemand } from "./demand.ts";
-import { arrivalsOf, twoStages, unitOf } from "./exam-problem.ts";
-import { Judge, type PlacedGroup, type Planning } from "./judge.ts";
+import { assignDevices, sameShape } from "../devices.ts";
+import { drawArrivals, steadyDemand } from "../demand.ts";
+import { arrivalsOf, twoStages, unitOf } from "../exam-problem.ts";
+import { Judge, type PlacedGroup, type Planning } from "../judge.ts";
 import { climb } from "./moves.ts";
-import { type Arrivals, idealProfile } from "./placement.ts";
+import { type Arrivals, idealProfile } from "../placement.ts";
 import { search, type SearchProgress } from "./search.ts";
 import { runSearchTask } from "./search-tasks.ts";
 import { selectUnits } from "./selection.ts";
-import { verify } from "./verify.ts";
+import { verify } from "../verify.ts";
 
 const options = { clock: systemClock, roundCount: 2 };
 

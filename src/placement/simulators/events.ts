@@ -3,19 +3,19 @@
  * clock, and `scheduling/`'s own decisions send and admit them. It is what production does, with
  * measured latencies in place of work; the kernel is its fast twin.
  */
-import { present } from "../foundation/assert.ts";
-import { dispatch } from "../scheduling/dispatch.ts";
+import { present } from "../../foundation/assert.ts";
+import { dispatch } from "../../scheduling/dispatch.ts";
 import {
   admitByForecast,
   correctForecast,
   type Forecast,
   freeSeconds,
   idleForecast,
-} from "../scheduling/forecast.ts";
+} from "../../scheduling/forecast.ts";
 import { Agenda } from "./agenda.ts";
 import { type KernelInput, type Layout, rounding, stageTimes } from "./kernel.ts";
 import { Machine, type SpeedOf, Stage } from "./machine.ts";
-import type { Outcomes, SimulationProfile } from "./placement.ts";
+import type { Outcomes, SimulationProfile } from "../placement.ts";
 
 /** How a request finds its group. */
 export type Dispatching =

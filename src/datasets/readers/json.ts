@@ -4,7 +4,7 @@
  * a line end within a string, or where a line begins another object. One pass; no character is
  * looked at twice.
  */
-import { limits } from "../foundation/limits.ts";
+import { limits } from "../../foundation/limits.ts";
 import { fromJson } from "./json-fields.ts";
 import { markRemark, type Notes, type RawExample, type RawRow, type RowReader } from "./rows.ts";
 

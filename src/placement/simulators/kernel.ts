@@ -5,8 +5,8 @@
  * if it is in time; otherwise it is rejected. `simulate` in `events.ts` is the same without these
  * shortcuts.
  */
-import { assert, present } from "../foundation/assert.ts";
-import { linkSecondsOf } from "./devices.ts";
+import { assert, present } from "../../foundation/assert.ts";
+import { linkSecondsOf } from "../devices.ts";
 import {
   type Clocks,
   type Counters,
@@ -27,7 +27,7 @@ import {
   stageSeconds,
   type Tally,
   type Unit,
-} from "./placement.ts";
+} from "../placement.ts";
 
 /** A group of a plan without its devices. */
 export interface Layout {

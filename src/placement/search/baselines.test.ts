@@ -6,9 +6,9 @@ import {
   selectiveReplication,
   uniformReplication,
 } from "./baselines.ts";
-import { arrivalsOf, unitOf } from "./exam-problem.ts";
-import { type Candidate, Judge, type Planning } from "./judge.ts";
-import { idealProfile, type Tally } from "./placement.ts";
+import { arrivalsOf, unitOf } from "../exam-problem.ts";
+import { type Candidate, Judge, type Planning } from "../judge.ts";
+import { idealProfile, type Tally } from "../placement.ts";
 import { type ReplacementOptions, replacements } from "./replacement.ts";
 
 const units = ["a", "b", "c"].map((name) => unitOf(name, [1], [0.5, 0.5]));

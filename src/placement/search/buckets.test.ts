@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { bestSplits, bucketsOf, type Filled, latencyClusters } from "./buckets.ts";
-import { unitOf } from "./exam-problem.ts";
+import { unitOf } from "../exam-problem.ts";
 
 function unitsOf(...seconds: number[]): ReturnType<typeof unitOf>[] {
   return seconds.map((value, index) => unitOf(`m${index}`, [value]));

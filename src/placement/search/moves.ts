@@ -3,12 +3,12 @@
  * judge finds them better. Units are added, moved, swapped and dropped; now and then up to three
  * groups are dissolved and their devices grouped anew, which is how uneven partitions come about.
  */
-import { present } from "../foundation/assert.ts";
-import type { Random } from "../foundation/random.ts";
-import { assignDevices, sizeOf } from "./devices.ts";
-import { type Candidate, isBetter, type Judge, type PlacedGroup } from "./judge.ts";
+import { present } from "../../foundation/assert.ts";
+import type { Random } from "../../foundation/random.ts";
+import { assignDevices, sizeOf } from "../devices.ts";
+import { type Candidate, isBetter, type Judge, type PlacedGroup } from "../judge.ts";
 import { selectUnits } from "./selection.ts";
-import type { Configuration } from "./placement.ts";
+import type { Configuration } from "../placement.ts";
 
 export interface ClimbOptions {
   readonly random: Random;

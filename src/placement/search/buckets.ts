@@ -4,8 +4,8 @@
  * units, so what they serve adds up, and the best split of the devices is found by dynamic
  * programming where the original tries splits.
  */
-import { type Candidate, isBetter } from "./judge.ts";
-import { soloSeconds, type Unit } from "./placement.ts";
+import { type Candidate, isBetter } from "../judge.ts";
+import { soloSeconds, type Unit } from "../placement.ts";
 
 /** Units of one cluster differ at most by this factor from the quickest one. */
 const latencyRatioMax = 1.38;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { drawArrivals, steadyDemand } from "./demand.ts";
-import { alone, arrivalsOf, twoStages, unitOf } from "./exam-problem.ts";
+import { drawArrivals, steadyDemand } from "../demand.ts";
+import { alone, arrivalsOf, twoStages, unitOf } from "../exam-problem.ts";
 import { Kernel, type Layout, layoutsOf } from "./kernel.ts";
-import { alpaserveProfile, idealProfile, type Unit } from "./placement.ts";
+import { alpaserveProfile, idealProfile, type Unit } from "../placement.ts";
 import { md1Seconds, pipelineSeconds } from "./exam-queueing.ts";
 
 const both: readonly Unit[] = [unitOf("a", [1], [0.5, 0.5]), unitOf("b", [1], [0.5, 0.5])];

@@ -5,12 +5,12 @@
  * in time (AlpaServe, section 6.5). Batches are not padded, and a request that cannot make it is
  * dropped.
  */
-import { present } from "../foundation/assert.ts";
-import { admit, dispatch } from "../scheduling/dispatch.ts";
+import { present } from "../../foundation/assert.ts";
+import { admit, dispatch } from "../../scheduling/dispatch.ts";
 import { Agenda } from "./agenda.ts";
 import { rounding, stageTimes } from "./kernel.ts";
 import type { KernelInput, Layout } from "./kernel.ts";
-import { type Outcomes, profileOf } from "./placement.ts";
+import { type Outcomes, profileOf } from "../placement.ts";
 
 export interface BatchingInput extends KernelInput {
   readonly layouts: readonly Layout[];

@@ -1,5 +1,5 @@
 /** Cuts a model's layers into the stages of a pipeline, so that the slowest stage is fastest. */
-import { present } from "../foundation/assert.ts";
+import { present } from "../../foundation/assert.ts";
 
 export interface Layer {
   /** Measured; a stage takes the sum of its layers. */

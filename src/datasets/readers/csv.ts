@@ -3,7 +3,7 @@
  * breaks the rules costs its first line only: reading goes on with the next line, so that every bad
  * line is found.
  */
-import { limits } from "../foundation/limits.ts";
+import { limits } from "../../foundation/limits.ts";
 import { type CsvHeader, findHeader, repeatedHeader, separatorOf } from "./csv-header.ts";
 import { CsvRecord } from "./csv-record.ts";
 import { isBlank, Lines, withoutMark } from "./lines.ts";

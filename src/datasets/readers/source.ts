@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { type ErrorCode, StrataError } from "../foundation/errors.ts";
-import { limits } from "../foundation/limits.ts";
-import { peek } from "../foundation/peek.ts";
+import { type ErrorCode, StrataError } from "../../foundation/errors.ts";
+import { limits } from "../../foundation/limits.ts";
+import { peek } from "../../foundation/peek.ts";
 import { Decoding, type DecodingLoss, type Encoding } from "./decoding.ts";
 
 /** What is known of a file beside its bytes. */

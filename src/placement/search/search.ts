@@ -4,10 +4,10 @@
  * anywhere and in any order: the outcome depends on the seed alone, not on how many workers there
  * are. It may be stopped at any time and then returns the best so far.
  */
-import type { Clock } from "../foundation/clock.ts";
+import type { Clock } from "../../foundation/clock.ts";
 import { ruleNames } from "./baselines.ts";
 import { bestSplits, type Bucket, bucketsOf, type Filled, latencyClusters } from "./buckets.ts";
-import { assignDevices, sameShape, sizeOf } from "./devices.ts";
+import { assignDevices, sameShape, sizeOf } from "../devices.ts";
 import {
   type Candidate,
   isBetter,
@@ -15,8 +15,8 @@ import {
   type PlacedGroup,
   type Planning,
   planOf,
-} from "./judge.ts";
-import type { Arrivals, Configuration, Plan } from "./placement.ts";
+} from "../judge.ts";
+import type { Arrivals, Configuration, Plan } from "../placement.ts";
 import { inThisThread, type RunTask, type SearchTask } from "./search-tasks.ts";
 
 export interface SearchProgress {

@@ -1,5 +1,5 @@
 /** Lines of a text that arrives in pieces. */
-import { limits } from "../foundation/limits.ts";
+import { limits } from "../../foundation/limits.ts";
 import { markRemark, type Notes, type RawRow, type RowReader } from "./rows.ts";
 
 const lineFeed = 0x0a;

@@ -2,9 +2,9 @@
  * What our search is compared with: placements by simple rules (AlpaServe, sections 6.1 and 6.6),
  * on a judge of the same requests.
  */
-import { present } from "../foundation/assert.ts";
-import { assignDevices, sameShape } from "./devices.ts";
-import type { Candidate, Judge, PlacedGroup } from "./judge.ts";
+import { present } from "../../foundation/assert.ts";
+import { assignDevices, sameShape } from "../devices.ts";
+import type { Candidate, Judge, PlacedGroup } from "../judge.ts";
 import { selectUnits } from "./selection.ts";
 
 /** Rules that place once and for all; each is a start of the search as well. */

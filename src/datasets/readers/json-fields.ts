@@ -2,7 +2,7 @@
 import { limits } from "../foundation/limits.ts";
 import { fromMessages } from "./chat.ts";
 import { roleNames, roleOf, shownNames } from "./columns.ts";
-import { fromTokens, textOfTokens } from "./marked.ts";
+import { fromTokens, textOfTokens } from "../marked.ts";
 import type { RawExample } from "./rows.ts";
 
 /** What the search for its end has counted outside of the value's strings. */

@@ -1,9 +1,9 @@
 /** What is said of a file whose columns have no known names, and how its bad rows are counted. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { StrataError } from "../foundation/errors.ts";
-import { type Dataset, faultSummary } from "./datasets.ts";
-import { readDataset, readTexts } from "./read.ts";
+import { StrataError } from "../../foundation/errors.ts";
+import { type Dataset, faultSummary } from "../datasets.ts";
+import { readDataset, readTexts } from "../read.ts";
 
 async function* chunksOf(content: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(content);

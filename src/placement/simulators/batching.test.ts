@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { simulateBatching } from "./batching.ts";
-import { alone, arrivalsOf } from "./exam-problem.ts";
-import { idealProfile, type Outcomes, type Unit } from "./placement.ts";
+import { alone, arrivalsOf } from "../exam-problem.ts";
+import { idealProfile, type Outcomes, type Unit } from "../placement.ts";
 
 /** A batch of 1 takes 1 s, of 2 takes 1.5 s, of 4 takes 2 s. */
 const latencies = [1, 1.5, 2].map((seconds, index) => ({

@@ -4,11 +4,11 @@
  * and so do `-DOCSTART-` lines. A line that cannot be used costs its sentence, since a sentence
  * that lacks a word has other entities.
  */
-import { limits } from "../foundation/limits.ts";
+import { limits } from "../../foundation/limits.ts";
 import { Lines, withoutMark } from "./lines.ts";
-import { fromTokens, textOfTokens } from "./marked.ts";
+import { fromTokens, textOfTokens } from "../marked.ts";
 import type { Notes, RawRow, RowReader } from "./rows.ts";
-import { isTag } from "./tags.ts";
+import { isTag } from "../tags.ts";
 
 const documentStart = "-DOCSTART-";
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { SeededRandom } from "../foundation/random.ts";
-import { drawArrivals, steadyDemand } from "./demand.ts";
+import { SeededRandom } from "../../foundation/random.ts";
+import { drawArrivals, steadyDemand } from "../demand.ts";
 import { type EventInput, simulate } from "./events.ts";
-import { alone, arrivalsOf, twoStages, unitOf } from "./exam-problem.ts";
+import { alone, arrivalsOf, twoStages, unitOf } from "../exam-problem.ts";
 import { Kernel } from "./kernel.ts";
-import { idealProfile, type Outcomes } from "./placement.ts";
+import { idealProfile, type Outcomes } from "../placement.ts";
 
 describe("simulate", () => {
   test("a request passes client, dispatcher, admission and stages, with each one's delay", () => {

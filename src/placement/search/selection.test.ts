@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { alone, arrivalsOf, twoStages, unitOf } from "./exam-problem.ts";
-import { Judge, type PlacedGroup, type Planning, planOf } from "./judge.ts";
-import { idealProfile } from "./placement.ts";
+import { alone, arrivalsOf, twoStages, unitOf } from "../exam-problem.ts";
+import { Judge, type PlacedGroup, type Planning, planOf } from "../judge.ts";
+import { idealProfile } from "../placement.ts";
 import { selectUnits } from "./selection.ts";
 
 const units = ["a", "b", "c"].map((name) => unitOf(name, [1], [0.5, 0.5]));

@@ -1,8 +1,8 @@
 /** The parts of a search: messages that any thread can carry out with a judge of its own. */
-import type { Clock } from "../foundation/clock.ts";
-import { SeededRandom } from "../foundation/random.ts";
+import type { Clock } from "../../foundation/clock.ts";
+import { SeededRandom } from "../../foundation/random.ts";
 import { placeByRule, type RuleName } from "./baselines.ts";
-import type { Candidate, Judge, PlacedGroup } from "./judge.ts";
+import type { Candidate, Judge, PlacedGroup } from "../judge.ts";
 import { climb } from "./moves.ts";
 import { selectUnits } from "./selection.ts";
 
