@@ -1,5 +1,5 @@
 /** From the source of one JSON value to text and label, or to text and entities. */
-import { limits } from "../foundation/limits.ts";
+import { limits } from "../../foundation/limits.ts";
 import { fromMessages } from "./chat.ts";
 import { roleNames, roleOf, shownNames } from "./columns.ts";
 import { fromTokens, textOfTokens } from "../marked.ts";

@@ -1,16 +1,16 @@
 /** Uploaded files in OpenAI's terms. */
-import { filePurposes } from "../contract/files.ts";
-import type { FileObject, fileRoutes } from "../contract/files.ts";
-import type { TrainingFile } from "../entities/training-file.ts";
-import { StrataError } from "../foundation/errors.ts";
-import { limits } from "../foundation/limits.ts";
-import type { FileListOptions } from "../files/files.ts";
-import { withinDeadline } from "./deadline.ts";
-import { pageReply } from "./list-reply.ts";
-import { type HandlersOf, Reply } from "./operation.ts";
-import { rowsOf, unixSeconds } from "./paging.ts";
-import { receiveUpload } from "./upload.ts";
-import type { Services } from "./services.ts";
+import { filePurposes } from "../../contract/files.ts";
+import type { FileObject, fileRoutes } from "../../contract/files.ts";
+import type { TrainingFile } from "../../entities/training-file.ts";
+import { StrataError } from "../../foundation/errors.ts";
+import { limits } from "../../foundation/limits.ts";
+import type { FileListOptions } from "../../files/files.ts";
+import { withinDeadline } from "../deadline.ts";
+import { pageReply } from "../list-reply.ts";
+import { type HandlersOf, Reply } from "../operation.ts";
+import { rowsOf, unixSeconds } from "../paging.ts";
+import { receiveUpload } from "../upload.ts";
+import type { Services } from "../services.ts";
 
 export function fileHandlers({ files, clock }: Services): HandlersOf<typeof fileRoutes> {
   return {

@@ -1,16 +1,16 @@
 /** Jobs in OpenAI's terms. */
-import type { CreateJob, FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
-import type { fineTuningRoutes, WireHyperparameters } from "../contract/fine-tuning.ts";
-import type { Caller } from "../entities/caller.ts";
-import { defaultLearningRate, type Hyperparameters, isFinished } from "../entities/job.ts";
-import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
-import { StrataError } from "../foundation/errors.ts";
-import { requireRow, unlessRotten } from "../storage/checks.ts";
-import type { PageOptions, TenantCatalog } from "../storage/storage.ts";
-import { pageReply } from "./list-reply.ts";
-import type { HandlersOf } from "./operation.ts";
-import { rowsOf, unixSeconds } from "./paging.ts";
-import type { Services } from "./services.ts";
+import type { CreateJob, FineTuningJob, FineTuningJobEvent } from "../../contract/fine-tuning.ts";
+import type { fineTuningRoutes, WireHyperparameters } from "../../contract/fine-tuning.ts";
+import type { Caller } from "../../entities/caller.ts";
+import { defaultLearningRate, type Hyperparameters, isFinished } from "../../entities/job.ts";
+import type { Job, JobEvent, JobSpecification } from "../../entities/job.ts";
+import { StrataError } from "../../foundation/errors.ts";
+import { requireRow, unlessRotten } from "../../storage/checks.ts";
+import type { PageOptions, TenantCatalog } from "../../storage/storage.ts";
+import { pageReply } from "../list-reply.ts";
+import type { HandlersOf } from "../operation.ts";
+import { rowsOf, unixSeconds } from "../paging.ts";
+import type { Services } from "../services.ts";
 
 export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTuningRoutes> {
   const { clock, store, trainer } = services;

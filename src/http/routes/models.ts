@@ -5,19 +5,19 @@ import type {
   modelRoutes,
   ModelVersion,
   VplmFacts,
-} from "../contract/models.ts";
-import type { VersionWeights } from "../creator/creator.ts";
-import type { BaseModel } from "../entities/base-model.ts";
-import type { Caller } from "../entities/caller.ts";
-import type { Version, VirtualModel } from "../entities/virtual-model.ts";
-import { StrataError } from "../foundation/errors.ts";
-import { limits } from "../foundation/limits.ts";
-import { requireRow, unlessRotten } from "../storage/checks.ts";
-import type { Table, TenantCatalog, VersionTable } from "../storage/storage.ts";
-import { pageReply } from "./list-reply.ts";
-import type { HandlersOf } from "./operation.ts";
-import { rowsOf, unixSeconds } from "./paging.ts";
-import type { Services } from "./services.ts";
+} from "../../contract/models.ts";
+import type { VersionWeights } from "../../creator/creator.ts";
+import type { BaseModel } from "../../entities/base-model.ts";
+import type { Caller } from "../../entities/caller.ts";
+import type { Version, VirtualModel } from "../../entities/virtual-model.ts";
+import { StrataError } from "../../foundation/errors.ts";
+import { limits } from "../../foundation/limits.ts";
+import { requireRow, unlessRotten } from "../../storage/checks.ts";
+import type { Table, TenantCatalog, VersionTable } from "../../storage/storage.ts";
+import { pageReply } from "../list-reply.ts";
+import type { HandlersOf } from "../operation.ts";
+import { rowsOf, unixSeconds } from "../paging.ts";
+import type { Services } from "../services.ts";
 
 export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes> {
   const { creator, ids, store, trainer } = services;
