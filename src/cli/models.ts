@@ -1,6 +1,6 @@
 /** Commands on models and jobs: create, list, show, alias, cancel. */
 import type { Command } from "commander";
-import { Argument } from "commander";
+import { Argument, Option } from "commander";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { Model, ModelVersion } from "../contract/models.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -22,9 +22,13 @@ export function addModelCommands(program: Command, context: CommandContext): voi
 
 interface CreateFlags extends RemoteOptions {
   readonly base: string;
+  readonly task?: Task;
   readonly labels?: string;
   readonly file?: string;
 }
+
+const tasks = ["text-classification", "token-classification"] as const;
+type Task = (typeof tasks)[number];
 
 export function addCreate(program: Command, context: CommandContext): void {
   const command = program
@@ -33,7 +37,8 @@ export function addCreate(program: Command, context: CommandContext): void {
     .description("Create a custom model; with --file it answers within seconds.")
     .requiredOption("--base <base>", "the base model that it stands on")
     .option("--labels <a,b>", "labels, separated by commas, for a model to be trained later")
-    .option("--file <path>", "labelled texts: JSON lines, or CSV with a header")
+    .option("--file <path>", "labelled texts or entities: JSON lines, CSV with a header, CoNLL")
+    .addOption(new Option("--task <task>", "the file's when there is one").choices(tasks))
     .action(async (name: string, flags: CreateFlags) => {
       const session = await connect(flags, context);
       const model = await create(session, name, flags);
@@ -42,11 +47,13 @@ export function addCreate(program: Command, context: CommandContext): void {
   remote(command, context, [
     "strata create tickets --base all-MiniLM-L6-v2 --file tickets.jsonl",
     "strata create mood --base all-MiniLM-L6-v2 --labels good,bad",
+    "strata create places --base all-MiniLM-L6-v2 --task token-classification --labels city,river",
   ]);
 }
 
 async function create(session: Session, id: string, flags: CreateFlags): Promise<Model> {
-  const { base, labels, file } = flags;
+  const { base, task, labels, file } = flags;
+  const specification = { id, base, ...(task !== undefined && { task }) };
   if ((labels === undefined) === (file === undefined)) {
     const expected = "expected either --labels or --file";
     throw new StrataError("INVALID_ARGUMENT", `Cannot create "${id}": ${expected}`);
@@ -57,10 +64,10 @@ async function create(session: Session, id: string, flags: CreateFlags): Promise
   await checkBase(session, id, base);
   if (file === undefined) {
     const names = labels?.split(",").map((label) => label.trim()) ?? [];
-    return session.client.createModel({ id, base, labels: names });
+    return session.client.createModel({ ...specification, labels: names });
   }
   return withUploads(session, files, ([uploaded = ""]) =>
-    session.client.createModel({ id, base, training_file: uploaded }),
+    session.client.createModel({ ...specification, training_file: uploaded }),
   );
 }
 
@@ -183,7 +190,7 @@ async function showModel({ client, output }: Session, name: string): Promise<voi
     if (versions.length === 0) return;
     output.line();
     await output.table(
-      ["version", "kind", "served", "adapter", "size", "held out right", "created (UTC)"],
+      ["version", "kind", "served", "adapter", "size", "held out", "created (UTC)"],
       versions.map(versionCells),
     );
     printVerdicts(output, versions, ", when published");
@@ -225,10 +232,11 @@ function adapterCell(adapter: ModelVersion["adapter"]): string {
   return `${kind}, rank ${rank}, in layers ${layers.at(0)} to ${layers.at(-1)}`;
 }
 
-/** "86.7 % of 30", or nothing where nothing was held out. */
-function heldOutCell({ devAccuracy, devCount }: ModelVersion["metrics"]): string {
-  if (devAccuracy === undefined) return "";
-  const share = `${(100 * devAccuracy).toFixed(1)} %`;
+/** "86.7 % of 30", "F1 86.7 % of 30", or nothing where nothing was held out. */
+function heldOutCell({ devAccuracy, devF1, devCount }: ModelVersion["metrics"]): string {
+  const score = devAccuracy ?? devF1;
+  if (score === undefined) return "";
+  const share = `${devF1 === undefined ? "" : "F1 "}${(100 * score).toFixed(1)} %`;
   return devCount === undefined ? share : `${share} of ${devCount}`;
 }
 

@@ -1,13 +1,15 @@
-/** `strata predict`: classify texts from arguments, a file or stdin. */
+/** `strata predict`: classify texts, or find entities in them, from arguments, a file or stdin. */
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Command } from "commander";
-import type { Classifications } from "../contract/inference.ts";
+import type { Client } from "../client/client.ts";
+import type { Classifications, TokenClassifications } from "../contract/inference.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { visible } from "../foundation/visible.ts";
 import type { CommandContext } from "./command-context.ts";
 import { integerBetween } from "./command-context.ts";
+import { markedText } from "./marked-text.ts";
 import type { RemoteOptions, Session } from "./remote.ts";
 import { connect, remote } from "./remote.ts";
 
@@ -16,11 +18,10 @@ interface PredictFlags extends RemoteOptions {
   readonly top: number;
 }
 
+/** What is printed of a text: as JSON, and as a line. */
 interface Prediction {
-  readonly text: string;
-  readonly label: string;
-  readonly score: number;
-  readonly scores: Classifications["data"][number]["scores"];
+  readonly value: object;
+  readonly line: string;
 }
 
 /** Texts of one call: enough to fill the engine's batches, few enough to show progress. */
@@ -30,13 +31,14 @@ export function addPredict(program: Command, context: CommandContext): void {
   const command = program
     .command("predict")
     .argument("<model>", "a custom model, or <name>@<version>")
-    .argument("[text...]", "texts to classify; none reads stdin, as a file")
-    .summary("Classify texts: label, score and text, a line each.")
+    .argument("[text...]", "texts to answer; none reads stdin, as a file")
+    .summary("Classify texts, or find entities in them: a line each.")
     .description(
       [
-        "Classify texts: label, score and text, a line each. A file with a row that cannot be used",
-        "is refused as a whole, each such row named, so that answers line up with rows; create and",
-        "train leave such rows out.",
+        "Classify texts: label, score and text, a line each. A model for token classification",
+        "finds entities: the text with each in brackets, its label and score behind it. A file",
+        "with a row that cannot be used is refused as a whole, each such row named, so that",
+        "answers line up with rows; create and train leave such rows out.",
       ].join(" "),
     )
     .option("--file <path>", "JSON lines or CSV as for create, labels or none, or a text a line")
@@ -57,18 +59,55 @@ async function predict(
   { model, texts, flags }: { model: string; texts: readonly string[]; flags: PredictFlags },
 ): Promise<void> {
   const paint = await output.painter();
-  const predictions: Prediction[] = [];
+  const bold = (label: string): string => paint("bold", label);
+  const call = (await findsEntities(client, model)) ? entityCall : labelCall;
+  const predictions: object[] = [];
   for (const input of callsOf(texts)) {
     if (context.surroundings.signal.aborted)
       throw new StrataError("CANCELLED", "Cannot predict the remaining texts: interrupted");
-    const { data } = await client.classify({ model, input, top_k: flags.top });
-    for (const { index, label, score, scores } of data) {
-      const text = input[index] ?? "";
-      if (output.isJson) predictions.push({ text, label, score, scores });
-      else output.line(`${paint("bold", visible(label))}\t${score.toFixed(4)}\t${text}`);
-    }
+    for (const { value, line } of await call(client, { model, input, top: flags.top, bold }))
+      if (output.isJson) predictions.push(value);
+      else output.line(line);
   }
   await output.result(predictions, () => undefined);
+}
+
+/** Whether the model is one for token classification; a version's task is its model's. */
+async function findsEntities(client: Client, name: string): Promise<boolean> {
+  const { strata } = await client.model(name.replace(/@\d+$/, ""));
+  return strata.kind === "vplm" && strata.task === "token-classification";
+}
+
+interface Call {
+  readonly model: string;
+  readonly input: string[];
+  readonly top: number;
+  bold(label: string): string;
+}
+
+async function labelCall(
+  client: Client,
+  { model, input, top, bold }: Call,
+): Promise<readonly Prediction[]> {
+  const { data } = await client.classify({ model, input, top_k: top });
+  return data.map(({ index, label, score, scores }: Classifications["data"][number]) => {
+    const text = input[index] ?? "";
+    const line = `${bold(visible(label))}\t${score.toFixed(4)}\t${text}`;
+    return { value: { text, label, score, scores }, line };
+  });
+}
+
+async function entityCall(
+  client: Client,
+  { model, input, bold }: Call,
+): Promise<readonly Prediction[]> {
+  const { data } = await client.classifyTokens({ model, input });
+  return data.map(({ index, entities, truncated }: TokenClassifications["data"][number]) => {
+    const text = input[index] ?? "";
+    const rest = truncated ? " (its end was not read: it is too long for the model)" : "";
+    const line = `${markedText(text, entities, bold)}${rest}`;
+    return { value: { text, entities, truncated }, line };
+  });
 }
 
 async function textsOf(

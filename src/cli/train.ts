@@ -29,7 +29,7 @@ export function addTrain(program: Command, context: CommandContext): void {
     .description(
       "Train on labelled texts; the new version serves unless held-out texts speak against it.",
     )
-    .requiredOption("--file <path>", "labelled texts: JSON lines, or CSV with a header")
+    .requiredOption("--file <path>", "labelled texts or entities: JSON lines, CSV, CoNLL")
     .option("--validation <path>", "texts to judge by (default: a part of the file)")
     .option("--epochs <count>", "passes over the texts", integerBetween(1, limits.epochCountMax))
     .option("--batch-size <n>", "texts a step", integerBetween(1, limits.trainingBatchSizeMax))
@@ -126,12 +126,14 @@ async function printOutcome(
 
 /** Moves the bar by the numbers of a job's event. */
 export function advance(progress: Progress, { data }: FineTuningJobEvent): void {
-  const { step, total_steps: stepCount, epoch, train_loss: loss, valid_accuracy: accuracy } = data;
+  const { step, total_steps: stepCount, epoch, train_loss: loss } = data;
+  const { valid_accuracy: accuracy, valid_f1: f1 } = data;
   if (step === undefined || stepCount === undefined) return;
   const parts = [
     ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
     ...(loss === undefined ? [] : [`loss ${loss.toFixed(3)}`]),
     ...(accuracy === undefined ? [] : [`held out ${(100 * accuracy).toFixed(1)} % right`]),
+    ...(f1 === undefined ? [] : [`held out F1 ${(100 * f1).toFixed(1)} %`]),
   ];
   progress.update((100 * step) / Math.max(stepCount, 1), parts.join(", "));
 }

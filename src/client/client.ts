@@ -5,7 +5,7 @@
 import type { Answer, Api, Sent } from "../contract/contract.ts";
 import type { FileObject } from "../contract/files.ts";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
-import type { Classifications, Embeddings } from "../contract/inference.ts";
+import type { Classifications, Embeddings, TokenClassifications } from "../contract/inference.ts";
 import type { ListedModel, Model, ModelVersion } from "../contract/models.ts";
 import { fromWire } from "../contract/wire-error.ts";
 import { type Clock, pause } from "../foundation/clock.ts";
@@ -204,6 +204,14 @@ export class Client {
     signal?: AbortSignal,
   ): Promise<Classifications> {
     return this.call("POST /v1/classify", { body, ...(signal !== undefined && { signal }) });
+  }
+
+  /** Entities in texts; their places count Unicode code points. */
+  classifyTokens(
+    body: Sent<Api["POST /v1/classify-tokens"]>["body"],
+    signal?: AbortSignal,
+  ): Promise<TokenClassifications> {
+    return this.call("POST /v1/classify-tokens", { body, ...(signal !== undefined && { signal }) });
   }
 
   /** Newest first, down to the one that was seen. */

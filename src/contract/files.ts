@@ -37,7 +37,9 @@ const uploadSchema = z.object({
   purpose: purposeSchema,
   file: z.string().openapi({
     format: "binary",
-    description: "JSON lines, a JSON array, or CSV with a header; gzip is unpacked",
+    description:
+      "Labelled texts, or texts with entities: JSON lines, a JSON array, CSV with a header, or " +
+      "CoNLL columns; gzip is unpacked",
   }),
 });
 

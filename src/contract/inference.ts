@@ -94,6 +94,46 @@ const classificationsSchema = z
 
 export type Classifications = z.infer<typeof classificationsSchema>;
 
+const classifyTokensRequestSchema = z.strictObject({
+  model: modelIdSchema.openapi({
+    description: 'A vPLM for token classification, or "<id>@<version>"',
+  }),
+  input: textInputSchema,
+  truncate: truncateSchema,
+  user: userSchema,
+});
+
+const entitySchema = z.object({
+  entity_group: z.string().openapi({ description: "The label" }),
+  score: z.number().openapi({
+    description: "The mean over the entity's words of the probability that a word has the label",
+  }),
+  start: z.number().int().openapi({ description: "In Unicode code points of the input, from 0" }),
+  end: z.number().int().openapi({ description: "Behind the last code point" }),
+  word: z.string().openapi({ description: "The input from start to end" }),
+});
+
+const tokenClassificationsSchema = z
+  .object({
+    object: z.literal("list"),
+    model: z.string(),
+    version: z.number().int(),
+    data: z.array(
+      z.object({
+        object: z.literal("token_classification"),
+        index: z.number().int(),
+        entities: z.array(entitySchema).openapi({ description: "In the order of their places" }),
+        truncated: z.boolean().openapi({
+          description: "Whether the input was cut to the model's tokens: no entity is found behind",
+        }),
+      }),
+    ),
+    usage: usageSchema,
+  })
+  .openapi("TokenClassifications");
+
+export type TokenClassifications = z.infer<typeof tokenClassificationsSchema>;
+
 export const inferenceRoutes = {
   createEmbeddings: createRoute({
     method: "post",
@@ -108,5 +148,12 @@ export const inferenceRoutes = {
     summary: "Classify texts with a vPLM",
     request: { body: jsonBody(classifyRequestSchema) },
     responses: answers(classificationsSchema, "One classification per input"),
+  }),
+  classifyTokens: createRoute({
+    method: "post",
+    path: "/v1/classify-tokens",
+    summary: "Find the entities in texts with a vPLM",
+    request: { body: jsonBody(classifyTokensRequestSchema) },
+    responses: answers(tokenClassificationsSchema, "One list of entities per input"),
   }),
 } as const;

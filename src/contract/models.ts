@@ -95,9 +95,12 @@ const createModelSchema = z
   .strictObject({
     id: modelIdSchema,
     base: modelIdSchema,
+    task: taskSchema.optional().openapi({
+      description: "That of the training file; without one, text-classification when absent",
+    }),
     labels: z
       .array(z.string().min(1).max(limits.labelCharactersMax))
-      .min(limits.labelCountMin)
+      .min(1)
       .max(limits.labelCountMax)
       .optional()
       .openapi({ description: "Without a training file: the labels, in the head's order" }),

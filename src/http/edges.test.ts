@@ -135,7 +135,10 @@ describe("fields", () => {
   test("a count outside its limits is told with the limit and what was sent", async () => {
     const http = await httpWith({});
     const faulty = new Map<string, readonly [unknown, RegExp]>([
-      ["POST /v1/models", [{ id: "a", base: "tiny", labels: ["x"] }, /at least 2 labels, got 1$/]],
+      [
+        "POST /v1/models",
+        [{ id: "a", base: "tiny", labels: ["x"] }, /expected 2 to 1000 labels, got 1$/],
+      ],
       ["POST /v1/models/spam/derive", [{ ids: [], noise: 0.1, seed: 1 }, /at least 1 ids, got 0$/]],
       [
         "POST /v1/fine_tuning/jobs",

@@ -137,6 +137,28 @@ class StandInProcessor implements Processor {
     };
   }
 
+  /** Every word that begins with a capital is an entity of the first label. */
+  async classifyTokens(caller: Caller, request: ClassifyRequest) {
+    const { model: name, texts } = request;
+    const resolved = await resolveModel(caller, this.#store.catalog, name);
+    if (resolved.kind === "base") throw notFound("model", name, "model");
+    await admit(texts, request);
+    const { labels, number } = resolved.version;
+    const found = (text: string) =>
+      Array.from(text.matchAll(/[A-Z]\w*/g), ({ 0: word, index: start }) => {
+        const place = { start, end: start + word.length, word };
+        return { label: labels[0] ?? "", score: 0.75, ...place };
+      });
+    return {
+      model: resolved.model.id,
+      version: number,
+      entities: texts.map(found),
+      isTruncated: texts.map(isLong),
+      tokenCount: wordCount(texts),
+      timings,
+    };
+  }
+
   async embed(caller: Caller, request: EmbedRequest) {
     const { model: name, inputs } = request;
     await resolveModel(caller, this.#store.catalog, name);

@@ -2,18 +2,29 @@
 import type { Caller } from "../entities/caller.ts";
 import type { TaskName } from "../entities/virtual-model.ts";
 import { faultOfShapes } from "../entities/weights.ts";
+import type { Encoded } from "../formats/formats.ts";
+import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { Pace } from "../foundation/pace.ts";
 import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Flow } from "../scheduling/flow.ts";
 import { notFound, unlessDeleted } from "../storage/checks.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
+import { entitiesFound, type FoundEntity } from "../tasks/token-classification.ts";
 import type { WantedWeights } from "./adapter-pool.ts";
 import type { BatchRow } from "./batch.ts";
 import type { Engine } from "./engine.ts";
-import { checkInputs, encodeInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
+import {
+  checkInputs,
+  encodeInputs,
+  encodeWords,
+  foreseenTokenCount,
+  tokenCountOf,
+} from "./inputs.ts";
+import type { Lane } from "./lane.ts";
 import type { ModelDirectory, Resolved, ResolvedVersion } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
 import type { Place } from "./places.ts";
@@ -25,6 +36,7 @@ import type {
   Processor,
   RequestOptions,
   RequestTimings,
+  TokensAnswer,
 } from "./processor.ts";
 import type { SequenceAnswer } from "./sequence.ts";
 import type { TextAnswer } from "./text-lane.ts";
@@ -40,9 +52,16 @@ export interface BatchingProcessorOptions {
   close(): Promise<void>;
 }
 
+/** What is asked of a base, and how inputs become its sequences. */
+interface Question<Answer, E extends Encoded> {
+  lane(base: OpenBase): Lane<Answer>;
+  encode(base: OpenBase): Promise<E>;
+}
+
 /** A request whose texts are tokens. */
-interface Prepared {
+interface Prepared<Answer> {
   readonly base: OpenBase;
+  readonly lane: Lane<Answer>;
   readonly resolved: Resolved;
   readonly flow: Flow;
   readonly ids: readonly Int32Array[];
@@ -50,9 +69,9 @@ interface Prepared {
   readonly place: Place;
 }
 
-interface Ran {
-  readonly answers: readonly TextAnswer[];
-  readonly isTruncated: readonly boolean[];
+interface Ran<Answer, E extends Encoded> {
+  readonly answers: readonly Answer[];
+  readonly encoded: E;
   readonly tokenCount: number;
   readonly timings: RequestTimings;
 }
@@ -65,32 +84,48 @@ export class BatchingProcessor implements Processor {
   }
 
   async classify(caller: Caller, request: ClassifyRequest): Promise<ClassifyAnswer> {
-    const { model: name, texts } = request;
-    const resolved = await this.#options.directory.resolve(caller, name);
-    if (resolved.kind === "base")
-      throw new StrataError(
-        "INVALID_ARGUMENT",
-        `Cannot classify with "${name}": it is a base model and has no labels`,
-        { field: "model" },
-      );
-    checkTask(resolved, "text-classification");
-    const { answers, ...ran } = await this.#run(caller, resolved, { ...request, inputs: texts });
+    const resolved = await this.#versionFor(caller, request, "text-classification");
+    const asked = { ...request, inputs: request.texts };
+    const ran = await this.#run(caller, resolved, asked, textQuestion(asked));
     return {
       model: resolved.model.id,
       version: resolved.version.number,
       labels: resolved.version.labels,
-      probabilities: answers.map(({ probabilities }) => probabilities),
-      ...ran,
+      probabilities: ran.answers.map(({ probabilities }) => probabilities),
+      ...factsOf(ran),
     };
+  }
+
+  async classifyTokens(caller: Caller, request: ClassifyRequest): Promise<TokensAnswer> {
+    const resolved = await this.#versionFor(caller, request, "token-classification");
+    const { texts } = request;
+    const ran = await this.#run(
+      caller,
+      resolved,
+      { ...request, inputs: texts },
+      {
+        lane: ({ tokens }) => tokens,
+        encode: (base) => encodeWords(base, texts, request),
+      },
+    );
+    const { labels, number } = resolved.version;
+    const entities: (readonly FoundEntity[])[] = [];
+    await new Pace(request.signal).each(texts.length, (index) => {
+      const text = present(texts[index], "a text for each answer");
+      const words = present(ran.encoded.words[index], "words of each text");
+      const outputs = present(ran.answers[index], "an answer to each text");
+      entities.push(entitiesFound({ text, words, labels, ...outputs }));
+    });
+    return { model: resolved.model.id, version: number, entities, ...factsOf(ran) };
   }
 
   async embed(caller: Caller, request: EmbedRequest): Promise<EmbedAnswer> {
     const resolved = await this.#options.directory.resolve(caller, request.model);
-    const { answers, ...ran } = await this.#run(caller, resolved, request);
+    const ran = await this.#run(caller, resolved, request, textQuestion(request));
     return {
       model: resolved.kind === "base" ? resolved.base : resolved.model.id,
-      embeddings: answers.map(({ embedding }) => embedding),
-      ...ran,
+      embeddings: ran.answers.map(({ embedding }) => embedding),
+      ...factsOf(ran),
     };
   }
 
@@ -98,29 +133,56 @@ export class BatchingProcessor implements Processor {
     await this.#options.close();
   }
 
-  /** Resolves, checks, takes a place, and answers. */
-  async #run(caller: Caller, resolved: Resolved, request: EmbedRequest): Promise<Ran> {
+  /** The version that a request names; INVALID_ARGUMENT for a base, or for one of another task. */
+  async #versionFor(
+    caller: Caller,
+    { model: name }: RequestOptions,
+    task: TaskName,
+  ): Promise<ResolvedVersion> {
+    const resolved = await this.#options.directory.resolve(caller, name);
+    const own = resolved.kind === "base" ? undefined : resolved.version.task;
+    if (resolved.kind === "version" && own === task) return resolved;
+    const state =
+      own === undefined
+        ? "it is a base model and has no labels"
+        : `its task is ${own}, which ${routes[own]} answers`;
+    throw new StrataError("INVALID_ARGUMENT", `Cannot classify with "${name}": ${state}`, {
+      field: "model",
+    });
+  }
+
+  /** Checks, takes a place, and answers. */
+  async #run<Answer, E extends Encoded>(
+    ...[caller, resolved, request, question]: readonly [
+      Caller,
+      Resolved,
+      EmbedRequest,
+      Question<Answer, E>,
+    ]
+  ): Promise<Ran<Answer, E>> {
     const { inputs, ...options } = request;
     const base = this.#options.bases.get(resolved.base);
     if (base === undefined) throw this.#notServed(resolved);
     checkInputs(base, inputs);
     const flow = flowOf(caller, resolved);
+    const lane = question.lane(base);
     const place = this.#options.engine.admit({
-      lane: base.texts,
+      lane,
       flow,
       sequenceCount: inputs.length,
       tokenCount: foreseenTokenCount(base, inputs),
     });
     try {
       const startMs = this.#options.clock.monotonic();
-      const { ids, isTruncated } = await encodeInputs(base, inputs, options);
+      const encoded = await question.encode(base);
+      const { ids } = encoded;
       const tokenizeMs = this.#options.clock.monotonic() - startMs;
       place.correct(tokenCountOf(ids));
       const sequences = await unlessDeleted(
-        this.#answer({ base, resolved, flow, ids, options, place }),
+        this.#answer({ base, lane, resolved, flow, ids, options, place }),
         () => this.#checkStays(caller, resolved),
       );
-      const longest = (part: (sequence: SequenceAnswer) => number): number =>
+      const longest = (part: (sequence: SequenceAnswer<Answer>) => number): number =>
         sequences.reduce((most, sequence) => Math.max(most, part(sequence)), 0);
       const timings = {
         tokenizeMs,
@@ -129,7 +191,7 @@ export class BatchingProcessor implements Processor {
         runMs: longest(({ runMs }) => runMs),
       };
       const answers = sequences.map(({ answer }) => answer);
-      return { answers, isTruncated, tokenCount: tokenCountOf(ids), timings };
+      return { answers, encoded, tokenCount: tokenCountOf(ids), timings };
     } finally {
       place.leave();
     }
@@ -150,7 +212,7 @@ export class BatchingProcessor implements Processor {
     return new StrataError("CONFLICT", `Cannot call "${name}": ${state}`, { field: "model" });
   }
 
-  async #answer(prepared: Prepared): Promise<readonly SequenceAnswer<TextAnswer>[]> {
+  async #answer<Answer>(prepared: Prepared<Answer>): Promise<readonly SequenceAnswer<Answer>[]> {
     const { resolved, base } = prepared;
     if (resolved.kind === "base") {
       const { pooling } = base.checkpoint;
@@ -167,13 +229,13 @@ export class BatchingProcessor implements Processor {
     return this.#submit(prepared, { pooling, adapter, labelCount }, { blob, tensors });
   }
 
-  async #submit(
-    { base, resolved, flow, ids, options, place }: Prepared,
+  async #submit<Answer>(
+    { lane, resolved, flow, ids, options, place }: Prepared<Answer>,
     version: Omit<BatchRow, "ids" | "resident">,
     weights: WantedWeights | undefined,
-  ): Promise<readonly SequenceAnswer<TextAnswer>[]> {
+  ): Promise<readonly SequenceAnswer<Answer>[]> {
     const requests = ids.map((sequence) => ({
-      lane: base.texts,
+      lane,
       flow,
       row: { ...version, ids: sequence },
       weights,
@@ -188,13 +250,22 @@ export class BatchingProcessor implements Processor {
   }
 }
 
-/** INVALID_ARGUMENT for a version of another task, which names it. */
-function checkTask({ model, version }: ResolvedVersion, task: TaskName): void {
-  if (version.task === task) return;
-  const state = `its task is ${version.task}, not ${task}`;
-  throw new StrataError("INVALID_ARGUMENT", `Cannot classify with "${model.id}": ${state}`, {
-    field: "model",
-  });
+/** Where a model of each task is called, for those who have called it elsewhere. */
+const routes: Readonly<Record<TaskName, string>> = {
+  "text-classification": "POST /v1/classify",
+  "token-classification": "POST /v1/classify-tokens",
+};
+
+function textQuestion(request: EmbedRequest): Question<TextAnswer, Encoded> {
+  return {
+    lane: ({ texts }) => texts,
+    encode: (base) => encodeInputs(base, request.inputs, request),
+  };
+}
+
+/** What every answer tells beside itself. */
+function factsOf({ encoded, tokenCount, timings }: Omit<Ran<unknown, Encoded>, "answers">) {
+  return { isTruncated: encoded.isTruncated, tokenCount, timings };
 }
 
 /**

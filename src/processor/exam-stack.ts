@@ -6,7 +6,13 @@ import type { Creator } from "../creator/creator.ts";
 import { createCreator } from "../creator/store-creator.ts";
 import type { Precision } from "../entities/base-model.ts";
 import { operator, type Tenant } from "../entities/caller.ts";
-import type { AdapterSpecification, Version, VirtualModel } from "../entities/virtual-model.ts";
+import {
+  type AdapterSpecification,
+  defaultTask,
+  type TaskName,
+  type Version,
+  type VirtualModel,
+} from "../entities/virtual-model.ts";
 import type { Weight } from "../entities/weights.ts";
 import { decodeWeights } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
@@ -16,6 +22,7 @@ import { silentTelemetry } from "../foundation/telemetry.ts";
 import { upperBottleneck } from "../models/adapters/adapters.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { versionTensors } from "../models/version-tensors.ts";
+import { taskKinds } from "../tasks/task-kinds.ts";
 import { AdapterPool } from "./adapter-pool.ts";
 import { BatchingProcessor } from "./batching-processor.ts";
 import { Engine } from "./engine.ts";
@@ -97,6 +104,8 @@ export interface RandomModel {
   /** 0 for a head alone. */
   readonly rank: number;
   readonly labelCount: number;
+  /** `text-classification` when absent. */
+  readonly task?: TaskName;
   /** Of the weights; 0.05 when absent. */
   readonly deviation?: number;
   /** The same seed gives the same weights; without one every call gives others. */
@@ -106,7 +115,7 @@ export interface RandomModel {
 /** Creates a model with a version of random weights; each id and call gives other ones. */
 export async function createRandomModel(stack: Stack, model: RandomModel): Promise<Version> {
   const labels = Array.from({ length: model.labelCount }, (_, index) => `label ${index}`);
-  await stack.creator.create(operator, { id: model.id, base: "base", labels });
+  await stack.creator.create(operator, { id: model.id, base: "base", task: model.task, labels });
   return publishRandom(stack, model, true);
 }
 
@@ -126,7 +135,7 @@ export async function publishRandom(
     kind: "trained",
     labels,
     tensors: randomTensors(stack.checkpoint, model),
-    task: "text-classification",
+    task: model.task ?? defaultTask,
     adapter: adapterOf(stack.checkpoint, rank),
     form: "dense",
     domain: undefined,
@@ -147,11 +156,11 @@ let stream = 0;
 /** Weights of an adapter and a head, without the adapter for rank 0. */
 export function randomTensors(
   checkpoint: Checkpoint,
-  { rank, labelCount, deviation = 0.05, seed }: Omit<RandomModel, "id">,
+  { rank, labelCount, task = defaultTask, deviation = 0.05, seed }: Omit<RandomModel, "id">,
 ): Map<string, Weight> {
   const wanted = versionTensors(checkpoint.config, {
     adapter: adapterOf(checkpoint, rank),
-    outputCount: labelCount,
+    outputCount: taskKinds[task].outputCount(labelCount),
   });
   const random =
     seed === undefined ? new SeededRandom(3, (stream += 1)) : new SeededRandom(4, seed);

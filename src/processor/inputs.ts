@@ -1,7 +1,9 @@
 /** What a request brings: texts or token ids, checked and made into sequences. */
-import type { Encoded } from "../formats/formats.ts";
+import type { Words } from "../entities/words.ts";
+import type { Encoded, EncodedWords } from "../formats/formats.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { Pace } from "../foundation/pace.ts";
 import type { OpenBase } from "./open-base.ts";
 import type { EmbedInputs, RequestOptions } from "./processor.ts";
 
@@ -40,26 +42,46 @@ export async function encodeInputs(
   inputs: EmbedInputs,
   options: RequestOptions,
 ): Promise<Encoded> {
-  const encoded = await (areTexts(inputs) ? encodeTexts(base, inputs, options) : own(base, inputs));
+  const encoded = await (areTexts(inputs) ? base.tokenizer.encode(inputs) : own(base, inputs));
+  checkEncoded(base, encoded, options);
+  return encoded;
+}
+
+function checkEncoded(base: OpenBase, encoded: Encoded, options: RequestOptions): void {
+  const cut = options.truncate === false ? encoded.isTruncated.indexOf(true) : -1;
+  if (cut >= 0) throw tooLong(`input[${cut}]`, base.checkpoint.tokensMax, "more");
   const tokenCount = tokenCountOf(encoded.ids);
   if (tokenCount > limits.requestTokensMax)
     throw tooMuch("input", limits.requestTokensMax, `${tokenCount} tokens`);
-  return encoded;
+}
+
+/** Texts whose words are told together: their places come as lists, on the main thread. */
+const wordChunkCount = 16;
+
+/** The sequences of checked texts, with the words of each. */
+export async function encodeWords(
+  base: OpenBase,
+  texts: readonly string[],
+  options: RequestOptions,
+): Promise<EncodedWords> {
+  const { tokenizer } = base.tokenizer;
+  const pace = new Pace(options.signal);
+  const ids: Int32Array[] = [];
+  const words: Words[] = [];
+  const isTruncated: boolean[] = [];
+  for (let start = 0; start < texts.length; start += wordChunkCount) {
+    const chunk = await tokenizer.encodeWords(texts.slice(start, start + wordChunkCount));
+    ids.push(...chunk.ids);
+    words.push(...chunk.words);
+    isTruncated.push(...chunk.isTruncated);
+    checkEncoded(base, { ids, isTruncated }, options);
+    if (pace.isDue) await pace.rest();
+  }
+  return { ids, words, isTruncated };
 }
 
 export function tokenCountOf(ids: readonly Int32Array[]): number {
   return ids.reduce((sum, { length }) => sum + length, 0);
-}
-
-async function encodeTexts(
-  base: OpenBase,
-  texts: readonly string[],
-  options: RequestOptions,
-): Promise<Encoded> {
-  const encoded = await base.tokenizer.encode(texts);
-  const cut = options.truncate === false ? encoded.isTruncated.indexOf(true) : -1;
-  if (cut >= 0) throw tooLong(`input[${cut}]`, base.checkpoint.tokensMax, "more");
-  return encoded;
 }
 
 /**

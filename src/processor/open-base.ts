@@ -6,6 +6,8 @@ import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import type { Lane } from "./lane.ts";
 import { type TextAnswer, textLane } from "./text-lane.ts";
+import type { TokenOutputs } from "../tasks/token-classification.ts";
+import { tokenLane } from "./token-lane.ts";
 import { measureMsPerToken } from "./warm-up.ts";
 import { TokenizeQueue } from "./tokenize-queue.ts";
 import type { Workers } from "./workers.ts";
@@ -17,6 +19,8 @@ export interface OpenBase {
   readonly tokenizer: TokenizeQueue;
   /** Classifies and embeds whole texts, of vPLMs and of the bare base. */
   readonly texts: Lane<TextAnswer>;
+  /** Says of each token what it is part of; its program is loaded when it is first asked. */
+  readonly tokens: Lane<TokenOutputs>;
 }
 
 export interface OpenBaseOptions {
@@ -39,7 +43,13 @@ export async function openBase(options: OpenBaseOptions): Promise<OpenBase> {
   const graph = servingGraph(config, precision);
   const program = { graph, constants: constantsOf(graph, weights) };
   const msPerToken = await measureMsPerToken(await workers.load(program), config, clock);
-  const key = `${id} dense text ${precision}`;
-  const texts = textLane({ key, msPerToken, config, program, memory });
-  return { id, checkpoint, precision, tokenizer, texts };
+  const parts = { msPerToken, config, memory };
+  const texts = textLane({ ...parts, key: `${id} dense text ${precision}`, program });
+  const tokenGraph = servingGraph(config, precision, { task: "token" });
+  const tokens = tokenLane({
+    ...parts,
+    key: `${id} dense token ${precision}`,
+    program: { graph: tokenGraph, constants: constantsOf(tokenGraph, weights) },
+  });
+  return { id, checkpoint, precision, tokenizer, texts, tokens };
 }

@@ -3,6 +3,7 @@
  * together in batches; an answer never depends on who else is in its batch.
  */
 import type { Caller } from "../entities/caller.ts";
+import type { FoundEntity } from "../tasks/token-classification.ts";
 
 export interface Processor {
   /**
@@ -11,6 +12,8 @@ export interface Processor {
    * the reason of `signal` when that is aborted.
    */
   classify(caller: Caller, request: ClassifyRequest): Promise<ClassifyAnswer>;
+  /** Finds the entities of each text, with a vPLM for token classification; fails alike. */
+  classifyTokens(caller: Caller, request: ClassifyRequest): Promise<TokensAnswer>;
   /** Pooled, L2-normalised vectors `[hidden]`, of a base or of a vPLM's adapted layers. */
   embed(caller: Caller, request: EmbedRequest): Promise<EmbedAnswer>;
   close(): Promise<void>;
@@ -53,6 +56,17 @@ export interface ClassifyAnswer {
   /** Whether each text was cut to the model's tokens. */
   readonly isTruncated: readonly boolean[];
   /** Tokens that were run, special ones included. */
+  readonly tokenCount: number;
+  readonly timings: RequestTimings;
+}
+
+export interface TokensAnswer {
+  readonly model: string;
+  readonly version: number;
+  /** Of each text, in the order of their places. */
+  readonly entities: readonly (readonly FoundEntity[])[];
+  /** Whether each text was cut to the model's tokens: nothing is found behind them. */
+  readonly isTruncated: readonly boolean[];
   readonly tokenCount: number;
   readonly timings: RequestTimings;
 }

@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Words } from "../entities/words.ts";
 import { examineTask, type ExamExample } from "./conformance.ts";
-import { entitiesFound, spansOfOutputs, tokenClassification } from "./token-classification.ts";
+import {
+  entitiesFound,
+  spansOfOutputs,
+  tokenClassification,
+  tokenOutputs,
+} from "./token-classification.ts";
 
 /** Words of a text by their places, each of one token after the first. */
 function wordsAt(...places: readonly (readonly [start: number, end: number])[]): Words {
@@ -97,7 +102,8 @@ describe("entities that are found", () => {
   function found(of: string, at: Words, rows: readonly (readonly number[])[]) {
     const none = [1, 0, 0, 0, 0];
     const probabilities = Float32Array.from([none, ...rows, none].flat());
-    return entitiesFound({ text: of, words: at, labels, probabilities }).map((entity) => ({
+    const outputs = tokenOutputs(probabilities, 5);
+    return entitiesFound({ text: of, words: at, labels, ...outputs }).map((entity) => ({
       ...entity,
       score: Math.round(1e4 * entity.score) / 1e4,
     }));

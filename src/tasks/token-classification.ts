@@ -70,7 +70,7 @@ export function spansOfOutputs(outputs: Int32Array): readonly LabelledSpan[] {
   const spans: LabelledSpan[] = [];
   for (const [word, output] of outputs.entries()) {
     if (output === outside) continue;
-    const label = (output - 1) >> 1;
+    const label = labelOf(output);
     const isBegin = output % 2 === 1;
     const last = spans.at(-1);
     if (!isBegin && last?.end === word && last.label === label)
@@ -88,42 +88,60 @@ export interface FoundEntity extends Entity {
   readonly word: string;
 }
 
-export interface TokenAnswer {
+/** What a head says of each token of a sequence. */
+export interface TokenOutputs {
+  /** The output with the highest probability. */
+  readonly outputs: Int32Array;
+  /** The probability of that output's label, beginning or inside; 0 outside of all entities. */
+  readonly beliefs: Float32Array;
+}
+
+/** Of `probabilities [tokens, outputs]`. */
+export function tokenOutputs(probabilities: Float32Array, outputCount: number): TokenOutputs {
+  const outputs = highest(probabilities, outputCount);
+  const beliefs = new Float32Array(outputs.length);
+  for (const [token, output] of outputs.entries()) {
+    if (output === outside) continue;
+    const begin = token * outputCount + 1 + 2 * labelOf(output);
+    beliefs[token] = Math.min(1, (probabilities[begin] ?? 0) + (probabilities[begin + 1] ?? 0));
+  }
+  return { outputs, beliefs };
+}
+
+/** A text whose tokens are answered. */
+export interface AnsweredText extends TokenOutputs {
   readonly text: string;
   readonly words: Words;
   readonly labels: readonly string[];
-  /** `[tokens, outputs]` */
-  readonly probabilities: Float32Array;
 }
 
 /**
- * What the probabilities of a text's tokens mean, in order of their places, which count code
- * points of the text. An entity ends behind the marks of its last character.
+ * What the outputs of a text's tokens mean, in order of their places, which count code points of
+ * the text. An entity ends behind the marks of its last character.
  */
-export function entitiesFound(answer: TokenAnswer): readonly FoundEntity[] {
-  const { text, words, labels, probabilities } = answer;
-  const outputCount = 1 + 2 * labels.length;
-  const outputs = highest(probabilities, outputCount);
+export function entitiesFound(answered: AnsweredText): readonly FoundEntity[] {
+  const { text, words, labels, outputs, beliefs } = answered;
   const spans = spansOfOutputs(words.tokens.map((token) => outputs[token] ?? outside));
   if (spans.length === 0) return [];
   const places = new CodePoints(text);
   return spans.map(({ start, end, label }) => {
     const from = words.starts[start] ?? 0;
     const until = places.afterMarks(words.ends[end - 1] ?? 0);
-    let sum = 0;
-    for (let word = start; word < end; word++) {
-      const row = (words.tokens[word] ?? 0) * outputCount;
-      const [begins = 0, inside = 0] = probabilities.subarray(row + 1 + 2 * label);
-      sum += begins + inside;
-    }
+    const own = words.tokens.subarray(start, end);
+    const sum = own.reduce((total, token) => total + (beliefs[token] ?? 0), 0);
     return {
       start: from,
       end: until,
       label: present(labels[label], "a label of the version"),
-      score: Math.min(1, sum / (end - start)),
+      score: sum / own.length,
       word: places.slice(from, until),
     };
   });
+}
+
+/** The label of an output that is not outside. */
+function labelOf(output: number): number {
+  return (output - 1) >> 1;
 }
 
 /**

@@ -23,7 +23,7 @@ import type { Ids } from "../foundation/random.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
 import type { Store } from "../storage/storage.ts";
-import { loadExamples, type TrainingExamples } from "./examples.ts";
+import { loadExamples, type TrainedTarget, type TrainingExamples } from "./examples.ts";
 import { checkJob } from "./job-checks.ts";
 import { JobEndings } from "./job-ending.ts";
 import { type JobKey, JobLog } from "./job-log.ts";
@@ -90,10 +90,9 @@ export class JobTrainer implements Trainer {
   }
 
   async fitInstant(caller: Caller, specification: InstantSpecification): Promise<VersionWeights> {
-    const { trainingFile, signal } = specification;
+    const { target, trainingFile, signal } = specification;
     const base = await this.#options.openBase(specification.base);
-    const wanted = { trainingFile, target: undefined, signal };
-    const examples = await this.#load(caller, base, wanted);
+    const examples = await this.#load(caller, base, { trainingFile, target, signal });
     return instantVersion(base, examples, signal);
   }
 
@@ -271,7 +270,7 @@ export class JobTrainer implements Trainer {
     options: {
       readonly trainingFile: string;
       readonly validationFile?: string | undefined;
-      readonly target: VirtualModel | undefined;
+      readonly target: TrainedTarget | undefined;
       readonly signal: AbortSignal | undefined;
     },
   ): Promise<TrainingExamples> {

@@ -3,6 +3,7 @@
  * a job that was acknowledged survives kill -9 and is run again from its data. A caller's jobs are
  * those of its tenant: another one's do not exist for it.
  */
+import type { TrainedTarget } from "./examples.ts";
 import type { VersionWeights } from "../creator/creator.ts";
 import type { Caller } from "../entities/caller.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
@@ -31,6 +32,8 @@ export interface Trainer {
 
 export interface InstantSpecification {
   readonly base: string;
+  /** The model that it is for, where its task is asked for; else the file's decides. */
+  readonly target?: TrainedTarget | undefined;
   readonly trainingFile: string;
   readonly signal?: AbortSignal;
 }

@@ -5,14 +5,12 @@ import type { Caller } from "../../entities/caller.ts";
 import { StrataError } from "../../foundation/errors.ts";
 import { limits } from "../../foundation/limits.ts";
 import { resolveModel } from "../../processor/model-directory.ts";
-import type { ClassifyAnswer, EmbedAnswer, EmbedInputs } from "../../processor/processor.ts";
+import type { EmbedInputs } from "../../processor/processor.ts";
 import type { Store } from "../../storage/storage.ts";
-import { listReply } from "../list-reply.ts";
-import type { HandlersOf, Reply } from "../operation.ts";
+import { answerMax, answerTooLong, listOrReply, tellTimings } from "../answer-reply.ts";
+import type { HandlersOf } from "../operation.ts";
 import type { Services } from "../services.ts";
-
-/** Numbers and labels of an answer up to which it is written at once. */
-const shortValueCount = 4_096;
+import { classifyTokens } from "./classify-tokens.ts";
 
 /** Characters of an answer's scores and numbers, at most: names, quotes and digits. */
 const scoreCharactersMax = 48;
@@ -59,37 +57,8 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
       const valueCount = texts.length * answer.labels.length;
       return listOrReply(fields, { answer, item, valueCount });
     },
+    classifyTokens: classifyTokens(services),
   };
-}
-
-interface Items<Item> {
-  readonly answer: Pick<ClassifyAnswer | EmbedAnswer, "isTruncated" | "tokenCount">;
-  readonly item: (index: number) => Item;
-  readonly valueCount: number;
-}
-
-/** An item per input after `fields`: at once, or piece by piece when they are many values. */
-function listOrReply<Fields extends Readonly<Record<string, unknown>>, Item>(
-  fields: Fields,
-  { answer, item, valueCount }: Items<Item>,
-): Promise<Reply> | (Fields & { data: Item[]; usage: Embeddings["usage"] }) {
-  const { isTruncated, tokenCount } = answer;
-  const truncatedCount = isTruncated.filter(Boolean).length;
-  const usage = {
-    prompt_tokens: tokenCount,
-    total_tokens: tokenCount,
-    truncated_inputs: truncatedCount,
-  };
-  const indices = isTruncated.keys();
-  if (valueCount <= shortValueCount) return { ...fields, data: Array.from(indices, item), usage };
-  return listReply(fields, texts(indices, item), () => ({ usage }));
-}
-
-function* texts<Item>(
-  indices: Iterable<number>,
-  item: (index: number) => Item,
-): Generator<string, void, undefined> {
-  for (const index of indices) yield JSON.stringify(item(index));
 }
 
 interface ScoreSize {
@@ -133,12 +102,6 @@ async function checkEmbeddingBytes(
   throw answerTooLong(state, "input");
 }
 
-const answerMax = limits.answerBytesMax;
-
-function answerTooLong(state: string, field: string): StrataError {
-  return new StrataError("INVALID_ARGUMENT", `Cannot answer: ${state}`, { field });
-}
-
 /** The labels of the highest probabilities, best first; equal ones in the head's order. */
 function bestScores(
   row: Float32Array,
@@ -176,14 +139,4 @@ function numbers(vector: Float32Array): number[] {
 /** Little-endian, as every machine is that ONNX Runtime is built for. */
 function base64(vector: Float32Array): string {
   return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString("base64");
-}
-
-function tellTimings(
-  headers: Record<string, string>,
-  { timings }: Pick<ClassifyAnswer | EmbedAnswer, "timings">,
-): void {
-  headers["x-strata-tokenize-ms"] = timings.tokenizeMs.toFixed(3);
-  headers["x-strata-load-ms"] = timings.loadMs.toFixed(3);
-  headers["x-strata-queue-ms"] = timings.queueMs.toFixed(3);
-  headers["x-strata-run-ms"] = timings.runMs.toFixed(3);
 }

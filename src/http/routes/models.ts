@@ -48,14 +48,15 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
     },
     createModel: async ({
       caller,
-      body: { id, base, labels, training_file: trainingFile },
+      body: { id, base, task, labels, training_file: trainingFile },
       signal,
     }) => {
       if (trainingFile === undefined)
-        return vplmObject(await creator.create(caller, { id, base, labels }));
+        return vplmObject(await creator.create(caller, { id, base, task, labels }));
       // With its instant version, or not at all.
       const fit = async (): Promise<VersionWeights> => {
-        const weights = await trainer.fitInstant(caller, { base, trainingFile, signal });
+        const target = task && { id, task, labels: [] };
+        const weights = await trainer.fitInstant(caller, { base, target, trainingFile, signal });
         signal.throwIfAborted();
         return weights;
       };

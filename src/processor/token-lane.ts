@@ -1,0 +1,44 @@
+/** The lane of tokens over a dense base: what a head says of each token of a text. */
+import { areFinite } from "../entities/weights.ts";
+import { assert } from "../foundation/assert.ts";
+import type { Feeds, Results } from "../runtime/runtime.ts";
+import { type TokenOutputs, tokenOutputs } from "../tasks/token-classification.ts";
+import { type BatchRow, batchFeeds } from "./batch.ts";
+import type { Lane } from "./lane.ts";
+import type { TextLaneOptions } from "./text-lane.ts";
+
+/** Its program is the serving graph of tokens. */
+export function tokenLane(options: TextLaneOptions): Lane<TokenOutputs> {
+  const { key, msPerToken, config, program, memory } = options;
+  return {
+    key,
+    msPerToken,
+    programFor: () => program,
+    feeds: (rows) => tokenFeeds(batchFeeds(config, rows, { memory })),
+    answers: tokenAnswers,
+  };
+}
+
+/** Tokens are not pooled. */
+function tokenFeeds(feeds: Feeds): Feeds {
+  const { isCls: _, ...own } = feeds;
+  return own;
+}
+
+/** Only what is said of each token is kept: probabilities of many labels would fill the memory. */
+function tokenAnswers(
+  results: Results,
+  rows: readonly BatchRow[],
+): readonly (TokenOutputs | undefined)[] {
+  const { values, shape } = results["probabilities"] ?? {};
+  assert(values instanceof Float32Array, "A serving graph of tokens gives probabilities");
+  const [, sequence = 0, width = 0] = shape ?? [];
+  return rows.map(({ ids, labelCount }, row) => {
+    const own = new Float32Array(ids.length * labelCount);
+    for (let token = 0; token < ids.length; token++) {
+      const start = (row * sequence + token) * width;
+      own.set(values.subarray(start, start + labelCount), token * labelCount);
+    }
+    return areFinite(own) ? tokenOutputs(own, labelCount) : undefined;
+  });
+}
