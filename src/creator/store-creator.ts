@@ -20,7 +20,13 @@ import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
 import { allVersions } from "../storage/all-rows.ts";
-import { modelDeleted, requireModel, unlessDeleted, unlessRotten } from "../storage/checks.ts";
+import {
+  modelDeleted,
+  notFound,
+  requireModel,
+  unlessDeleted,
+  unlessRotten,
+} from "../storage/checks.ts";
 import type { BlobWriter, Store, TenantCatalog } from "../storage/storage.ts";
 import {
   checkDerivation,
@@ -158,7 +164,7 @@ class StoreCreator implements Creator {
       const model = await this.#existing(caller, identity);
       const { models, versions } = this.#own(caller);
       const version = await versions.get(model.incarnation, number);
-      if (version === undefined) throw unknownVersion("serve", { model, number });
+      if (version === undefined) throw versionMissing(model, number);
       const moved = { ...model, servedVersion: number, labels: version.labels };
       await models.update(moved);
       this.#onChange(caller.tenant, model.id);
@@ -176,8 +182,7 @@ class StoreCreator implements Creator {
           `Cannot delete version ${number} of "${model.id}": it is served; serve another one first`,
         );
       const version = await unlessRotten(versions.get(model.incarnation, number));
-      if (!(await versions.delete(model.incarnation, number)))
-        throw unknownVersion("delete", { model, number });
+      if (!(await versions.delete(model.incarnation, number))) throw versionMissing(model, number);
       this.#onChange(caller.tenant, model.id);
       if (version !== undefined) await this.#store.keeper.dropped(blobsOf([version]));
     });
@@ -308,13 +313,8 @@ async function noisyCopy(tensors: Weights, options: NoiseOptions): Promise<Weigh
   return copy;
 }
 
-function unknownVersion(
-  action: string,
-  { model, number }: { readonly model: ModelIdentity; readonly number: number },
-): StrataError {
-  const state = "there is none of this number";
-  const message = `Cannot ${action} version ${number} of "${model.id}": ${state}`;
-  return new StrataError("NOT_FOUND", message, { field: "version" });
+function versionMissing({ id }: ModelIdentity, number: number): StrataError {
+  return notFound("version", `${id}@${number}`, "version");
 }
 
 function unchanged(noise: number): StrataError {

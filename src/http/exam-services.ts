@@ -90,7 +90,7 @@ export async function standInServices(clock: Clock): Promise<StandInServices> {
   };
 }
 
-function weightsOf(kind: "instant" | "trained"): VersionWeights {
+export function weightsOf(kind: "instant" | "trained"): VersionWeights {
   const values = Float32Array.from({ length: 16 }, (_, index) => index / 16);
   return {
     kind,

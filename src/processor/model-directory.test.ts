@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { operator } from "../entities/caller.ts";
+import { type Caller, operator } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { ann } from "../storage/exam-tenants.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store } from "../storage/storage.ts";
 import { ModelDirectory } from "./model-directory.ts";
@@ -57,9 +58,9 @@ async function numberOf(name: string): Promise<number> {
   return resolved.kind === "version" ? resolved.version.number : 0;
 }
 
-async function rejects(name: string, code: string): Promise<void> {
+async function rejects(name: string, code: string, who = operator): Promise<void> {
   await assert.rejects(
-    directory.resolve(operator, name),
+    directory.resolve(who, name),
     (error) => error instanceof StrataError && error.code === code && error.field === "model",
   );
 }
@@ -93,6 +94,31 @@ describe("the model directory", () => {
       await early;
       assert.equal(await numberOf("mail"), to, `changed after ${turns} turns`);
     }
+  });
+
+  it("finds by one name what each tenant has, and forgets it for that one alone", async () => {
+    const own = store.catalog.of(ann);
+    await rejects("mail", "NOT_FOUND", ann);
+    await own.models.insert({ ...model, labels: ["x", "y"] });
+    await own.versions.insert({ ...versionOf(1), labels: ["x", "y"] }, { isServed: true });
+    const labelsFor = async (who: Caller): Promise<readonly string[]> => {
+      const resolved = await directory.resolve(who, "mail@1");
+      return resolved.kind === "version" ? resolved.version.labels : [];
+    };
+    for (let round = 0; round < 2; round++)
+      assert.deepEqual(
+        [await labelsFor(operator), await labelsFor(ann)],
+        [
+          ["ham", "spam"],
+          ["x", "y"],
+        ],
+      );
+    await own.models.delete("mail");
+    directory.forget(operator.tenant, "mail");
+    assert.deepEqual(await labelsFor(ann), ["x", "y"]);
+    directory.forget(ann.tenant, "mail");
+    await rejects("mail", "NOT_FOUND", ann);
+    assert.deepEqual(await labelsFor(operator), ["ham", "spam"]);
   });
 
   it("knows a deleted model no more", async () => {

@@ -72,7 +72,11 @@ export async function unlessRotten<T>(reading: Promise<T>): Promise<T | undefine
 }
 
 /** What the interface tells of what is not there. */
-export function notFound(kind: "file" | "job" | "model", id: string, field: string): StrataError {
+export function notFound(
+  kind: "file" | "job" | "model" | "version",
+  id: string,
+  field: string,
+): StrataError {
   return new StrataError("NOT_FOUND", `The ${kind} "${id}" does not exist`, { field });
 }
 
