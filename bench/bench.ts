@@ -10,6 +10,7 @@ import { benchHeadline } from "./headline.ts";
 import { benchHonest } from "./honest.ts";
 import { benchHttp } from "./http.ts";
 import { benchLatency } from "./latency.ts";
+import { benchLives } from "./lives.ts";
 import { benchMixed } from "./mixed.ts";
 import { benchMultiplexing } from "./multiplexing.ts";
 import { benchOverload } from "./overload.ts";
@@ -33,6 +34,7 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
   headline: benchHeadline,
   multiplexing: benchMultiplexing,
   honest: benchHonest,
+  lives: benchLives,
 };
 
 export const claims: readonly string[] = Object.keys(benches);

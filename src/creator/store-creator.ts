@@ -12,7 +12,7 @@ import {
 } from "../entities/virtual-model.ts";
 import { faultOfValues, type Weight, type Weights } from "../entities/weights.ts";
 import { decodeWeights, encodeSafetensors } from "../formats/safetensors.ts";
-import { present } from "../foundation/assert.ts";
+import { assert, present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -116,11 +116,11 @@ class StoreCreator implements Creator {
           `Cannot replace version ${replaces} of "${model.id}": it is not served any more`,
         );
       const number = model.versionCount + 1;
-      const version = await this.#keep(model, { weights, number }, (row) =>
-        this.#own(caller).versions.insert(row, { isServed }),
+      return this.#keep(model, { weights, number }, (row) =>
+        this.#changing(caller, model.id, () =>
+          this.#own(caller).versions.insert(row, { isServed }),
+        ),
       );
-      this.#onChange(caller.tenant, model.id);
-      return version;
     });
   }
 
@@ -166,8 +166,7 @@ class StoreCreator implements Creator {
       const version = await versions.get(model.incarnation, number);
       if (version === undefined) throw versionMissing(model, number);
       const moved = { ...model, servedVersion: number, labels: version.labels };
-      await models.update(moved);
-      this.#onChange(caller.tenant, model.id);
+      await this.#changing(caller, model.id, () => models.update(moved));
       return moved;
     });
   }
@@ -182,8 +181,8 @@ class StoreCreator implements Creator {
           `Cannot delete version ${number} of "${model.id}": it is served; serve another one first`,
         );
       const version = await unlessRotten(versions.get(model.incarnation, number));
-      if (!(await versions.delete(model.incarnation, number))) throw versionMissing(model, number);
-      this.#onChange(caller.tenant, model.id);
+      const deletion = (): Promise<boolean> => versions.delete(model.incarnation, number);
+      if (!(await this.#changing(caller, model.id, deletion))) throw versionMissing(model, number);
       if (version !== undefined) await this.#store.keeper.dropped(blobsOf([version]));
     });
   }
@@ -193,8 +192,7 @@ class StoreCreator implements Creator {
       const { id, incarnation } = await this.#existing(caller, identity);
       const own = this.#own(caller);
       const versions = await unlessRotten(allVersions(own.versions, incarnation));
-      await own.models.delete(id);
-      this.#onChange(caller.tenant, id);
+      await this.#changing(caller, id, () => own.models.delete(id));
       await this.#store.keeper.dropped(blobsOf(versions ?? []));
     });
   }
@@ -203,8 +201,19 @@ class StoreCreator implements Creator {
     const { models } = this.#own(caller);
     if ((await unlessRotten(models.get(id))) !== undefined)
       throw new StrataError("CONFLICT", `Cannot discard model "${id}": its row can be read`);
-    if (!(await models.delete(id))) throw modelDeleted(id);
-    this.#onChange(caller.tenant, id);
+    if (!(await this.#changing(caller, id, () => models.delete(id)))) throw modelDeleted(id);
+  }
+
+  /**
+   * Changes a model, and says so. A change that fails may have been committed all the same, when
+   * only its mark could not be written: whoever remembers the model must look again.
+   */
+  async #changing<T>(caller: Caller, id: string, change: () => Promise<T>): Promise<T> {
+    try {
+      return await change();
+    } finally {
+      this.#onChange(caller.tenant, id);
+    }
   }
 
   /** Stores the weights, and their row by `insert`; no blob stays when that fails. */
@@ -246,12 +255,17 @@ class StoreCreator implements Creator {
     caller: Caller,
     identity: ModelIdentity,
   ): Promise<{ model: VirtualModel; version: Version }> {
-    const model = await this.#existing(caller, identity);
-    const { id, incarnation, servedVersion: number } = model;
-    if (number === undefined)
-      throw new StrataError("CONFLICT", `Cannot derive from "${id}": it has no version yet`);
-    const version = await this.#own(caller).versions.get(incarnation, number);
-    return { model, version: present(version, "The served version exists") };
+    for (let missing: number | undefined; ;) {
+      const model = await this.#existing(caller, identity);
+      const { id, incarnation, servedVersion: number } = model;
+      if (number === undefined)
+        throw new StrataError("CONFLICT", `Cannot derive from "${id}": it has no version yet`);
+      const version = await this.#own(caller).versions.get(incarnation, number);
+      if (version !== undefined) return { model, version };
+      // Between the two looks the model was deleted, or another version is served since.
+      assert(number !== missing, "The served version exists");
+      missing = number;
+    }
   }
 
   #existing(caller: Caller, identity: ModelIdentity): Promise<VirtualModel> {

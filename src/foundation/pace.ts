@@ -1,13 +1,13 @@
 /** Long work on the main thread goes in slices of time, so that others come to run in between. */
 import { limits } from "./limits.ts";
-import { turn } from "./turn.ts";
+import { threadNowMs, turn } from "./turn.ts";
 
 /** Visits between two looks at the time. */
 const visitsPerLook = 512;
 
 export class Pace {
   readonly #signal: AbortSignal | undefined;
-  #sliceEndMs = performance.now() + limits.mainThreadSliceMsMax;
+  #sliceEndMs = threadNowMs() + limits.mainThreadSliceMsMax;
 
   constructor(signal?: AbortSignal) {
     this.#signal = signal;
@@ -15,7 +15,7 @@ export class Pace {
 
   /** Whether the slice is over: cheap enough to be asked for each line of a file. */
   get isDue(): boolean {
-    return performance.now() >= this.#sliceEndMs;
+    return threadNowMs() >= this.#sliceEndMs;
   }
 
   /** Visits 0 … count - 1, with rests; each visit is short. */
@@ -30,6 +30,6 @@ export class Pace {
   async rest(): Promise<void> {
     await turn();
     this.#signal?.throwIfAborted();
-    this.#sliceEndMs = performance.now() + limits.mainThreadSliceMsMax;
+    this.#sliceEndMs = threadNowMs() + limits.mainThreadSliceMsMax;
   }
 }

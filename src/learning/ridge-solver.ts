@@ -3,11 +3,11 @@ import { Worker } from "node:worker_threads";
 import { wrapError } from "../foundation/errors.ts";
 import type { RidgeProblem, RidgeSolution } from "./ridge.ts";
 
-/** Takes the arrays of features over. Rejects with the signal's reason; then the thread ends. */
-export async function solveInThread(
-  problem: RidgeProblem,
-  signal?: AbortSignal,
-): Promise<RidgeSolution> {
+/** Takes the arrays of features over. */
+export type RidgeSolver = (problem: RidgeProblem, signal?: AbortSignal) => Promise<RidgeSolution>;
+
+/** Rejects with the signal's reason; then the thread ends. */
+export const solveInThread: RidgeSolver = async (problem, signal) => {
   signal?.throwIfAborted();
   const buffers = new Set<ArrayBufferLike>([problem.features.buffer, problem.asked.buffer]);
   const worker = new Worker(new URL("./ridge-worker.js", import.meta.url), {
@@ -28,4 +28,4 @@ export async function solveInThread(
     signal?.removeEventListener("abort", onAbort);
     await worker.terminate();
   }
-}
+};

@@ -16,6 +16,7 @@ import {
 } from "../models/training-graph.ts";
 import { sequenceClasses, type TaskUnit } from "../models/task-graph.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
+import { type RidgeSolver, solveInThread } from "./ridge-solver.ts";
 import type { Shape } from "../tensor/dimension.ts";
 import type { Graph } from "../tensor/tensor.ts";
 
@@ -32,6 +33,8 @@ export class TrainingBase {
   readonly weights: BaseWeights;
   /** Of the frozen linears: the precision that serves. */
   readonly precision: Precision;
+  /** Fits heads in closed form, by default in a thread of its own. */
+  readonly solve: RidgeSolver;
   readonly #runtime: Runtime;
   readonly #programs = new Map<string, Promise<LearningProgram>>();
 
@@ -40,10 +43,12 @@ export class TrainingBase {
     readonly weights: BaseWeights;
     readonly precision: Precision;
     readonly runtime: Runtime;
+    readonly solve?: RidgeSolver;
   }) {
     this.checkpoint = options.checkpoint;
     this.weights = options.weights;
     this.precision = options.precision;
+    this.solve = options.solve ?? solveInThread;
     this.#runtime = options.runtime;
   }
 

@@ -8,6 +8,7 @@ import type { Clock } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
+import { soon } from "../foundation/turn.ts";
 import { schedule, workOf } from "../scheduling/schedule.ts";
 import type { AdapterPool } from "./adapter-pool.ts";
 import { BatchMeter } from "./batch-meter.ts";
@@ -136,7 +137,7 @@ export class Engine {
   #wakeSoon(): void {
     if (this.#isWakeDue) return;
     this.#isWakeDue = true;
-    setImmediate(() => {
+    soon(() => {
       this.#isWakeDue = false;
       this.#wake();
     });

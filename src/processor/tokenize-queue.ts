@@ -3,6 +3,7 @@
  * texts.
  */
 import type { Encoded, Tokenizer } from "../formats/formats.ts";
+import { soon } from "../foundation/turn.ts";
 
 interface Job {
   readonly texts: readonly string[];
@@ -26,7 +27,7 @@ export class TokenizeQueue {
       if (this.#isDue) return;
       this.#isDue = true;
       // Errors reach the callers.
-      setImmediate(() => void this.#flush());
+      soon(() => void this.#flush());
     });
   }
 

@@ -2,7 +2,7 @@
  * Disks and stores that fail, for tests: a simulated disk whose n-th operation fails or loses power
  * and which then forgets what was never synced, and a store whose n-th operation fails.
  */
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Random } from "../foundation/random.ts";
 import type { FileOperations, FileReader, FileWriter } from "./files/file-operations.ts";
 import { BlobKeeper } from "./blob-keeper.ts";
@@ -19,6 +19,8 @@ interface FileState {
   /** What readers see now, and what a power cut leaves for sure. */
   content: Uint8Array;
   synced: Uint8Array;
+  /** Whether its bytes are not those that were written to it, as its owner must find out. */
+  isSpoilt?: boolean;
 }
 
 interface FolderState {
@@ -73,6 +75,39 @@ export class SimulatedDisk implements FileOperations {
   /** What a reader would see; no operation, so no fault strikes. */
   contentOf(path: string): Uint8Array | undefined {
     return this.#folder(dirname(path)).names.get(basename(path))?.content;
+  }
+
+  /** Paths of all files in the folder that hold something, in order of their names. */
+  pathsIn(folder: string): readonly string[] {
+    const names = [...(this.#folders.get(folder)?.names ?? [])];
+    const full = names.filter(([, { content }]) => content.length > 0);
+    return full.map(([name]) => join(folder, name)).toSorted();
+  }
+
+  isSpoilt(path: string): boolean {
+    return this.#folders.get(dirname(path))?.names.get(basename(path))?.isSpoilt === true;
+  }
+
+  /** Flips one bit of the file, which has content. */
+  flip(path: string, random: Random): void {
+    const file = this.#folder(dirname(path)).names.get(basename(path));
+    if (file === undefined) throw missing(path);
+    const content = new Uint8Array(file.content);
+    const index = random.integer(content.length);
+    content[index] = (content[index] ?? 0) ^ (1 << random.integer(8));
+    Object.assign(file, { content, synced: content, isSpoilt: true });
+  }
+
+  /** Writes what was meant for `path` over `target`: both then hold what they should not. */
+  misdirect(path: string, target: string, bytes: Uint8Array): void {
+    const file = this.#folder(dirname(target)).names.get(basename(target));
+    const meant = this.#folder(dirname(path)).names.get(basename(path));
+    if (file === undefined || meant === undefined) throw missing(target);
+    const content = new Uint8Array(file.content);
+    content.set(bytes.subarray(0, content.length));
+    Object.assign(file, { content, synced: content, isSpoilt: true });
+    meant.content = Buffer.concat([meant.content, new Uint8Array(bytes.length)]);
+    meant.isSpoilt = true;
   }
 
   async makeFolder(path: string): Promise<void> {

@@ -19,7 +19,6 @@ import { poolingOf } from "../learning/answers.ts";
 import type { Answer, TaskKind } from "../tasks/tasks.ts";
 import { lowestOf } from "./evidence.ts";
 import { type Head, rowWeights, type Weighting } from "../learning/ridge.ts";
-import { solveInThread } from "../learning/ridge-solver.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
 
 export interface InstantHead {
@@ -63,7 +62,7 @@ export async function fitInstantHead(
   }
   const rows = { features, labels: classes, digests, asked };
   const problem = { ...rows, width, labelCount: outputCount, weightings };
-  const { head, answers } = await solveInThread(problem, signal);
+  const { head, answers } = await base.solve(problem, signal);
   return { head, devAnswers: answersOfRows(kind, { dev, tokens: devTokens, answers, labelCount }) };
 }
 

@@ -17,7 +17,7 @@ import {
 } from "../entities/job.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
 import type { Files } from "../files/files.ts";
-import type { Clock } from "../foundation/clock.ts";
+import { type Clock, pause } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
 import { limits } from "../foundation/limits.ts";
@@ -55,6 +55,8 @@ export class JobTrainer implements Trainer {
   readonly #endings: JobEndings;
   #queue: JobKey[] = [];
   #running: { readonly job: JobKey; readonly abort: AbortController } | undefined;
+  /** Whether the loop waits for the disk to come back. */
+  #isResting = false;
   #loop: Promise<void> = Promise.resolve();
   /** Aborted while the trainer is closed. */
   #stop = new AbortController();
@@ -81,11 +83,15 @@ export class JobTrainer implements Trainer {
       target: known ?? { incarnation: ids.next("vplm-") },
       createdAt: clock.now(),
     });
-    await store.catalog.of(caller).jobs.insert(job);
     const key = keyOf(caller, job.id);
-    this.#log.say(key, `Created fine-tuning job: ${job.id}`);
-    this.#queue.push(key);
-    this.#wake();
+    try {
+      await store.catalog.of(caller).jobs.insert(job);
+      this.#log.say(key, `Created fine-tuning job: ${job.id}`);
+    } finally {
+      // Also when that fails: the row may have been committed all the same, and would wait.
+      this.#queue.push(key);
+      this.#wake();
+    }
     return job;
   }
 
@@ -105,7 +111,14 @@ export class JobTrainer implements Trainer {
       this.#running.abort.abort(cancelled);
       return this.finished(caller, id);
     }
-    return this.#endings.finish(caller, job, { status: "cancelled" });
+    try {
+      return await this.#endings.finish(caller, job, { status: "cancelled" });
+    } catch (error) {
+      // It has not ended, as far as anybody knows.
+      this.#queue.push(keyOf(caller, id));
+      this.#wake();
+      throw error;
+    }
   }
 
   async finished(caller: Caller, id: string, signal?: AbortSignal): Promise<Job> {
@@ -148,7 +161,7 @@ export class JobTrainer implements Trainer {
   }
 
   #wake(): void {
-    if (this.#stop.signal.aborted || this.#running !== undefined) return;
+    if (this.#stop.signal.aborted || this.#running !== undefined || this.#isResting) return;
     this.#loop = this.#work();
   }
 
@@ -158,23 +171,33 @@ export class JobTrainer implements Trainer {
       if (job === undefined) return;
       const abort = new AbortController();
       this.#running = { job, abort };
+      let isDiskAtFault = false;
       try {
         await this.#run(actingFor(job.tenant), job.id, abort);
       } catch (error) {
-        // The others go on; the next start runs it again.
         const { log } = this.#options.telemetry;
         log.error("A job could not be brought to an end", { job: job.id, error });
+        isDiskAtFault = error instanceof StrataError && error.code === "UNAVAILABLE";
       } finally {
         this.#running = undefined;
       }
+      if (isDiskAtFault) await this.#tryLater(job);
     }
+  }
+
+  /** The others come first. A job whose row has rotted is left to the next start. */
+  async #tryLater(job: JobKey): Promise<void> {
+    this.#queue.push(job);
+    this.#isResting = true;
+    await pause(this.#options.clock, limits.jobEndRetryMs, this.#stop.signal);
+    this.#isResting = false;
   }
 
   async #run(caller: Caller, id: string, abort: AbortController): Promise<void> {
     const { jobs } = this.#options.store.catalog.of(caller);
     const patience = this.#stop.signal;
-    const queued = await this.#job(caller, id);
-    if (isFinished(queued.status)) return;
+    const queued = await jobs.get(id);
+    if (queued === undefined || isFinished(queued.status)) return;
     let job = advance(queued, "running");
     const reached = async (next: Job): Promise<void> => {
       await jobs.update(next);

@@ -42,13 +42,14 @@ export function broadcastStrides(
 /** The elements at `start` + index. */
 export function pick(values: Float64Array, indices: readonly number[], start = 0): Float64Array {
   const result = new Float64Array(indices.length);
-  for (const [place, index] of indices.entries())
-    result[place] = values[start + index] ?? Number.NaN;
+  for (let place = 0; place < indices.length; place++)
+    result[place] = values[start + (indices[place] ?? Number.NaN)] ?? Number.NaN;
   return result;
 }
 
 export function broadcastValues({ shape, values }: Dense, to: readonly number[]): Float64Array {
-  return pick(values, offsets(to, broadcastStrides(shape, to)));
+  const isAlike = shape.length === to.length && shape.every((size, axis) => size === to[axis]);
+  return isAlike ? values : pick(values, offsets(to, broadcastStrides(shape, to)));
 }
 
 /** For each index along the axes that are not among `axes`: the elements along `axes`. */
@@ -73,7 +74,9 @@ export function range(count: number): readonly number[] {
 }
 
 export function toDense(type: DataType, shape: readonly number[], values: TypedValues): Dense {
-  return { type, shape, values: Float64Array.from(Array.from<number | bigint>(values), Number) };
+  if (values instanceof BigInt64Array)
+    return { type, shape, values: Float64Array.from(Array.from(values, Number)) };
+  return { type, shape, values: Float64Array.from(values) };
 }
 
 /** Rounded to the data type. */

@@ -1,0 +1,196 @@
+/** Holds every commit, every answer and every blob against what should be. */
+import { type Digest, digestOf } from "../../src/foundation/digest.ts";
+import { Ledger } from "./ledger.ts";
+import { type Change, isFinal, type JobLife, type Surroundings } from "./ledger-entries.ts";
+import type { Machine } from "./machine.ts";
+import type { Answer, Claim, Operation, Pending } from "./operation.ts";
+import type { References } from "./references.ts";
+import type { Unsettled } from "./timeline.ts";
+
+/** A fault may be felt by who came a little later, as one who waits for the same sync. */
+const faultMemorySteps = 300;
+const deadlineMs = 60_000;
+
+export class Auditor {
+  readonly ledger: Ledger;
+  readonly #machine: Machine;
+  readonly #references: References;
+  readonly #pending = new Set<Pending>();
+  readonly #digests = new WeakMap<Uint8Array, Digest>();
+  /** The first one; what follows from it tells nothing new. */
+  violation: string | undefined;
+  /** Whether the server starts or stops. */
+  isBetweenRuns = true;
+
+  constructor(machine: Machine, references: References) {
+    this.#machine = machine;
+    this.#references = references;
+    this.ledger = new Ledger(this.#surroundings());
+  }
+
+  fail(message: string): void {
+    this.#machine.trace.say(`${this.#machine.time.step} VIOLATION ${message}`);
+    this.violation ??= message;
+  }
+
+  get waitingCount(): number {
+    return [...this.#pending].filter(({ isLost }) => !isLost).length;
+  }
+
+  /** Whether nothing goes on behind an answer. */
+  get isQuiet(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  isPending(pending: Pending): boolean {
+    return this.#pending.has(pending);
+  }
+
+  begin(operation: Operation, onEnd: () => void): Pending {
+    const { step, nowMs } = this.#machine.time;
+    const pending = {
+      operation,
+      from: step,
+      fromMs: nowMs,
+      onEnd,
+      claims: [],
+      isAborted: false,
+      isLost: false,
+    };
+    this.#pending.add(pending);
+    return pending;
+  }
+
+  /** The operation is answered: whether that may be, and what it has changed is known to all. */
+  async judge(pending: Pending, answer: Answer): Promise<void> {
+    const { operation, from, claims } = pending;
+    const { time, trace } = this.#machine;
+    const { step } = time;
+    trace.say(`${step} answered ${operation.what}: ${answer.status} ${answer.code ?? ""}`);
+    const fault = await this.#faultOf(pending, answer);
+    if (fault !== undefined)
+      this.fail(`${operation.what} (asked at ${from}, answered at ${step}): ${fault}`);
+    // What was given up may go on behind its answer, as long as the process lives.
+    const { status } = answer;
+    pending.isLost =
+      status === 429 || status === 499 || (status >= 500 && operation.goesOn === true);
+    if (pending.isLost) return;
+    this.#pending.delete(pending);
+    const isRefused = answer.status >= 400 && answer.status < 500;
+    for (const claim of claims) this.#leave(claim, isRefused);
+    this.checkBlobs();
+  }
+
+  /** The process has ended, and with it everything that was under way. */
+  processEnded(): void {
+    const { step } = this.#machine.time;
+    const ended = [...this.#pending];
+    this.#pending.clear();
+    for (const { claims, isLost, onEnd } of ended) {
+      for (const { unsettled } of claims) unsettled?.settle(step);
+      if (!isLost) onEnd();
+    }
+    this.ledger.settleAll();
+  }
+
+  /** Every blob that a row names is there and whole, unless a fault has struck just that one. */
+  checkBlobs(): void {
+    for (const digest of this.ledger.named())
+      if (this.#whole(digest) === undefined) this.fail(`blob ${digest} is named and not there`);
+  }
+
+  /** No blob is there that no row names: right after a sweep, or when nothing is under way. */
+  checkOrphans(): void {
+    const named = this.ledger.named();
+    for (const path of this.#machine.blobPaths()) {
+      const name = path.slice(path.lastIndexOf("/") + 1);
+      if (!named.has(`sha256:${name}`)) this.fail(`blob ${name} is there and no row names it`);
+    }
+  }
+
+  /** When all is calm and nobody asks, every job has ended. */
+  get openJobs(): readonly JobLife[] {
+    return [...this.ledger.jobs.values()].filter(({ status }) => !isFinal(status.now));
+  }
+
+  async #faultOf(pending: Pending, answer: Answer): Promise<string | undefined> {
+    const { operation, from, fromMs, claims, isAborted } = pending;
+    const { status, code, message } = answer;
+    const { time, faults, isHurt } = this.#machine;
+    if (status === 499) return isAborted ? undefined : "nobody had cancelled it";
+    if (status === 429)
+      return time.nowMs - fromMs >= deadlineMs || /texts/.test(message)
+        ? undefined
+        : `it was refused too early: ${message}`;
+    if (status >= 500) {
+      const isExcused = faults.countSince(from - faultMemorySteps) > 0;
+      return isExcused || (code === "corrupt" && isHurt) ? undefined : `${status}: ${message}`;
+    }
+    const { ledger } = this;
+    const changes = claims.map(({ change }) => change);
+    const judgement = { ledger, references: this.#references, from, step: time.step, changes };
+    return operation.fault(answer, judgement);
+  }
+
+  #surroundings(): Surroundings {
+    const { time } = this.#machine;
+    const isBetweenRuns = (): boolean => this.isBetweenRuns;
+    return {
+      get step() {
+        return time.step;
+      },
+      get isBetweenRuns() {
+        return isBetweenRuns();
+      },
+      claim: (change, unsettled) => this.#claim(change, unsettled),
+      startOf: (change) =>
+        this.#askersOf(change).reduce((least, { from }) => Math.min(least, from), time.step),
+      whole: (digest) => this.#whole(digest),
+      fail: (message) => this.fail(message),
+      hasExcuse: (job) => this.#hasExcuse(job),
+    };
+  }
+
+  #askersOf(change: Change): readonly Pending[] {
+    return [...this.#pending].filter(({ operation }) => operation.may(change));
+  }
+
+  #claim(change: Change, unsettled: Unsettled | undefined): boolean {
+    const askers = this.#askersOf(change);
+    const count = askers.length;
+    const makerCount = count + ("isByJob" in change && change.isByJob ? 1 : 0);
+    const claim: Claim = { change, unsettled, waitingFor: count, makerCount };
+    for (const { claims } of askers) claims.push(claim);
+    return askers.length > 0;
+  }
+
+  #whole(digest: Digest): Uint8Array | undefined {
+    const bytes = this.#machine.bytesOf(digest);
+    if (bytes === undefined) return undefined;
+    const meant = this.#machine.meant.get(digest);
+    if (this.#machine.isSpoilt(digest)) return meant ?? bytes;
+    const known = this.#digests.get(bytes) ?? digestOf(bytes);
+    this.#digests.set(bytes, known);
+    return known === digest ? bytes : undefined;
+  }
+
+  #hasExcuse({ addedStep, targets, file, model, incarnation }: JobLife): boolean {
+    const { faults, isHurt, time } = this.#machine;
+    if (isHurt || faults.countSince(addedStep - faultMemorySteps) > 0) return true;
+    const presence = this.ledger.files.get(file)?.presence;
+    if (presence?.possible(addedStep, time.step).includes(false) !== false) return true;
+    const stateOf = (name: string) => this.ledger.models.get(name)?.now?.life;
+    if ([...targets].some((life) => stateOf(life.name) !== life)) return true;
+    return model !== undefined && stateOf(model)?.incarnation !== incarnation;
+  }
+
+  /** One of those who may have made a change is over. */
+  #leave(claim: Claim, isRefused: boolean): void {
+    claim.waitingFor -= 1;
+    if (claim.waitingFor === 0) claim.unsettled?.settle(this.#machine.time.step);
+    if (!isRefused) return;
+    claim.makerCount -= 1;
+    if (claim.makerCount === 0)
+      this.fail(`all who may have done it were refused: ${JSON.stringify(claim.change)}`);
+  }
+}

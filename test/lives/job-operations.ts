@@ -1,0 +1,142 @@
+/** Jobs: asked for, cancelled, looked at, deleted. */
+import { isFinal } from "./ledger-entries.ts";
+import { idsOf } from "./file-operations.ts";
+import { isFileGone } from "./model-operations.ts";
+import { bodyOf, type Judgement, type Operation, requestOf, type Wire } from "./operation.ts";
+import { apiKey } from "./server-process.ts";
+import { baseName } from "./tiny-base.ts";
+
+const jobsPath = "/v1/fine_tuning/jobs";
+
+function operation(
+  what: string,
+  wire: Wire,
+  rest: Pick<Operation, "fault"> & Partial<Pick<Operation, "may" | "goesOn">>,
+): Operation {
+  return {
+    what,
+    request: (signal) => requestOf(wire, { signal, key: apiKey }),
+    may: rest.may ?? (() => false),
+    ...rest,
+  };
+}
+
+export interface JobRequest {
+  /** A model, or the base: then the job makes a model of its own. */
+  readonly model: string;
+  readonly file: string;
+  readonly seed: number;
+  readonly epochCount: number;
+}
+
+export function createJob({ model, file, seed, epochCount }: JobRequest): Operation {
+  const supervised = { hyperparameters: { n_epochs: epochCount, batch_size: 16 } };
+  const method = { type: "supervised", supervised };
+  return operation(
+    `train ${model} on ${file}`,
+    { method: "POST", path: jobsPath, json: { model, training_file: file, seed, method } },
+    {
+      may: (change) =>
+        change.kind === "job added" &&
+        change.row["requestedModel"] === model &&
+        change.row["trainingFile"] === file &&
+        change.row["seed"] === seed,
+      fault: ({ status, body, message }, judgement) => {
+        if (status === 404) {
+          const isGone =
+            isFileGone(file, judgement) ||
+            (model !== baseName &&
+              judgement.ledger.statesOf(model, judgement.from).includes(undefined));
+          return isGone ? undefined : `it is not so: ${message}`;
+        }
+        if (status !== 200) return "expected the job, or what it lacks";
+        const { id } = bodyOf<{ readonly id: string }>({ body });
+        const isThere = judgement.changes.some(
+          (change) => change.kind === "job added" && change.id === id,
+        );
+        return isThere ? undefined : `job "${id}" was acknowledged and is not committed`;
+      },
+    },
+  );
+}
+
+function statuses(id: string, { ledger, from, step }: Judgement): readonly string[] {
+  return ledger.jobs.get(id)?.status.possible(from, step) ?? [];
+}
+
+export function cancelJob(id: string): Operation {
+  return operation(
+    `cancel ${id}`,
+    { method: "POST", path: `${jobsPath}/${id}/cancel` },
+    {
+      // A job that runs stops at its next step, though nobody could wait for it.
+      goesOn: true,
+      may: (change) => change.kind === "job cancelled" && change.id === id,
+      fault: ({ status, body, message }, judgement) => {
+        const possible = statuses(id, judgement);
+        if (status === 404) return possible.length === 0 ? undefined : "it is there";
+        if (status === 409) return possible.some(isFinal) ? undefined : `it is not so: ${message}`;
+        if (status !== 200) return "expected the job, or that it has ended";
+        const { status: now } = bodyOf<{ readonly status: string }>({ body });
+        if (!isFinal(now)) return `it was cancelled and is ${now}`;
+        // It may have been deleted since.
+        return possible.length === 0 || possible.includes(now) ? undefined : `it never was ${now}`;
+      },
+    },
+  );
+}
+
+export function retrieveJob(id: string): Operation {
+  return operation(
+    `get ${id}`,
+    { path: `${jobsPath}/${id}` },
+    {
+      fault: ({ status, body }, judgement) => {
+        const possible = statuses(id, judgement);
+        if (status === 404) return possible.length === 0 ? undefined : "it is there";
+        if (status !== 200) return "expected the job";
+        const { status: now } = bodyOf<{ readonly status: string }>({ body });
+        return possible.length === 0 || possible.includes(now) ? undefined : `it never was ${now}`;
+      },
+    },
+  );
+}
+
+export function deleteJob(id: string): Operation {
+  return operation(
+    `delete ${id}`,
+    { method: "DELETE", path: `${jobsPath}/${id}` },
+    {
+      may: (change) => change.kind === "job removed" && change.id === id,
+      fault: ({ status }, judgement) => {
+        const possible = statuses(id, judgement);
+        if (status === 404) return possible.length === 0 ? undefined : "it is there";
+        if (status === 409) return possible.every(isFinal) ? "it has ended" : undefined;
+        if (status !== 200) return "expected its deletion";
+        return judgement.ledger.jobs.has(id) ? "a deleted job is there" : undefined;
+      },
+    },
+  );
+}
+
+export function listJobs(): Operation {
+  return operation(
+    "list jobs",
+    { path: `${jobsPath}?limit=100` },
+    { fault: (answer) => (idsOf(answer) === undefined ? "expected a list" : undefined) },
+  );
+}
+
+export function listEvents(id: string): Operation {
+  return operation(
+    `events of ${id}`,
+    { path: `${jobsPath}/${id}/events` },
+    {
+      fault: (answer, judgement) => {
+        const possible = statuses(id, judgement);
+        if (answer.status === 404) return possible.length === 0 ? undefined : "it is there";
+        return idsOf(answer) === undefined ? "expected a list" : undefined;
+      },
+    },
+  );
+}

@@ -1,0 +1,174 @@
+/**
+ * Known faults, put back around the sound components: each is a mistake that was once made, or that
+ * the next change could make. A simulator that does not find them proves nothing.
+ */
+import type { Creator } from "../../src/creator/creator.ts";
+import type { Tenant } from "../../src/entities/caller.ts";
+import type { TrainingFile } from "../../src/entities/training-file.ts";
+import { type Digest, digestOf } from "../../src/foundation/digest.ts";
+import type { Ids } from "../../src/foundation/random.ts";
+import {
+  AdapterPool,
+  type Resident,
+  type WantedWeights,
+} from "../../src/processor/adapter-pool.ts";
+import type { FileOperations } from "../../src/storage/files/file-operations.ts";
+import type { BlobDriver, Catalog, Keeper, Store } from "../../src/storage/storage.ts";
+import { type KeptParts, sweepBlobs } from "../../src/storage/sweep.ts";
+import type { Trainer } from "../../src/trainer/trainer.ts";
+import type { Machine } from "./machine.ts";
+
+/** What is put around the components when they are put together. */
+export interface Plant {
+  readonly name: string;
+  files?(files: FileOperations): FileOperations;
+  blobs?(blobs: BlobDriver, machine: Machine): BlobDriver;
+  catalog?(catalog: Catalog, machine: Machine): Catalog;
+  keeper?(parts: KeptParts): Keeper;
+  ids?(ids: Ids): Ids;
+  readonly onChange?: (tenant: Tenant, model: string) => void;
+  creator?(creator: Creator, store: Store): Creator;
+  trainer?(trainer: Trainer, store: Store): Trainer;
+  pool?(options: ConstructorParameters<typeof AdapterPool>[0]): AdapterPool;
+}
+
+/** The product as it is. */
+export const soundProduct: Plant = { name: "none" };
+
+/** An object with some of its methods replaced; the others keep their `this`. */
+function changed<T extends object>(target: T, change: Partial<T>): T {
+  return new Proxy(target, {
+    get(_, name) {
+      const owner = name in change ? change : target;
+      const member: unknown = Reflect.get(owner, name);
+      if (typeof member !== "function") return member;
+      return (...given: unknown[]): unknown => Reflect.apply(member, owner, given);
+    },
+  });
+}
+
+class UnpinnedPool extends AdapterPool {
+  override async acquire(wanted: WantedWeights): Promise<Resident> {
+    const resident = await super.acquire(wanted);
+    super.release(wanted.blob);
+    return resident;
+  }
+
+  override release(): void {}
+}
+
+export const plants: readonly Plant[] = [
+  {
+    // Whoever holds on to a model holds its name alone: a job publishes into the next one of it.
+    name: "a name is an identity",
+    creator: (creator) =>
+      changed(creator, {
+        create: (caller, specification, fit) => {
+          const ofName = `vplm-${digestOf(specification.id).slice(7, 31)}` as const;
+          const { incarnation = ofName } = specification;
+          return creator.create(caller, { ...specification, incarnation }, fit);
+        },
+      }),
+  },
+  {
+    // A blob is removed between being stored and being named.
+    name: "nobody holds a blob",
+    keeper: (parts) => {
+      const { blobs, catalog } = parts;
+      const dropped = async (digests: readonly Digest[]): Promise<void> => {
+        for (const digest of digests)
+          try {
+            if ((await catalog.system.countBlobUses(digest)) === 0) await blobs.remove(digest);
+          } catch {
+            // A sweep will do it.
+          }
+      };
+      return {
+        storing: async (work) => {
+          const stored: Digest[] = [];
+          const note = async (digest: Digest): Promise<void> => void stored.push(digest);
+          try {
+            return await work({
+              put: (bytes) => blobs.put(bytes, note),
+              putStream: (chunks, bytesMax) => blobs.putStream(chunks, bytesMax, note),
+            });
+          } finally {
+            await dropped(stored);
+          }
+        },
+        dropped,
+        sweep: (nowMs) => sweepBlobs(parts, nowMs),
+      };
+    },
+  },
+  {
+    name: "folders are not synced",
+    files: (files) => changed(files, { syncFolder: async () => {} }),
+  },
+  {
+    name: "files are not synced",
+    files: (files) =>
+      changed(files, {
+        create: async (path) => ({ ...(await files.create(path)), sync: async () => {} }),
+      }),
+  },
+  {
+    name: "answered before it is committed",
+    catalog: (catalog) => ({
+      ...catalog,
+      of: (caller) => {
+        const own = catalog.of(caller);
+        const insert = async (row: TrainingFile) => void own.files.insert(row).catch(() => {});
+        return { ...own, files: changed(own.files, { insert }) };
+      },
+    }),
+  },
+  {
+    name: "the alias is remembered",
+    onChange: () => {},
+  },
+  {
+    name: "a cancelled job goes on",
+    trainer: (trainer, store) =>
+      changed(trainer, {
+        cancel: async (caller, id) => {
+          const { jobs } = store.catalog.of(caller);
+          const job = await jobs.get(id);
+          if (job?.status !== "running") return trainer.cancel(caller, id);
+          const cancelled = { ...job, status: "cancelled" } as const;
+          await jobs.update(cancelled);
+          return cancelled;
+        },
+      }),
+  },
+  {
+    name: "bytes are not checked",
+    blobs: (blobs, machine) =>
+      changed(blobs, {
+        get: async (digest) => machine.bytesOf(digest) ?? (await blobs.get(digest)),
+      }),
+  },
+  {
+    name: "weights are not pinned",
+    pool: (options) => new UnpinnedPool(options),
+  },
+  {
+    name: "a version's number is given again",
+    catalog: (catalog) => ({
+      ...catalog,
+      of: (caller) => {
+        const own = catalog.of(caller);
+        const versions = changed(own.versions, {
+          delete: async (incarnation, number) => {
+            const isGone = await own.versions.delete(incarnation, number);
+            for (const model of await own.models.list({ limit: 100 }))
+              if (model.incarnation === incarnation && model.versionCount === number)
+                await own.models.update({ ...model, versionCount: number - 1 });
+            return isGone;
+          },
+        });
+        return { ...own, versions };
+      },
+    }),
+  },
+];

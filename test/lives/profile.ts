@@ -1,0 +1,50 @@
+/** What kind of world a seed has: how fast it is, how many ask, and how often what breaks. */
+import { SeededRandom } from "../../src/foundation/random.ts";
+import type { FaultShares } from "./faults.ts";
+import type { Pacing } from "./virtual-time.ts";
+
+export interface Profile {
+  readonly pacing: Pacing;
+  readonly shares: FaultShares;
+  readonly clientCount: number;
+  /** Pauses of a client between two operations, in virtual milliseconds. */
+  readonly thinkMs: number;
+  /** The share of operations whose client goes before it is answered. */
+  readonly abortShare: number;
+  /** Virtual milliseconds between two crashes, and between two restarts, on the mean. */
+  readonly crashMs: number;
+  readonly restartMs: number;
+  /** The same for a flipped bit. */
+  readonly flipMs: number;
+}
+
+const stream = 9;
+
+/** Drawn anew for each seed: a mean world would never be extreme in anything. */
+export function profileOf(seed: number): Profile {
+  const random = new SeededRandom(seed, stream);
+  /** Between the two, and as often in one power of ten as in another. */
+  const between = (low: number, high: number): number => low * (high / low) ** random.uniform();
+  const sometimes = (share: number, value: number): number =>
+    random.uniform() < share ? value : 0;
+  return {
+    pacing: {
+      meanMs: between(0.3, 3),
+      slowShare: sometimes(0.5, between(0.001, 0.03)),
+      stalledShare: sometimes(0.3, between(1e-5, 3e-4)),
+    },
+    shares: {
+      disk: sometimes(0.7, between(0.002, 0.05)),
+      catalog: sometimes(0.7, between(0.001, 0.03)),
+      full: sometimes(0.5, between(0.002, 0.04)),
+      run: sometimes(0.5, between(0.005, 0.1)),
+      misdirected: sometimes(0.2, between(0.01, 0.1)),
+    },
+    clientCount: 2 + random.integer(7),
+    thinkMs: between(2, 60),
+    abortShare: sometimes(0.5, between(0.01, 0.1)),
+    crashMs: between(250, 2_500),
+    restartMs: between(2_000, 20_000),
+    flipMs: sometimes(0.4, between(300, 5_000)),
+  };
+}

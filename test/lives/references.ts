@@ -1,0 +1,81 @@
+/**
+ * What a version answers to a text when it is alone: its own weights, a batch of one, no pool, no
+ * queue. Every answer of the server must be equal to this one.
+ */
+import type { BaseWeights } from "../../src/checkpoints/base-weights.ts";
+import { present } from "../../src/foundation/assert.ts";
+import { decodeWeights } from "../../src/formats/safetensors.ts";
+import { openBase, type OpenBase } from "../../src/processor/open-base.ts";
+import type { TextAnswer } from "../../src/processor/text-lane.ts";
+import { Workers } from "../../src/processor/workers.ts";
+import type { VersionLife } from "./ledger-entries.ts";
+import { baseModel, SlowRuntime, tinyCheckpoint, tokensOf } from "./tiny-base.ts";
+
+type Weighed = Pick<VersionLife, "blob" | "weights" | "adapter" | "labels">;
+
+/** Floats of any version, one at a time. */
+const memoryLength = 16 * 1024;
+
+export class References {
+  readonly #base: OpenBase;
+  readonly #workers: Workers;
+  readonly #memory: Float32Array;
+  readonly #known = new Map<string, TextAnswer>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(base: OpenBase, parts: { workers: Workers; memory: Float32Array }) {
+    this.#base = base;
+    this.#workers = parts.workers;
+    this.#memory = parts.memory;
+  }
+
+  static async create(weights: BaseWeights): Promise<References> {
+    const runtime = new SlowRuntime(undefined);
+    const workers = new Workers([runtime]);
+    const memory = new Float32Array(memoryLength);
+    const clock = { now: () => 0, monotonic: () => 0, schedule: () => () => {} };
+    const checkpoint = tinyCheckpoint(undefined);
+    const parts = { checkpoint, weights, precision: "fp32", workers, memory, clock } as const;
+    const base = await openBase({ id: baseModel.id, ...parts });
+    runtime.isMeasured = false;
+    return new References(base, { workers, memory });
+  }
+
+  /** Of a version, or of the base alone. */
+  async answer(version: Weighed | undefined, text: string): Promise<TextAnswer> {
+    const key = `${version?.blob ?? ""} ${version?.labels.length ?? 0} ${text}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    // All share one memory.
+    const computed = this.#last.then(() => this.#compute(version, text));
+    this.#last = computed.catch(() => undefined);
+    this.#known.set(key, await computed);
+    return computed;
+  }
+
+  async #compute(version: Weighed | undefined, text: string): Promise<TextAnswer> {
+    const row = {
+      ids: tokensOf(text),
+      pooling: baseModel.pooling,
+      adapter: version?.adapter,
+      labelCount: version?.labels.length ?? 0,
+      resident: version && this.#place(version.weights),
+    };
+    const { texts } = this.#base;
+    const [program] = await this.#workers.load(texts.programFor([row]));
+    const results = await present(program, "there is a worker").run(texts.feeds([row]));
+    return present(texts.answers(results, [row])[0], "its weights are finite");
+  }
+
+  /** Puts the weights where the lane gathers them from. */
+  #place(bytes: Uint8Array) {
+    const spans = new Map<string, { readonly offset: number; readonly length: number }>();
+    let offset = 0;
+    for (const [name, { values }] of decodeWeights(bytes)) {
+      this.#memory.set(values, offset);
+      spans.set(name, { offset, length: values.length });
+      offset += values.length;
+    }
+    return spans;
+  }
+}

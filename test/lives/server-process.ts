@@ -1,0 +1,187 @@
+/**
+ * One process of the server on the simulated machine: the components are Strata's own, put together
+ * as `server/` does it, and what surrounds them is simulated.
+ */
+import { inspect } from "node:util";
+import { createCreator } from "../../src/creator/store-creator.ts";
+import type { Ids, Random } from "../../src/foundation/random.ts";
+import type { Digest } from "../../src/foundation/digest.ts";
+import { silentTelemetry, type Telemetry } from "../../src/foundation/telemetry.ts";
+import { takeThread } from "../../src/foundation/turn.ts";
+import { operatorKey } from "../../src/http/authentication.ts";
+import { createFiles } from "../../src/files/store-files.ts";
+import { createHttp, type Http } from "../../src/http/http.ts";
+import { solveRidge } from "../../src/learning/ridge.ts";
+import { TrainingBase } from "../../src/learning/training-base.ts";
+import { decodeWeights } from "../../src/formats/safetensors.ts";
+import { AdapterPool } from "../../src/processor/adapter-pool.ts";
+import { BatchingProcessor } from "../../src/processor/batching-processor.ts";
+import { Engine } from "../../src/processor/engine.ts";
+import { ModelDirectory } from "../../src/processor/model-directory.ts";
+import { openBase, type OpenBase } from "../../src/processor/open-base.ts";
+import { Workers } from "../../src/processor/workers.ts";
+import { BlobKeeper } from "../../src/storage/blob-keeper.ts";
+import { openFileBlobs } from "../../src/storage/files/file-blobs.ts";
+import { Reserve } from "../../src/storage/files/reserve.ts";
+import type { Store } from "../../src/storage/storage.ts";
+import { JobTrainer } from "../../src/trainer/job-trainer.ts";
+import type { Trainer } from "../../src/trainer/trainer.ts";
+import { type Machine, storeFolder } from "./machine.ts";
+import type { Plant } from "./planted.ts";
+import { SimulatedFiles } from "./simulated-files.ts";
+import { baseModel, baseName, SlowRuntime, tinyCheckpoint } from "./tiny-base.ts";
+import type { Lifetime } from "./virtual-time.ts";
+
+export const apiKey = "lives";
+
+/** Room for one or two versions: most calls evict another's. */
+const poolBytes = 4 * 1024;
+const reserveBytes = 8 * 1024;
+const workerCount = 2;
+
+export interface ServerProcess {
+  readonly http: Http;
+  /** Stops as a server does that was told to. */
+  close(): Promise<void>;
+}
+
+/** Starts a process; it fails when a fault strikes that a start does not survive. */
+export async function startProcess(
+  machine: Machine,
+  { life, plant }: { readonly life: Lifetime; readonly plant: Plant },
+): Promise<ServerProcess> {
+  takeThread(life);
+  const telemetry: Telemetry = {
+    ...silentTelemetry,
+    log: {
+      ...silentTelemetry.log,
+      error: (message, fields) => machine.trace.say(`log ${message} ${inspect(fields)}`),
+    },
+  };
+  const store = await openStore(machine, { life, telemetry, plant });
+  const ids = plant.ids?.(idsOf(machine.random)) ?? idsOf(machine.random);
+  const directory = new ModelDirectory(store.catalog);
+  const onChange = plant.onChange ?? ((tenant, model) => directory.forget(tenant, model));
+  const made = createCreator({ store, clock: life, ids, onChange });
+  const creator = plant.creator?.(made, store) ?? made;
+  const { training, ...engine } = await openEngine(machine, { life, telemetry, store, plant });
+  const processor = new BatchingProcessor({
+    ...engine,
+    directory,
+    whyRefused: (id) => `there is no base "${id}"`,
+    clock: life,
+    close: async () => {},
+  });
+  const files = createFiles({ store, clock: life, ids });
+  const parts = { store, creator, files, clock: life, ids, telemetry };
+  const own = new JobTrainer({ ...parts, openBase: async () => training });
+  const trainer: Trainer = plant.trainer?.(own, store) ?? own;
+  await trainer.start();
+  const http = createHttp({
+    ...parts,
+    trainer,
+    processor,
+    authenticator: operatorKey(apiKey),
+    version: "0.0.0",
+    metricsText: async () => "",
+  });
+  const close = async (): Promise<void> => {
+    await trainer.close();
+    await processor.close();
+    await store.close();
+  };
+  return { http, close };
+}
+
+interface Surroundings {
+  readonly life: Lifetime;
+  readonly telemetry: Telemetry;
+  readonly plant: Plant;
+}
+
+async function openStore(
+  machine: Machine,
+  { life, telemetry, plant }: Surroundings,
+): Promise<Store> {
+  const { time, faults } = machine;
+  const simulated = new SimulatedFiles({
+    disk: machine.disk,
+    life,
+    time,
+    faults,
+    trace: machine.trace,
+    note: (bytes) => machine.note(bytes),
+    victim: () => machine.victim(),
+    misdirect: (path, target, bytes) => machine.misdirect(path, target, bytes),
+  });
+  const files = plant.files?.(simulated) ?? simulated;
+  const reserve = new Reserve(storeFolder, { files, bytes: reserveBytes });
+  const opened = await openFileBlobs(storeFolder, { files, reserve });
+  const blobs = plant.blobs?.(opened.blobs, machine) ?? opened.blobs;
+  const { log } = telemetry;
+  const own = await machine.catalog.open({ life, time, faults, reserve, log });
+  const catalog = plant.catalog?.(own, machine) ?? own;
+  await reserve.take();
+  const kept = { blobs, quarantine: opened.quarantine, catalog };
+  const keeper = plant.keeper?.(kept) ?? new BlobKeeper(kept);
+  const store: Store = { blobs, catalog, keeper, close: async () => {} };
+  const sweep = await keeper.sweep(life.now()).catch(() => undefined);
+  if (sweep !== undefined) machine.onSwept();
+  if ((await catalog.bases.get(baseName)) === undefined) await catalog.bases.insert(baseModel);
+  return store;
+}
+
+interface Engines {
+  readonly engine: Engine;
+  readonly bases: ReadonlyMap<string, OpenBase>;
+  readonly training: TrainingBase;
+  readonly pool: AdapterPool;
+}
+
+async function openEngine(
+  machine: Machine,
+  { life, telemetry, store, plant }: Surroundings & { readonly store: Store },
+): Promise<Engines> {
+  const { time, faults, weights } = machine;
+  const delays = { life, time, faults };
+  const options = {
+    bytes: poolBytes,
+    metrics: telemetry.metrics,
+    load: async (blob: Digest) => decodeWeights(await store.blobs.get(blob)),
+  };
+  const pool = plant.pool?.(options) ?? new AdapterPool(options);
+  const checkpoint = tinyCheckpoint(delays);
+  const [runtime, precision] = [new SlowRuntime(delays), "fp32"] as const;
+  runtime.isMeasured = false;
+  const runtimes = Array.from({ length: workerCount }, () => new SlowRuntime(delays));
+  const workers = new Workers(runtimes);
+  const { memory } = pool;
+  const serving = { checkpoint, weights, precision, workers, memory, clock: life };
+  const base = await openBase({ id: baseName, ...serving });
+  for (const each of runtimes) each.isMeasured = false;
+  const training = new TrainingBase({
+    checkpoint,
+    weights,
+    precision,
+    runtime,
+    solve: async (problem, signal) => {
+      await life.wait();
+      signal?.throwIfAborted();
+      return solveRidge(problem);
+    },
+  });
+  const engine = new Engine({ workers, pool, clock: life, telemetry });
+  return { engine, bases: new Map([[baseName, base]]), training, pool };
+}
+
+const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+function idsOf(random: Random): Ids {
+  return {
+    next(prefix) {
+      let id: string = prefix;
+      for (let count = 0; count < 24; count++) id += alphabet[random.integer(alphabet.length)];
+      return id as `${typeof prefix}${string}`; // It begins with the prefix.
+    },
+  };
+}

@@ -1,0 +1,150 @@
+/** The server over its processes: when it starts, stops, and is killed. */
+import { SeededRandom, type Random } from "../../src/foundation/random.ts";
+import type { Auditor } from "./auditor.ts";
+import type { Machine } from "./machine.ts";
+import type { Plant } from "./planted.ts";
+import type { Profile } from "./profile.ts";
+import { type ServerProcess, startProcess } from "./server-process.ts";
+import { Lifetime } from "./virtual-time.ts";
+
+export interface ServerOptions {
+  readonly machine: Machine;
+  readonly auditor: Auditor;
+  readonly plant: Plant;
+  readonly profile: Profile;
+  readonly seed: number;
+}
+
+const stream = 5;
+/** Starts that may fail one after another before faults are held back for one. */
+const failedStartCountMax = 2;
+/** Between two looks at whether all requests are answered. */
+const drainMs = 5;
+
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #random: Random;
+  #life: Lifetime | undefined;
+  #process: ServerProcess | undefined;
+  #isDraining = false;
+  #isCalm = false;
+  #failedStartCount = 0;
+  /** Whether the start has come to sweep the blobs. */
+  #hasSwept = false;
+  /** Faults that had struck when the process was opened. */
+  #faultCountBefore = 0;
+  crashCount = 0;
+  restartCount = 0;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#random = new SeededRandom(options.seed, stream);
+    options.machine.onSwept = () => {
+      this.#hasSwept = true;
+      options.auditor.checkOrphans();
+    };
+    this.#plan(options.profile.crashMs, () => this.crash());
+    this.#plan(options.profile.restartMs, () => this.restart());
+    this.#plan(options.profile.flipMs, () => void options.machine.flip());
+  }
+
+  /** Whether requests are taken. */
+  get isOpen(): boolean {
+    return this.#process !== undefined && !this.#isDraining;
+  }
+
+  /** The process that takes requests now. */
+  get process(): ServerProcess | undefined {
+    return this.isOpen ? this.#process : undefined;
+  }
+
+  /** From now on nothing happens to it but what is asked for. */
+  beCalm(): void {
+    this.#isCalm = true;
+  }
+
+  start(): void {
+    const { machine, auditor, plant } = this.#options;
+    const life = new Lifetime(machine.time);
+    this.#life = life;
+    this.#hasSwept = false;
+    auditor.isBetweenRuns = true;
+    machine.faults.areOff = this.#isCalm || this.#failedStartCount > failedStartCountMax;
+    machine.trace.say(`${machine.time.step} start`);
+    void startProcess(machine, { life, plant }).then(
+      (process) => {
+        machine.trace.say(`${machine.time.step} open`);
+        machine.faults.areOff = this.#isCalm;
+        this.#failedStartCount = 0;
+        this.#process = process;
+        auditor.isBetweenRuns = false;
+        this.#faultCountBefore = machine.faults.count;
+      },
+      (error: unknown) => {
+        machine.trace.say(`${machine.time.step} cannot start: ${String(error)}`);
+        this.#failedStartCount += 1;
+        if (machine.faults.areOff) auditor.fail(`it does not start: ${String(error)}`);
+        else this.#end();
+      },
+    );
+  }
+
+  /** Kills the process: what was not synced may be lost. */
+  crash(): void {
+    const { machine } = this.#options;
+    if (this.#life?.isOver !== false) return;
+    this.crashCount += 1;
+    machine.trace.say(`${machine.time.step} crash`);
+    this.#end();
+  }
+
+  /** Stops as it is told to, after what is under way, and starts again. */
+  restart(): void {
+    if (!this.isOpen) return;
+    this.restartCount += 1;
+    this.#isDraining = true;
+    this.#options.machine.trace.say(`${this.#options.machine.time.step} stop`);
+    this.#process?.http.drain();
+    this.#closeWhenAnswered();
+  }
+
+  #closeWhenAnswered(): void {
+    const { machine, auditor } = this.#options;
+    const [life, process] = [this.#life, this.#process];
+    if (life === undefined || process === undefined) return;
+    life.schedule(drainMs, () => {
+      if (auditor.waitingCount > 0) return this.#closeWhenAnswered();
+      auditor.isBetweenRuns = true;
+      const closed = (): void => {
+        const isUnhurt = machine.faults.count === this.#faultCountBefore;
+        if (this.#hasSwept && isUnhurt && auditor.isQuiet) auditor.checkOrphans();
+        this.#end();
+      };
+      void process.close().then(closed, (error: unknown) => {
+        auditor.fail(`it does not stop: ${String(error)}`);
+      });
+    });
+  }
+
+  #end(): void {
+    const { machine, auditor } = this.#options;
+    this.#life?.end();
+    this.#process = undefined;
+    this.#isDraining = false;
+    machine.crash();
+    auditor.processEnded();
+    auditor.isBetweenRuns = true;
+    machine.time.after(1 + this.#random.integer(100), () => this.start());
+  }
+
+  /** Happens again and again, at times that nobody can foresee; never with a mean of 0. */
+  #plan(meanMs: number, happen: () => void): void {
+    if (meanMs === 0) return;
+    const delayMs = -Math.log(1 - this.#random.uniform()) * meanMs;
+    this.#options.machine.time.after(delayMs, () => {
+      if (this.#isCalm) return;
+      happen();
+      this.#plan(meanMs, happen);
+    });
+  }
+}

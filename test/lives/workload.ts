@@ -1,0 +1,197 @@
+/** Which operation comes next: a mix that each seed weighs otherwise, aimed at what is there. */
+import type { Random } from "../../src/foundation/random.ts";
+import { badContent, contents, labelsOf, textOf } from "./contents.ts";
+import { badRequest } from "./bad-requests.ts";
+import { deleteFile, download, listFiles, upload } from "./file-operations.ts";
+import { classify, embed } from "./inference-operations.ts";
+import {
+  cancelJob,
+  createJob,
+  deleteJob,
+  listEvents,
+  listJobs,
+  retrieveJob,
+} from "./job-operations.ts";
+import type { Ledger } from "./ledger.ts";
+import { isFinal, type JobLife, type ModelLife } from "./ledger-entries.ts";
+import {
+  createModel,
+  deleteModel,
+  deleteVersion,
+  derive,
+  listModels,
+  listVersions,
+  retrieveModel,
+  serve,
+} from "./model-operations.ts";
+import type { Operation } from "./operation.ts";
+import { baseName } from "./tiny-base.ts";
+
+const names = ["m0", "m1", "m2", "m3", "d0", "d1"];
+const fileCountMax = 6;
+/** Jobs run one after another: more of them would only wait. */
+const waitingJobCountMax = 4;
+const epochCountMax = 2;
+const seedCount = 4;
+
+/** Undefined when there is nothing that it could be done to. */
+type Maker = () => Operation | undefined;
+
+export class Workload {
+  readonly #random: Random;
+  readonly #ledger: Ledger;
+  readonly #makers: readonly { readonly weight: number; readonly make: Maker }[];
+  readonly #weightSum: number;
+
+  constructor(random: Random, ledger: Ledger) {
+    this.#random = random;
+    this.#ledger = ledger;
+    const kinds: readonly (readonly [number, Maker])[] = [
+      [8, () => this.#upload()],
+      [3, () => this.#onFile(deleteFile)],
+      [3, () => this.#onFile(download)],
+      [1, listFiles],
+      [10, () => this.#create()],
+      [3, () => this.#derive()],
+      [7, () => this.#delete()],
+      [8, () => this.#serve()],
+      [6, () => this.#onVersion(deleteVersion)],
+      [3, () => retrieveModel(this.#name())],
+      [2, () => listVersions(this.#name())],
+      [1, listModels],
+      [18, () => this.#train()],
+      [2, () => this.#onJob(cancelJob, true)],
+      [2, () => this.#onJob(retrieveJob)],
+      [1, () => this.#onJob(deleteJob)],
+      [1, () => this.#onJob(listEvents)],
+      [1, listJobs],
+      [30, () => this.#ask()],
+      [
+        5,
+        () =>
+          embed({
+            ...this.#question(),
+            ...(this.#chance(0.2) && { name: baseName, version: undefined }),
+          }),
+      ],
+      [2, () => badRequest(random)],
+    ];
+    this.#makers = kinds.map(([weight, make]) => ({
+      weight: weight * (0.3 + 1.7 * random.uniform()),
+      make,
+    }));
+    this.#weightSum = this.#makers.reduce((sum, { weight }) => sum + weight, 0);
+  }
+
+  next(): Operation {
+    for (;;) {
+      let rest = this.#random.uniform() * this.#weightSum;
+      const chosen = this.#makers.find(({ weight }) => (rest -= weight) < 0);
+      const operation = chosen?.make();
+      if (operation !== undefined) return operation;
+    }
+  }
+
+  #chance(share: number): boolean {
+    return this.#random.uniform() < share;
+  }
+
+  #one<T>(among: readonly T[]): T | undefined {
+    return among[this.#random.integer(Math.max(1, among.length))];
+  }
+
+  #lives(): readonly ModelLife[] {
+    return [...this.#ledger.models.values()].flatMap(({ now }) => (now ? [now.life] : []));
+  }
+
+  /** Mostly of a model that is there. */
+  #name(): string {
+    const there = this.#chance(0.9) ? this.#one(this.#lives())?.name : undefined;
+    return there ?? this.#one(names) ?? "";
+  }
+
+  #files(): readonly string[] {
+    return [...this.#ledger.files.values()].flatMap(({ id, presence }) =>
+      presence.now ? [id] : [],
+    );
+  }
+
+  #upload(): Operation | undefined {
+    if (this.#chance(0.1)) return upload(badContent, false);
+    if (this.#files().length >= fileCountMax) return undefined;
+    return upload(this.#one(contents) ?? badContent, true);
+  }
+
+  #onFile(make: (id: string) => Operation): Operation | undefined {
+    const id = this.#one(this.#chance(0.9) ? this.#files() : [...this.#ledger.files.keys()]);
+    return id === undefined ? undefined : make(id);
+  }
+
+  #create(): Operation | undefined {
+    const taken = new Set(this.#lives().map(({ name }) => name));
+    const free = names.filter((name) => !taken.has(name));
+    const name = this.#one(this.#chance(0.9) ? free : names);
+    if (name === undefined) return undefined;
+    const file = this.#one(this.#files());
+    if (file === undefined || this.#chance(0.3))
+      return createModel({ name, file: undefined, labels: ["x-a", "x-b"] });
+    const { bytes } = this.#ledger.files.get(file) ?? { bytes: badContent };
+    return createModel({ name, file, labels: labelsOf(bytes) });
+  }
+
+  #derive(): Operation {
+    const ids = names.slice(-2).slice(0, 1 + this.#random.integer(2));
+    return derive(this.#name(), ids, this.#random.integer(seedCount));
+  }
+
+  /** Models whose job is under way go most often. */
+  #delete(): Operation | undefined {
+    const lives = this.#lives();
+    const jobs = this.#open();
+    const busy = lives.filter((life) => jobs.some(({ targets }) => targets.has(life)));
+    const name = this.#one(this.#chance(0.5) && busy.length > 0 ? busy : lives)?.name;
+    return name === undefined ? undefined : deleteModel(name);
+  }
+
+  #onVersion(make: (name: string, number: number) => Operation): Operation | undefined {
+    const life = this.#one(this.#lives());
+    if (life === undefined) return undefined;
+    const numbers = [...life.versions.keys(), life.highest + 1];
+    return make(life.name, this.#one(numbers) ?? 1);
+  }
+
+  #serve(): Operation | undefined {
+    return this.#onVersion(serve);
+  }
+
+  /** Jobs that have not ended. */
+  #open(): readonly JobLife[] {
+    return [...this.#ledger.jobs.values()].filter(({ status }) => !isFinal(status.now));
+  }
+
+  #train(): Operation | undefined {
+    const file = this.#one(this.#files());
+    if (file === undefined || this.#open().length >= waitingJobCountMax) return undefined;
+    const model = this.#chance(0.15) ? baseName : this.#name();
+    const seed = this.#random.integer(seedCount);
+    return createJob({ model, file, seed, epochCount: 1 + this.#random.integer(epochCountMax) });
+  }
+
+  #onJob(make: (id: string) => Operation, isOpen = false): Operation | undefined {
+    const jobs = isOpen ? this.#open() : [...this.#ledger.jobs.values()];
+    const id = this.#one(jobs)?.id;
+    return id === undefined ? undefined : make(id);
+  }
+
+  #question() {
+    const life = this.#one(this.#lives());
+    const numbers = [...(life?.versions.keys() ?? [])];
+    const version = this.#chance(0.25) ? this.#one(numbers) : undefined;
+    const texts = Array.from({ length: 1 + this.#random.integer(3) }, () => textOf(this.#random));
+    return { name: version === undefined ? this.#name() : (life?.name ?? ""), version, texts };
+  }
+
+  #ask(): Operation {
+    return classify(this.#question());
+  }
+}
