@@ -12,7 +12,7 @@ import type { EncoderConfig } from "../entities/base-model.ts";
 import type { AdapterKindName, AdapterSpecification } from "../entities/virtual-model.ts";
 import type { WeightShape } from "../entities/weights.ts";
 import type { Dimension } from "../tensor/dimension.ts";
-import type { Graph } from "../tensor/tensor.ts";
+import type { Graph, Tensor } from "../tensor/tensor.ts";
 import type { LayerSites } from "./layer-sites.ts";
 import type { LearnedTensor } from "./learned-tensor.ts";
 
@@ -28,17 +28,21 @@ export interface AdapterKind {
   tensors(config: EncoderConfig, size: AdapterSize): readonly LearnedTensor[];
   /** One adapter for the whole batch. Declares inputs as `tensors` has them, with open `rank`. */
   shared(graph: Graph, config: EncoderConfig, layers: readonly number[]): LayerSites;
-  /** Every sequence with its own adapter. Declares the inputs of `pooledTensors`, `[batch, …]`. */
+  /** Each row with its own adapter. Declares the inputs of `pooledTensors`, `[rows, …]`. */
   pooled(graph: Graph, config: EncoderConfig, place: PooledPlace): LayerSites;
   /**
-   * Names and shapes, without `[batch]`, of the inputs of `pooled` in a batch whose highest rank is
-   * this one; 0 when no sequence has an adapter of the kind.
+   * Names and shapes, without `[rows]`, of the inputs of `pooled` where this is the highest rank of
+   * the rows; 0 when none of them has an adapter of the kind.
    */
   pooledTensors(config: EncoderConfig, size: AdapterSize): readonly WeightShape[];
 }
 
+/** Where adapters of a kind act in a served batch. */
 export interface PooledPlace {
   readonly layers: readonly number[];
+  /** Sequences in the batch, and tokens of each. */
   readonly batch: Dimension;
   readonly sequence: Dimension;
+  /** int32 `[rows]`: the sequences that have adapters of the kind, each once. */
+  readonly rows: Tensor;
 }

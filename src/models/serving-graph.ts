@@ -4,7 +4,7 @@ import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
 import type { AdapterForm } from "./adapter-kind.ts";
-import { pooledSites, upperForm } from "./adapters/adapters.ts";
+import { formsIn, pooledSites, upperLayers } from "./adapters/adapters.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
 import { pool, pooledHead, pooledTokenHead } from "./head.ts";
@@ -12,7 +12,7 @@ import { shallowState, type StateSource } from "./shallow-state.ts";
 import type { TaskUnit } from "./task-graph.ts";
 
 export interface ServingGraphOptions {
-  /** Those that sequences may bring; a bottleneck in the upper layers when absent. */
+  /** Those that sequences may bring; all kinds in the upper layers when absent. */
   readonly adapters?: readonly AdapterForm[];
   /** "ids" when absent. */
   readonly source?: StateSource;
@@ -31,7 +31,7 @@ export function servingGraph(
   precision: Precision,
   options: ServingGraphOptions = {},
 ): Graph {
-  const { adapters = [upperForm(config)], source = "ids", task = "sequence" } = options;
+  const { adapters = formsIn(upperLayers(config)), source = "ids", task = "sequence" } = options;
   const graph = new Graph();
   const sequence = "sequence";
   const sites = pooledSites(graph, config, { adapters, batch: "batch", sequence });

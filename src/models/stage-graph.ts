@@ -3,7 +3,7 @@ import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
-import { pooledSites, upperForm } from "./adapters/adapters.ts";
+import { formsIn, pooledSites, upperLayers } from "./adapters/adapters.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { upperPart } from "./encoder.ts";
 import { pool, pooledHead } from "./head.ts";
@@ -26,7 +26,9 @@ export function stageGraph(config: EncoderConfig, precision: Precision, span: La
   const { layerCount, hiddenSize } = config;
   const between = { ...config, shallowLayerCount: from, layerCount: until };
   const [batch, sequence] = ["batch", "sequence"];
-  const sites = pooledSites(graph, config, { adapters: [upperForm(config)], batch, sequence });
+  const layers = upperLayers(config).filter((layer) => layer >= from && layer < until);
+  const adapters = layers.length === 0 ? [] : formsIn(layers);
+  const sites = pooledSites(graph, config, { adapters, batch, sequence });
   const scope: EncoderScope = { graph, precision, isDifferentiated: false, config: between, sites };
   // From no layers, or from the stage before.
   const entered = shallowState(scope, from === 0 ? "ids" : "states");

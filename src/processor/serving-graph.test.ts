@@ -8,8 +8,14 @@ import type { Results, Runtime, Value } from "../runtime/runtime.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
-import { adapterTensors, upperBottleneck } from "../models/adapters/adapters.ts";
-import { bottleneck } from "../models/adapters/bottleneck.ts";
+import {
+  adapterKinds,
+  adapterTensors,
+  formsIn,
+  rowsInput,
+  upperBottleneck,
+  upperForm,
+} from "../models/adapters/adapters.ts";
 import { upperPart } from "../models/encoder.ts";
 import { headTensors, pool, pooledHead } from "../models/head.ts";
 import { servingGraph, shallowGraph } from "../models/serving-graph.ts";
@@ -25,16 +31,26 @@ const { hiddenSize: hidden } = smallConfig;
 
 interface Case {
   readonly rank: number;
+  readonly adapters?: readonly AdapterForm[];
   /** Gives the values of an adapter's or head's tensor, `[batch, …]`. */
   learned?(name: string, shape: readonly number[]): Value;
 }
 
 /** Feeds of a batch whose third sequence is padded, and whose second has two labels less. */
-function feedsOf({ rank, learned = randomLearned }: Case): Record<string, Value> {
+function feedsOf(options: Case): Record<string, Value> {
+  const { rank, learned = randomLearned, adapters = formsIn([1, 2]) } = options;
   const tensors = [
-    ...bottleneck.pooledTensors(smallConfig, upperBottleneck(smallConfig, rank)),
+    ...adapters.flatMap(({ kind, layers }) =>
+      adapterKinds[kind].pooledTensors(smallConfig, { rank, layers }),
+    ),
     ...headTensors(smallConfig, labelCount),
   ];
+  const rows = (): Value => ({
+    kind: "value",
+    type: "int32",
+    shape: [batch],
+    values: Int32Array.from({ length: batch }, (_, row) => row),
+  });
   const ids = Int32Array.from({ length: batch * sequence }, (_, index) => (index * 5) % 13);
   const counts = BigInt64Array.of(4n, 2n, 4n);
   return {
@@ -42,6 +58,7 @@ function feedsOf({ rank, learned = randomLearned }: Case): Record<string, Value>
     lengths: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(6n, 6n, 3n) },
     isCls: { kind: "value", type: "bool", shape: [batch], values: Uint8Array.of(0, 1, 0) },
     labelCounts: { kind: "value", type: "int64", shape: [batch], values: counts },
+    ...Object.fromEntries(adapters.map(({ kind }) => [rowsInput(kind), rows()])),
     ...Object.fromEntries(
       tensors.map(({ name, shape }) => [name, learned(name, [batch, ...shape])]),
     ),
@@ -52,10 +69,7 @@ function randomLearned(name: string, shape: readonly number[]): Value {
   return randomFloats(shape, { stream: 1000 + name.length * 7 + name.charCodeAt(8) });
 }
 
-async function serve(
-  runtime: Runtime,
-  options: Case & { readonly adapters?: readonly AdapterForm[] },
-) {
+async function serve(runtime: Runtime, options: Case) {
   const graph = servingGraph(smallConfig, "fp32", options);
   const constants = inputsAmong(graph, await smallWeights(runtime));
   const feeds = Object.entries(feedsOf(options)).filter(([name]) => graph.inputs.has(name));
@@ -179,6 +193,7 @@ describe("the serving graph of tokens", () => {
       const width = values.length / batch;
       const row = values.slice(index * width, (index + 1) * width);
       const own = [1, ...shape.slice(1)];
+      if (name.endsWith(".rows")) return [name, { ...value, shape: own, values: Int32Array.of(0) }];
       if (name === "ids")
         return [name, { ...value, shape: [1, length], values: row.slice(0, length) }];
       if (!name.startsWith("head.")) return [name, { ...value, shape: own, values: row }];
@@ -256,7 +271,7 @@ describe("a served adapter", () => {
 
   it("changes nothing when its way up is zero, and something when it is not", async () => {
     const without = await serve(reference, { rank: 4, adapters: [] });
-    const isUp = (name: string): boolean => /\.up(\.bias)?$/.test(name);
+    const isUp = (name: string): boolean => /\.(up|up\.bias|b)$/.test(name);
     const idle = await serve(reference, {
       rank: 4,
       learned: (name, shape) =>
@@ -282,8 +297,9 @@ describe("a served adapter", () => {
         values.set(source.values.subarray(row * count, (row + 1) * count), row * width);
       return { kind: "value", type: "float32", shape, values };
     };
-    const narrow = await serve(reference, { rank: 8, learned: padded });
-    const wide = await serve(reference, { rank: 64, learned: padded });
+    const adapters = [upperForm(smallConfig)];
+    const narrow = await serve(reference, { rank: 8, learned: padded, adapters });
+    const wide = await serve(reference, { rank: 64, learned: padded, adapters });
     assert.ok(differenceOf(narrow, wide) <= 1e-7);
   });
 });

@@ -8,8 +8,7 @@ import {
   smallWeights,
 } from "../checkpoints/exam-encoder.ts";
 import { present } from "../foundation/assert.ts";
-import { upperBottleneck } from "../models/adapters/adapters.ts";
-import { bottleneck } from "../models/adapters/bottleneck.ts";
+import { adapterKinds, rowsInput } from "../models/adapters/adapters.ts";
 import { headTensors } from "../models/head.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { stageGraph } from "../models/stage-graph.ts";
@@ -20,14 +19,24 @@ import type { Graph } from "../tensor/tensor.ts";
 const [batch, sequence] = [2, 5];
 
 function feeds(): Record<string, Value> {
-  const adapter = bottleneck.pooledTensors(smallConfig, upperBottleneck(smallConfig, 4));
-  const tensors = [...adapter, ...headTensors(smallConfig, 3)];
+  const adapters = Object.values(adapterKinds);
+  const tensors = [
+    ...adapters.flatMap((kind) => kind.pooledTensors(smallConfig, { rank: 4, layers: [1, 2] })),
+    ...headTensors(smallConfig, 3),
+  ];
+  const rows = (): Value => ({
+    kind: "value",
+    type: "int32",
+    shape: [batch],
+    values: Int32Array.of(0, 1),
+  });
   const ids = Int32Array.from({ length: batch * sequence }, (_, index) => (index * 5) % 13);
   return {
     ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },
     lengths: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(5n, 3n) },
     isCls: { kind: "value", type: "bool", shape: [batch], values: Uint8Array.of(0, 1) },
     labelCounts: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(3n, 2n) },
+    ...Object.fromEntries(adapters.map(({ name }) => [rowsInput(name), rows()])),
     ...Object.fromEntries(
       tensors.map(({ name, shape }, stream) => [name, randomFloats([batch, ...shape], { stream })]),
     ),

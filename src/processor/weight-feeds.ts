@@ -1,10 +1,12 @@
 /** The weights that the rows of a batch bring, gathered from the pool's memory by the worker. */
 import type { EncoderConfig } from "../entities/base-model.ts";
-import type { AdapterSpecification } from "../entities/virtual-model.ts";
+import type { AdapterKindName, AdapterSpecification } from "../entities/virtual-model.ts";
+import type { WeightShape } from "../entities/weights.ts";
+import { present } from "../foundation/assert.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
-import { adapterKinds, upperForm } from "../models/adapters/adapters.ts";
+import { adapterKinds, formsIn, rowsInput, upperLayers } from "../models/adapters/adapters.ts";
 import { headTensors } from "../models/head.ts";
-import type { GatheredValue } from "../runtime/runtime.ts";
+import type { Feed, GatheredValue } from "../runtime/runtime.ts";
 import type { Resident } from "./adapter-pool.ts";
 
 /** What a sequence's weights are, and where they lie. */
@@ -19,22 +21,26 @@ export interface WeightRow {
 
 /**
  * Feeds for the adapters that the graph takes, and for heads: ranks and label counts are padded
- * with zeros, to what the batch's highest need.
+ * with zeros, to what the highest of the batch need.
  */
 export function weightFeeds(
   config: EncoderConfig,
   rows: readonly WeightRow[],
-  { memory, adapters = [upperForm(config)] }: WeightPlace,
-): Record<string, GatheredValue> {
+  { memory, adapters = formsIn(upperLayers(config)) }: WeightPlace,
+): Record<string, Feed> {
+  const feeds: Record<string, Feed> = {};
+  for (const { kind, layers } of adapters) {
+    const places = ownPlaces(rows, kind);
+    const owners = places.map((place) => present(rows[place], "a place in the batch"));
+    const [shape, values] = [[places.length], Int32Array.from(places)];
+    feeds[rowsInput(kind)] = { kind: "value", type: "int32", shape, values };
+    const size = { layers, rank: highestRank(owners, kind) };
+    for (const tensor of adapterKinds[kind].pooledTensors(config, size))
+      feeds[tensor.name] = gathered(tensor, owners, memory);
+  }
   const labelCount = rows.reduce((highest, row) => Math.max(highest, row.labelCount), 1);
-  const feeds: Record<string, GatheredValue> = {};
-  for (const { name, shape } of [
-    ...adapters.flatMap(({ kind, layers }) =>
-      adapterKinds[kind].pooledTensors(config, { layers, rank: highestRank(rows, kind) }),
-    ),
-    ...headTensors(config, labelCount),
-  ])
-    feeds[name] = gathered(name, [rows.length, ...shape], { rows, memory });
+  for (const tensor of headTensors(config, labelCount))
+    feeds[tensor.name] = gathered(tensor, rows, memory);
   return feeds;
 }
 
@@ -45,16 +51,22 @@ export interface WeightPlace {
   readonly adapters?: readonly AdapterForm[] | undefined;
 }
 
-function highestRank(rows: readonly WeightRow[], kind: AdapterForm["kind"]): number {
+/** The rows with adapters of the kind; the first one, which then gets zeros, where there is none. */
+function ownPlaces(rows: readonly WeightRow[], kind: AdapterKindName): readonly number[] {
+  const places = [...rows.keys()].filter((place) => rows[place]?.adapter?.kind === kind);
+  return places.length === 0 ? [0] : places;
+}
+
+function highestRank(rows: readonly WeightRow[], kind: AdapterKindName): number {
   const ranks = rows.map(({ adapter }) => (adapter?.kind === kind ? adapter.rank : 0));
   return Math.max(0, ...ranks);
 }
 
 /** Each row's tensor of this name; zeros for a row that has none. */
 function gathered(
-  name: string,
-  shape: readonly number[],
-  { rows, memory }: { readonly rows: readonly WeightRow[]; readonly memory: Float32Array },
+  { name, shape }: WeightShape,
+  rows: readonly WeightRow[],
+  memory: Float32Array,
 ): GatheredValue {
   const offsets = new Uint32Array(rows.length);
   const lengths = new Uint32Array(rows.length);
@@ -63,5 +75,6 @@ function gathered(
     offsets[index] = span?.offset ?? 0;
     lengths[index] = span?.length ?? 0;
   }
-  return { kind: "gathered", type: "float32", shape, pool: memory, offsets, lengths };
+  const full = [rows.length, ...shape];
+  return { kind: "gathered", type: "float32", shape: full, pool: memory, offsets, lengths };
 }

@@ -18,20 +18,33 @@ export function adapterTensors(
   return adapterKinds[adapter.kind].tensors(config, adapter);
 }
 
-/** What sequences with adapters of these forms, each with its own or with none, do in a layer. */
+/**
+ * What sequences with adapters of these forms, each with its own or with none, do in a layer. The
+ * adapters of a kind run over their own rows alone, which the input `rowsInput` of the kind names.
+ */
 export function pooledSites(
   graph: Graph,
   config: EncoderConfig,
   { adapters, ...place }: PooledAdapters,
 ): LayerSites {
   return joinedSites(
-    adapters.map(({ kind, layers }) =>
-      adapterKinds[kind].pooled(graph, config, { ...place, layers }),
-    ),
+    adapters.map(({ kind, layers }) => {
+      const rows = graph.input(rowsInput(kind), "int32", [`${kind}Rows`]);
+      return adapterKinds[kind].pooled(graph, config, { ...place, layers, rows });
+    }),
   );
 }
 
-export interface PooledAdapters extends Omit<PooledPlace, "layers"> {
+export function rowsInput(kind: AdapterKindName): string {
+  return `adapter.${kind}.rows`;
+}
+
+/** Adapters of all kinds in these layers: what a graph that serves them takes. */
+export function formsIn(layers: readonly number[]): readonly AdapterForm[] {
+  return Object.values(adapterKinds).map(({ name: kind }) => ({ kind, layers }));
+}
+
+export interface PooledAdapters extends Omit<PooledPlace, "layers" | "rows"> {
   readonly adapters: readonly AdapterForm[];
 }
 

@@ -12,7 +12,7 @@ import type { Graph, Tensor } from "../../tensor/tensor.ts";
 import type { AdapterKind, AdapterSize, PooledPlace } from "../adapter-kind.ts";
 import { type LayerSites, noSites } from "../layer-sites.ts";
 import { learnedBias, learnedMatrix } from "../learned-tensor.ts";
-import { pieceCountOf, productInPieces } from "./pieces.ts";
+import { ownRows, pieceCountOf, productInPieces, rowCountOf, withChange } from "./own-rows.ts";
 
 export const bottleneck: AdapterKind = {
   name: "bottleneck",
@@ -29,11 +29,13 @@ export const bottleneck: AdapterKind = {
   pooledTensors,
 };
 
-function nameOf(layer: number, part: "down" | "down.bias" | "up" | "up.bias"): string {
+type Part = "down" | "down.bias" | "up" | "up.bias";
+
+function nameOf(layer: number, part: Part): string {
   return `adapter.${layer}.${part}`;
 }
 
-/** Ranks of a batch are padded to a multiple of this; see `pieces.ts`. */
+/** Ranks of a batch are padded to a multiple of this; see `own-rows.ts`. */
 const pieceRank = 16;
 
 function pooledTensors(
@@ -51,36 +53,33 @@ function pooledTensors(
 
 function pooled(graph: Graph, config: EncoderConfig, place: PooledPlace): LayerSites {
   const { hiddenSize: hidden } = config;
-  const { layers, batch, sequence } = place;
+  const count = rowCountOf(place);
   const rank = multiply(pieceRank, "pieces");
-  return actingIn(layers, (layer, state) => {
-    const input = (part: Parameters<typeof nameOf>[1], shape: Shape): Tensor =>
-      graph.input(nameOf(layer, part), "float32", [batch, ...shape]);
+  return actingIn(place.layers, (layer, state) => {
+    const input = (part: Part, shape: Shape): Tensor =>
+      graph.input(nameOf(layer, part), "float32", [count, ...shape]);
     const down = input("down", ["pieces", pieceRank, hidden]);
-    const adapted = expand(
-      reshape(state, [batch, sequence, hidden]),
-      productInPieces(state, down, sequence),
-      {
-        downBias: reshape(input("down.bias", [rank]), [batch, 1, rank]),
-        up: input("up", [rank, hidden]),
-        upBias: reshape(input("up.bias", [hidden]), [batch, 1, hidden]),
-      },
-    );
-    return reshape(adapted, state.shape);
+    const change = changeOf(productInPieces(ownRows(state, place), down), {
+      downBias: reshape(input("down.bias", [rank]), [count, 1, rank]),
+      up: input("up", [rank, hidden]),
+      upBias: reshape(input("up.bias", [hidden]), [count, 1, hidden]),
+    });
+    return withChange(state, change, place);
   });
 }
 
 function shared(graph: Graph, config: EncoderConfig, layers: readonly number[]): LayerSites {
   const { hiddenSize: hidden } = config;
   return actingIn(layers, (layer, state) => {
-    const input = (part: Parameters<typeof nameOf>[1], shape: Shape): Tensor =>
+    const input = (part: Part, shape: Shape): Tensor =>
       graph.input(nameOf(layer, part), "float32", shape);
     const product = matmul(state, input("down", ["rank", hidden]), { transposeB: true });
-    return expand(state, product, {
+    const change = changeOf(product, {
       downBias: input("down.bias", ["rank"]),
       up: input("up", ["rank", hidden]),
       upBias: input("up.bias", [hidden]),
     });
+    return add(state, change);
   });
 }
 
@@ -91,11 +90,10 @@ function actingIn(layers: readonly number[], adapted: LayerSites["adapted"]): La
   };
 }
 
-/** From the product with `down`, of width `rank`, back to the state's width. */
-function expand(
-  state: Tensor,
+/** What is added to the state, from its product with `down`, of width `rank`. */
+function changeOf(
   product: Tensor,
   { downBias, up, upBias }: Readonly<Record<"downBias" | "up" | "upBias", Tensor>>,
 ): Tensor {
-  return add(state, add(matmul(gelu(add(product, downBias)), up), upBias));
+  return add(matmul(gelu(add(product, downBias)), up), upBias);
 }

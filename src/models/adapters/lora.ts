@@ -5,15 +5,14 @@
  */
 import type { EncoderConfig } from "../../entities/base-model.ts";
 import type { WeightShape } from "../../entities/weights.ts";
-import { type Dimension, multiply, type Shape } from "../../tensor/dimension.ts";
+import { multiply, type Shape } from "../../tensor/dimension.ts";
 import { add } from "../../tensor/operators/elementwise.ts";
 import { matmul } from "../../tensor/operators/matmul.ts";
-import { reshape } from "../../tensor/operators/shape.ts";
 import type { Graph, Tensor } from "../../tensor/tensor.ts";
 import type { AdapterKind, AdapterSize, PooledPlace } from "../adapter-kind.ts";
 import { type LayerSites, type LinearSite, noSites, type Projection } from "../layer-sites.ts";
 import { learnedMatrix } from "../learned-tensor.ts";
-import { pieceCountOf, productInPieces } from "./pieces.ts";
+import { ownRows, pieceCountOf, productInPieces, rowCountOf, withChange } from "./own-rows.ts";
 
 /** Those that the paper finds best for a given number of weights (section 7.1). */
 const projections = ["query", "value"] as const satisfies readonly Projection[];
@@ -35,11 +34,13 @@ function sitesIn(layers: readonly number[]): readonly LinearSite[] {
   return layers.flatMap((layer) => projections.map((projection) => ({ layer, projection })));
 }
 
-function nameOf({ layer, projection }: LinearSite, part: "a" | "b"): string {
+type Part = "a" | "b";
+
+function nameOf({ layer, projection }: LinearSite, part: Part): string {
   return `adapter.${layer}.${projection}.${part}`;
 }
 
-/** Ranks of a batch are padded to a multiple of this; see `pieces.ts`. */
+/** Ranks of a batch are padded to a multiple of this; see `own-rows.ts`. */
 const pieceRank = 8;
 
 function pooledTensors(
@@ -55,21 +56,20 @@ function pooledTensors(
 
 function pooled(graph: Graph, config: EncoderConfig, place: PooledPlace): LayerSites {
   const { hiddenSize: hidden } = config;
-  const { layers, batch, sequence } = place;
-  const pieces: Dimension = "loraPieces";
-  return actingIn(layers, (site, input, output) => {
-    const weight = (part: "a" | "b", shape: Shape): Tensor =>
-      graph.input(nameOf(site, part), "float32", [batch, ...shape]);
-    const product = productInPieces(input, weight("a", [pieces, pieceRank, hidden]), sequence);
-    const change = matmul(product, weight("b", [multiply(pieceRank, pieces), hidden]));
-    return reshape(add(reshape(output, change.shape), change), output.shape);
+  const count = rowCountOf(place);
+  return actingIn(place.layers, (site, input, output) => {
+    const weight = (part: Part, shape: Shape): Tensor =>
+      graph.input(nameOf(site, part), "float32", [count, ...shape]);
+    const a = weight("a", ["loraPieces", pieceRank, hidden]);
+    const b = weight("b", [multiply(pieceRank, "loraPieces"), hidden]);
+    return withChange(output, matmul(productInPieces(ownRows(input, place), a), b), place);
   });
 }
 
 function shared(graph: Graph, config: EncoderConfig, layers: readonly number[]): LayerSites {
   const shape = ["rank", config.hiddenSize];
   return actingIn(layers, (site, input, output) => {
-    const weight = (part: "a" | "b"): Tensor => graph.input(nameOf(site, part), "float32", shape);
+    const weight = (part: Part): Tensor => graph.input(nameOf(site, part), "float32", shape);
     return add(output, matmul(matmul(input, weight("a"), { transposeB: true }), weight("b")));
   });
 }
