@@ -11,6 +11,7 @@ import { benchHonest } from "./honest.ts";
 import { benchHttp } from "./http.ts";
 import { benchLatency } from "./latency.ts";
 import { benchLives } from "./lives.ts";
+import { benchKinds } from "./kinds.ts";
 import { benchMixed } from "./mixed.ts";
 import { benchMultiplexing } from "./multiplexing.ts";
 import { benchOverload } from "./overload.ts";
@@ -21,6 +22,7 @@ import { benchTrain } from "./train.ts";
 const benches: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   graph: benchGraph,
   train: benchTrain,
+  kinds: benchKinds,
   mixed: benchMixed,
   http: benchHttp,
   latency: benchLatency,

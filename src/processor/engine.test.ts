@@ -15,6 +15,7 @@ import type { BatchRow } from "./batch.ts";
 import { type Arriving, Engine } from "./engine.ts";
 import type { Lane, LaneProgram } from "./lane.ts";
 import type { SequenceAnswer, SequenceRequest } from "./sequence.ts";
+import { AdapterPrograms } from "./adapter-programs.ts";
 import { type TextAnswer, textLane, type TextLaneOptions } from "./text-lane.ts";
 import { Workers } from "./workers.ts";
 
@@ -54,7 +55,8 @@ const pool = new AdapterPool({
 });
 
 function laneOf(options: Partial<TextLaneOptions> = {}): Lane<TextAnswer> {
-  const fixed = { key: "small", config: smallConfig, program: source, memory: pool.memory };
+  const programs = new AdapterPrograms(smallConfig, () => source);
+  const fixed = { key: "small", config: smallConfig, programs, memory: pool.memory };
   return textLane({ ...fixed, msPerToken: 0.001, ...options });
 }
 

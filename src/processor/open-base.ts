@@ -4,6 +4,8 @@ import type { Clock } from "../foundation/clock.ts";
 import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import { servingGraph } from "../models/serving-graph.ts";
+import type { TaskUnit } from "../models/task-graph.ts";
+import { AdapterPrograms } from "./adapter-programs.ts";
 import type { Lane } from "./lane.ts";
 import { type TextAnswer, textLane } from "./text-lane.ts";
 import type { TokenOutputs } from "../tasks/token-classification.ts";
@@ -40,16 +42,16 @@ export async function openBase(options: OpenBaseOptions): Promise<OpenBase> {
   // What may be wrong with a base comes before its weights fill every worker.
   const tokenizer = new TokenizeQueue(await checkpoint.tokenizer());
   const { config } = checkpoint;
-  const graph = servingGraph(config, precision);
-  const program = { graph, constants: constantsOf(graph, weights) };
-  const msPerToken = await measureMsPerToken(await workers.load(program), config, clock);
+  const programsOf = (task: TaskUnit): AdapterPrograms =>
+    new AdapterPrograms(config, (adapters) => {
+      const graph = servingGraph(config, precision, { adapters, task });
+      return { graph, constants: constantsOf(graph, weights) };
+    });
+  const programs = programsOf("sequence");
+  const msPerToken = await measureMsPerToken(await workers.load(programs.upper), config, clock);
   const parts = { msPerToken, config, memory };
-  const texts = textLane({ ...parts, key: `${id} dense text ${precision}`, program });
-  const tokenGraph = servingGraph(config, precision, { task: "token" });
-  const tokens = tokenLane({
-    ...parts,
-    key: `${id} dense token ${precision}`,
-    program: { graph: tokenGraph, constants: constantsOf(tokenGraph, weights) },
-  });
+  const texts = textLane({ ...parts, key: `${id} dense text ${precision}`, programs });
+  const key = `${id} dense token ${precision}`;
+  const tokens = tokenLane({ ...parts, key, programs: programsOf("token") });
   return { id, checkpoint, precision, tokenizer, texts, tokens };
 }

@@ -3,8 +3,9 @@ import type { EncoderConfig } from "../entities/base-model.ts";
 import { areFinite } from "../entities/weights.ts";
 import { assert } from "../foundation/assert.ts";
 import type { Results } from "../runtime/runtime.ts";
+import type { AdapterPrograms } from "./adapter-programs.ts";
 import { type BatchRow, batchFeeds } from "./batch.ts";
-import type { Lane, LaneProgram } from "./lane.ts";
+import type { Lane } from "./lane.ts";
 
 /** What a text is answered with. */
 export interface TextAnswer {
@@ -17,18 +18,18 @@ export interface TextAnswer {
 export interface TextLaneOptions extends Pick<Lane, "key" | "msPerToken"> {
   readonly config: EncoderConfig;
   /** Of the serving graph. */
-  readonly program: LaneProgram;
+  readonly programs: AdapterPrograms;
   /** The pool's memory, in which the rows' weights are resident. */
   readonly memory: Float32Array;
 }
 
 export function textLane(options: TextLaneOptions): Lane<TextAnswer> {
-  const { key, msPerToken, config, program, memory } = options;
+  const { key, msPerToken, config, programs, memory } = options;
   return {
     key,
     msPerToken,
-    programFor: () => program,
-    feeds: (rows) => batchFeeds(config, rows, { memory }),
+    programFor: (rows) => programs.for(rows),
+    feeds: (rows) => batchFeeds(config, rows, { memory, adapters: programs.for(rows).adapters }),
     answers: (results, rows) => textAnswers(results, { rows, hiddenSize: config.hiddenSize }),
   };
 }

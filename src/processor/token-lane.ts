@@ -7,14 +7,17 @@ import { type BatchRow, batchFeeds } from "./batch.ts";
 import type { Lane } from "./lane.ts";
 import type { TextLaneOptions } from "./text-lane.ts";
 
-/** Its program is the serving graph of tokens. */
+/** Its programs are serving graphs of tokens. */
 export function tokenLane(options: TextLaneOptions): Lane<TokenOutputs> {
-  const { key, msPerToken, config, program, memory } = options;
+  const { key, msPerToken, config, programs, memory } = options;
   return {
     key,
     msPerToken,
-    programFor: () => program,
-    feeds: (rows) => tokenFeeds(batchFeeds(config, rows, { memory })),
+    programFor: (rows) => programs.for(rows),
+    feeds(rows) {
+      const { adapters } = programs.for(rows);
+      return tokenFeeds(batchFeeds(config, rows, { memory, adapters }));
+    },
     answers: tokenAnswers,
   };
 }

@@ -51,7 +51,7 @@ export interface WeightPlace {
   readonly adapters?: readonly AdapterForm[] | undefined;
 }
 
-/** The rows with adapters of the kind; the first one, which then gets zeros, where there is none. */
+/** The rows with adapters of the kind; where there is none the first one, which gets zeros. */
 function ownPlaces(rows: readonly WeightRow[], kind: AdapterKindName): readonly number[] {
   const places = [...rows.keys()].filter((place) => rows[place]?.adapter?.kind === kind);
   return places.length === 0 ? [0] : places;

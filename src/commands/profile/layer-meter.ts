@@ -16,6 +16,7 @@ import { AdapterPool } from "../../processor/adapter-pool.ts";
 import { type BatchRow, batchFeeds } from "../../processor/batch.ts";
 import { Engine } from "../../processor/engine.ts";
 import type { LaneProgram } from "../../processor/lane.ts";
+import { AdapterPrograms } from "../../processor/adapter-programs.ts";
 import { textLane } from "../../processor/text-lane.ts";
 import { Workers } from "../../processor/workers.ts";
 import type { Feeds, Program, Runtime } from "../../runtime/runtime.ts";
@@ -117,7 +118,7 @@ export class LayerMeter {
       // It admits nothing, so that it need not foresee.
       msPerToken: 1,
       config,
-      program: whole.source,
+      programs: new AdapterPrograms(config, () => whole.source),
       memory: this.#pool.memory,
     });
     const flow = { id: "profile", weight: 1, deadlineMs: Infinity };
