@@ -79,7 +79,7 @@ function placedModels(memory: Float32Array): readonly (readonly Model[])[] {
     Array.from({ length: kind < timed.length ? modelsPerKind : 5 }, (_, index) => {
       const resident = new Map<string, { offset: number; length: number }>();
       const labelCount = 2 + (index % 5);
-      const tensors = versionTensors(benchConfig, { adapter, labelCount });
+      const tensors = versionTensors(benchConfig, { adapter, outputCount: labelCount });
       for (const [part, { name, shape }] of tensors.entries()) {
         const values = randomValues(shape, 100_000 * kind + 100 * index + part);
         memory.set(values, used);

@@ -25,7 +25,7 @@ const budgets: readonly Budget[] = [
   // Loading ONNX Runtime has a place of its own, which silences it; a thread that dies comes back.
   { folders: ["tensor", "runtime"], linesMax: 3_250 },
   // Families of encoders and kinds of adapters have a file each.
-  { folders: ["models"], linesMax: 1_800 },
+  { folders: ["models"], linesMax: 1_950 },
   // Admission to the queue joined the order within it.
   { folders: ["scheduling"], linesMax: 400 },
   // What people upload: encodings, JSON, CSV and columns of many makes, a word for each oddity,

@@ -1,5 +1,5 @@
 /** `strata train`: upload, start the job, and with `--wait` follow it to its end. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { ErrorCode } from "../foundation/errors.ts";
 import { StrataError, errorCodes } from "../foundation/errors.ts";
@@ -17,12 +17,17 @@ interface TrainFlags extends RemoteOptions {
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly learningRateMultiplier?: number;
+  readonly adapter?: "bottleneck" | "lora";
+  readonly rank?: number;
+  readonly layers?: "upper" | "all";
   readonly seed?: number;
   readonly suffix?: string;
   readonly wait?: boolean;
 }
 
 export function addTrain(program: Command, context: CommandContext): void {
+  const adapter = new Option("--adapter <kind>", "what is learned (default: bottleneck)");
+  const layers = new Option("--layers <which>", "of the base that it acts in (default: upper)");
   const command = program
     .command("train")
     .argument("<model>", "a custom model to train further, or a base for a new one")
@@ -34,6 +39,9 @@ export function addTrain(program: Command, context: CommandContext): void {
     .option("--epochs <count>", "passes over the texts", integerBetween(1, limits.epochCountMax))
     .option("--batch-size <n>", "texts a step", integerBetween(1, limits.trainingBatchSizeMax))
     .option("--learning-rate-multiplier <x>", "times the rate that fits", positiveNumber)
+    .addOption(adapter.choices(["bottleneck", "lora"]))
+    .option("--rank <n>", "size of the adapter", integerBetween(1, limits.adapterRankMax))
+    .addOption(layers.choices(["upper", "all"]))
     .option("--seed <number>", "same seed, same model", integerBetween(0, 2 ** 31 - 1))
     .option("--suffix <name>", "part of the name of a new model")
     .option("--wait", "show progress until the job has finished")
@@ -52,6 +60,7 @@ export function addTrain(program: Command, context: CommandContext): void {
   remote(command, context, [
     "strata train tickets --file tickets.jsonl --wait",
     "strata train all-MiniLM-L6-v2 --file mood.csv --suffix mood --epochs 5 --seed 7",
+    "strata train tickets --file tickets.jsonl --adapter lora --rank 8 --layers all --wait",
   ]);
 }
 
@@ -60,13 +69,16 @@ async function submit(session: Session, model: string, flags: TrainFlags): Promi
   if (flags.validation !== undefined) files.push(await readLocal(flags.validation));
   // A name that is not there is told before a file of some size travels.
   await session.client.model(model);
-  const { epochs, batchSize, learningRateMultiplier, seed, suffix } = flags;
+  const { epochs, batchSize, learningRateMultiplier, seed, suffix, adapter, rank, layers } = flags;
   const hyperparameters = {
     ...(epochs !== undefined && { n_epochs: epochs }),
     ...(batchSize !== undefined && { batch_size: batchSize }),
     ...(learningRateMultiplier !== undefined && {
       learning_rate_multiplier: learningRateMultiplier,
     }),
+    ...(adapter !== undefined && { adapter }),
+    ...(rank !== undefined && { rank }),
+    ...(layers !== undefined && { layers }),
   };
   return withUploads(session, files, ([training = "", validation]) =>
     session.client.createJob({

@@ -1,4 +1,6 @@
-/** Fine-tuning jobs, exactly as OpenAI's, for text classification. */
+/**
+ * Fine-tuning jobs as OpenAI's, for text classification; hyperparameters say what is learned, too.
+ */
 import { createRoute, z } from "@hono/zod-openapi";
 import { limits } from "../foundation/limits.ts";
 import { answers, idSchema, jsonBody, listOf, metadataSchema, modelIdSchema } from "./schemas.ts";
@@ -23,6 +25,12 @@ const hyperparametersSchema = z.strictObject({
     z.number().positive().max(limits.learningRateMultiplierMax),
     `a number above 0, at most ${limits.learningRateMultiplierMax}`,
   ).optional(),
+  adapter: autoOr(z.enum(["bottleneck", "lora"]), '"bottleneck" or "lora"').optional(),
+  rank: autoOr(
+    z.number().int().min(1).max(limits.adapterRankMax),
+    `an integer from 1 to ${limits.adapterRankMax}`,
+  ).optional(),
+  layers: autoOr(z.enum(["upper", "all"]), '"upper" or "all"').optional(),
 });
 
 export type WireHyperparameters = z.infer<typeof hyperparametersSchema>;

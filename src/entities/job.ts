@@ -1,6 +1,6 @@
 /** A job: training that was asked for. Its status only moves along `transitions`. */
 import { assert } from "../foundation/assert.ts";
-import type { Incarnation, ModelIdentity } from "./virtual-model.ts";
+import type { AdapterKindName, Incarnation, ModelIdentity } from "./virtual-model.ts";
 
 export type JobStatus =
   | "validating_files"
@@ -15,9 +15,14 @@ export interface Hyperparameters {
   readonly epochCount: number;
   readonly batchSize: number;
   readonly learningRate: number;
-  /** Size of the adapter's bottleneck. */
+  readonly adapter: AdapterKindName;
+  /** The adapter's. */
   readonly rank: number;
+  readonly layers: AdaptedLayers;
 }
+
+/** Which layers of the base an adapter acts in: the upper part's, or all. */
+export type AdaptedLayers = "upper" | "all";
 
 /** What a job learns by that names no rate, and what a multiplier on the wire multiplies. */
 export const defaultLearningRate = 1e-3;

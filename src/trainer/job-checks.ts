@@ -9,7 +9,9 @@ import { notFound } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import type { JobSpecification } from "../entities/job.ts";
 
-const ranges: Readonly<Record<keyof Hyperparameters, readonly [number, number]>> = {
+const ranges: Readonly<
+  Record<"epochCount" | "batchSize" | "learningRate" | "rank", readonly [number, number]>
+> = {
   epochCount: [1, limits.epochCountMax],
   batchSize: [1, limits.trainingBatchSizeMax],
   learningRate: [1e-7, 1],
@@ -52,7 +54,7 @@ function checkSuffix(suffix: string | undefined): void {
 
 function checkHyperparameters(hyperparameters: Partial<Hyperparameters>): void {
   for (const [name, [low, high]] of Object.entries(ranges)) {
-    const value = hyperparameters[name as keyof Hyperparameters]; // the table's own keys
+    const value = hyperparameters[name as keyof typeof ranges]; // the table's own keys
     const isWhole = name === "learningRate" || Number.isInteger(value);
     if (value === undefined || (isWhole && value >= low && value <= high)) continue;
     throw new StrataError(

@@ -4,13 +4,19 @@
  */
 import type { Caller } from "../entities/caller.ts";
 import { defaultLearningRate, type Hyperparameters, type Job } from "../entities/job.ts";
-import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import type { EncoderConfig } from "../entities/base-model.ts";
+import type {
+  AdapterKindName,
+  AdapterSpecification,
+  Version,
+  VirtualModel,
+} from "../entities/virtual-model.ts";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
 import type { Weight } from "../entities/weights.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { upperBottleneck } from "../models/adapters/adapters.ts";
+import { actsAbove, allLayers, upperLayers } from "../models/adapters/adapters.ts";
 import { Pace } from "../foundation/pace.ts";
 import type { Store } from "../storage/storage.ts";
 import { distinctDigests, encodeEvidence, rememberedOf } from "./evidence.ts";
@@ -25,12 +31,16 @@ import { figureText, heldOutRows, instantVersion, ownFigures } from "./version-w
 import { requireModel } from "../storage/checks.ts";
 
 /** What "auto" stands for where there are examples enough. */
-const defaultHyperparameters: Hyperparameters = {
+const defaultHyperparameters = {
   epochCount: 8,
   batchSize: 16,
   learningRate: defaultLearningRate,
-  rank: 16,
-};
+  adapter: "bottleneck",
+  layers: "upper",
+} as const;
+
+/** LoRA has two adapted linears in each layer, where a bottleneck has one place. */
+const defaultRanks: Readonly<Record<AdapterKindName, number>> = { bottleneck: 16, lora: 8 };
 
 /**
  * Epochs without progress on dev after which training stops: enough that the falling learning rate
@@ -65,23 +75,24 @@ export async function trainModel(
   options: TrainModelOptions,
 ): Promise<TrainedModel> {
   const { base, job, say, signal } = options;
+  const { config, pooling } = base.checkpoint;
+  const chosen = { ...automatic(loaded.train.ids.length, job), ...job.hyperparameters };
+  const adapter = adapterOf(config, chosen);
   const examples = {
     ...loaded,
-    train: await withStates(base, loaded.train, signal),
-    dev: await withStates(base, loaded.dev, signal),
+    train: await withStates(loaded.train, { base, adapter, signal }),
+    dev: await withStates(loaded.dev, { base, adapter, signal }),
   };
   // What is damaged is told when the versions are compared.
   const reading = { ...options, onDamage: () => undefined };
   const served = (await servedOf(reading, options.model)) ?? (await first(examples, options));
   say(`Training on ${examples.train.ids.length} examples, ${examples.dev.ids.length} held out`);
-  const chosen = { ...automatic(examples.train.ids.length, job), ...job.hyperparameters };
-  const { fitted, judged } = await fitAndAnswer(examples, { ...options, chosen, served });
+  const { fitted, judged } = await fitAndAnswer(examples, { ...options, chosen, adapter, served });
   const { kind, labels, dev } = examples;
   const tensors = new Map<string, Weight>();
   for (const [name, { shape, values }] of fitted.tensors)
     tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
   const metrics = ownFigures(kind, dev.answers, fitted.devAnswers);
-  const { config, pooling } = base.checkpoint;
   const version = await publishCompared(options, {
     judged,
     weights: {
@@ -89,7 +100,7 @@ export async function trainModel(
       labels,
       tensors,
       task: kind.name,
-      adapter: upperBottleneck(config, chosen.rank),
+      adapter,
       form: "dense",
       domain: undefined,
       pooling,
@@ -107,11 +118,21 @@ export async function trainModel(
   return { version, trainedTokenCount: fitted.trainedTokenCount };
 }
 
+function adapterOf(config: EncoderConfig, chosen: Hyperparameters): AdapterSpecification {
+  const { adapter: kind, rank, layers } = chosen;
+  return { kind, rank, layers: layers === "all" ? allLayers(config) : upperLayers(config) };
+}
+
 /** What "auto" stands for with this many examples. */
 function automatic(exampleCount: number, { hyperparameters }: Job): Hyperparameters {
-  const { batchSize = defaultHyperparameters.batchSize } = hyperparameters;
+  const { batchSize = defaultHyperparameters.batchSize, adapter = defaultHyperparameters.adapter } =
+    hyperparameters;
   const epochCount = defaultHyperparameters.epochCount * stretchOf(exampleCount, batchSize);
-  return { ...defaultHyperparameters, epochCount: Math.min(epochCount, limits.epochCountMax) };
+  return {
+    ...defaultHyperparameters,
+    rank: defaultRanks[adapter],
+    epochCount: Math.min(epochCount, limits.epochCountMax),
+  };
 }
 
 /** How many epochs of a small file count as one of a file that is large enough. */
@@ -140,24 +161,26 @@ async function first(examples: TrainingExamples, options: TrainModelOptions): Pr
 
 interface FitParts extends TrainModelOptions {
   readonly chosen: Hyperparameters;
+  readonly adapter: AdapterSpecification;
   readonly served: Served;
 }
 
 /** Trains, and answers what was held out from this or from the served version. */
 async function fitAndAnswer(
   examples: TrainingExamples,
-  { base, job, signal, say, chosen, served }: FitParts,
+  { base, job, signal, say, chosen, adapter, served }: FitParts,
 ): Promise<{ readonly fitted: Fitted; readonly judged: Judged }> {
   const { kind, labels, train, dev } = examples;
   const { pooling } = base.checkpoint;
   const pace = new Pace(signal);
   const seen = await distinctDigests(train.digests, pace);
   const rows = othersOf(served, { seen, held: new Set(examples.dev.digests) });
-  const others = await withStates(base, sourceOf(rows), signal);
+  const others = await withStates(sourceOf(rows), { base, adapter, signal });
   const task = { kind, train, dev, others, labelCount: labels.length, pooling };
   const fitted = await fit(base, task, {
     ...chosen,
     method: "adapter",
+    adapter,
     patience: patience * stretchOf(train.ids.length, chosen.batchSize),
     seed: job.seed,
     signal,
@@ -264,12 +287,15 @@ function eventValues(
   );
 }
 
-/** The shallow part's states are kept while they fit into memory, and computed again otherwise. */
+/**
+ * The shallow part's states are kept while they fit into memory, and computed again otherwise, or
+ * where the adapter changes them.
+ */
 async function withStates<S extends Source>(
-  base: TrainingBase,
   sequences: S,
-  signal: AbortSignal,
+  { base, adapter, signal }: Pick<FitParts, "base" | "adapter" | "signal">,
 ): Promise<S> {
+  if (!actsAbove(adapter, base.checkpoint.config)) return sequences;
   const tokenCount = sequences.ids.reduce((sum, { length }) => sum + length, 0);
   const bytes = tokenCount * base.checkpoint.config.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
   if (bytes > limits.trainingStatesBytesMax) return sequences;

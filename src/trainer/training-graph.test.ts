@@ -107,6 +107,10 @@ function optionsOf(method: TrainingMethod, precision: Precision = "fp32"): Optio
   return { precision, method, source: "ids" };
 }
 
+function loraOptions(layers: readonly number[]): Options {
+  return { ...optionsOf("adapter"), adapter: { kind: "lora", layers } };
+}
+
 function tokens(options: Options): Options {
   return { ...options, task: tokenClasses };
 }
@@ -283,6 +287,8 @@ describe("a training step", () => {
       { ...tokens(optionsOf("adapter")), source: "states" },
     ],
     ["all weights, of tokens", tokens(optionsOf("full"))],
+    ["LoRA and head, in the upper layers", loraOptions([1, 2])],
+    ["LoRA and head, in all layers", loraOptions([0, 1, 2])],
   ];
 
   for (const [name, options] of cases)

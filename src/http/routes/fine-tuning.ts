@@ -86,10 +86,14 @@ function united(older: WireHyperparameters, newer: WireHyperparameters): WireHyp
 /** What is "auto" is left to the trainer. */
 function chosen(wire: WireHyperparameters): Partial<Hyperparameters> {
   const { n_epochs: epochs, batch_size: batch, learning_rate_multiplier: multiplier } = wire;
+  const { adapter = "auto", rank, layers = "auto" } = wire;
   return {
     ...(typeof epochs === "number" && { epochCount: epochs }),
     ...(typeof batch === "number" && { batchSize: batch }),
     ...(typeof multiplier === "number" && { learningRate: multiplier * defaultLearningRate }),
+    ...(adapter !== "auto" && { adapter }),
+    ...(typeof rank === "number" && { rank }),
+    ...(layers !== "auto" && { layers }),
   };
 }
 
@@ -121,7 +125,7 @@ function jobObject(job: Job): FineTuningJob {
 function wireHyperparameters(
   chosenOnes: Partial<Hyperparameters>,
 ): FineTuningJob["hyperparameters"] {
-  const { epochCount, batchSize, learningRate } = chosenOnes;
+  const { epochCount, batchSize, learningRate, adapter, rank, layers } = chosenOnes;
   return {
     n_epochs: epochCount ?? "auto",
     batch_size: batchSize ?? "auto",
@@ -130,6 +134,9 @@ function wireHyperparameters(
         ? "auto"
         : // Twelve digits undo what the multiplication rounded.
           Number((learningRate / defaultLearningRate).toPrecision(12)),
+    adapter: adapter ?? "auto",
+    rank: rank ?? "auto",
+    layers: layers ?? "auto",
   };
 }
 

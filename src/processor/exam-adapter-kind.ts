@@ -1,0 +1,170 @@
+/**
+ * The exam of every `AdapterKind`: what the interface promises, asked of both its forms within an
+ * encoder of three layers, all of which it adapts. Gradients are examined with the training step.
+ */
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import {
+  inputsAmong,
+  randomFloats,
+  smallConfig,
+  smallWeights,
+} from "../checkpoints/exam-encoder.ts";
+import type { Precision } from "../entities/base-model.ts";
+import type { AdapterSpecification } from "../entities/virtual-model.ts";
+import { SeededRandom } from "../foundation/random.ts";
+import type { AdapterKind } from "../models/adapter-kind.ts";
+import { adapterKinds, allLayers, formsIn } from "../models/adapters/adapters.ts";
+import { sequenceInputs, shallowPart, upperPart } from "../models/encoder.ts";
+import { headTensors, pool, sharedHead } from "../models/head.ts";
+import { servingGraph } from "../models/serving-graph.ts";
+import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
+import type { Value } from "../runtime/runtime.ts";
+import { softmax } from "../tensor/operators/neural.ts";
+import { Graph } from "../tensor/tensor.ts";
+import { batchFeeds, type BatchRow } from "./batch.ts";
+
+const layers = allLayers(smallConfig);
+const labelCount = 3;
+const precisions = ["fp32", "int8"] as const;
+
+export function examineAdapterKind(kind: AdapterKind): void {
+  void describe(`${kind.name} as a kind of adapter`, () => {
+    const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+    after(() => runtime.close());
+    const bench = new Bench(runtime, kind);
+    for (const precision of precisions) {
+      void it(`begins as the identity: ${precision}`, async () => {
+        const [plain] = await bench.serve([bench.row({ rank: 0 })], precision);
+        const [fresh] = await bench.serve([bench.row({ rank: 5, isFresh: true })], precision);
+        assert.deepEqual(fresh, plain);
+        const [learned] = await bench.serve([bench.row({ rank: 5 })], precision);
+        assert.notDeepEqual(learned, plain);
+      });
+
+      void it(`is padded with zeros, which change no bit: ${precision}`, async () => {
+        for (const rank of [1, 8, 17]) {
+          const row = bench.row({ rank });
+          // Beside a neighbour, since the number of rows has a part in the order of sums.
+          const [own] = await bench.serve([row, bench.row({ rank })], precision);
+          const [padded] = await bench.serve([row, bench.row({ rank: 64 })], precision);
+          assert.deepEqual(padded, own, `rank ${rank}`);
+        }
+      });
+
+      void it(`gives each row among all kinds what it gets alone: ${precision}`, async () => {
+        const rows = [0, 3, 16, 0, 40].map((rank, index) => bench.row({ rank, length: 3 + index }));
+        const others = formsIn(layers).map(({ kind: name }) => bench.row({ rank: 9, name }));
+        const mixed = [...rows, ...others];
+        const together = await bench.serve(mixed, precision);
+        for (const [index, row] of mixed.entries()) {
+          const [alone = []] = await bench.serve([row], precision);
+          const most = Math.max(
+            ...alone.map((x, i) => Math.abs(x - (together[index]?.[i] ?? NaN))),
+          );
+          assert.ok(most <= 1e-6, `row ${index}: ${most}`);
+        }
+      });
+
+      void it(`is served as it is trained: ${precision}`, async () => {
+        for (const rank of [1, 12]) {
+          const row = bench.row({ rank });
+          const [pooled = []] = await bench.serve([row], precision);
+          const shared = await bench.train(row, precision);
+          const most = Math.max(...pooled.map((x, i) => Math.abs(x - (shared[i] ?? NaN))));
+          assert.ok(most <= 1e-5, `rank ${rank}: ${most}`);
+        }
+      });
+    }
+  });
+}
+
+interface RowOptions {
+  /** 0 without an adapter. */
+  readonly rank: number;
+  readonly isFresh?: boolean;
+  readonly length?: number;
+  readonly name?: AdapterSpecification["kind"];
+}
+
+class Bench {
+  readonly #runtime: OrtRuntime;
+  readonly #kind: AdapterKind;
+  readonly #memory = new Float32Array(new SharedArrayBuffer(2 ** 22));
+  #used = 0;
+
+  constructor(runtime: OrtRuntime, kind: AdapterKind) {
+    this.#runtime = runtime;
+    this.#kind = kind;
+  }
+
+  /** A sequence, always of the same tokens and head, with an adapter in all layers. */
+  row({ rank, isFresh = false, length = 6, name = this.#kind.name }: RowOptions): BatchRow {
+    const adapter = rank === 0 ? undefined : { kind: name, rank, layers };
+    const kind = adapterKinds[name];
+    const resident = new Map<string, { offset: number; length: number }>();
+    const place = (tensor: string, values: Float32Array): void => {
+      this.#memory.set(values, this.#used);
+      resident.set(tensor, { offset: this.#used, length: values.length });
+      this.#used += values.length;
+    };
+    for (const [stream, tensor] of headTensors(smallConfig, labelCount).entries())
+      place(tensor.name, randomFloats(tensor.shape, { stream: 90 + stream }).values);
+    if (adapter !== undefined)
+      for (const [index, tensor] of kind.tensors(smallConfig, adapter).entries()) {
+        const deviation = isFresh ? tensor.initialDeviation : 0.3;
+        const stream = 100 * rank + index;
+        place(tensor.name, randomFloats(tensor.shape, { stream, deviation }).values);
+      }
+    const random = new SeededRandom(7, length);
+    const ids = Int32Array.from({ length }, () => random.integer(smallConfig.vocabularySize));
+    return { ids, pooling: "mean", adapter, labelCount, resident };
+  }
+
+  /** Each row's probabilities by the serving graph. */
+  async serve(rows: readonly BatchRow[], precision: Precision): Promise<readonly number[][]> {
+    const adapters = formsIn(layers);
+    const graph = servingGraph(smallConfig, precision, { adapters });
+    const constants = inputsAmong(graph, await smallWeights(this.#runtime));
+    const program = await this.#runtime.load(graph, { constants });
+    const feeds = batchFeeds(smallConfig, rows, { memory: this.#memory, adapters });
+    const { probabilities } = await program.run(feeds);
+    await program.release();
+    const values = Array.from(probabilities?.values ?? [], Number);
+    return rows.map((_, row) => values.slice(row * labelCount, (row + 1) * labelCount));
+  }
+
+  /** The row's probabilities by the form that is trained. */
+  async train({ ids, resident }: BatchRow, precision: Precision): Promise<readonly number[]> {
+    const graph = new Graph();
+    const sites = this.#kind.shared(graph, smallConfig, layers);
+    const config = smallConfig;
+    const scope = { graph, config, precision, isDifferentiated: false, sites } as const;
+    const inputs = sequenceInputs(graph);
+    const { lengths } = inputs;
+    const sequence = "sequence";
+    const state = upperPart(scope, { state: shallowPart(scope, inputs), lengths, sequence });
+    const isCls = graph.input("isCls", "bool", ["batch"]);
+    const logits = sharedHead(graph, pool({ state, lengths, sequence, isCls }));
+    graph.output("probabilities", softmax(logits));
+    const constants = inputsAmong(graph, await smallWeights(this.#runtime));
+    const program = await this.#runtime.load(graph, { constants });
+    const feeds: Record<string, Value> = {
+      ids: { kind: "value", type: "int32", shape: [1, ids.length], values: ids.slice() },
+      lengths: { kind: "value", type: "int64", shape: [1], values: BigInt64Array.of(6n) },
+      isCls: { kind: "value", type: "bool", shape: [1], values: Uint8Array.of(0) },
+    };
+    for (const [name, { shape }] of graph.inputs) {
+      const span = resident?.get(name);
+      if (span === undefined) continue;
+      const values = this.#memory.slice(span.offset, span.offset + span.length);
+      // The one size that is open, rank or labels, follows from the others.
+      const known = shape.reduce<number>((n, size) => n * (typeof size === "number" ? size : 1), 1);
+      const sizes = shape.map((size) => (typeof size === "number" ? size : values.length / known));
+      feeds[name] = { kind: "value", type: "float32", shape: sizes, values };
+    }
+    const { probabilities } = await program.run(feeds);
+    await program.release();
+    return Array.from(probabilities?.values ?? [], Number);
+  }
+}
