@@ -29,6 +29,7 @@ export class Clients {
   /** What is asked for at the end, each thing once. */
   #rest: Operation[] = [];
   #leftCount: number;
+  #judging: Promise<void> = Promise.resolve();
   beganCount = 0;
 
   constructor(options: ClientOptions) {
@@ -95,8 +96,11 @@ export class Clients {
       });
     const answer = await answerOf(process, operation.request(abort.signal));
     if (!auditor.isPending(pending)) return;
-    await auditor.judge(pending, answer);
-    this.#later();
+    // One after another, since how long a judgement takes depends on what is known from before.
+    this.#judging = this.#judging.then(async () => {
+      await auditor.judge(pending, answer);
+      this.#later();
+    });
   }
 }
 
