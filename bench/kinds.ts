@@ -22,7 +22,7 @@ const layers = upperLayers(benchConfig);
 const bottleneck = upperBottleneck(benchConfig, 16);
 const lora: AdapterSpecification = { kind: "lora", rank: 8, layers };
 
-/** Of a timed batch: half bottlenecks, a quarter LoRA, a quarter heads alone. */
+/** The models of a timed batch: half bottlenecks, a quarter LoRA, a quarter heads alone. */
 const timed = [bottleneck, bottleneck, lora, undefined] as const;
 
 /** Compared are other ranks too, and adapters in all layers, which run on the other program. */

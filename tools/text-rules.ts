@@ -60,6 +60,12 @@ interface LineRule {
   readonly message: string;
 }
 
+/** What would begin a fragment such as "Of each row.": a sentence has its subject first. */
+const prepositions =
+  "Above|Across|After|Against|Among|As|At|Before|Below|Beside|Between|Beyond|By|Despite|During|" +
+  "Except|For|From|In|Into|Of|On|Over|Per|Since|Through|To|Towards|Under|Until|Upon|When|Where|" +
+  "While|Whose|With|Within|Without";
+
 const lineRules: readonly LineRule[] = [
   {
     where: "comments",
@@ -70,6 +76,11 @@ const lineRules: readonly LineRule[] = [
     where: "comments",
     pattern: /\bTODO\b(?!\(#\d+\))/g,
     message: "a TODO names its issue: TODO(#n)",
+  },
+  {
+    where: "comments",
+    pattern: new RegExp(`/\\*\\*\\s*(?:\\*\\s*)?(?:${prepositions})\\b`, "g"),
+    message: "a doc comment begins with what it is about, not with a preposition",
   },
   {
     where: "code",

@@ -177,6 +177,12 @@ describe("lines", () => {
     for (const word of ["FIXME", "XXX", "HACK", "TODO", "TODO(me)"])
       fails(faultsOf(`a(); // ${word}: more`), /x\.ts:2: .*TODO/);
   });
+  test("a doc comment that begins with a preposition is refused", () => {
+    for (const comment of ["/** Of each row. */", "/**\n * Where it lies.\n */", "/** By name. */"])
+      fails(faultsOf(`${comment}\nconst a = 1;`), /x\.ts:2: a doc comment begins with/);
+    deepEqual(faultsOf("/** Rows of each table. */\nconst a = 1; // of no table"), []);
+    deepEqual(faultsOf('const a = "/** Of each row. */";'), []);
+  });
   test("as carries a reason", () => {
     fails(faultsOf("const a = b as C;"), /x\.ts:2: "as" without a reason/);
     fails(faultsOf("const a = [b] as readonly C[];"), /"as" without a reason/);

@@ -82,7 +82,10 @@ export async function readSmallFile(path: string): Promise<Uint8Array | undefine
   });
 }
 
-/** In bytes, or undefined when there is no file; what is no plain file would be read for ever. */
+/**
+ * The size in bytes, or undefined when there is no file; what is no plain file would be read for
+ * ever.
+ */
 export async function sizeOf(path: string): Promise<number | undefined> {
   const found = await stat(path).catch((error: unknown) => {
     if (isAbsent(error)) return undefined;

@@ -26,7 +26,7 @@ export function checkSpecification({ id, task, labels }: ModelSpecification): vo
   if (labels !== undefined) checkLabels(labels, task);
 }
 
-/** As above, of the labels alone. */
+/** Checks the labels alone, as above. */
 export function checkLabels(labels: readonly string[], task: TaskName = defaultTask): void {
   const { labelCountMax } = limits;
   const countMin = labelCountMins[task];

@@ -38,7 +38,9 @@ export class Faults {
     this.#source = source;
   }
 
-  /** By line: what a quote has swallowed is found out after the rows behind it. */
+  /**
+   * Faults are sorted by line: what a quote has swallowed is found out after the rows behind it.
+   */
   get first(): readonly LineFault[] {
     return this.#first.toSorted((left, right) => left.line - right.line);
   }

@@ -11,7 +11,7 @@ const [free, conflicting] = [0, 0xffff_ffff];
  */
 export class Conflicts {
   readonly #shards = Array.from({ length: shardCount }, () => new Shard());
-  /** From 1 on. */
+  /** Each content's number, from 1 on. */
   readonly #numbers = new Map<string, number>();
   #count = 0;
 

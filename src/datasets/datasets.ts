@@ -45,7 +45,7 @@ export interface DatasetOf<E extends Example> {
   readonly labels: readonly string[];
   /** How many examples, or entities, each label has. */
   readonly labelCounts: readonly number[];
-  /** At most `limits.reportedLineErrorCountMax`; `faultCount` counts all. */
+  /** There are at most `limits.reportedLineErrorCountMax`; `faultCount` counts all. */
   readonly faults: readonly LineFault[];
   readonly faultCount: number;
   /** What the user may not have meant, in sentences; all examples are there nevertheless. */

@@ -31,7 +31,7 @@ const cp1252 = (text: string): Buffer => Buffer.from(text, "latin1");
 interface Case {
   readonly file: string;
   readonly content: string | Uint8Array;
-  /** By default the four rows above, without a word. */
+  /** The texts; by default the four rows above, without a word. */
   readonly texts?: readonly string[];
   readonly labels?: readonly string[];
   readonly faults?: readonly RegExp[];

@@ -49,7 +49,7 @@ export class Labels {
     if (entry?.count === 0) this.#entries.delete(label);
   }
 
-  /** By code point, with counts. */
+  /** Labels in the order of code points, with counts. */
   sorted(): readonly (readonly [label: string, count: number])[] {
     const labels = [...this.#entries.values()].map(({ label, count }) => [label, count] as const);
     return labels.toSorted(([left], [right]) => byCodePoint(left, right));
@@ -111,7 +111,7 @@ function folded(label: string): string {
   return /^[+-]?\d+\.\d*$/.test(seen) ? seen.replace(/\.?0*$/, "") : seen;
 }
 
-/** In quotes if it is a text, with what cannot be seen written out. */
+/** Puts a text in quotes, with what cannot be seen written out. */
 function shown(raw: RawLabel): string {
   const spelling = String(raw).slice(0, 2 * limits.labelCharactersMax);
   return typeof raw === "string" ? `"${visible(spelling)}"` : spelling;

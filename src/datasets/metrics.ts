@@ -21,7 +21,7 @@ export function shareInterval(rightCount: number, count: number): Interval {
   return { mean, low: Math.max(0, middle - half), high: Math.min(1, middle + half) };
 }
 
-/** Of one text: parts that are right, of those that count. */
+/** The parts of one text that are right, of those that count. */
 export interface RatioPart {
   readonly right: number;
   readonly count: number;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { readDataset } from "./read.ts";
 
-/** Of processor time between two turns of the event loop. Other processes do not count. */
+/** Processor time between two turns of the event loop. Other processes do not count. */
 const turnMsMax = 100;
 const size = 6 * 1024 * 1024;
 const fill = (unit: string): string => unit.repeat(size / unit.length);

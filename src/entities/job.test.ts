@@ -21,7 +21,9 @@ const job: Job = {
   finishedAt: undefined,
 };
 
-/** By status the ones that may follow, as OpenAI's jobs go, and back to the queue after a crash. */
+/**
+ * The ones that may follow each status, as OpenAI's jobs go, and back to the queue after a crash.
+ */
 const followers: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   validating_files: ["queued", "failed", "cancelled"],
   queued: ["running", "failed", "cancelled"],

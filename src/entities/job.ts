@@ -33,7 +33,10 @@ export interface Job {
   readonly requestedModel: string;
   /** The vPLM that the job trains; undefined until it is created, if the request named a base. */
   readonly model: string | undefined;
-  /** Of that vPLM, also before it is created: another one of its name is none of this job's. */
+  /**
+   * That vPLM's incarnation, also before it is created: another one of its name is none of this
+   * job's.
+   */
   readonly incarnation: Incarnation;
   readonly suffix: string | undefined;
   readonly trainingFile: string;

@@ -57,7 +57,7 @@ export type BaseForm = "dense" | "hierarchical";
 /** What a version was fitted for, and on which form of its base: it is served on no other. */
 export interface VersionFit {
   readonly task: TaskName;
-  /** In the order of the head's outputs; a later version may have more. */
+  /** Labels are in the order of the head's outputs; a later version may have more. */
   readonly labels: readonly string[];
   /** Undefined when there is a head alone. */
   readonly adapter: AdapterSpecification | undefined;
@@ -79,7 +79,7 @@ export interface Version extends VersionFit {
   readonly blobBytes: number;
   /** The shapes of the blob's weights; undefined for a version from before they were recorded. */
   readonly shapes: Readonly<Record<string, readonly number[]>> | undefined;
-  /** For example `devAccuracy` in [0, 1]. */
+  /** Figures by name, such as `devAccuracy` in [0, 1]. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Names the blob that tells what was learned from and what was held out. */
   readonly evidence: Digest | undefined;

@@ -1,6 +1,9 @@
-/** Where the words of a text are, by the tokenizer that has parted it into them. */
+/** The words of a text, as the tokenizer has parted it into them. */
 
-/** Of each word, in their order. A word that was cut off behind the last token is not there. */
+/**
+ * Each word has an entry, in their order. A word that was cut off behind the last token is not
+ * there.
+ */
 export interface Words {
   /** Its first token's place in the sequence. */
   readonly tokens: Int32Array;

@@ -195,7 +195,7 @@ function probabilities(text: string, count: number): Float32Array {
   );
 }
 
-/** Of length 1: 0.6 and 0.8 in the two places that the text's first character names. */
+/** A vector of length 1: 0.6 and 0.8 in the two places that the text's first character names. */
 function vector(text: string): Float32Array {
   const place = (text.codePointAt(0) ?? 0) % 7;
   return Float32Array.from({ length: 8 }, (_, index) => {

@@ -4,7 +4,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { Reply } from "./operation.ts";
 import type { Services } from "./services.ts";
 
-/** When an overloaded component does not say when to come back. */
+/** The time to come back when an overloaded component does not say one. */
 const retryAfterMsDefault = 1000;
 
 /** What a browser may do with an answer, unless its route says otherwise: nothing. */

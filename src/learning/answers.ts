@@ -12,7 +12,7 @@ import type { TrainingBase } from "./training-base.ts";
 /** What has learned, or learns. */
 export interface Taught {
   readonly method: TrainingMethod;
-  /** Of the method `adapter`. */
+  /** The form that the method `adapter` learns. */
   readonly adapter: AdapterForm;
 }
 

@@ -45,7 +45,7 @@ const foldCount = 5;
 type Judge<A> = (index: number, answer: A) => Judged;
 
 export class CrossedAnswers<A> {
-  /** Of each example; undefined before the first epoch. */
+  /** The answer to each example; undefined before the first epoch. */
   readonly answers: (A | undefined)[];
   readonly #judge: Judge<A>;
   readonly #folds: readonly BestEpoch[];

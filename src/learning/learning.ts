@@ -63,24 +63,24 @@ export interface FitProgress {
   readonly stepCount: number;
   /** Mean since the last report. */
   readonly loss: number;
-  /** After the last step of an epoch, where there is a dev. */
+  /** The score after the last step of an epoch, if there is a dev. */
   readonly devScore?: number;
 }
 
 export interface Fitted {
-  /** By name; see `versionTensors`, and all of the base's for `full`. */
+  /** Tensors by name; see `versionTensors`, and all of the base's for `full`. */
   readonly tensors: ReadonlyMap<string, Value>;
-  /** In [0, 1]: the task's score of the epoch that is best; without dev none. */
+  /** The task's score, in [0, 1], of the epoch that is best; without dev none. */
   readonly devScore: number | undefined;
   readonly epochCount: number;
   readonly trainedTokenCount: number;
-  /** To each sequence of dev, by an epoch that was chosen without it. */
+  /** The answer to each sequence of dev, by an epoch that was chosen without it. */
   readonly devAnswers: readonly Answer[];
-  /** To each of the others, by the epoch whose values these are. */
+  /** The answer to each of the others, by the epoch whose values these are. */
   readonly otherAnswers: readonly Answer[];
 }
 
-/** Of the epochs so far, the one that is taken if no other comes. */
+/** The epoch, of those so far, that is taken if no other comes. */
 type Chosen = Pick<Fitted, "tensors" | "devScore" | "otherAnswers" | "epochCount">;
 
 const warmupShare = 0.1;
@@ -151,7 +151,7 @@ interface RunOptions {
 class Run {
   tokenCount = 0;
   readonly #options: RunOptions;
-  /** Of full training only. */
+  /** Full training has one. */
   readonly #words: WordTable | undefined;
   #step = 0;
   #loss = 0;

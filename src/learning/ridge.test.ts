@@ -56,7 +56,7 @@ interface Fit {
   readonly labelCount: number;
 }
 
-/** Per label, the weights of the features. */
+/** The weights of the features, for each label. */
 function fitted({ x, labels }: Rows, { weights, shrink, labelCount }: Fit): number[][] {
   const width = x[0]?.length ?? 0;
   const indices = Array.from({ length: width }, (_, index) => index);

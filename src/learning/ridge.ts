@@ -10,9 +10,9 @@ import { present } from "../foundation/assert.ts";
 export interface RidgeProblem {
   /** `[rows, width]`; the last feature of each row is the constant 1. */
   readonly features: Float32Array;
-  /** Of each row. */
+  /** Each row has one. */
   readonly labels: Int32Array;
-  /** Of each row; copies have the same. */
+  /** Each row has one; copies have the same. */
   readonly digests: Float64Array;
   readonly width: number;
   readonly labelCount: number;
@@ -22,7 +22,7 @@ export interface RidgeProblem {
 }
 
 export interface Weighting {
-  /** Of each row; see `rowWeights`. */
+  /** Each row has one; see `rowWeights`. */
   readonly weights: Float32Array;
   /** Xᵀ D X, `[width, width]`; the last row and column belong to the constant feature. */
   readonly gram: Float32Array;
@@ -83,7 +83,7 @@ export function solveRidge(problem: RidgeProblem): RidgeSolution {
 
 interface Candidate {
   readonly fitness: Fitness;
-  /** Per label, `[width]`. */
+  /** Each label has one, `[width]`. */
   readonly rows: readonly Float64Array[];
   readonly factor: number;
 }
@@ -177,7 +177,7 @@ function isBetter(a: Fitness, b: Fitness): boolean {
   return a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
 }
 
-/** By the scores of each content; each of its copies has a label. */
+/** Judges by the scores of each content; each of its copies has a label. */
 function fitnessOf(
   { labels }: RidgeProblem,
   judged: {
@@ -265,7 +265,7 @@ function forward(lower: Float64Array, b: Float64Array): void {
   }
 }
 
-/** Of `a` and as many values of `b` from `start`. */
+/** The product of `a` and as many values of `b` from `start`. */
 function dot(a: Float64Array, b: Float64Array | Float32Array, start: number): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += at(a, i) * at(b, start + i);

@@ -3,12 +3,12 @@ import type { Value } from "../runtime/runtime.ts";
 import type { Feed } from "./sequences.ts";
 
 export interface Schedule {
-  /** At its peak. */
+  /** The rate at its peak. */
   readonly learningRate: number;
-  /** From 1. */
+  /** The step's number, from 1. */
   readonly step: number;
   readonly stepCount: number;
-  /** Of the steps, those in which the rate rises. */
+  /** The share of the steps in which the rate rises. */
   readonly warmupShare: number;
 }
 

@@ -134,7 +134,7 @@ function packed(
   return batches;
 }
 
-/** In the order of their lengths, of which there are few: counted, which is faster than sorted. */
+/** Sorts by length, of which there are few: they are counted, which is faster than sorting. */
 function byLength(
   members: readonly number[],
   lengthOf: (member: number) => number,

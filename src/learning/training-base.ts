@@ -31,7 +31,7 @@ type Method = Pick<TrainingGraphOptions, "method" | "adapter" | "source" | "task
 export class TrainingBase {
   readonly checkpoint: Checkpoint;
   readonly weights: BaseWeights;
-  /** Of the frozen linears: the precision that serves. */
+  /** The frozen linears' precision: the one that serves. */
   readonly precision: Precision;
   /** Fits heads in closed form, by default in a thread of its own. */
   readonly solve: RidgeSolver;

@@ -37,7 +37,7 @@ export interface AdapterKind {
   pooledTensors(config: EncoderConfig, size: AdapterSize): readonly WeightShape[];
 }
 
-/** Where adapters of a kind act in a served batch. */
+/** The sites at which adapters of a kind act in a served batch. */
 export interface PooledPlace {
   readonly layers: readonly number[];
   /** Sequences in the batch, and tokens of each. */

@@ -42,9 +42,9 @@ export function distillationStep(
 }
 
 /**
- * Of the same inputs: `errors [states]`, the relative squared error of each supervised state, that
- * between the parts first, and `cosines [batch]` between the mean vectors of both forms. State is
- * all that is the form's own, the upper layers only where they are.
+ * Takes the same inputs: `errors [states]`, the relative squared error of each supervised state,
+ * that between the parts first, and `cosines [batch]` between the mean vectors of both forms. State
+ * is all that is the form's own, the upper layers only where they are.
  */
 export function distillationExam(config: EncoderConfig, ownsUpper: boolean): StepGraph {
   const graph = new Graph();
@@ -104,10 +104,10 @@ interface Comparison {
   readonly cosines: Tensor;
 }
 
-/** Before the names of the base's layers where the hierarchical form has its own beside them. */
+/** The names of the base's layers begin so where the hierarchical form has its own beside them. */
 export const basePrefix = "base.";
 
-/** Of the layers that are compared with, and of the upper ones. */
+/** The precisions of the layers that are compared with, and of the upper ones. */
 interface Precisions {
   readonly base: Precision;
   readonly upper: Precision;

@@ -1,4 +1,4 @@
-/** Where an encoder is written down, and how its weights become inputs of the graph. */
+/** The place where an encoder is written down, and how its weights become inputs of the graph. */
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import type { Dimension, Shape } from "../tensor/dimension.ts";
 import { linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
@@ -16,7 +16,7 @@ export interface EncoderScope {
   readonly wordCount?: Dimension;
   /** Stands before all weights' names but the word embeddings', which every encoder shares. */
   readonly prefix?: string;
-  /** Where adapters act; nowhere when absent. */
+  /** The sites where adapters act; there are none when it is absent. */
   readonly sites?: LayerSites;
   /** Gets each float32 weight that this encoder declares, by name, where one asks for them. */
   readonly declared?: Map<string, Tensor>;

@@ -1,4 +1,4 @@
-/** From token states to scores per label: of each token, or of one vector per sequence. */
+/** Token states become scores per label: of each token, or of one vector per sequence. */
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { Dimension } from "../tensor/dimension.ts";
 import { add, cast, less, where } from "../tensor/operators/elementwise.ts";

@@ -20,10 +20,10 @@ import { Graph, type Tensor } from "../tensor/tensor.ts";
 
 export const ngramSize = 3;
 
-/** Before the names of the weights that the hierarchical form adds to its base. */
+/** The names of the weights that the hierarchical form adds to its base begin so. */
 export const ngramPrefix = "ngram.";
 
-/** Before the names of upper layers: a form may have its own in place of its base's. */
+/** The names of upper layers begin so: a form may have its own in place of its base's. */
 export const upperPrefix = "layer.";
 
 /** The base's shallow configuration with local positions 0, 1 and 2. */

@@ -1,5 +1,5 @@
 /**
- * Where adapters act within the layers of an encoder, shallow or upper: each layer asks the
+ * Adapters act at sites within the layers of an encoder, shallow or upper: each layer asks the
  * sites what becomes of a linear's output and of the state after its attention block.
  */
 import type { Tensor } from "../tensor/tensor.ts";

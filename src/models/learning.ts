@@ -11,7 +11,7 @@ export interface StepGraph {
   readonly graph: Graph;
   /** Names of the learned inputs. */
   readonly learned: readonly string[];
-  /** For `LoadOptions.state`. */
+  /** What `LoadOptions.state` takes. */
   readonly state: Readonly<Record<string, string | null>>;
 }
 

@@ -15,7 +15,7 @@ import { type EncoderScope, norm, weight } from "./encoder-scope.ts";
 import { ngramPrefix } from "./hierarchy.ts";
 import { encoderInput, learningStep, type StepGraph } from "./learning.ts";
 
-/** Before the names of the head's weights, which serve training alone. */
+/** The names of the head's weights, which serve training alone, begin so. */
 export const wordHeadPrefix = "wordHead.";
 
 /** The head is new, and the tri-gram part is not. */
@@ -40,7 +40,9 @@ export function maskedTokensStep(
   ]);
 }
 
-/** Of the same inputs: `losses [masked]`, and `hits [masked]`, 1 where the word is told rightly. */
+/**
+ * Takes the same inputs: `losses [masked]`, and `hits [masked]`, 1 where the word is told rightly.
+ */
 export function maskedTokensExam(config: EncoderConfig): StepGraph {
   const graph = new Graph();
   const { losses, hits } = prediction(graph, config);

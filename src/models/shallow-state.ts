@@ -1,6 +1,6 @@
 /**
- * Where the upper part's first state comes from: computed from token ids, looked up as sums of
- * n-gram slots, or kept as it is from before.
+ * The upper part's first state is computed from token ids, looked up as sums of n-gram slots, or
+ * kept as it is from before.
  */
 import { reshape } from "../tensor/operators/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";

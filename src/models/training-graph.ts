@@ -17,12 +17,12 @@ export type TrainingMethod = "adapter" | "full";
 
 export interface TrainingGraphOptions {
   readonly config: EncoderConfig;
-  /** Of the frozen linears; `full` trains in fp32. */
+  /** The frozen linears' precision; `full` trains in fp32. */
   readonly precision: Precision;
   readonly method: TrainingMethod;
   /** What `adapter` learns; a bottleneck in the upper layers when absent. */
   readonly adapter?: AdapterForm;
-  /** Of other sources than ids the adapter acts in the upper layers alone. */
+  /** Sources other than ids let the adapter act in the upper layers alone. */
   readonly source: StateSource;
   /** `sequenceClasses` when absent. */
   readonly task?: TaskGraph;

@@ -16,6 +16,6 @@ export function versionTensors(
 
 export interface VersionSize {
   readonly adapter: AdapterSpecification | undefined;
-  /** Of its head; see `TaskKind.outputCount`. */
+  /** The outputs of its head; see `TaskKind.outputCount`. */
   readonly outputCount: number;
 }

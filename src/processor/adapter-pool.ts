@@ -48,16 +48,19 @@ interface Loading {
 }
 
 export class AdapterPool {
-  /** Over shared memory. */
+  /** The pool's memory, which is shared. */
   readonly memory: Float32Array;
   readonly #load: (blob: Digest) => Promise<Weights>;
   readonly #metrics: Metrics;
-  /** In order of last use, the oldest first. */
+  /** Entries in order of last use, the oldest first. */
   readonly #entries = new Map<Digest, Entry>();
   /** The same entries by offset. */
   readonly #layout: Entry[] = [];
   #usedLength = 0;
-  /** By digest and expected shapes: each is read once, and refused for those who expect others. */
+  /**
+   * Loads by digest and expected shapes: each is read once, and refused for those who expect
+   * others.
+   */
   readonly #loading = new Map<string, Loading>();
   #waiting: (() => void)[] = [];
 
@@ -225,7 +228,7 @@ export class AdapterPool {
     return undefined;
   }
 
-  /** Where the entry before this place in the layout ends. */
+  /** The end of the entry before this place in the layout. */
   #endBefore(index: number): number {
     const before = this.#layout[index - 1];
     return before === undefined ? 0 : before.offset + before.length;

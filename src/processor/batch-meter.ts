@@ -9,7 +9,7 @@ const newShare = 0.1;
 
 export class BatchMeter {
   readonly #metrics: Metrics;
-  /** By the key of a lane, as far as it has been measured. */
+  /** Milliseconds by the key of a lane, as far as it has been measured. */
   readonly #msPerToken = new Map<string, number>();
 
   constructor(metrics: Metrics) {

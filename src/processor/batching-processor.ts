@@ -250,7 +250,7 @@ export class BatchingProcessor implements Processor {
   }
 }
 
-/** Where a model of each task is called, for those who have called it elsewhere. */
+/** The route on which a model of each task is called, for those who have called it elsewhere. */
 const routes: Readonly<Record<TaskName, string>> = {
   "text-classification": "POST /v1/classify",
   "token-classification": "POST /v1/classify-tokens",

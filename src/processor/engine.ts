@@ -133,7 +133,7 @@ export class Engine {
     this.#wakeSoon();
   }
 
-  /** After the current events, so that texts that arrive together run together. */
+  /** Wakes after the current events, so that texts that arrive together run together. */
   #wakeSoon(): void {
     if (this.#isWakeDue) return;
     this.#isWakeDue = true;

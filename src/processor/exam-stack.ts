@@ -106,7 +106,7 @@ export interface RandomModel {
   readonly labelCount: number;
   /** `text-classification` when absent. */
   readonly task?: TaskName;
-  /** Of the weights; 0.05 when absent. */
+  /** The standard deviation of the weights; 0.05 when absent. */
   readonly deviation?: number;
   /** The same seed gives the same weights; without one every call gives others. */
   readonly seed?: number;

@@ -13,7 +13,7 @@ export interface Queued extends Waiting {
 
 /** What a flow has that waits, or that owes. */
 interface Account {
-  /** Of its sequences that wait. */
+  /** The weight of its sequences that wait. */
   weight: number;
   waitingCount: number;
   /** Virtual time at which its last sequence ends. */
@@ -84,7 +84,7 @@ export class FairQueue<S extends Queued> {
     this.#accountOf(first.flow).finish += delay;
   }
 
-  /** Behind all whose tags are not higher. */
+  /** The place behind all whose tags are not higher. */
   #placeOf(tag: number): number {
     let [low, high] = [0, this.#waiting.length];
     while (low < high) {

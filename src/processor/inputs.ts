@@ -31,7 +31,7 @@ export function foreseenTokenCount(base: OpenBase, inputs: EmbedInputs): number 
   return count;
 }
 
-/** Of an English word's pieces on average, white space included. */
+/** The mean length of an English word's pieces, white space included. */
 const tokenCharacters = 4;
 /** One before a text and one behind it. */
 const specialCount = 2;

@@ -1,4 +1,4 @@
-/** From the model name in a request to the version that answers it. */
+/** Finds the version that answers the model name of a request. */
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Caller, Tenant } from "../entities/caller.ts";
@@ -18,7 +18,7 @@ export interface ResolvedVersion {
 /** Remembers what it found until `forget`; unknown names are never remembered. */
 export class ModelDirectory {
   readonly #catalog: Catalog;
-  /** By tenant and the model that each name means, then by name. */
+  /** What was found, by tenant and the model that each name means, then by name. */
   readonly #found = new Map<string, Map<string, Resolved>>();
   #nameCount = 0;
   #changeCount = 0;
@@ -27,7 +27,7 @@ export class ModelDirectory {
     this.#catalog = catalog;
   }
 
-  /** To be called when a model was changed or deleted. */
+  /** Must be called when a model was changed or deleted. */
   forget(tenant: Tenant, model: string): void {
     const key = keyOf(tenant, model);
     this.#changeCount += 1;

@@ -138,7 +138,7 @@ function flowsWith(deadlineMs: (index: number) => number): readonly Flow[] {
   }));
 }
 
-/** By how much requests were answered after their deadline; `paceOf` is what does not count. */
+/** How long after their deadline requests were answered; `paceOf` is what does not count. */
 function lateness(
   admitted: readonly Admitted[],
   paceOf: (request: Admitted) => number,

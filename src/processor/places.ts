@@ -35,7 +35,7 @@ const foreseenShare = 0.7;
 
 export class Places {
   readonly #coming = new Set<Coming>();
-  /** Until when all room is promised to those who were told to come back. */
+  /** The time until which all room is promised to those who were told to come back. */
   #promisedUntilMs = 0;
 
   /** OVERLOADED, with the time after which to retry, past the deadline or a full queue. */

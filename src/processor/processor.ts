@@ -41,7 +41,7 @@ export interface EmbedRequest extends RequestOptions {
 
 export interface RequestTimings {
   readonly tokenizeMs: number;
-  /** For the version's weights, or for a worker to load what they run on; mostly 0. */
+  /** The wait for the version's weights, or for a worker to load what they run on; mostly 0. */
   readonly loadMs: number;
   readonly queueMs: number;
   readonly runMs: number;
@@ -63,7 +63,7 @@ export interface ClassifyAnswer {
 export interface TokensAnswer {
   readonly model: string;
   readonly version: number;
-  /** Of each text, in the order of their places. */
+  /** The entities of each text, in the order of their places. */
   readonly entities: readonly (readonly FoundEntity[])[];
   /** Whether each text was cut to the model's tokens: nothing is found behind them. */
   readonly isTruncated: readonly boolean[];

@@ -18,7 +18,7 @@ export interface SequenceRequest<Answer = unknown> {
 /** The three times follow each other, from when the sequence was queued to its answer. */
 export interface SequenceAnswer<Answer = unknown> {
   readonly answer: Answer;
-  /** For as long it waited for its weights, or for a worker to load its program. */
+  /** How long it waited for its weights, or for a worker to load its program. */
   readonly loadMs: number;
   readonly queueMs: number;
   readonly runMs: number;

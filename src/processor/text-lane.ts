@@ -17,7 +17,7 @@ export interface TextAnswer {
 
 export interface TextLaneOptions extends Pick<Lane, "key" | "msPerToken"> {
   readonly config: EncoderConfig;
-  /** Of the serving graph. */
+  /** The program of the serving graph. */
   readonly programs: AdapterPrograms;
   /** The pool's memory, in which the rows' weights are resident. */
   readonly memory: Float32Array;

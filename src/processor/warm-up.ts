@@ -5,7 +5,7 @@ import { limits } from "../foundation/limits.ts";
 import type { Program } from "../runtime/runtime.ts";
 import { batchFeeds } from "./batch.ts";
 
-/** Of each sequence, as far as the base allows. */
+/** The length of each sequence, as far as the base allows. */
 const sequenceTokens = 32;
 
 /** Milliseconds per token of one worker while all are busy. */

@@ -47,7 +47,7 @@ export function weightFeeds(
 export interface WeightPlace {
   /** The pool's. */
   readonly memory: Float32Array;
-  /** As the serving graph was given them. */
+  /** The adapters that the serving graph was given. */
   readonly adapters?: readonly AdapterForm[] | undefined;
 }
 

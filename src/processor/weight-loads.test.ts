@@ -19,7 +19,7 @@ import { Workers } from "./workers.ts";
 
 const { metrics } = silentTelemetry;
 
-/** In floats. */
+/** The pool's length, in floats. */
 const poolLength = 100;
 
 /** A pool whose blob `sha256:<n> <any>` holds n times the number n. */

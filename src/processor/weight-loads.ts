@@ -33,19 +33,19 @@ interface Awaited<S> extends AwaitedWeights {
   readonly sequences: Set<S>;
   /** Ends the load when nobody waits for it any more. */
   readonly abort: AbortController;
-  /** When the weights came; undefined if they were there before. */
+  /** The time at which the weights came; undefined if they were there before. */
   readyMs: number | undefined;
 }
 
 export interface Pinned {
   readonly resident: Resident | undefined;
-  /** For how long the sequence waited for its weights. */
+  /** How long the sequence waited for its weights. */
   readonly loadMs: number;
 }
 
 /** This many weights are loaded at once, or held for the next batches. */
 const [loadCountMin, loadCountMax] = [4, 64];
-/** Of the pool, for those that are loaded or held; the rest is for batches that run. */
+/** The share of the pool for those that are loaded or held; the rest is for batches that run. */
 const loadShare = 0.5;
 /** Only the first in line are looked at. */
 const lineCountMax = 1_024;

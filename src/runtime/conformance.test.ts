@@ -6,7 +6,7 @@ import { ancestors } from "./reference/evaluate.ts";
 import { operators } from "./reference/operators.ts";
 
 describe("the exam of runtimes", () => {
-  /** Without gradients, so that an operator counts only when an exercise is about it. */
+  /** It has no gradients, so that an operator counts only when an exercise is about it. */
   const sketch = {
     axes: [
       { size: 3, isSymbol: true, single: 0, isReduced: true },

@@ -27,7 +27,7 @@ export interface Sketch {
   readonly seed: number;
 }
 
-/** At most 400 elements, for the sums of float32 to stay within the tolerance. */
+/** Sketches have at most 400 elements, for the sums of float32 to stay within the tolerance. */
 export const sketches: fc.Arbitrary<Sketch> = fc
   .record({
     axes: fc.array(
@@ -137,7 +137,7 @@ export function gradientName(parameter: number): string {
 
 export const normal: Draw = (shape, random) => numbers(shape, () => random.normal());
 export const positive: Draw = (shape, random) => numbers(shape, () => 0.2 + 2 * random.uniform());
-/** At least 0.1 from 0, where functions have kinks and poles. */
+/** Draws at least 0.1 from 0, where functions have kinks and poles. */
 export const nonZero: Draw = (shape, random) =>
   numbers(shape, () => (0.1 + 2 * random.uniform()) * (random.integer(2) === 0 ? 1 : -1));
 /** Multiples of 1/4, and those plus 1/8: no element of one is nearer than 1/8 to the other's. */

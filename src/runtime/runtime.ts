@@ -53,7 +53,7 @@ export interface GatheredValue {
   readonly kind: "gathered";
   readonly type: "float32";
   readonly shape: readonly number[];
-  /** Over shared memory, which the runtime reads and never writes. */
+  /** Shared memory, which the runtime reads and never writes. */
   readonly pool: Float32Array;
   readonly offsets: Uint32Array;
   readonly lengths: Uint32Array;

@@ -10,7 +10,7 @@ import { virtualWork, type Waiting } from "./schedule.ts";
 /** A request that was admitted and is not queued yet, since it is tokenised. */
 export interface Coming {
   readonly flow: Flow;
-  /** Where its first sequence will start, see `startTag`. */
+  /** The tag at which its first sequence will start, see `startTag`. */
   readonly tag: number;
   /** What it will take of one worker, in milliseconds. */
   readonly workMs: number;
@@ -21,13 +21,13 @@ export interface QueueSnapshot {
   /** Ascending by tag. */
   readonly waiting: readonly Waiting[];
   readonly coming: Iterable<Coming>;
-  /** Of the batches that run. */
+  /** The time of the batches that run. */
   readonly runningMs: number;
   readonly virtualTime: number;
-  /** Of the flows of which something waits, other than the one that asks. */
+  /** The weights of the flows of which something waits, other than the one that asks. */
   readonly otherWeight: number;
   readonly workerCount: number;
-  /** For how long from now all room is promised to those who were told to come back. */
+  /** The time from now for which all room is promised to those who were told to come back. */
   readonly promisedMs: number;
 }
 
@@ -39,11 +39,11 @@ export interface QueueLimits {
 }
 
 interface Foreseen {
-  /** By how much the answer will be later than if nobody else asked. */
+  /** How much later the answer will be than if nobody else asked. */
   readonly waitMs: number;
-  /** When it will be there, from now. */
+  /** The time from now until it will be there. */
   readonly finishMs: number;
-  /** For how long room is promised from now on. */
+  /** The time for which room is promised from now on. */
   readonly promisedMs: number;
 }
 
@@ -54,7 +54,7 @@ export type QueueAdmission =
       /** The limit that the request would pass. */
       readonly limit: "sequences" | "deadline";
       readonly sequenceCount: number;
-      /** When there is room, if nobody comes but those who were told to. */
+      /** The time after which there is room, if nobody comes but those who were told to. */
       readonly retryAfterMs: number;
     } & Foreseen);
 
@@ -96,7 +96,7 @@ export function admitToQueue(
   };
 }
 
-/** Of the limit: above it, those who come back keep the queue long. */
+/** The share of the limit above which those who come back keep the queue long. */
 const keptShare = 0.5;
 
 /** Others' work that runs before the last sequence of the request, as far as can be foreseen. */

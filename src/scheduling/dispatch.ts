@@ -18,11 +18,11 @@ export function dispatch<H>(hosts: Iterable<H>, loadOf: (host: H) => number): H 
 /** What admission looks at; times in seconds on one clock. */
 export interface Arrival {
   readonly nowSeconds: number;
-  /** When the answer must be there. */
+  /** The time at which the answer must be there. */
   readonly deadlineSeconds: number;
   /** What it takes in each stage. */
   readonly stageSeconds: readonly number[];
-  /** From the end of the last stage to the answer, and what is kept in reserve. */
+  /** The time from the end of the last stage to the answer, and what is kept in reserve. */
   readonly slackSeconds: number;
 }
 

@@ -5,8 +5,8 @@ export interface Flow {
   /** Its share of the workers is this over the weights of all flows that wait; above 0. */
   readonly weight: number;
   /**
-   * By how much an answer may come later than the flow's own share of the workers would give it,
-   * in milliseconds. What a request takes itself does not count: an idle machine serves any.
+   * How much later, in milliseconds, an answer may come than the flow's own share of the workers
+   * would give it. What a request takes itself does not count: an idle machine serves any.
    */
   readonly deadlineMs: number;
 }

@@ -6,9 +6,9 @@
 import { admit, type Arrival } from "./dispatch.ts";
 
 export interface Forecast {
-  /** When each stage is free, as admission predicted it; in seconds. */
+  /** The time at which each stage is free, as admission predicted it; in seconds. */
   readonly clocks: readonly number[];
-  /** By how much what comes true is behind the clocks. */
+  /** How far what comes true is behind the clocks. */
   readonly lagSeconds: number;
 }
 
@@ -16,17 +16,17 @@ export type ForecastAdmission =
   | {
       readonly kind: "admitted";
       readonly forecast: Forecast;
-      /** When the last stage is done with it, on the clocks. */
+      /** The time at which the last stage is done with it, on the clocks. */
       readonly predictedSeconds: number;
     }
   | { readonly kind: "rejected" };
 
-/** Of a group that never ran. */
+/** The forecast of a group that never ran. */
 export function idleForecast(stageCount: number): Forecast {
   return { clocks: Array.from({ length: stageCount }, () => 0), lagSeconds: 0 };
 }
 
-/** When the last stage is free: the load that `dispatch` compares. */
+/** The time at which the last stage is free: the load that `dispatch` compares. */
 export function freeSeconds({ clocks, lagSeconds }: Forecast): number {
   return (clocks.at(-1) ?? 0) + lagSeconds;
 }
@@ -43,7 +43,7 @@ export function admitByForecast(arrival: Arrival, forecast: Forecast): ForecastA
   return { kind: "admitted", forecast: { clocks, lagSeconds }, predictedSeconds };
 }
 
-/** After the last stage was done at `finishSeconds` with what was predicted. */
+/** Corrects after the last stage was done at `finishSeconds` with what was predicted. */
 export function correctForecast(
   { clocks }: Forecast,
   { predictedSeconds, finishSeconds }: Record<"predictedSeconds" | "finishSeconds", number>,

@@ -12,7 +12,7 @@ export interface ServedFile {
 export const hubFolder = "/owner/tiny/resolve";
 
 export class FileServer {
-  /** By path, for example `/a/b.json`. */
+  /** Files by path, such as `/a/b.json`. */
   readonly files = new Map<string, ServedFile>();
   /** Addresses by path. */
   readonly redirects = new Map<string, string>();

@@ -7,7 +7,7 @@ import { StrataError, wrapError } from "../foundation/errors.ts";
 
 interface Piece {
   readonly file: FileHandle;
-  /** Where it begins in the whole. */
+  /** The place in the whole at which it begins. */
   readonly begin: number;
   readonly bytes: number;
 }

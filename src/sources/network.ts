@@ -30,7 +30,7 @@ export interface SourceRequest {
   readonly folder: string;
   /** Digests that files must have, by path. */
   readonly pins: Readonly<Record<string, Digest>>;
-  /** Of an earlier pull from the same place, which is to be brought again. */
+  /** The commit of an earlier pull from the same place, which is to be brought again. */
   readonly commit?: string | undefined;
   readonly network: Network;
 }

@@ -76,7 +76,7 @@ interface Target {
   readonly sources: readonly Source[];
   /** Undefined: any bytes are accepted and recorded. */
   readonly pins: Readonly<Record<string, Digest>> | undefined;
-  /** Of the damaged base that is brought again. */
+  /** The commit of the damaged base that is brought again. */
   readonly commit?: string | undefined;
 }
 

@@ -16,7 +16,7 @@ import type { Network } from "./network.ts";
 import { withPullLock } from "./pull-lock.ts";
 
 const made = {
-  /** Beside the manifest. */
+  /** The file lies beside the manifest. */
   file: z.string(),
   digest,
   bytes: z.int(),
@@ -27,7 +27,7 @@ const made = {
   figures: z.record(z.string(), z.number()),
 };
 
-/** By the names of the bases. */
+/** Forms by the names of the bases. */
 const manifest = z.record(
   z.string(),
   z.object({
@@ -65,7 +65,7 @@ function actionOn(id: string): string {
   return `Cannot install the hierarchical form of "${id}"`;
 }
 
-/** Where the hierarchical form of a pulled base lies once it is installed. */
+/** The path of a pulled base's hierarchical form once it is installed. */
 export function hierarchyPathOf({ folder }: Pick<PulledBase, "folder">): string {
   return join(folder, "hierarchy.safetensors");
 }

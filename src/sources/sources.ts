@@ -1,4 +1,4 @@
-/** Where base models come from: `hf:`, `pypi:` and `dir:`, each a way to fill a folder. */
+/** Base models come from `hf:`, `pypi:` and `dir:`, each a way to fill a folder. */
 import { constants } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";

@@ -41,11 +41,11 @@ export interface TaskKind {
 }
 
 export interface ScoreName {
-  /** Of a version's figure, for example `devAccuracy`. */
+  /** The name of a version's figure, such as `devAccuracy`. */
   readonly figure: string;
-  /** In events of jobs, for example `accuracy`. */
+  /** The word in events of jobs, such as `accuracy`. */
   readonly event: string;
-  /** In sentences behind a percentage, of so many held-out texts. */
+  /** What stands in sentences behind a percentage, of so many held-out texts. */
   said(textCount: number): string;
 }
 
@@ -72,7 +72,7 @@ export interface SequenceParts {
 export interface Classes {
   /** Places in the sequence; 0 where the sequence as a whole is meant. */
   readonly tokens: Int32Array;
-  /** Of each, in 0 … outputs - 1. */
+  /** The class of each, in 0 … outputs - 1. */
   readonly classes: Int32Array;
 }
 
@@ -82,7 +82,7 @@ export interface Judged {
   readonly count: number;
 }
 
-/** In [0, 1]; 0 where nothing is counted. */
+/** The score in [0, 1]; 0 where nothing is counted. */
 export function scoreOf(judged: Iterable<Judged>): number {
   let [right, count] = [0, 0];
   for (const one of judged) {

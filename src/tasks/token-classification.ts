@@ -82,7 +82,7 @@ export function spansOfOutputs(outputs: Int32Array): readonly LabelledSpan[] {
 
 /** An entity that a model has found in a text. */
 export interface FoundEntity extends Entity {
-  /** In [0, 1]: the mean over its words of the probability that the word has its label. */
+  /** The mean over its words, in [0, 1], of the probability that the word has its label. */
   readonly score: number;
   /** The text from `start` to `end`. */
   readonly word: string;
@@ -96,7 +96,7 @@ export interface TokenOutputs {
   readonly beliefs: Float32Array;
 }
 
-/** Of `probabilities [tokens, outputs]`. */
+/** The parts of `probabilities [tokens, outputs]`. */
 export function tokenOutputs(probabilities: Float32Array, outputCount: number): TokenOutputs {
   const outputs = highest(probabilities, outputCount);
   const beliefs = new Float32Array(outputs.length);

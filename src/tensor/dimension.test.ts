@@ -31,7 +31,7 @@ function hold(law: (a: Dimension, b: Dimension, c: Dimension) => void): void {
   fc.assert(fc.property(dimensions, dimensions, dimensions, law));
 }
 
-/** As shapes are compared, where 0 and -0 are equal. */
+/** Compares as shapes are compared, where 0 and -0 are equal. */
 function same(a: Dimension, b: Dimension): void {
   assert.ok(a === b, `"${a}" is not "${b}"`);
 }

@@ -4,7 +4,9 @@ import { reduceSum } from "./operators/shape.ts";
 import { reject, type Tensor } from "./tensor.ts";
 
 export interface AdamState {
-  /** Of the parameter's shape each: running means of the gradient and of its square. */
+  /**
+   * The running mean of the gradient, of the parameter's shape; the other is that of its square.
+   */
   readonly mean: Tensor;
   readonly square: Tensor;
 }

@@ -34,9 +34,9 @@ export interface Node {
   readonly inputs: readonly Tensor[];
   readonly attributes: Attributes;
   readonly outputs: readonly Tensor[];
-  /** Of inputs and parameters; undefined elsewhere. */
+  /** The name of an input or a parameter; undefined elsewhere. */
   readonly name: string | undefined;
-  /** Of constants; undefined elsewhere. */
+  /** The values of a constant; undefined elsewhere. */
   readonly values: TypedValues | undefined;
 }
 

@@ -10,10 +10,10 @@ import { Pace } from "../foundation/pace.ts";
 
 export interface EncodedContents {
   readonly ids: readonly Int32Array[];
-  /** Of each text, where they are asked for. */
+  /** The words of each text, if they are asked for. */
   readonly words: readonly Words[] | undefined;
   readonly isTruncated: readonly boolean[];
-  /** Of each text; see `shortDigestOf`. */
+  /** The digest of each text; see `shortDigestOf`. */
   readonly digests: Float64Array;
 }
 

@@ -23,7 +23,7 @@ export interface HeldOutRow {
   readonly firsts?: Int32Array | undefined;
   /** What it is right to answer, spelled as the task does it; a label for example. */
   readonly label: string;
-  /** By a form of the version that was not chosen for its answer to this text. */
+  /** What a form of the version answers that was not chosen for its answer to this text. */
   readonly answer: string;
 }
 

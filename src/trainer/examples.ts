@@ -1,4 +1,4 @@
-/** From an uploaded file to tokenised, split examples. */
+/** An uploaded file becomes tokenised, split examples. */
 import { checkTrainable, type Dataset } from "../datasets/datasets.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
 import type { Caller } from "../entities/caller.ts";

@@ -23,7 +23,7 @@ import type { TrainingBase } from "../learning/training-base.ts";
 
 export interface InstantHead {
   readonly head: Head;
-  /** To each sequence of dev. */
+  /** The answer to each sequence of dev. */
   readonly devAnswers: readonly Answer[];
 }
 
@@ -70,11 +70,11 @@ export async function fitInstantHead(
 const wholeSequence = Int32Array.of(0);
 
 interface LearnedRows {
-  /** Of each sequence, the places that are learned. */
+  /** The places of each sequence that are learned. */
   readonly tokens: readonly Int32Array[];
   /** The output that is right, for each place of each sequence. */
   readonly classes: Int32Array;
-  /** Of each place; those of copies are equal. */
+  /** The digest of each place; those of copies are equal. */
   readonly digests: Float64Array;
 }
 
@@ -96,7 +96,9 @@ async function learnedRows(
   return { tokens, classes: Int32Array.from(classes), digests: Float64Array.from(digests) };
 }
 
-/** Of a place in a content: the content's own for the first, others by chance, but alike. */
+/**
+ * The digest of a place in a content: the content's own for the first, others by chance, but alike.
+ */
 function placeDigest(content: number, token: number): number {
   const share = (token * 0.618_033_988_749_895) % 1;
   return Math.floor(content + share * shortDigestCount) % shortDigestCount;

@@ -28,7 +28,7 @@ export interface Served {
   readonly evidence: Evidence | undefined;
 }
 
-/** Where the served version is read, and who is told of what cannot be read. */
+/** The store in which the served version is read, and who is told of what cannot be read. */
 export interface Reading {
   readonly caller: Caller;
   readonly store: Store;

@@ -53,7 +53,7 @@ const stepCountMin = 64;
 const comparisonCountMax = 5;
 
 export interface TrainModelOptions {
-  /** Whose job it is. */
+  /** The caller whose job it is. */
   readonly caller: Caller;
   readonly base: TrainingBase;
   readonly store: Store;

@@ -151,8 +151,9 @@ async function evaluator(made: StepGraph, options: Options) {
 }
 
 /**
- * After one step from zero moments `mean` is (1 - β₁) times the clipped gradient: its product with
- * a random direction is compared with the central difference of the loss along that direction.
+ * The product of `mean` with a random direction, which after one step from zero moments is (1 - β₁)
+ * times that of the clipped gradient, is compared with the central difference of the loss along
+ * that direction.
  */
 async function checkGradients(options: Options): Promise<void> {
   const made = stepGraph({ config: smallConfig, ...options });

@@ -108,7 +108,7 @@ export class Auditor {
     }
   }
 
-  /** When all is calm and nobody asks, every job has ended. */
+  /** Every job has ended when all is calm and nobody asks. */
   get openJobs(): readonly JobLife[] {
     return [...this.ledger.jobs.values()].filter(({ status }) => !isFinal(status.now));
   }

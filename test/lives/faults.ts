@@ -27,7 +27,7 @@ export class Faults {
   readonly counts = new Map<string, number>();
   /** The steps at which something struck. */
   readonly #steps: number[] = [];
-  /** While it is set, nothing goes wrong. */
+  /** Nothing goes wrong while it is set. */
   areOff = false;
 
   constructor(

@@ -77,7 +77,7 @@ export interface Surroundings {
    * for it.
    */
   claim(change: Change, unsettled: Unsettled | undefined): boolean;
-  /** When the request that is answered by this job was made. */
+  /** The time at which the request was made that is answered by this job. */
   startOf(change: Change): number;
   /** The bytes under this name, if they are what it says, or if they are known to be spoilt. */
   whole(digest: Digest): Uint8Array | undefined;
@@ -86,7 +86,7 @@ export interface Surroundings {
   hasExcuse(job: JobLife): boolean;
 }
 
-/** Of a job: from each status that is not final, those that may follow. */
+/** The statuses that may follow each one of a job that is not final. */
 export const transitions: Readonly<Record<string, readonly string[]>> = {
   queued: ["running", "failed", "cancelled"],
   running: ["succeeded", "failed", "cancelled", "queued"],

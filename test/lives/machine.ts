@@ -31,7 +31,7 @@ export class Machine {
   readonly catalog: SimulatedCatalog;
   readonly weights: BaseWeights;
   readonly trace: Trace;
-  /** Of ids. */
+  /** The source of ids. */
   readonly random: Random;
   /** What was written, by its digest: what a blob should hold, whatever the disk makes of it. */
   readonly meant = new Map<Digest, Uint8Array>();

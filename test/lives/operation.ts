@@ -9,7 +9,7 @@ export interface Answer {
   /** The JSON value; undefined for bytes. */
   readonly body: unknown;
   readonly bytes: Uint8Array;
-  /** Of an error, as OpenAI's envelope tells it. */
+  /** The code of an error, as OpenAI's envelope tells it. */
   readonly code: string | undefined;
   readonly message: string;
 }
@@ -23,7 +23,7 @@ export function bodyOf<Body>({ body }: Pick<Answer, "body">): Body {
 export interface Judgement {
   readonly ledger: Ledger;
   readonly references: References;
-  /** When the operation was begun. */
+  /** The time at which the operation was begun. */
   readonly from: number;
   readonly step: number;
   /** The changes that this operation may have made, so far. */

@@ -23,7 +23,7 @@ const stream = 9;
 /** Drawn anew for each seed: a mean world would never be extreme in anything. */
 export function profileOf(seed: number): Profile {
   const random = new SeededRandom(seed, stream);
-  /** Between the two, and as often in one power of ten as in another. */
+  /** A number between the two, as often in one power of ten as in another. */
   const between = (low: number, high: number): number => low * (high / low) ** random.uniform();
   const sometimes = (share: number, value: number): number =>
     random.uniform() < share ? value : 0;

@@ -41,7 +41,7 @@ export class References {
     return new References(base, { workers, memory });
   }
 
-  /** Of a version, or of the base alone. */
+  /** The answer of a version, or of the base alone. */
   async answer(version: Weighed | undefined, text: string): Promise<TextAnswer> {
     const key = `${version?.blob ?? ""} ${version?.labels.length ?? 0} ${text}`;
     const known = this.#known.get(key);

@@ -18,7 +18,7 @@ export interface ServerOptions {
 const stream = 5;
 /** Starts that may fail one after another before faults are held back for one. */
 const failedStartCountMax = 2;
-/** Between two looks at whether all requests are answered. */
+/** The time between two looks at whether all requests are answered. */
 const drainMs = 5;
 
 export class Server {
@@ -58,7 +58,7 @@ export class Server {
     return this.isOpen ? this.#process : undefined;
   }
 
-  /** From now on nothing happens to it but what is asked for. */
+  /** Nothing happens to it from now on but what is asked for. */
   beCalm(): void {
     this.#isCalm = true;
   }

@@ -51,7 +51,7 @@ export class SimulatedCatalog {
   readonly #sqlite: Sqlite = openSqlite(":memory:");
   readonly #statements = new Map<string, SqliteStatement>();
   readonly #onCommit: (changes: readonly RowChange[]) => void;
-  /** Of the transaction that is open. */
+  /** What the transaction that is open has changed. */
   #changes: RowChange[] = [];
   #isMade = false;
 

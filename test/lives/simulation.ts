@@ -26,7 +26,7 @@ export interface RunOptions {
 
 export interface RunReport {
   readonly seed: number;
-  /** Of the whole trace: equal for equal seeds. */
+  /** The digest of the whole trace: equal for equal seeds. */
   readonly digest: string;
   readonly operations: number;
   /** Versions that jobs have trained and published. */

@@ -7,7 +7,7 @@ import { present } from "../../src/foundation/assert.ts";
 interface Entry<T> {
   readonly value: T;
   readonly fromStep: number;
-  /** From when on nobody may be told what was before. */
+  /** The time from which nobody may be told what was before. */
   settledStep: number;
 }
 

@@ -47,7 +47,7 @@ export function tokensOf(text: string): Int32Array {
   return Int32Array.of(clsId, ...ids.slice(0, tokensMax - 2), sepId);
 }
 
-/** Without delays, texts become tokens at once. */
+/** Texts become tokens at once, without delays. */
 export function tinyCheckpoint(delays: Delays | undefined): Checkpoint {
   const tokenizer: Tokenizer = {
     vocabularySize: smallConfig.vocabularySize,
@@ -86,7 +86,7 @@ export function tinyWeights(): Promise<BaseWeights> {
 export class SlowRuntime implements Runtime {
   readonly #runtime = new ReferenceRuntime();
   readonly #delays: Delays | undefined;
-  /** While a base is opened, full batches are run for their time alone: nothing is computed. */
+  /** Full batches are run for their time alone while a base is opened: nothing is computed. */
   isMeasured = true;
 
   constructor(delays: Delays | undefined) {

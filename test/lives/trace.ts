@@ -27,7 +27,7 @@ export class Trace {
     return this.#last.slice(-keptLineCount);
   }
 
-  /** Of all lines so far. */
+  /** The digest of all lines so far. */
   get digest(): string {
     this.#flush();
     return this.#hash.copy().digest("hex");

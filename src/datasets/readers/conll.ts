@@ -37,7 +37,7 @@ export class ConllReader implements RowReader {
   readonly #isLabelled: boolean;
   readonly #lines = new Lines(() => false);
   #words: TaggedWord[] = [];
-  /** Of the sentence that is open. */
+  /** The first line of the sentence that is open. */
   #firstLine = 0;
   #characters = 0;
   #hasFault = false;

@@ -15,7 +15,7 @@ export class CsvRecord {
   readonly line: number;
   readonly lines: string[] = [];
   readonly cells: string[] = [];
-  /** Of the cells. */
+  /** The length of the cells. */
   length = 0;
   /** The columns of the cell that ran over the first line end, and of the last that did so. */
   firstOpen = -1;
@@ -70,7 +70,7 @@ export class CsvRecord {
 }
 
 /**
- * Where the quote stands that opens the cell at `at`, or -1. Spaces may come before it if the cell
+ * The place of the quote that opens the cell at `at`, or -1. Spaces may come before it if the cell
  * is then closed on the same line: else they, and the quote, are text.
  */
 function quoteAt(text: string, at: number, { delimiter, quoting }: CsvRule): number {
@@ -83,7 +83,7 @@ function quoteAt(text: string, at: number, { delimiter, quoting }: CsvRule): num
   return end >= text.length || text[end] === delimiter ? quote : -1;
 }
 
-/** Where the quote stands that closes a cell, from `at` on, or -1 if it is not on this line. */
+/** The place, from `at` on, of the quote that closes a cell, or -1 if it is not on this line. */
 function closeOf(text: string, at: number, quoting: Quoting): number {
   for (let from = at; ;) {
     const quote = text.indexOf('"', from);

@@ -5,13 +5,15 @@
 
 export type Encoding = "utf-8" | "utf-16le" | "utf-16be";
 
-/** Where the text ends that could be decoded: what is wrong with the bytes that follow. */
+/** The end of the text that could be decoded: what is wrong with the bytes that follow. */
 export interface DecodingLoss {
   readonly reason: string;
 }
 
 const replacement = "\ufffd";
-/** From 0x80 to 0x9F; elsewhere it is Latin-1. Node 20 decodes these as control characters. */
+/**
+ * Characters 0x80 to 0x9F; elsewhere it is Latin-1. Node 20 decodes these as control characters.
+ */
 const windows1252 = "€ ‚ƒ„…†‡ˆ‰Š‹Œ Ž  ‘’“”•–—˜™š›œ žŸ";
 
 interface Decoded {
@@ -76,7 +78,7 @@ function openBytes(bytes: Uint8Array, encoding: Encoding): number {
   return high >= 0xd8 && high <= 0xdb ? odd + 2 : odd;
 }
 
-/** Of a character in UTF-8, by its first byte. */
+/** The bytes of a character in UTF-8, told by its first one. */
 function byteCountOf(first: number): number {
   if (first >= 0xf0) return 4;
   if (first >= 0xe0) return 3;

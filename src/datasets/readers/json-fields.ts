@@ -1,4 +1,4 @@
-/** From the source of one JSON value to text and label, or to text and entities. */
+/** Takes text and label, or text and entities, out of the source of one JSON value. */
 import { limits } from "../../foundation/limits.ts";
 import { fromMessages } from "./chat.ts";
 import { roleNames, roleOf, shownNames } from "./columns.ts";
@@ -42,7 +42,10 @@ function hint(source: string): string {
   return /^\{\s*'/.test(source) ? ": it has single quotes where JSON has double ones" : "";
 }
 
-/** Of a value and all that it holds: an object that repeats a key has fewer than its colons. */
+/**
+ * Counts the keys of a value and of all that it holds: an object that repeats a key has fewer than
+ * its colons.
+ */
 function keyCount(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
   const parts: readonly unknown[] = Object.values(value);

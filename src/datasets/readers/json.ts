@@ -50,7 +50,7 @@ export class JsonReader implements RowReader {
   /** White space since the line's start; undefined once something else stood there. */
   #indent: number | undefined = 0;
   #value: OpenValue | undefined;
-  /** After an object that broke in the middle: lines are skipped up to one that begins another. */
+  /** Lines are skipped, after an object that broke in the middle, up to one that begins another. */
   #skipIndent: number | undefined;
   /** What ends a stretch that is skipped, while it has not come. */
   #skipEnd: string | RegExp | undefined;

@@ -36,7 +36,7 @@ export const pause = Symbol("pause");
 
 /** Turns a file's text, piece by piece and with "\n" as line end, into rows. */
 export interface RowReader {
-  /** Where the next piece begins, for messages. */
+  /** The line at which the next piece begins, for messages. */
   readonly line: number;
   readonly column: number;
   read(piece: string): Iterable<RawRow | typeof pause>;

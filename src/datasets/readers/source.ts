@@ -1,4 +1,4 @@
-/** From a user's bytes to pieces of text: takes gzip off, and refuses what is no text. */
+/** A user's bytes become pieces of text: takes gzip off, and refuses what is no text. */
 import { once } from "node:events";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
@@ -9,7 +9,7 @@ import { Decoding, type DecodingLoss, type Encoding } from "./decoding.ts";
 
 /** What is known of a file beside its bytes. */
 export interface ReadOptions {
-  /** As the user names it. Its ending decides where the content does not. */
+  /** The name that the user gave it. Its ending decides where the content does not. */
   readonly filename: string;
   /** The field of a request that is to blame when the file cannot be read. */
   readonly field?: string;

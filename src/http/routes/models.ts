@@ -183,7 +183,9 @@ function vplmObject(model: VirtualModel): Model {
   };
 }
 
-/** As many labels as fit into what a list may show of one model: the others it has when asked. */
+/**
+ * Shows as many labels as fit into what a list may show of one model: the others it has when asked.
+ */
 function listedVplm(model: VirtualModel): ListedModel {
   let characters = 0;
   const fitting = model.labels.findIndex(

@@ -19,7 +19,7 @@ import {
 
 /** Half of the buckets are for tokens before, half for those after. */
 const bucketCount = 32;
-/** From this distance on all tokens share a bucket. */
+/** All tokens from this distance on share a bucket. */
 const distanceMax = 128;
 
 const layerNames: LayerNames = {

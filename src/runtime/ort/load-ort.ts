@@ -15,7 +15,7 @@ export async function loadOrt(): Promise<typeof Ort> {
 }
 
 /**
- * To be called by a main thread before it starts a worker that loads the library: a worker's
+ * Must be called by a main thread before it starts a worker that loads the library: a worker's
  * environment is a copy, which native code does not see.
  */
 export function silenceOrt(): void {

@@ -13,7 +13,7 @@ export interface Dense {
   readonly values: Float64Array;
 }
 
-/** For each index of `shape` in row-major order: Σ index · stride. */
+/** The sum of index · stride for each index of `shape`, in row-major order. */
 export function offsets(shape: readonly number[], strides: readonly number[]): readonly number[] {
   let found = [0];
   for (const [axis, size] of shape.entries()) {
@@ -52,7 +52,7 @@ export function broadcastValues({ shape, values }: Dense, to: readonly number[])
   return isAlike ? values : pick(values, offsets(to, broadcastStrides(shape, to)));
 }
 
-/** For each index along the axes that are not among `axes`: the elements along `axes`. */
+/** The elements along `axes`, for each index along the axes that are not among them. */
 export function groups({ shape, values }: Dense, axes: readonly number[]): readonly Float64Array[] {
   const strides = stridesOf(shape);
   const along = (chosen: readonly number[]): readonly number[] =>

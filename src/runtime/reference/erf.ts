@@ -1,8 +1,8 @@
 /** The error function, which JavaScript lacks. */
 
 /**
- * To about 4e-16. The series is formula 7.1.6, the continued fraction formula 7.1.14 of Abramowitz
- * and Stegun, Handbook of Mathematical Functions; neither cancels.
+ * The error function, to about 4e-16. The series is formula 7.1.6, the continued fraction formula
+ * 7.1.14 of Abramowitz and Stegun, Handbook of Mathematical Functions; neither cancels.
  */
 export function erf(x: number): number {
   if (Math.abs(x) > 6) return Math.sign(x);

@@ -7,7 +7,7 @@ import { countOf, type Dense, toDense } from "./dense.ts";
 import { type Evaluate, operators } from "./operators.ts";
 
 export interface Situation {
-  /** Of all inputs of the graph that the targets need, by name. */
+  /** All inputs of the graph that the targets need, by name. */
   readonly inputs: ReadonlyMap<string, Dense>;
   readonly symbols: ReadonlyMap<string, number>;
   /** What is wanted; the outputs of the graph unless told. */

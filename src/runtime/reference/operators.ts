@@ -21,7 +21,7 @@ import { erf } from "./erf.ts";
 
 export interface Site {
   readonly attributes: Attributes;
-  /** Of the first output. */
+  /** The shape of the first output. */
   readonly shape: readonly number[];
   readonly symbols: ReadonlyMap<string, number>;
 }
@@ -242,7 +242,7 @@ function softmax(row: Float64Array): Float64Array {
   return powers.map((power) => power / total);
 }
 
-/** Of each matrix of the batch its rows, or its columns. */
+/** The rows of each matrix of the batch, or its columns. */
 function vectors(
   { shape, values }: Dense,
   batch: readonly number[],
@@ -308,7 +308,7 @@ function accumulate(values: Float64Array, index: number, x: number): void {
   values[index] = (values[index] ?? Number.NaN) + x;
 }
 
-/** As the default rounding mode of IEEE 754. */
+/** Rounds as the default rounding mode of IEEE 754. */
 function roundHalfToEven(x: number): number {
   const rounded = Math.round(x);
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;

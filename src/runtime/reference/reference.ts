@@ -32,7 +32,7 @@ export class ReferenceRuntime implements Runtime {
 class ReferenceProgram implements Program {
   readonly #graph: Graph;
   readonly #constants: ReadonlyMap<string, TypedValues>;
-  /** By state input the output that replaces it; null where it stays as written. */
+  /** The output that replaces each state input; null where it stays as written. */
   readonly #replacements: ReadonlyMap<string, string | null>;
   /** The inputs that the outputs need and that are not constants. */
   readonly #inputs: ReadonlyMap<string, Tensor>;

@@ -25,7 +25,7 @@ after(() => {
 });
 
 const { log } = silentTelemetry;
-/** Where Linux tells which files this process has open. */
+/** Linux tells here which files this process has open. */
 const descriptors = "/proc/self/fd";
 
 /** Numbers of open files whose path ends so. */

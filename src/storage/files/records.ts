@@ -1,7 +1,7 @@
 /**
- * Between entities and rows of the catalog: lists and maps are JSON texts, `undefined` is NULL.
- * Each row carries a check over its columns, so that a bit that has flipped is never taken for a
- * fact.
+ * Entities become rows of the catalog and come back: lists and maps are JSON texts, `undefined` is
+ * NULL. Each row carries a check over its columns, so that a bit that has flipped is never taken
+ * for a fact.
  */
 import { halfDigestOf } from "../../foundation/digest.ts";
 import { StrataError } from "../../foundation/errors.ts";
@@ -26,7 +26,7 @@ function toColumn(value: unknown): Column {
   return JSON.stringify(value);
 }
 
-/** Where a row comes from, and which of its columns are JSON texts. */
+/** The table of a row, and which of its columns are JSON texts. */
 export interface RecordForm {
   readonly table: string;
   readonly jsonColumns: readonly string[];

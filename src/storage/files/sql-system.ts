@@ -75,7 +75,7 @@ interface Naming {
   readonly evidence?: Digest | null;
 }
 
-/** Whose a row is. */
+/** The tenant to whom a row belongs. */
 interface Owning {
   readonly tenant: Tenant;
 }

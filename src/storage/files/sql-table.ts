@@ -21,7 +21,7 @@ export interface TableParts {
 }
 
 export interface TableForm extends RecordForm {
-  /** Where the row's entries in a field lie once more, to be found by. */
+  /** The table in which the row's entries in a field lie once more, to be found by. */
   readonly entries?: { readonly field: "metadata"; readonly table: "jobMetadata" };
   /** The table of the row that a field names, without which there can be none. */
   readonly parent?: { readonly field: string; readonly table: string };
@@ -40,7 +40,7 @@ export class SqlTable<Row extends { readonly id: string }> implements Table<Row,
   readonly #form: TableForm;
   readonly #tenant: Tenant | undefined;
 
-  /** Without a tenant the rows are nobody's own. */
+  /** The tenant of the rows; without one they are nobody's own. */
   constructor(parts: TableParts, form: TableForm, tenant?: Tenant) {
     this.#parts = parts;
     this.#name = form.table as "jobs"; // Of its columns those are named that all tables have.

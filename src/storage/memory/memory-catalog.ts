@@ -12,7 +12,7 @@ import { MemoryVersions } from "./memory-versions.ts";
 
 interface AllRows {
   readonly models: Rows<VirtualModel>;
-  /** By tenant and incarnation, then by number. */
+  /** Versions by tenant and incarnation, then by number. */
   readonly versions: Map<string, readonly Version[]>;
   readonly jobs: Rows<Job>;
   readonly events: Rows<JobEvent>;

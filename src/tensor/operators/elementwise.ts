@@ -21,7 +21,7 @@ export const neg = unary("neg", (_x, _y, dy) => neg(dy));
 export const exp = unary("exp", (_x, y, dy) => mul(dy, y));
 export const sqrt = unary("sqrt", (_x, y, dy) => div(dy, mul(scalarOf(y, 2), y)));
 export const sigmoid = unary("sigmoid", (_x, y, dy) => mul(dy, mul(y, sub(scalarOf(y, 1), y))));
-/** To the nearest integer, halves to even; its derivative is taken as zero. */
+/** Rounds to the nearest integer, halves to even; its derivative is taken as zero. */
 export const round = unary("round", (_x, _y, dy) => mul(dy, scalarOf(dy, 0)));
 export const erf = unary("erf", (x, _y, dy) =>
   mul(dy, mul(scalarOf(x, 2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x))))),
