@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { Client } from "../src/client/client.ts";
 import { operator } from "../src/entities/caller.ts";
 import { systemClock } from "../src/foundation/clock.ts";
 import { SeededRandom, systemIds } from "../src/foundation/random.ts";
@@ -12,6 +11,7 @@ import { createTelemetry } from "../src/server/telemetry.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import type { HttpLoad, HttpLoadResult } from "./http-load.ts";
 import { machine, round, spreadOf } from "./measure.ts";
+import { createCopies } from "./model-copies.ts";
 
 const clientCount = 32;
 const modelCount = 32;
@@ -74,17 +74,9 @@ async function compare(server: Server, isQuick: boolean): Promise<BenchResult> {
   };
 }
 
-/** One small model and copies of it with noise. */
-async function createModels({ url }: Server): Promise<readonly string[]> {
-  const client = new Client({ baseUrl: url, apiKey });
-  const lines = Array.from({ length: 40 }, (_, index) =>
-    JSON.stringify({ text: textOf(new SeededRandom(index, 1)), label: `l${index % 4}` }),
-  );
-  const file = await client.uploadFile(Buffer.from(lines.join("\n")), "bench.jsonl");
-  await client.createModel({ id: "bench", base: "all-MiniLM-L6-v2", training_file: file.id });
-  const ids = Array.from({ length: modelCount }, (_, index) => `bench-${index}`);
-  await client.deriveModels("bench", { ids, noise: 0.01, seed: 1 });
-  return ids;
+function createModels({ url }: Server): Promise<readonly string[]> {
+  const textAt = (index: number): string => textOf(new SeededRandom(index, 1));
+  return createCopies({ url, apiKey, count: modelCount, textOf: textAt });
 }
 
 /** Requests per second of as many callers without HTTP. */

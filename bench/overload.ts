@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Worker } from "node:worker_threads";
-import { Client } from "../src/client/client.ts";
 import { present } from "../src/foundation/assert.ts";
 import { limits } from "../src/foundation/limits.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { machine, round, spreadOf } from "./measure.ts";
 import type { AskedOnce, OverloadLoad, OverloadTarget } from "./overload-load.ts";
+import { createCopies } from "./model-copies.ts";
 
 const apiKey = "bench";
 const modelCount = 256;
@@ -140,17 +140,9 @@ function resultOf({
   };
 }
 
-/** One small model and copies of it with noise. */
-async function createModels(url: string): Promise<readonly string[]> {
-  const client = new Client({ baseUrl: url, apiKey });
-  const lines = Array.from({ length: 40 }, (_, index) =>
-    JSON.stringify({ text: textOf(new SeededRandom(index, 1)), label: `l${index % 4}` }),
-  );
-  const file = await client.uploadFile(Buffer.from(lines.join("\n")), "bench.jsonl");
-  await client.createModel({ id: "bench", base: "all-MiniLM-L6-v2", training_file: file.id });
-  const ids = Array.from({ length: modelCount }, (_, index) => `bench-${index}`);
-  await client.deriveModels("bench", { ids, noise: 0.01, seed: 1 });
-  return ids;
+function createModels(url: string): Promise<readonly string[]> {
+  const textAt = (index: number): string => textOf(new SeededRandom(index, 1));
+  return createCopies({ url, apiKey, count: modelCount, textOf: textAt });
 }
 
 /** A text of any length; each word is one token, and two are special. */

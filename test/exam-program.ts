@@ -2,6 +2,7 @@
  * The compiled program in processes of its own, with a home, a cache and a tiny base in a temporary
  * folder.
  */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -13,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { tinyCheckpoint } from "../src/checkpoints/exam-tiny-checkpoint.ts";
 import { Client } from "../src/client/client.ts";
 import { present } from "../src/foundation/assert.ts";
+import { systemClock } from "../src/foundation/clock.ts";
 
 export interface Outcome {
   readonly status: number | null;
@@ -88,6 +90,20 @@ export class ProgramFolder {
     this.#environment = { ...this.#environment, STRATA_URL: url };
     this.#client = new Client({ baseUrl: url, apiKey });
     return this.#server;
+  }
+
+  /** Resolves when the job has told of a step. */
+  async firstStep(job: string): Promise<void> {
+    const told = new AbortController();
+    const waiting = this.client.waitForJob(job, {
+      clock: systemClock,
+      signal: told.signal,
+      pollMs: 20,
+      onEvent: ({ data }) => {
+        if (data["step"] !== undefined) told.abort();
+      },
+    });
+    await assert.rejects(waiting, { code: "CANCELLED" });
   }
 
   /** A client of the server. */

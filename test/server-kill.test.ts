@@ -26,20 +26,6 @@ function linesOf(count: number): Blob {
   return new Blob([lines.map((line) => JSON.stringify(line)).join("\n")]);
 }
 
-/** Resolves when the job has told of a step. */
-async function firstStep(id: string): Promise<void> {
-  const told = new AbortController();
-  const waiting = folder.client.waitForJob(id, {
-    clock: systemClock,
-    signal: told.signal,
-    pollMs: 20,
-    onEvent: ({ data }) => {
-      if (data["step"] !== undefined) told.abort();
-    },
-  });
-  await assert.rejects(waiting, { code: "CANCELLED" });
-}
-
 async function kill(server: Awaited<ReturnType<ProgramFolder["serve"]>>): Promise<void> {
   server.kill("SIGKILL");
   assert.deepEqual(await once(server, "exit"), [null, "SIGKILL"]);
@@ -64,7 +50,7 @@ test("a server killed in a job loses nothing, and ends the job after a restart",
     training_file: file.id,
     method: method(1),
   });
-  await firstStep(job.id);
+  await folder.firstStep(job.id);
   const early = await folder.client.job(job.id);
   assert.equal(early.status, "running");
   const text = "lamp lamp";
