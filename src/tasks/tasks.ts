@@ -6,6 +6,7 @@
  */
 import type { Example } from "../datasets/datasets.ts";
 import type { Interval } from "../datasets/metrics.ts";
+import type { Hyperparameters } from "../entities/job.ts";
 import type { TaskName } from "../entities/virtual-model.ts";
 import type { Words } from "../entities/words.ts";
 import type { TaskGraph } from "../models/task-graph.ts";
@@ -23,6 +24,8 @@ export interface TaskKind {
   readonly hasWords: boolean;
   /** How its score is called. */
   readonly score: ScoreName;
+  /** What "auto" stands for where it is another value than for texts. */
+  readonly hyperparameters: Partial<Pick<Hyperparameters, "learningRate" | "batchSize">>;
   /** Outputs of a head over so many labels. */
   outputCount(labelCount: number): number;
   /** What it is right to answer to an encoded example; its labels are numbered. */

@@ -14,6 +14,7 @@ export const textClassification: TaskKind = {
     event: "accuracy",
     said: (count) => `of ${count} held-out texts are right`,
   },
+  hyperparameters: {},
   outputCount: (labelCount) => labelCount,
   expected(example, { indexByLabel }) {
     assert("label" in example, "the examples of a classification have labels");

@@ -76,7 +76,7 @@ export async function trainModel(
 ): Promise<TrainedModel> {
   const { base, job, say, signal } = options;
   const { config, pooling } = base.checkpoint;
-  const chosen = { ...automatic(loaded.train.ids.length, job), ...job.hyperparameters };
+  const chosen = { ...automatic(loaded, job), ...job.hyperparameters };
   const adapter = adapterOf(config, chosen);
   const examples = {
     ...loaded,
@@ -123,13 +123,13 @@ function adapterOf(config: EncoderConfig, chosen: Hyperparameters): AdapterSpeci
   return { kind, rank, layers: layers === "all" ? allLayers(config) : upperLayers(config) };
 }
 
-/** What "auto" stands for with this many examples. */
-function automatic(exampleCount: number, { hyperparameters }: Job): Hyperparameters {
-  const { batchSize = defaultHyperparameters.batchSize, adapter = defaultHyperparameters.adapter } =
-    hyperparameters;
-  const epochCount = defaultHyperparameters.epochCount * stretchOf(exampleCount, batchSize);
+/** What "auto" stands for with these examples. */
+function automatic({ kind, train }: TrainingExamples, job: Job): Hyperparameters {
+  const usual = { ...defaultHyperparameters, ...kind.hyperparameters };
+  const { batchSize = usual.batchSize, adapter = usual.adapter } = job.hyperparameters;
+  const epochCount = usual.epochCount * stretchOf(train.ids.length, batchSize);
   return {
-    ...defaultHyperparameters,
+    ...usual,
     rank: defaultRanks[adapter],
     epochCount: Math.min(epochCount, limits.epochCountMax),
   };

@@ -71,6 +71,8 @@ test("figures and timings are worded with what is known alone", () => {
   const metrics = { devAccuracy: 0.8333, devCount: 60 };
   assert.equal(figureWords({ metrics }), "83.3 % right on 60 held-out texts");
   assert.equal(figureWords({ metrics: { devAccuracy: 1 } }), "100.0 % right on held-out texts");
+  const f1 = { devF1: 0.5, devCount: 9 };
+  assert.equal(figureWords({ metrics: f1 }), "50.0 % F1 over the entities of 9 held-out texts");
   const headers = new Headers({ "openai-processing-ms": "12.4", "x-strata-run-ms": "9.6" });
   assert.equal(timingWords(headers, 20.4), "Server: total 12 ms · model 10 ms. Round trip 20 ms.");
   assert.equal(timingWords(new Headers(), 1), "Server: no timings. Round trip 1 ms.");

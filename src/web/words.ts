@@ -29,10 +29,12 @@ export function verdictWords({ verdict }: Pick<ModelVersion, "verdict">): string
 
 /** What a version reached on texts that it did not learn from. */
 export function figureWords({ metrics }: Pick<ModelVersion, "metrics">): string {
-  const { devAccuracy, devCount } = metrics;
-  if (devAccuracy === undefined) return "no figure on held-out texts";
+  const { devAccuracy, devF1, devCount } = metrics;
+  const score = devAccuracy ?? devF1;
+  if (score === undefined) return "no figure on held-out texts";
   const count = devCount === undefined ? "" : `${devCount} `;
-  return `${percentWords(devAccuracy)} right on ${count}held-out texts`;
+  const what = devAccuracy === undefined ? "F1 over the entities of" : "right on";
+  return `${percentWords(score)} ${what} ${count}held-out texts`;
 }
 
 /** A share in [0, 1], such as `83.3 %`. */
