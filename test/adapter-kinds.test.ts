@@ -58,7 +58,7 @@ test("LoRA in the upper or in all layers learns as a bottleneck does", async (co
       model: "base",
       trainingFile,
       seed: 5,
-      hyperparameters: { epochCount: 6, ...hyperparameters },
+      hyperparameters: { epochCount: 9, ...hyperparameters },
     });
     const done = await trainer.finished(operator, job.id);
     assert.equal(done.status, "succeeded", done.error?.message);
