@@ -1,11 +1,11 @@
 /** Scores on test as a tenant would see them: through the serving graph, in its precision. */
-import { upperBottleneck } from "../src/models/adapters/adapters.ts";
+import { upperBottleneck, upperForm } from "../src/models/adapters/adapters.ts";
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { quantizeGraph } from "../src/models/quantize.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
 import type { Resident } from "../src/processor/adapter-pool.ts";
 import { batchFeeds } from "../src/processor/batch.ts";
-import type { Runtime } from "../src/runtime/runtime.ts";
+import { float32Result, type Runtime } from "../src/runtime/runtime.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
 import type { Fitted } from "../src/learning/learning.ts";
 import {
@@ -50,8 +50,11 @@ async function serve(
 ): Promise<readonly Answer[]> {
   const { base, runtime, kind, labelCount, test } = options;
   const { config, pooling } = base.checkpoint;
+  const adapters = [upperForm(config)];
   const source = test.states === undefined ? "ids" : "states";
-  const graph = servingGraph(config, base.precision, { task: kind.graph.unit, source });
+  const graph = servingGraph(config, base.precision, {
+    ...{ adapters, task: kind.graph.unit, source },
+  });
   const constants = constantsOf(graph, await weightsOf(tensors, options));
   const program = await runtime.load(graph, { constants });
   const { memory, resident } = placed(tensors);
@@ -65,16 +68,16 @@ async function serve(
       ids: test.ids[index] ?? new Int32Array(),
       pooling,
       adapter,
-      labelCount: kind.outputCount(labelCount),
+      outputCount: kind.outputCount(labelCount),
       resident,
     }));
     const feeds = {
-      ...batchFeeds(config, rows, { memory }),
+      ...batchFeeds(config, rows, { memory, adapters }),
       ...sourceFeeds(test, batch, { pooling, hiddenSize: config.hiddenSize }),
     };
     const own = Object.entries(feeds).filter(([name]) => graph.inputs.has(name));
-    const { probabilities } = await program.run(Object.fromEntries(own));
-    const all = probabilities?.values as Float32Array; // a float32 output of the graph
+    const results = await program.run(Object.fromEntries(own));
+    const { values: all } = float32Result(results, "probabilities");
     const width = all.length / batch.length;
     for (const [row, index] of batch.entries())
       answers[index] = kind.answerOf(all.subarray(row * width, (row + 1) * width), {

@@ -167,7 +167,12 @@ function commonFeeds(texts: readonly Int32Array[]): Record<string, Value> {
   return {
     lengths: { kind: "value", type: "int64", shape: [batch], values: lengths },
     isCls: { kind: "value", type: "bool", shape: [batch], values: new Uint8Array(batch) },
-    labelCounts: { kind: "value", type: "int64", shape: [batch], values: new BigInt64Array(batch) },
+    outputCounts: {
+      kind: "value",
+      type: "int64",
+      shape: [batch],
+      values: new BigInt64Array(batch),
+    },
     "head.weight": zeros([batch, 1, hiddenSize]),
     "head.bias": zeros([batch, 1]),
   };
@@ -178,7 +183,7 @@ async function hierarchicalWeights(runtime: Runtime): Promise<ReadonlyMap<string
   const weights = new Map(await randomWeights(runtime));
   const inputs = [
     ...ngramGraph(config, precision).inputs,
-    ...servingGraph(config, precision, { source: "sums" }).inputs,
+    ...servingGraph(config, precision, { adapters: [], source: "sums" }).inputs,
   ];
   for (const [name, { shape }] of inputs) {
     if (!name.startsWith("ngram.")) continue;

@@ -11,7 +11,7 @@ import { AdapterPrograms } from "../src/processor/adapter-programs.ts";
 import { batchFeeds, type BatchRow } from "../src/processor/batch.ts";
 import type { LaneProgram } from "../src/processor/lane.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
-import type { Program, Results, Runtime } from "../src/runtime/runtime.ts";
+import { float32Result, type Program, type Results, type Runtime } from "../src/runtime/runtime.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { machine, measure, medianRatio, round, spreadOf } from "./measure.ts";
 import { benchConfig, randomValues, randomWeights } from "./random-base.ts";
@@ -78,15 +78,15 @@ function placedModels(memory: Float32Array): readonly (readonly Model[])[] {
   return compared.map((adapter, kind) =>
     Array.from({ length: kind < timed.length ? modelsPerKind : 5 }, (_, index) => {
       const resident = new Map<string, { offset: number; length: number }>();
-      const labelCount = 2 + (index % 5);
-      const tensors = versionTensors(benchConfig, { adapter, outputCount: labelCount });
+      const outputCount = 2 + (index % 5);
+      const tensors = versionTensors(benchConfig, { adapter, outputCount });
       for (const [part, { name, shape }] of tensors.entries()) {
         const values = randomValues(shape, 100_000 * kind + 100 * index + part);
         memory.set(values, used);
         resident.set(name, { offset: used, length: values.length });
         used += values.length;
       }
-      return { pooling: index % 2 === 0 ? "mean" : "cls", adapter, labelCount, resident };
+      return { pooling: index % 2 === 0 ? "mean" : "cls", adapter, outputCount, resident };
     }),
   );
 }
@@ -126,13 +126,13 @@ class Served {
 
   /** Probabilities and embedding of each row. */
   async answers(rows: readonly BatchRow[]): Promise<readonly Float32Array[]> {
-    const { probabilities, embeddings } = await this.run(rows);
-    const [all, vectors] = [probabilities?.values, embeddings?.values];
-    if (!(all instanceof Float32Array) || !(vectors instanceof Float32Array)) return [];
+    const results = await this.run(rows);
+    const { values: all } = float32Result(results, "probabilities");
+    const { values: vectors } = float32Result(results, "embeddings");
     const [width, { hiddenSize }] = [all.length / rows.length, benchConfig];
-    return rows.map(({ labelCount }, row) =>
+    return rows.map(({ outputCount }, row) =>
       Float32Array.of(
-        ...all.subarray(row * width, row * width + labelCount),
+        ...all.subarray(row * width, row * width + outputCount),
         ...vectors.subarray(row * hiddenSize, (row + 1) * hiddenSize),
       ),
     );

@@ -7,7 +7,7 @@ import { present } from "../src/foundation/assert.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import { silentTelemetry } from "../src/foundation/telemetry.ts";
 import type { AdapterForm } from "../src/models/adapter-kind.ts";
-import { upperBottleneck } from "../src/models/adapters/adapters.ts";
+import { formsIn, upperBottleneck, upperLayers } from "../src/models/adapters/adapters.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
 import { versionTensors, type VersionSize } from "../src/models/version-tensors.ts";
 import { AdapterPool, type Resident } from "../src/processor/adapter-pool.ts";
@@ -23,6 +23,8 @@ const batch = 16;
 const sequence = 32;
 /** The rank of every vPLM that is timed; the comparison draws from all of them. */
 const rank = 16;
+/** What the graph takes, of which the timed batches bring bottlenecks. */
+const adapters = formsIn(upperLayers(benchConfig));
 const ranks = [8, 16, 32, 64] as const;
 
 interface BenchModel extends VersionSize {
@@ -34,23 +36,23 @@ export async function benchMixed({ isQuick }: BenchOptions): Promise<BenchResult
   const weights = await randomWeights(runtime);
   const { pool, models, digests } = await randomModels();
   const random = new SeededRandom(3);
-  const int8 = await load(runtime, { weights, precision: "int8" });
+  const int8 = await load(runtime, { weights, precision: "int8", adapters });
   const plain = await load(runtime, { weights, precision: "int8", adapters: [] });
+  const place = { memory: pool.memory, adapters };
   const timed = models.slice(0, models.length / 2);
   const draw = (): BatchRow[] =>
     Array.from({ length: batch }, () => rowOf(random, timed, sequence));
   const times = await measure(
     {
-      single: () =>
-        plain.run(withoutAdapters(batchFeeds(benchConfig, draw(), { memory: pool.memory }))),
-      mixed: () => int8.run(batchFeeds(benchConfig, draw(), { memory: pool.memory })),
+      single: () => plain.run(withoutAdapters(batchFeeds(benchConfig, draw(), place))),
+      mixed: () => int8.run(batchFeeds(benchConfig, draw(), place)),
     },
     { warmupCount: 5, roundCount: isQuick ? 150 : 500, budgetMs: isQuick ? 20_000 : 90_000 },
   );
   const roundCount = isQuick ? 8 : 60;
   const compared = { random, models, memory: pool.memory, roundCount };
   const differenceInt8 = await largestDifference(int8, compared);
-  const fp32 = await load(runtime, { weights, precision: "fp32" });
+  const fp32 = await load(runtime, { weights, precision: "fp32", adapters });
   const differenceFp32 = await largestDifference(fp32, compared);
   await runtime.close();
   return {
@@ -119,7 +121,7 @@ function rowOf(random: SeededRandom, models: readonly BenchModel[], length: numb
     ids: Int32Array.from({ length }, () => 1000 + random.integer(29_000)),
     pooling: random.uniform() < 0.5 ? "cls" : "mean",
     adapter: model?.adapter,
-    labelCount: model?.outputCount ?? 0,
+    outputCount: model?.outputCount ?? 0,
     resident: model?.resident,
   };
 }
@@ -129,7 +131,7 @@ async function load(
   options: {
     readonly weights: BaseWeights;
     readonly precision: Precision;
-    readonly adapters?: readonly AdapterForm[];
+    readonly adapters: readonly AdapterForm[];
   },
 ): Promise<Program> {
   const graph = servingGraph(benchConfig, options.precision, options);
@@ -175,13 +177,13 @@ async function answersOf(
   memory: Float32Array,
 ): Promise<readonly (readonly number[])[]> {
   const { probabilities, embeddings } = await program.run(
-    batchFeeds(benchConfig, rows, { memory }),
+    batchFeeds(benchConfig, rows, { memory, adapters }),
   );
   const [all, vectors] = [probabilities?.values ?? [], embeddings?.values ?? []];
-  const labelCount = all.length / rows.length;
+  const outputCount = all.length / rows.length;
   const { hiddenSize } = benchConfig;
   return rows.map((row, place) => [
-    ...Array.from(all.slice(place * labelCount, place * labelCount + row.labelCount), Number),
+    ...Array.from(all.slice(place * outputCount, place * outputCount + row.outputCount), Number),
     ...Array.from(vectors.slice(place * hiddenSize, (place + 1) * hiddenSize), Number),
   ]);
 }

@@ -54,7 +54,10 @@ export class StageProcess {
 
   async load(model: Omit<StageModel, "weights"> & { weights: BaseWeights }): Promise<LoadedStage> {
     const { config, precision, span } = model;
-    const weights = constantsOf(stageGraph(config, precision, span), model.weights);
+    const weights = constantsOf(
+      stageGraph(config, precision, { ...span, adapters: [] }),
+      model.weights,
+    );
     const number = this.#programCount++;
     await this.#ask({ kind: "load", model: { config, precision, span, weights } });
     return (input) => this.#ask({ kind: "run", program: number, input });

@@ -2,7 +2,7 @@
  * A stage process: an engine of one thread that runs stages of models, first come first served, and
  * ends when its parent closes the channel or dies.
  */
-import { upperBottleneck } from "../src/models/adapters/adapters.ts";
+import { upperBottleneck, upperForm } from "../src/models/adapters/adapters.ts";
 import type { EncoderConfig } from "../src/entities/base-model.ts";
 import { present } from "../src/foundation/assert.ts";
 import { stageGraph } from "../src/models/stage-graph.ts";
@@ -50,15 +50,17 @@ async function execute(command: StageCommand): Promise<Results> {
 }
 
 async function load({ config, precision, span, weights }: StageModel): Promise<void> {
-  const graph = stageGraph(config, precision, span);
+  const graph = stageGraph(config, precision, { ...span, adapters: [upperForm(config)] });
   stages.push({ config, graph, program: await runtime.load(graph, { constants: weights }) });
 }
 
 function run({ config, graph, program }: Loaded, { ids, states }: StageInput): Promise<Results> {
   const adapter = upperBottleneck(config, 16);
-  const own = { pooling: "mean", adapter, labelCount: 2, resident: undefined } as const;
+  const own = { pooling: "mean", adapter, outputCount: 2, resident: undefined } as const;
   const rows = ids.map((tokens) => ({ ids: tokens, ...own }));
-  const feeds: Record<string, Feeds[string]> = { ...batchFeeds(config, rows, { memory }) };
+  const feeds: Record<string, Feeds[string]> = {
+    ...batchFeeds(config, rows, { memory, adapters: [upperForm(config)] }),
+  };
   // A copy: the buffer is the channel's, and a run takes buffers over.
   if (states !== undefined) feeds["states"] = { ...states, values: states.values.slice() };
   const given = Object.entries(feeds).filter(([name]) => graph.inputs.has(name));

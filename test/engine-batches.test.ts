@@ -7,7 +7,7 @@ import { after, describe, it, type TestContext } from "node:test";
 import type { Precision } from "../src/entities/base-model.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import { type BatchRow, batchFeeds } from "../src/processor/batch.ts";
-import type { Program } from "../src/runtime/runtime.ts";
+import { float32Result, type Program } from "../src/runtime/runtime.ts";
 import {
   adapterOf,
   loadServing,
@@ -18,6 +18,7 @@ import {
   type Stack,
 } from "../src/processor/exam-stack.ts";
 import { realBaseFolder } from "./exam-real-base.ts";
+import { formsIn, upperLayers } from "../src/models/adapters/adapters.ts";
 
 const seed = 20_260_102;
 const random = new SeededRandom(seed);
@@ -55,27 +56,27 @@ class Bench {
     const { rank, labelCount } = kind;
     const pooling = random.uniform() < 0.3 ? "cls" : "mean";
     const adapter = adapterOf(this.#stack.checkpoint, rank);
-    if (labelCount === 0) return { adapter, labelCount, pooling, resident: undefined };
+    if (labelCount === 0) return { adapter, outputCount: labelCount, pooling, resident: undefined };
     const resident = new Map<string, { offset: number; length: number }>();
     for (const [name, { values }] of randomTensors(this.#stack.checkpoint, kind)) {
       this.#stack.pool.memory.set(values.map(change), this.#used);
       resident.set(name, { offset: this.#used, length: values.length });
       this.#used += values.length;
     }
-    return { adapter, labelCount, pooling, resident };
+    return { adapter, outputCount: labelCount, pooling, resident };
   }
 
   async run(rows: readonly BatchRow[]): Promise<readonly Answer[]> {
     const { hiddenSize } = this.#stack.checkpoint.config;
     const { memory } = this.#stack.pool;
-    const feeds = batchFeeds(this.#stack.checkpoint.config, rows, { memory });
+    const { config } = this.#stack.checkpoint;
+    const feeds = batchFeeds(config, rows, { memory, adapters: formsIn(upperLayers(config)) });
     const results = await this.#program.run(feeds);
-    const probabilities = results["probabilities"]?.values;
-    const embeddings = results["embeddings"]?.values;
-    assert.ok(probabilities instanceof Float32Array && embeddings instanceof Float32Array);
+    const { values: probabilities } = float32Result(results, "probabilities");
+    const { values: embeddings } = float32Result(results, "embeddings");
     const width = probabilities.length / rows.length;
-    return rows.map(({ labelCount }, row) => ({
-      probabilities: probabilities.slice(row * width, row * width + labelCount),
+    return rows.map(({ outputCount }, row) => ({
+      probabilities: probabilities.slice(row * width, row * width + outputCount),
       embedding: embeddings.slice(row * hiddenSize, (row + 1) * hiddenSize),
     }));
   }

@@ -12,7 +12,7 @@ import type { EncoderScope } from "../models/encoder-scope.ts";
 import { distillationStep } from "../models/distillation-graph.ts";
 import { mergedState, ngramSlots, slotSums } from "../models/hierarchy.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
-import type { Value } from "../runtime/runtime.ts";
+import { float32Result, type Value } from "../runtime/runtime.ts";
 import { Graph, type Tensor, type TypedValues } from "../tensor/tensor.ts";
 import type { DistillationOptions } from "./distillation.ts";
 import { learn } from "./exam-distil.ts";
@@ -212,9 +212,9 @@ async function run(
   for (const [name, { shape }] of graph.inputs)
     if (name.startsWith("ngram.")) constants.set(name, weightOf(name, shape.map(Number)));
   const program = await runtime.load(graph, { constants });
-  const { out } = await program.run(structuredClone(feeds));
+  const results = await program.run(structuredClone(feeds));
   await program.release();
-  return out?.values as Float32Array; // a float32 output
+  return float32Result(results, "out").values;
 }
 
 /** The sum of rows of width 8; -1 adds nothing. */

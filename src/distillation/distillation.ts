@@ -16,7 +16,7 @@ import {
 } from "../models/distillation-graph.ts";
 import { ngramPrefix } from "../models/hierarchy.ts";
 import type { StepGraph } from "../models/learning.ts";
-import type { Program, Runtime, Value } from "../runtime/runtime.ts";
+import { float32Result, type Program, type Runtime, type Value } from "../runtime/runtime.ts";
 import { BackOff, type Hidden } from "./back-off.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
 import { type LearningPhase, loadGraph, PhasedLearner, writeState } from "./phased-learner.ts";
@@ -266,17 +266,13 @@ async function nearnessOf(
   let [cosineSum, tokenCount, textCount] = [0, 0, 0];
   for (const texts of batches) {
     const hidden = texts.map((text) => backOff?.hiddenIn(text));
-    const { errors, cosines } = await exam.run(ngramFeeds(texts, hidden));
+    const results = await exam.run(ngramFeeds(texts, hidden));
     const weight = texts.reduce((sum, { length }) => sum + length, 0);
     tokenCount += weight;
     textCount += texts.length;
-    for (const [index, error] of [...floats(errors)].entries())
+    for (const [index, error] of float32Result(results, "errors").values.entries())
       sums[index] = (sums[index] ?? 0) + weight * error;
-    cosineSum += floats(cosines).reduce((a, b) => a + b, 0);
+    cosineSum += float32Result(results, "cosines").values.reduce((a, b) => a + b, 0);
   }
   return { errors: sums.map((sum) => sum / tokenCount), cosine: cosineSum / textCount };
-}
-
-function floats(value: Value | undefined): Float32Array {
-  return present(value, "an output of the graph").values as Float32Array; // float32 outputs
 }

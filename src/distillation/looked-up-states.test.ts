@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { randomFloats, smallConfig, smallWeights } from "../checkpoints/exam-encoder.ts";
-import { present } from "../foundation/assert.ts";
 import { chooseNgrams, NgramCounter } from "../knowledge/counting.ts";
 import type { NgramEncoder } from "../knowledge/knowledge.ts";
 import { KnowledgeTree } from "../knowledge/knowledge-tree.ts";
@@ -10,7 +9,7 @@ import { loadNgramEncoder } from "../knowledge/ngram-encoder.ts";
 import type { EncoderScope } from "../models/encoder-scope.ts";
 import { mergedState, mergeGraph, ngramGraph, ngramSlots, slotSums } from "../models/hierarchy.ts";
 import { ReferenceRuntime } from "../runtime/reference/reference.ts";
-import type { Program } from "../runtime/runtime.ts";
+import { float32Result, type Program } from "../runtime/runtime.ts";
 import { Graph, type TypedValues } from "../tensor/tensor.ts";
 import { lookedUpStates } from "./looked-up-states.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
@@ -53,8 +52,8 @@ async function computed(text: Int32Array): Promise<Float32Array> {
   const indices = graph.input("indices", "int32", ["batch", "sequence", 3]);
   graph.output("state", mergedState(scope, slotSums(ngramSlots(scope, ngrams), indices)));
   const feeds = Object.entries(ngramFeeds([text])).filter(([name]) => graph.inputs.has(name));
-  const { state } = await (await load(graph)).run(Object.fromEntries(feeds));
-  return present(state, "the graph's output").values as Float32Array; // the output is float32
+  const results = await (await load(graph)).run(Object.fromEntries(feeds));
+  return float32Result(results, "state").values;
 }
 
 /** A tree of one table, of the n-grams of these texts. */

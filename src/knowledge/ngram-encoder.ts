@@ -1,8 +1,7 @@
 /** The tri-gram part of a hierarchical base as an `NgramEncoder`, in the precision that serves. */
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
-import { present } from "../foundation/assert.ts";
 import { ngramGraph, ngramSize } from "../models/hierarchy.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { float32Result, type Runtime } from "../runtime/runtime.ts";
 import type { TypedValues } from "../tensor/tensor.ts";
 import type { NgramEncoder } from "./knowledge.ts";
 
@@ -32,8 +31,7 @@ export async function loadNgramEncoder(
       const results = await program.run({
         ngrams: { kind: "value", type: "int32", shape, values },
       });
-      const { values: slots } = present(results["slots"], "the graph's output");
-      all.set(slots as Float32Array, first * width); // the output is float32
+      all.set(float32Result(results, "slots").values, first * width);
     }
     return all;
   };

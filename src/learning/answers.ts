@@ -1,10 +1,9 @@
 /** What learned values answer to sequences. */
 import type { Pooling } from "../entities/base-model.ts";
-import { present } from "../foundation/assert.ts";
 import { actsAbove } from "../models/adapters/adapters.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
 import type { TrainingMethod } from "../models/training-graph.ts";
-import type { Value } from "../runtime/runtime.ts";
+import { float32Result, type Value } from "../runtime/runtime.ts";
 import type { Answer, TaskKind } from "../tasks/tasks.ts";
 import { evaluationShape, sortedBatches, type Source, sourceFeeds } from "./sequences.ts";
 import type { TrainingBase } from "./training-base.ts";
@@ -48,8 +47,7 @@ export async function answersTo(
     signal?.throwIfAborted();
     const pooled = poolingOf(kind, pooling);
     const feeds = sourceFeeds(from(texts, source), batch, { pooling: pooled, hiddenSize });
-    const { logits } = await program.run(feeds);
-    const values = present(logits, "the graph's output").values as Float32Array; // float32 output
+    const { values } = float32Result(await program.run(feeds), "logits");
     const width = values.length / batch.length;
     for (const [row, index] of batch.entries())
       all[index] = kind.answerOf(values.subarray(row * width, (row + 1) * width), {

@@ -3,7 +3,7 @@
  * only the rows of the words in its batch; other rows keep their moments, as in lazy Adam.
  */
 import { wordTable } from "../models/training-graph.ts";
-import type { Results, Value } from "../runtime/runtime.ts";
+import { float32Result, type Results, type Value } from "../runtime/runtime.ts";
 
 const parts = [wordTable, `${wordTable}.mean`, `${wordTable}.square`] as const;
 
@@ -44,7 +44,7 @@ export class WordTable {
   /** Takes over the rows that a step has computed. */
   replace(words: Int32Array, results: Results): void {
     for (const name of parts) {
-      const rows = results[`next.${name}`]?.values as Float32Array; // an output of the step
+      const { values: rows } = float32Result(results, `next.${name}`);
       const table = this.#tables.get(name);
       for (const [row, word] of words.entries())
         table?.set(rows.subarray(row * this.#width, (row + 1) * this.#width), word * this.#width);

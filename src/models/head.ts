@@ -1,4 +1,4 @@
-/** Token states become scores per label: of each token, or of one vector per sequence. */
+/** Token states become scores per output: of each token, or of one vector per sequence. */
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { Dimension } from "../tensor/dimension.ts";
 import { add, cast, less, where } from "../tensor/operators/elementwise.ts";
@@ -37,32 +37,32 @@ export function pool({ state, lengths, sequence, isCls }: PoolInputs): Tensor {
   return where(reshape(isCls, [batch, 1]), cls, maskedMean(rows, lengths));
 }
 
-/** Scores `[rows, labels]` of `[rows, hidden]` by one head for all, as it is trained. */
+/** Scores `[rows, outputs]` of `[rows, hidden]` by one head for all, as it is trained. */
 export function sharedHead(graph: Graph, rows: Tensor): Tensor {
   const [, hidden = 1] = rows.shape;
-  const weight = graph.input("head.weight", "float32", ["labels", hidden]);
-  const bias = graph.input("head.bias", "float32", ["labels"]);
+  const weight = graph.input("head.weight", "float32", ["outputs", hidden]);
+  const bias = graph.input("head.bias", "float32", ["outputs"]);
   return add(matmul(rows, weight, { transposeB: true }), bias);
 }
 
-/** Probabilities `[batch, labels]` of `pooled [batch, hidden]`; see `pooledTokenHead`. */
+/** Probabilities `[batch, outputs]` of `pooled [batch, hidden]`; see `pooledTokenHead`. */
 export function pooledHead(graph: Graph, pooled: Tensor): Tensor {
   const [batch = 1, hidden = 1] = pooled.shape;
   const probabilities = pooledTokenHead(graph, reshape(pooled, [batch, 1, hidden]));
-  return reshape(probabilities, [batch, "labels"]);
+  return reshape(probabilities, [batch, "outputs"]);
 }
 
 /**
- * Probabilities `[batch, sequence, labels]` of `states [batch, sequence, hidden]`, every sequence
- * by its own head; labels at and after the sequence's `labelCounts` get 0.
+ * Probabilities `[batch, sequence, outputs]` of `states [batch, sequence, hidden]`, every sequence
+ * by its own head; outputs at and after the sequence's `outputCounts` get 0.
  */
 export function pooledTokenHead(graph: Graph, states: Tensor): Tensor {
   const [batch = 1, , hidden = 1] = states.shape;
-  const weight = graph.input("head.weight", "float32", [batch, "labels", hidden]);
-  const bias = graph.input("head.bias", "float32", [batch, "labels"]);
-  const labelCounts = graph.input("labelCounts", "int64", [batch]);
+  const weight = graph.input("head.weight", "float32", [batch, "outputs", hidden]);
+  const bias = graph.input("head.bias", "float32", [batch, "outputs"]);
+  const outputCounts = graph.input("outputCounts", "int64", [batch]);
   const product = matmul(states, weight, { transposeB: true });
-  const logits = add(product, reshape(bias, [batch, 1, "labels"]));
-  const limit = reshape(cast(labelCounts, "float32"), [batch, 1, 1]);
+  const logits = add(product, reshape(bias, [batch, 1, "outputs"]));
+  const limit = reshape(cast(outputCounts, "float32"), [batch, 1, 1]);
   return maskedSoftmax(logits, less(positions(bias, 1), limit));
 }

@@ -4,7 +4,7 @@ import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
 import type { AdapterForm } from "./adapter-kind.ts";
-import { formsIn, pooledSites, upperLayers } from "./adapters/adapters.ts";
+import { pooledSites } from "./adapters/adapters.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { sequenceInputs, shallowPart, upperPart } from "./encoder.ts";
 import { pool, pooledHead, pooledTokenHead } from "./head.ts";
@@ -12,8 +12,8 @@ import { shallowState, type StateSource } from "./shallow-state.ts";
 import type { TaskUnit } from "./task-graph.ts";
 
 export interface ServingGraphOptions {
-  /** Those that sequences may bring; all kinds in the upper layers when absent. */
-  readonly adapters?: readonly AdapterForm[];
+  /** Those that sequences may bring. */
+  readonly adapters: readonly AdapterForm[];
   /** "ids" when absent. */
   readonly source?: StateSource;
   /** What gets a label: a sequence, which is assumed when absent, or each of its tokens. */
@@ -22,16 +22,17 @@ export interface ServingGraphOptions {
 
 /**
  * Inputs: the source's, `lengths`, the adapters' and heads' weights with a leading `[batch]`, and
- * `labelCounts`. For sequences there is an input `isCls`, and outputs are `probabilities
- * [batch, labels]` and `embeddings [batch, hidden]`, which are L2-normalised; for tokens the output
- * is `probabilities [batch, sequence, labels]`, of which rows at and after a length mean nothing.
+ * `outputCounts`. For sequences there is an input `isCls`, and outputs are `probabilities
+ * [batch, outputs]` and `embeddings [batch, hidden]`, which are L2-normalised; for tokens the
+ * output is `probabilities [batch, sequence, outputs]`, of which rows at and after a length mean
+ * nothing.
  */
 export function servingGraph(
   config: EncoderConfig,
   precision: Precision,
-  options: ServingGraphOptions = {},
+  options: ServingGraphOptions,
 ): Graph {
-  const { adapters = formsIn(upperLayers(config)), source = "ids", task = "sequence" } = options;
+  const { adapters, source = "ids", task = "sequence" } = options;
   const graph = new Graph();
   const sequence = "sequence";
   const sites = pooledSites(graph, config, { adapters, batch: "batch", sequence });

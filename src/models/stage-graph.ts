@@ -3,7 +3,8 @@ import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import { l2Normalize } from "../tensor/operators/neural.ts";
 import { reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
-import { formsIn, pooledSites, upperLayers } from "./adapters/adapters.ts";
+import type { AdapterForm } from "./adapter-kind.ts";
+import { pooledSites } from "./adapters/adapters.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { upperPart } from "./encoder.ts";
 import { pool, pooledHead } from "./head.ts";
@@ -15,19 +16,26 @@ export interface LayerSpan {
   readonly until: number;
 }
 
+export interface Stage extends LayerSpan {
+  /** Those that sequences may bring to the whole encoder. */
+  readonly adapters: readonly AdapterForm[];
+}
+
 /**
  * Stages one after the other compute what `servingGraph` does. The first takes `ids`, the others
- * `states [batch, sequence, hidden]`, all of them `lengths` and the adapters of their own upper
+ * `states [batch, sequence, hidden]`, all of them `lengths` and what adapters have in their own
  * layers; the last one answers as `servingGraph` does, the others with `state` for the next one.
  */
-export function stageGraph(config: EncoderConfig, precision: Precision, span: LayerSpan): Graph {
+export function stageGraph(config: EncoderConfig, precision: Precision, stage: Stage): Graph {
   const graph = new Graph();
-  const { from, until } = span;
+  const { from, until } = stage;
   const { layerCount, hiddenSize } = config;
   const between = { ...config, shallowLayerCount: from, layerCount: until };
   const [batch, sequence] = ["batch", "sequence"];
-  const layers = upperLayers(config).filter((layer) => layer >= from && layer < until);
-  const adapters = layers.length === 0 ? [] : formsIn(layers);
+  const adapters = stage.adapters.flatMap(({ kind, layers }) => {
+    const own = layers.filter((layer) => layer >= from && layer < until);
+    return own.length === 0 ? [] : [{ kind, layers: own }];
+  });
   const sites = pooledSites(graph, config, { adapters, batch, sequence });
   const scope: EncoderScope = { graph, precision, isDifferentiated: false, config: between, sites };
   // From no layers, or from the stage before.

@@ -49,7 +49,7 @@ export function stepGraph(options: TrainingGraphOptions): StepGraph {
   return learningStep(graph, task.loss(graph, logits), learned);
 }
 
-/** The same forward pass for evaluation: output `logits [rows, labels]`. */
+/** The same forward pass for evaluation: output `logits [rows, outputs]`. */
 export function logitsGraph(options: TrainingGraphOptions): StepGraph {
   const { graph, logits, learned } = forward(options);
   graph.output("logits", logits);
@@ -97,7 +97,7 @@ function forward(options: TrainingGraphOptions): Forward {
   const between = { ...options, config: { ...config, shallowLayerCount: cut } };
   const sites = adapterKinds[kind].shared(graph, config, layers);
   const logits = sharedHead(graph, encode(graph, between, { sites, isDifferentiated: true }));
-  // Of any rank and number of labels: the names and how each learns are the same.
+  // The rank and the number of outputs may be any: the names and how each learns are the same.
   const tensors = [...adapterTensors(config, { kind, layers, rank: 1 }), ...headTensors(config, 1)];
   return { graph, logits, learned: inputsOf(graph, tensors) };
 }

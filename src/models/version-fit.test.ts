@@ -4,6 +4,7 @@ import type { EncoderConfig } from "../entities/base-model.ts";
 import type { AdapterSpecification, Version } from "../entities/virtual-model.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { faultOfFit } from "./version-fit.ts";
+import { allLayers, formsIn, upperLayers } from "./adapters/adapters.ts";
 
 const config: EncoderConfig = {
   family: "bert",
@@ -38,7 +39,7 @@ const version: Version = {
   job: undefined,
   createdAt: 0,
 };
-const dense = { config, form: "dense" } as const;
+const dense = { config, form: "dense", adapters: formsIn(allLayers(config)) } as const;
 
 describe("a version", () => {
   it("fits the base that it was fitted on, with an adapter or without, in either precision", () => {
@@ -73,8 +74,23 @@ describe("a version", () => {
       assert.ok(fault.state.startsWith(state), fault.state);
     });
 
+  it("with an adapter that the base's graphs do not compute is a conflict that names both", () => {
+    const open = { ...dense, adapters: [{ kind: "bottleneck", layers: [3, 4, 5] }] } as const;
+    assert.equal(faultOfFit(version, open), undefined);
+    for (const [adapter, state] of [
+      [{ kind: "lora", rank: 8, layers: [4] }, "its adapter acts in layers 4 as lora"],
+      [{ kind: "bottleneck", rank: 8, layers: [0, 3] }, "its adapter acts in layers 0, 3 as bottl"],
+    ] as const) {
+      const fault = faultOfFit({ ...version, adapter }, open);
+      assert.equal(fault?.code, "CONFLICT");
+      assert.ok(fault.state.startsWith(state), fault.state);
+      assert.match(fault.state, /, the base is open for bottleneck in 3, 4, 5$/);
+    }
+  });
+
   it("of the hierarchical form has its adapter in upper layers alone", () => {
-    const open = { config, form: "hierarchical" } as const;
+    const adapters = formsIn(upperLayers(config));
+    const open = { config, form: "hierarchical", adapters } as const;
     const all = { kind: "bottleneck", rank: 8, layers: [0, 1, 2, 3, 4, 5] } as const;
     const fitted = { ...version, form: "hierarchical" } as const;
     assert.equal(faultOfFit(fitted, open), undefined);

@@ -8,12 +8,15 @@ import type { EncoderConfig } from "../entities/base-model.ts";
 import type { BaseForm, Version } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
 import type { ErrorCode } from "../foundation/errors.ts";
-import { adapterKinds, allLayers, upperLayers } from "./adapters/adapters.ts";
+import type { AdapterForm } from "./adapter-kind.ts";
+import { adapterKinds, allLayers, computes, upperLayers } from "./adapters/adapters.ts";
 
 /** What is open of a base. */
 export interface OpenForm {
   readonly config: EncoderConfig;
   readonly form: BaseForm;
+  /** Those that its graphs compute. */
+  readonly adapters: readonly AdapterForm[];
 }
 
 export interface FitFault {
@@ -31,7 +34,10 @@ export function faultOfFit(version: Version, open: OpenForm): FitFault | undefin
   return faultOfAdapter(version, open);
 }
 
-function faultOfAdapter({ adapter }: Version, { config, form }: OpenForm): FitFault | undefined {
+function faultOfAdapter(
+  { adapter }: Version,
+  { config, form, adapters }: OpenForm,
+): FitFault | undefined {
   if (adapter === undefined) return undefined;
   const { kind, rank, layers } = adapter;
   if (!Object.hasOwn(adapterKinds, kind))
@@ -41,10 +47,12 @@ function faultOfAdapter({ adapter }: Version, { config, form }: OpenForm): FitFa
     return corrupt(`its adapter's rank is ${rank}, not one of 1 to ${adapterRankMax}`);
   const allowed = form === "dense" ? allLayers(config) : upperLayers(config);
   const isAscending = layers.every((layer, index) => layer > (layers[index - 1] ?? -1));
-  if (layers.length > 0 && isAscending && layers.every((layer) => allowed.includes(layer)))
-    return undefined;
-  const range = `${allowed.at(0)} to ${allowed.at(-1)}`;
-  return corrupt(`its adapter acts in layers ${layers.join(", ")}, the base has ${range}`);
+  const places = `its adapter acts in layers ${layers.join(", ")}`;
+  if (layers.length === 0 || !isAscending || !layers.every((layer) => allowed.includes(layer)))
+    return corrupt(`${places}, the base has ${allowed.at(0)} to ${allowed.at(-1)}`);
+  if (computes(adapters, adapter)) return undefined;
+  const computed = adapters.map((form) => `${form.kind} in ${form.layers.join(", ")}`);
+  return conflict(`${places} as ${kind}, the base is open for ${computed.join(" and ")}`);
 }
 
 function conflict(state: string): FitFault {

@@ -4,8 +4,9 @@
  * asked for. Both give a row the same bits: what a row lacks adds exact zeros, or nothing.
  */
 import type { EncoderConfig } from "../entities/base-model.ts";
+import { assert } from "../foundation/assert.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
-import { actsAbove, allLayers, formsIn, upperLayers } from "../models/adapters/adapters.ts";
+import { allLayers, computes, formsIn, upperLayers } from "../models/adapters/adapters.ts";
 import type { LaneProgram } from "./lane.ts";
 import type { WeightRow } from "./weight-feeds.ts";
 
@@ -32,11 +33,18 @@ export class AdapterPrograms {
     return this.#upper;
   }
 
+  /** Those that one of the programs computes. */
+  get adapters(): readonly AdapterForm[] {
+    return formsIn(allLayers(this.#config));
+  }
+
+  /** The smaller program that computes all that these rows bring. */
   for(rows: readonly WeightRow[]): AdapterProgram {
-    const isUpper = ({ adapter }: WeightRow): boolean =>
-      adapter === undefined || actsAbove(adapter, this.#config);
-    if (rows.every(isUpper)) return this.#upper;
+    const isTaken = ({ adapters }: AdapterProgram): boolean =>
+      rows.every(({ adapter }) => adapter === undefined || computes(adapters, adapter));
+    if (isTaken(this.#upper)) return this.#upper;
     this.#all ??= this.#taking(allLayers(this.#config));
+    assert(isTaken(this.#all), "No lane is asked for adapters that it does not compute");
     return this.#all;
   }
 

@@ -21,18 +21,18 @@ export function batchFeeds(
   const ids = new Int32Array(batch * sequence);
   const lengths = new BigInt64Array(batch);
   const isCls = new Uint8Array(batch);
-  const labelCounts = new BigInt64Array(batch);
+  const outputCounts = new BigInt64Array(batch);
   for (const [index, row] of rows.entries()) {
     ids.set(row.ids, index * sequence);
     lengths[index] = BigInt(row.ids.length);
     isCls[index] = row.pooling === "cls" ? 1 : 0;
-    labelCounts[index] = BigInt(row.labelCount);
+    outputCounts[index] = BigInt(row.outputCount);
   }
   return {
     ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },
     lengths: { kind: "value", type: "int64", shape: [batch], values: lengths },
     isCls: { kind: "value", type: "bool", shape: [batch], values: isCls },
-    labelCounts: { kind: "value", type: "int64", shape: [batch], values: labelCounts },
+    outputCounts: { kind: "value", type: "int64", shape: [batch], values: outputCounts },
     ...weightFeeds(config, rows, place),
   };
 }

@@ -216,17 +216,18 @@ export class BatchingProcessor implements Processor {
     const { resolved, base } = prepared;
     if (resolved.kind === "base") {
       const { pooling } = base.checkpoint;
-      return this.#submit(prepared, { pooling, adapter: undefined, labelCount: 0 }, undefined);
+      return this.#submit(prepared, { pooling, adapter: undefined, outputCount: 0 }, undefined);
     }
     const { config } = base.checkpoint;
-    const fault = faultOfFit(resolved.version, { config, form: "dense" });
+    const open = { config, form: "dense", adapters: prepared.lane.adapters } as const;
+    const fault = faultOfFit(resolved.version, open);
     if (fault !== undefined) throwNamed(resolved, new StrataError(fault.code, fault.state));
     const { blob, task, adapter, pooling, shapes } = resolved.version;
-    const labelCount = taskKinds[task].outputCount(resolved.version.labels.length);
-    const tensors = versionTensors(config, { adapter, outputCount: labelCount });
+    const outputCount = taskKinds[task].outputCount(resolved.version.labels.length);
+    const tensors = versionTensors(config, { adapter, outputCount });
     const recorded = shapes && faultOfShapes(new Map(Object.entries(shapes)), tensors);
     if (recorded !== undefined) throwNamed(resolved, new StrataError("CORRUPT", recorded));
-    return this.#submit(prepared, { pooling, adapter, labelCount }, { blob, tensors });
+    return this.#submit(prepared, { pooling, adapter, outputCount }, { blob, tensors });
   }
 
   async #submit<Answer>(

@@ -18,6 +18,7 @@ import type { SequenceAnswer, SequenceRequest } from "./sequence.ts";
 import { AdapterPrograms } from "./adapter-programs.ts";
 import { type TextAnswer, textLane, type TextLaneOptions } from "./text-lane.ts";
 import { Workers } from "./workers.ts";
+import { formsIn, upperLayers } from "../models/adapters/adapters.ts";
 
 let runtime: OrtRuntime;
 let source: LaneProgram;
@@ -26,7 +27,7 @@ let lane: Lane<TextAnswer>;
 
 before(async () => {
   runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
-  const graph = servingGraph(smallConfig, "fp32");
+  const graph = servingGraph(smallConfig, "fp32", { adapters: formsIn(upperLayers(smallConfig)) });
   const constants = inputsAmong(graph, await smallWeights(runtime));
   source = { graph, constants };
   program = await runtime.load(graph, { constants });
@@ -103,7 +104,7 @@ function requestsOf(flow: string, count: number, tokenCount = 8): TextRequest[] 
       ids: Int32Array.from({ length: tokenCount }, (__, place) => (index + place) % 13),
       pooling: "mean",
       adapter: undefined,
-      labelCount: 0,
+      outputCount: 0,
     },
     weights: undefined,
   }));
@@ -119,7 +120,7 @@ function withHead(name: string, values: Float32Array): TextRequest[] {
   };
   return requestsOf(name, 1, 3).map(({ row, ...request }) => ({
     ...request,
-    row: { ...row, labelCount: 2 },
+    row: { ...row, outputCount: 2 },
     weights,
   }));
 }

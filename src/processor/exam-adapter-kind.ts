@@ -25,7 +25,7 @@ import { Graph } from "../tensor/tensor.ts";
 import { batchFeeds, type BatchRow } from "./batch.ts";
 
 const layers = allLayers(smallConfig);
-const labelCount = 3;
+const outputCount = 3;
 const precisions = ["fp32", "int8"] as const;
 
 export function examineAdapterKind(kind: AdapterKind): void {
@@ -108,7 +108,7 @@ class Bench {
       resident.set(tensor, { offset: this.#used, length: values.length });
       this.#used += values.length;
     };
-    for (const [stream, tensor] of headTensors(smallConfig, labelCount).entries())
+    for (const [stream, tensor] of headTensors(smallConfig, outputCount).entries())
       place(tensor.name, randomFloats(tensor.shape, { stream: 90 + stream }).values);
     if (adapter !== undefined)
       for (const [index, tensor] of kind.tensors(smallConfig, adapter).entries()) {
@@ -118,7 +118,7 @@ class Bench {
       }
     const random = new SeededRandom(7, length);
     const ids = Int32Array.from({ length }, () => random.integer(smallConfig.vocabularySize));
-    return { ids, pooling: "mean", adapter, labelCount, resident };
+    return { ids, pooling: "mean", adapter, outputCount, resident };
   }
 
   /** Each row's probabilities by the serving graph. */
@@ -131,7 +131,7 @@ class Bench {
     const { probabilities } = await program.run(feeds);
     await program.release();
     const values = Array.from(probabilities?.values ?? [], Number);
-    return rows.map((_, row) => values.slice(row * labelCount, (row + 1) * labelCount));
+    return rows.map((_, row) => values.slice(row * outputCount, (row + 1) * outputCount));
   }
 
   /** The row's probabilities by the form that is trained. */
@@ -158,7 +158,7 @@ class Bench {
       const span = resident?.get(name);
       if (span === undefined) continue;
       const values = this.#memory.slice(span.offset, span.offset + span.length);
-      // The one size that is open, rank or labels, follows from the others.
+      // The one size that is open, rank or outputs, follows from the others.
       const known = shape.reduce<number>((n, size) => n * (typeof size === "number" ? size : 1), 1);
       const sizes = shape.map((size) => (typeof size === "number" ? size : values.length / known));
       feeds[name] = { kind: "value", type: "float32", shape: sizes, values };

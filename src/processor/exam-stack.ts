@@ -13,13 +13,13 @@ import {
   type Version,
   type VirtualModel,
 } from "../entities/virtual-model.ts";
-import type { Weight } from "../entities/weights.ts";
+import type { Weight, Weights } from "../entities/weights.ts";
 import { decodeWeights } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { SeededRandom, systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
-import { upperBottleneck } from "../models/adapters/adapters.ts";
+import { formsIn, upperForm, upperLayers } from "../models/adapters/adapters.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
@@ -27,13 +27,14 @@ import { AdapterPool } from "./adapter-pool.ts";
 import { BatchingProcessor } from "./batching-processor.ts";
 import { Engine } from "./engine.ts";
 import { ModelDirectory } from "./model-directory.ts";
-import { openBase } from "./open-base.ts";
+import { type OpenBase, openBase } from "./open-base.ts";
 import type { Processor } from "./processor.ts";
 import { Workers } from "./workers.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Program } from "../runtime/runtime.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { StoreDriver } from "../storage/storage.ts";
+import { type AdapterForm } from "../models/adapter-kind.ts";
 
 export interface Stack {
   readonly store: StoreDriver;
@@ -50,6 +51,8 @@ export interface StackOptions {
   readonly folder: string;
   readonly precision: Precision;
   readonly poolBytes?: number;
+  /** What is served of the base, where that is not all. */
+  narrowed?(base: OpenBase): OpenBase;
 }
 
 /** The base model is called `base`. */
@@ -81,7 +84,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
   const facts = { config, pooling, tokensMax, digest, source: `dir:${folder}`, createdAt: 0 };
   await store.catalog.bases.insert({ id: "base", ...facts });
   const close = (): Promise<void> => runtime.close();
-  const bases = new Map([["base", base]]);
+  const bases = new Map([["base", options.narrowed?.(base) ?? base]]);
   const processor = new BatchingProcessor({
     directory,
     engine: new Engine({ workers, pool, clock, telemetry: silentTelemetry }),
@@ -95,7 +98,9 @@ export async function openStack(options: StackOptions): Promise<Stack> {
 
 /** The serving graph, to be run without queue and tokenizer. */
 export function loadServing(stack: Stack, precision: Precision): Promise<Program> {
-  const graph = servingGraph(stack.checkpoint.config, precision);
+  const graph = servingGraph(stack.checkpoint.config, precision, {
+    adapters: formsIn(upperLayers(stack.checkpoint.config)),
+  });
   return stack.runtime.load(graph, { constants: constantsOf(graph, stack.weights) });
 }
 
@@ -103,6 +108,8 @@ export interface RandomModel {
   readonly id: string;
   /** 0 for a head alone. */
   readonly rank: number;
+  /** A bottleneck in the upper layers when absent. */
+  readonly form?: AdapterForm;
   readonly labelCount: number;
   /** `text-classification` when absent. */
   readonly task?: TaskName;
@@ -110,6 +117,8 @@ export interface RandomModel {
   readonly deviation?: number;
   /** The same seed gives the same weights; without one every call gives others. */
   readonly seed?: number;
+  /** Random ones when absent. */
+  readonly tensors?: Weights;
 }
 
 /** Creates a model with a version of random weights; each id and call gives other ones. */
@@ -129,14 +138,14 @@ export async function publishRandom(
   model: RandomModel,
   isServed: boolean,
 ): Promise<Version> {
-  const { rank } = model;
+  const { rank, form } = model;
   const labels = Array.from({ length: model.labelCount }, (_, index) => `label ${index}`);
   return stack.creator.publish(operator, await modelNamed(stack, model.id), {
     kind: "trained",
     labels,
-    tensors: randomTensors(stack.checkpoint, model),
+    tensors: model.tensors ?? randomTensors(stack.checkpoint, model),
     task: model.task ?? defaultTask,
-    adapter: adapterOf(stack.checkpoint, rank),
+    adapter: adapterOf(stack.checkpoint, rank, form),
     form: "dense",
     domain: undefined,
     pooling: rank % 3 === 1 ? "cls" : "mean",
@@ -146,9 +155,13 @@ export async function publishRandom(
   });
 }
 
-/** A bottleneck of the rank; none for 0. */
-export function adapterOf({ config }: Checkpoint, rank: number): AdapterSpecification | undefined {
-  return rank === 0 ? undefined : upperBottleneck(config, rank);
+/** An adapter of the rank; none for 0. */
+export function adapterOf(
+  { config }: Checkpoint,
+  rank: number,
+  form: AdapterForm = upperForm(config),
+): AdapterSpecification | undefined {
+  return rank === 0 ? undefined : { ...form, rank };
 }
 
 let stream = 0;
@@ -156,10 +169,10 @@ let stream = 0;
 /** Weights of an adapter and a head, without the adapter for rank 0. */
 export function randomTensors(
   checkpoint: Checkpoint,
-  { rank, labelCount, task = defaultTask, deviation = 0.05, seed }: Omit<RandomModel, "id">,
+  { rank, form, labelCount, task = defaultTask, deviation = 0.05, seed }: Omit<RandomModel, "id">,
 ): Map<string, Weight> {
   const wanted = versionTensors(checkpoint.config, {
-    adapter: adapterOf(checkpoint, rank),
+    adapter: adapterOf(checkpoint, rank, form),
     outputCount: taskKinds[task].outputCount(labelCount),
   });
   const random =

@@ -3,6 +3,7 @@
  * the workers by flow. A lane knows on which program its rows run, how they become feeds, and how
  * results become answers; the engine knows nothing of what is asked.
  */
+import type { AdapterForm } from "../models/adapter-kind.ts";
 import type { Feeds, Results } from "../runtime/runtime.ts";
 import type { Graph, TypedValues } from "../tensor/tensor.ts";
 import type { BatchRow } from "./batch.ts";
@@ -12,6 +13,8 @@ export interface Lane<Answer = unknown> {
   readonly key: string;
   /** Milliseconds per token of one worker in full batches, to begin with. */
   readonly msPerToken: number;
+  /** Those that its rows may bring: versions with others are refused, never answered without. */
+  readonly adapters: readonly AdapterForm[];
   /** The program that these rows run on: the same object whenever it is the same program. */
   programFor(rows: readonly BatchRow[]): LaneProgram;
   /** What that program is fed for these rows. */

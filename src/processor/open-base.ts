@@ -48,7 +48,9 @@ export async function openBase(options: OpenBaseOptions): Promise<OpenBase> {
       return { graph, constants: constantsOf(graph, weights) };
     });
   const programs = programsOf("sequence");
-  const msPerToken = await measureMsPerToken(await workers.load(programs.upper), config, clock);
+  const { adapters } = programs.upper;
+  const warmUp = { config, adapters, clock };
+  const msPerToken = await measureMsPerToken(await workers.load(programs.upper), warmUp);
   const parts = { msPerToken, config, memory };
   const texts = textLane({ ...parts, key: `${id} dense text ${precision}`, programs });
   const key = `${id} dense token ${precision}`;

@@ -26,7 +26,7 @@ import {
   smallWeights,
 } from "../checkpoints/exam-encoder.ts";
 
-const [batch, sequence, labelCount] = [3, 6, 4];
+const [batch, sequence, outputCount] = [3, 6, 4];
 const { hiddenSize: hidden } = smallConfig;
 
 interface Case {
@@ -43,7 +43,7 @@ function feedsOf(options: Case): Record<string, Value> {
     ...adapters.flatMap(({ kind, layers }) =>
       adapterKinds[kind].pooledTensors(smallConfig, { rank, layers }),
     ),
-    ...headTensors(smallConfig, labelCount),
+    ...headTensors(smallConfig, outputCount),
   ];
   const rows = (): Value => ({
     kind: "value",
@@ -57,7 +57,7 @@ function feedsOf(options: Case): Record<string, Value> {
     ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },
     lengths: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(6n, 6n, 3n) },
     isCls: { kind: "value", type: "bool", shape: [batch], values: Uint8Array.of(0, 1, 0) },
-    labelCounts: { kind: "value", type: "int64", shape: [batch], values: counts },
+    outputCounts: { kind: "value", type: "int64", shape: [batch], values: counts },
     ...Object.fromEntries(adapters.map(({ kind }) => [rowsInput(kind), rows()])),
     ...Object.fromEntries(
       tensors.map(({ name, shape }) => [name, learned(name, [batch, ...shape])]),
@@ -70,7 +70,7 @@ function randomLearned(name: string, shape: readonly number[]): Value {
 }
 
 async function serve(runtime: Runtime, options: Case) {
-  const graph = servingGraph(smallConfig, "fp32", options);
+  const graph = servingGraph(smallConfig, "fp32", { adapters: formsIn([1, 2]), ...options });
   const constants = inputsAmong(graph, await smallWeights(runtime));
   const feeds = Object.entries(feedsOf(options)).filter(([name]) => graph.inputs.has(name));
   return (await runtime.load(graph, { constants })).run(Object.fromEntries(feeds));
@@ -147,11 +147,11 @@ describe("the serving graph", () => {
 
   it("gives probabilities that add up to 1 over a sequence's own labels", async () => {
     const { probabilities } = await serve(reference, { rank: 2 });
-    assert.deepEqual(probabilities?.shape, [batch, labelCount]);
+    assert.deepEqual(probabilities?.shape, [batch, outputCount]);
     const rows = [0, 1, 2].map((row) =>
       Array.from(probabilities?.values ?? [], Number).slice(
-        row * labelCount,
-        (row + 1) * labelCount,
+        row * outputCount,
+        (row + 1) * outputCount,
       ),
     );
     for (const row of rows) assert.ok(Math.abs(row.reduce((a, b) => a + b) - 1) < 1e-6);
@@ -172,10 +172,13 @@ describe("the serving graph", () => {
 describe("the serving graph of tokens", () => {
   const rank = 5;
   const sequenceLengths = [6, 6, 3];
-  const labelCounts = [4, 2, 4];
+  const outputCounts = [4, 2, 4];
 
   async function tokensOf(runtime: Runtime, feeds: Record<string, Value>, precision: Precision) {
-    const graph = servingGraph(smallConfig, precision, { task: "token" });
+    const graph = servingGraph(smallConfig, precision, {
+      adapters: formsIn([1, 2]),
+      task: "token",
+    });
     const program = await runtime.load(graph, {
       constants: inputsAmong(graph, await smallWeights(runtime)),
     });
@@ -187,7 +190,7 @@ describe("the serving graph of tokens", () => {
 
   /** One sequence of the batch with its own adapter and head, without padding. */
   function alone(index: number): Record<string, Value> {
-    const [length = 0, count = 0] = [sequenceLengths[index], labelCounts[index]];
+    const [length = 0, count = 0] = [sequenceLengths[index], outputCounts[index]];
     const cut = ([name, value]: [string, Value]): [string, Value] => {
       const { shape, values } = value;
       const width = values.length / batch;
@@ -197,7 +200,7 @@ describe("the serving graph of tokens", () => {
       if (name === "ids")
         return [name, { ...value, shape: [1, length], values: row.slice(0, length) }];
       if (!name.startsWith("head.")) return [name, { ...value, shape: own, values: row }];
-      const kept = row.slice(0, (count * width) / labelCount);
+      const kept = row.slice(0, (count * width) / outputCount);
       return [name, { ...value, shape: [1, count, ...shape.slice(2)], values: kept }];
     };
     return Object.fromEntries(Object.entries(feedsOf({ rank })).map(cut));
@@ -207,14 +210,14 @@ describe("the serving graph of tokens", () => {
     it(`gives a sequence in a mixed batch what it gives it alone: ${precision}`, async () => {
       const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
       const mixed = await tokensOf(runtime, feedsOf({ rank }), precision);
-      assert.deepEqual(mixed.shape, [batch, sequence, labelCount]);
+      assert.deepEqual(mixed.shape, [batch, sequence, outputCount]);
       for (const [index, length] of sequenceLengths.entries()) {
         const own = await tokensOf(runtime, alone(index), precision);
-        const count = labelCounts[index] ?? 0;
+        const count = outputCounts[index] ?? 0;
         assert.deepEqual(own.shape, [1, length, count]);
         for (let token = 0; token < length; token++)
-          for (let label = 0; label < labelCount; label++) {
-            const shared = mixed.values[(index * sequence + token) * labelCount + label];
+          for (let label = 0; label < outputCount; label++) {
+            const shared = mixed.values[(index * sequence + token) * outputCount + label];
             const single = label < count ? own.values[token * count + label] : 0;
             const difference = Math.abs(Number(shared) - Number(single));
             assert.ok(difference <= 1e-6, `${index} ${token} ${label}: ${difference}`);
@@ -228,7 +231,7 @@ describe("the serving graph of tokens", () => {
     const values = new Uint8Array(batch).fill(1);
     const isCls: Value = { kind: "value", type: "bool", shape: [batch], values };
     const runtime = new ReferenceRuntime();
-    const graph = servingGraph(smallConfig, "fp32");
+    const graph = servingGraph(smallConfig, "fp32", { adapters: formsIn([1, 2]) });
     const constants = inputsAmong(graph, await smallWeights(runtime));
     const { probabilities } = await (
       await runtime.load(graph, { constants })
@@ -238,10 +241,10 @@ describe("the serving graph of tokens", () => {
     });
     const tokens = await tokensOf(runtime, feeds, "fp32");
     for (let row = 0; row < batch; row++) {
-      const start = row * sequence * labelCount;
+      const start = row * sequence * outputCount;
       assert.deepEqual(
-        tokens.values.slice(start, start + labelCount),
-        probabilities?.values.slice(row * labelCount, (row + 1) * labelCount),
+        tokens.values.slice(start, start + outputCount),
+        probabilities?.values.slice(row * outputCount, (row + 1) * outputCount),
       );
     }
   });
@@ -257,7 +260,10 @@ describe("the serving graph of tokens", () => {
     const { state } = await lower.run({ ids, lengths });
     assert.ok(state);
     const { isCls: _, ...learned } = feeds;
-    const graph = servingGraph(smallConfig, "fp32", { task: "token", source: "states" });
+    const graph = servingGraph(smallConfig, "fp32", {
+      adapters: formsIn([1, 2]),
+      ...{ task: "token", source: "states" },
+    });
     const upper = await runtime.load(graph, { constants: inputsAmong(graph, weights) });
     const { probabilities } = await upper.run({ ...learned, states: state });
     const whole = await tokensOf(runtime, feedsOf({ rank }), "fp32");

@@ -8,7 +8,7 @@ import {
   smallWeights,
 } from "../checkpoints/exam-encoder.ts";
 import { present } from "../foundation/assert.ts";
-import { adapterKinds, rowsInput } from "../models/adapters/adapters.ts";
+import { adapterKinds, formsIn, rowsInput, upperLayers } from "../models/adapters/adapters.ts";
 import { headTensors } from "../models/head.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { stageGraph } from "../models/stage-graph.ts";
@@ -35,7 +35,12 @@ function feeds(): Record<string, Value> {
     ids: { kind: "value", type: "int32", shape: [batch, sequence], values: ids },
     lengths: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(5n, 3n) },
     isCls: { kind: "value", type: "bool", shape: [batch], values: Uint8Array.of(0, 1) },
-    labelCounts: { kind: "value", type: "int64", shape: [batch], values: BigInt64Array.of(3n, 2n) },
+    outputCounts: {
+      kind: "value",
+      type: "int64",
+      shape: [batch],
+      values: BigInt64Array.of(3n, 2n),
+    },
     ...Object.fromEntries(adapters.map(({ name }) => [rowsInput(name), rows()])),
     ...Object.fromEntries(
       tensors.map(({ name, shape }, stream) => [name, randomFloats([batch, ...shape], { stream })]),
@@ -52,16 +57,21 @@ for (const precision of ["fp32", "int8"] as const)
   ])
     test(`stages cut at ${cuts.join(", ")} are the whole in ${precision}`, async () => {
       const runtime = new ReferenceRuntime();
+      const adapters = formsIn(upperLayers(smallConfig));
       const weights = await smallWeights(runtime);
       const run = async (graph: Graph, given: Readonly<Record<string, Value>>) => {
         const program = await runtime.load(graph, { constants: inputsAmong(graph, weights) });
         const fed = Object.entries(given).filter(([name]) => graph.inputs.has(name));
         return program.run(Object.fromEntries(fed));
       };
-      const whole = await run(servingGraph(smallConfig, precision), feeds());
+      const whole = await run(servingGraph(smallConfig, precision, { adapters }), feeds());
       let results: Results = {};
       for (const [stage, until] of cuts.slice(1).entries()) {
-        const graph = stageGraph(smallConfig, precision, { from: cuts[stage] ?? 0, until });
+        const graph = stageGraph(smallConfig, precision, {
+          from: cuts[stage] ?? 0,
+          until,
+          adapters,
+        });
         const { state } = results;
         results = await run(graph, {
           ...feeds(),

@@ -1,15 +1,14 @@
 /** The lane of whole texts over a dense base: label probabilities and embeddings, in one batch. */
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { areFinite } from "../entities/weights.ts";
-import { assert } from "../foundation/assert.ts";
-import type { Results } from "../runtime/runtime.ts";
+import { float32Result, type Results } from "../runtime/runtime.ts";
 import type { AdapterPrograms } from "./adapter-programs.ts";
 import { type BatchRow, batchFeeds } from "./batch.ts";
 import type { Lane } from "./lane.ts";
 
 /** What a text is answered with. */
 export interface TextAnswer {
-  /** One per label; empty without a head. */
+  /** One per output of the head; empty without one. */
   readonly probabilities: Float32Array;
   /** `[hidden]`, L2-normalised. */
   readonly embedding: Float32Array;
@@ -28,6 +27,7 @@ export function textLane(options: TextLaneOptions): Lane<TextAnswer> {
   return {
     key,
     msPerToken,
+    adapters: programs.adapters,
     programFor: (rows) => programs.for(rows),
     feeds: (rows) => batchFeeds(config, rows, { memory, adapters: programs.for(rows).adapters }),
     answers: (results, rows) => textAnswers(results, { rows, hiddenSize: config.hiddenSize }),
@@ -39,17 +39,11 @@ function textAnswers(
   results: Results,
   { rows, hiddenSize }: { readonly rows: readonly BatchRow[]; readonly hiddenSize: number },
 ): readonly (TextAnswer | undefined)[] {
-  const probabilities = results["probabilities"]?.values;
-  const embeddings = results["embeddings"]?.values;
-  assert(
-    probabilities instanceof Float32Array &&
-      embeddings instanceof Float32Array &&
-      embeddings.length === rows.length * hiddenSize,
-    "A serving graph gives probabilities and embeddings",
-  );
+  const { values: probabilities } = float32Result(results, "probabilities");
+  const { values: embeddings } = float32Result(results, "embeddings");
   const width = probabilities.length / rows.length;
-  return rows.map(({ labelCount }, row) => {
-    const own = probabilities.slice(row * width, row * width + labelCount);
+  return rows.map(({ outputCount }, row) => {
+    const own = probabilities.slice(row * width, row * width + outputCount);
     const embedding = embeddings.slice(row * hiddenSize, (row + 1) * hiddenSize);
     return areFinite(own) && areFinite(embedding) ? { probabilities: own, embedding } : undefined;
   });

@@ -1,7 +1,6 @@
 /** The lane of tokens over a dense base: what a head says of each token of a text. */
 import { areFinite } from "../entities/weights.ts";
-import { assert } from "../foundation/assert.ts";
-import type { Feeds, Results } from "../runtime/runtime.ts";
+import { type Feeds, float32Result, type Results } from "../runtime/runtime.ts";
 import { type TokenOutputs, tokenOutputs } from "../tasks/token-classification.ts";
 import { type BatchRow, batchFeeds } from "./batch.ts";
 import type { Lane } from "./lane.ts";
@@ -13,6 +12,7 @@ export function tokenLane(options: TextLaneOptions): Lane<TokenOutputs> {
   return {
     key,
     msPerToken,
+    adapters: programs.adapters,
     programFor: (rows) => programs.for(rows),
     feeds(rows) {
       const { adapters } = programs.for(rows);
@@ -33,15 +33,14 @@ function tokenAnswers(
   results: Results,
   rows: readonly BatchRow[],
 ): readonly (TokenOutputs | undefined)[] {
-  const { values, shape } = results["probabilities"] ?? {};
-  assert(values instanceof Float32Array, "A serving graph of tokens gives probabilities");
-  const [, sequence = 0, width = 0] = shape ?? [];
-  return rows.map(({ ids, labelCount }, row) => {
-    const own = new Float32Array(ids.length * labelCount);
+  const { values, shape } = float32Result(results, "probabilities");
+  const [, sequence = 0, width = 0] = shape;
+  return rows.map(({ ids, outputCount }, row) => {
+    const own = new Float32Array(ids.length * outputCount);
     for (let token = 0; token < ids.length; token++) {
       const start = (row * sequence + token) * width;
-      own.set(values.subarray(start, start + labelCount), token * labelCount);
+      own.set(values.subarray(start, start + outputCount), token * outputCount);
     }
-    return areFinite(own) ? tokenOutputs(own, labelCount) : undefined;
+    return areFinite(own) ? tokenOutputs(own, outputCount) : undefined;
   });
 }

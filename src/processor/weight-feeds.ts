@@ -2,9 +2,9 @@
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { AdapterKindName, AdapterSpecification } from "../entities/virtual-model.ts";
 import type { WeightShape } from "../entities/weights.ts";
-import { present } from "../foundation/assert.ts";
+import { assert, present } from "../foundation/assert.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
-import { adapterKinds, formsIn, rowsInput, upperLayers } from "../models/adapters/adapters.ts";
+import { adapterKinds, rowsInput } from "../models/adapters/adapters.ts";
 import { headTensors } from "../models/head.ts";
 import type { Feed, GatheredValue } from "../runtime/runtime.ts";
 import type { Resident } from "./adapter-pool.ts";
@@ -14,7 +14,7 @@ export interface WeightRow {
   /** Undefined without an adapter. */
   readonly adapter: AdapterSpecification | undefined;
   /** 0 without a head. */
-  readonly labelCount: number;
+  readonly outputCount: number;
   /** Absent for a bare base model. */
   readonly resident: Resident | undefined;
 }
@@ -26,7 +26,7 @@ export interface WeightRow {
 export function weightFeeds(
   config: EncoderConfig,
   rows: readonly WeightRow[],
-  { memory, adapters = formsIn(upperLayers(config)) }: WeightPlace,
+  { memory, adapters }: WeightPlace,
 ): Record<string, Feed> {
   const feeds: Record<string, Feed> = {};
   for (const { kind, layers } of adapters) {
@@ -38,17 +38,27 @@ export function weightFeeds(
     for (const tensor of adapterKinds[kind].pooledTensors(config, size))
       feeds[tensor.name] = gathered(tensor, owners, memory);
   }
-  const labelCount = rows.reduce((highest, row) => Math.max(highest, row.labelCount), 1);
-  for (const tensor of headTensors(config, labelCount))
+  const outputCount = rows.reduce((highest, row) => Math.max(highest, row.outputCount), 1);
+  for (const tensor of headTensors(config, outputCount))
     feeds[tensor.name] = gathered(tensor, rows, memory);
+  const brought = rows.reduce((sum, { resident }) => sum + (resident?.size ?? 0), 0);
+  assert(spanCountOf(feeds) === brought, "All that a sequence's version has learned is computed");
   return feeds;
+}
+
+/** How many tensors of rows are gathered. */
+function spanCountOf(feeds: Readonly<Record<string, Feed>>): number {
+  let count = 0;
+  for (const feed of Object.values(feeds))
+    if (feed.kind === "gathered") for (const length of feed.lengths) if (length > 0) count += 1;
+  return count;
 }
 
 export interface WeightPlace {
   /** The pool's. */
   readonly memory: Float32Array;
   /** The adapters that the serving graph was given. */
-  readonly adapters?: readonly AdapterForm[] | undefined;
+  readonly adapters: readonly AdapterForm[];
 }
 
 /** The rows with adapters of the kind; where there is none the first one, which gets zeros. */

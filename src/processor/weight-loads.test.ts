@@ -176,6 +176,7 @@ function laneOver(pool: AdapterPool): Lane<number> {
   return {
     key: "numbers",
     msPerToken: 0.001,
+    adapters: [],
     programFor: () => source,
     feeds: () => ({}),
     // They are read after the run: pinned weights have not moved by then.
@@ -213,7 +214,7 @@ describe("the engine over a pool", () => {
     Array.from({ length: count }, () => ({
       lane,
       flow: { id: weights?.blob ?? "base", weight: 1, deadlineMs: Infinity },
-      row: { ids: new Int32Array(8), pooling: "mean", adapter: undefined, labelCount: 0 },
+      row: { ids: new Int32Array(8), pooling: "mean", adapter: undefined, outputCount: 0 },
       weights,
     }));
 

@@ -3,6 +3,7 @@
  * stay as state between runs, or are constants. Implementations: `ort/` (ONNX Runtime in a worker
  * thread) and `reference/` (float64, slow, the yardstick). Both sit the exam in `conformance.ts`.
  */
+import { assert, present } from "../foundation/assert.ts";
 import type { DataType, Graph, TypedValues } from "../tensor/tensor.ts";
 
 export interface Runtime {
@@ -63,6 +64,19 @@ export interface GatheredValue {
 export type Feed = Value | GatheredValue;
 export type Feeds = Readonly<Record<string, Feed>>;
 export type Results = Readonly<Record<string, Value>>;
+
+/** A result of numbers that are known to be floats. */
+export interface FloatResult {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** The result of this name; every graph knows whether its outputs are floats. */
+export function float32Result(results: Results, name: string): FloatResult {
+  const { shape, values } = present(results[name], `"${name}" is an output of the graph`);
+  assert(values instanceof Float32Array, `"${name}" is an output of floats`);
+  return { shape, values };
+}
 
 /** The rows of a gathered value, one after another. */
 export function gatherRows({ shape, pool, offsets, lengths }: GatheredValue): Float32Array {

@@ -6,7 +6,7 @@ import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { shortDigestCount } from "../foundation/digest.ts";
 import { Pace } from "../foundation/pace.ts";
-import type { Program } from "../runtime/runtime.ts";
+import { float32Result, type Program } from "../runtime/runtime.ts";
 import {
   type ContentSequences,
   evaluationShape,
@@ -155,8 +155,7 @@ async function featuresOf(
   for (const batch of sortedBatches(source.ids, evaluationShape)) {
     signal?.throwIfAborted();
     const feeds = sourceFeeds(source, batch, { pooling, hiddenSize });
-    const result = (await program.run(feeds))["features"];
-    const rows = present(result, "the graph's output").values as Float32Array; // float32 output
+    const { values: rows } = float32Result(await program.run(feeds), "features");
     const size = rows.length / batch.length;
     for (const [position, index] of batch.entries())
       for (const [place, token] of present(tokens[index], "places of each sequence").entries()) {
@@ -183,5 +182,5 @@ async function gramOf(
     features: { kind: "value", type: "float32", shape: [count, width], values: features.slice() },
     weights: { kind: "value", type: "float32", shape: [count], values: weights.slice() },
   });
-  return present(results["gram"], "the graph's output").values as Float32Array; // float32 output
+  return float32Result(results, "gram").values;
 }

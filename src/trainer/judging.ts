@@ -9,7 +9,12 @@ import { faultOfShapes, faultOfValues, shapesOf } from "../entities/weights.ts";
 import { decodeWeights } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
-import { adapterTensors, upperBottleneck } from "../models/adapters/adapters.ts";
+import {
+  adapterTensors,
+  allLayers,
+  formsIn,
+  upperBottleneck,
+} from "../models/adapters/adapters.ts";
 import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Value } from "../runtime/runtime.ts";
@@ -117,7 +122,8 @@ async function servedAnswers(
   const outputCount = kind.outputCount(labels.length);
   const wanted = versionTensors(config, { adapter, outputCount });
   const loaded = await readableOf(parts, async () => {
-    const misfit = faultOfFit(served.version, { config, form: "dense" })?.state;
+    const adapters = formsIn(allLayers(config));
+    const misfit = faultOfFit(served.version, { config, form: "dense", adapters })?.state;
     if (misfit !== undefined) throw unreadable(served.version, misfit);
     const read = decodeWeights(await store.blobs.get(blob));
     const fault = faultOfShapes(shapesOf(read), wanted) ?? faultOfValues(read);

@@ -25,7 +25,7 @@ import {
 const sizes = new Map([
   ["batch", 3],
   ["sequence", 4],
-  ["labels", 3],
+  ["outputs", 3],
   ["rank", 2],
   ["words", 5],
 ]);

@@ -58,7 +58,7 @@ export class References {
       ids: tokensOf(text),
       pooling: baseModel.pooling,
       adapter: version?.adapter,
-      labelCount: version?.labels.length ?? 0,
+      outputCount: version?.labels.length ?? 0,
       resident: version && this.#place(version.weights),
     };
     const { texts } = this.#base;

@@ -8,7 +8,7 @@ import { present } from "../../foundation/assert.ts";
 import type { Clock } from "../../foundation/clock.ts";
 import { SeededRandom } from "../../foundation/random.ts";
 import { silentTelemetry } from "../../foundation/telemetry.ts";
-import { upperBottleneck } from "../../models/adapters/adapters.ts";
+import { upperBottleneck, upperForm } from "../../models/adapters/adapters.ts";
 import { servingGraph } from "../../models/serving-graph.ts";
 import { stageGraph } from "../../models/stage-graph.ts";
 import type { LayerTimes } from "../../placement/layer-times.ts";
@@ -81,10 +81,11 @@ export class LayerMeter {
       const [program] = await workers.load(source);
       return { source, program: present(program, "there is one worker") };
     };
+    const adapters = [upperForm(config)];
     const layers: Loaded[] = [];
     for (let from = 0; from < config.layerCount; from++)
-      layers.push(await load(stageGraph(config, precision, { from, until: from + 1 })));
-    const whole = await load(servingGraph(config, precision));
+      layers.push(await load(stageGraph(config, precision, { from, until: from + 1, adapters })));
+    const whole = await load(servingGraph(config, precision, { adapters }));
     return new LayerMeter(options, { workers, whole, layers });
   }
 
@@ -155,7 +156,10 @@ export class LayerMeter {
     const values = new Float32Array(batchSize * tokenCount * hiddenSize);
     for (const index of values.keys()) values[index] = this.#random.uniform() - 0.5;
     return {
-      ...batchFeeds(config, this.#rows(shape), { memory: this.#pool.memory }),
+      ...batchFeeds(config, this.#rows(shape), {
+        memory: this.#pool.memory,
+        adapters: [upperForm(config)],
+      }),
       states: {
         kind: "value",
         type: "float32",
@@ -171,7 +175,7 @@ export class LayerMeter {
     const draw = (): number => this.#random.integer(config.vocabularySize);
     return Array.from({ length: batchSize }, () => ({
       ids: Int32Array.from({ length: tokenCount }, draw),
-      ...{ pooling: "mean", adapter, labelCount: 2, resident: undefined },
+      ...{ pooling: "mean", adapter, outputCount: 2, resident: undefined },
     }));
   }
 }

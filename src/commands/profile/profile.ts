@@ -113,7 +113,7 @@ export async function profileEncoder(
     }
   }
   const layerBytes = Array.from({ length: config.layerCount }, (_, from) => {
-    const graph = stageGraph(config, precision, { from, until: from + 1 });
+    const graph = stageGraph(config, precision, { from, until: from + 1, adapters: [] });
     const values = [...constantsOf(graph, weights).values()];
     return values.reduce((sum, { byteLength }) => sum + byteLength, 0);
   });

@@ -63,6 +63,13 @@ export function allLayers({ layerCount }: EncoderConfig): readonly number[] {
   return Array.from({ length: layerCount }, (_, layer) => layer);
 }
 
+/** Whether a graph that takes these adapters computes that one as a whole. */
+export function computes(adapters: readonly AdapterForm[], { kind, layers }: AdapterForm): boolean {
+  return adapters.some(
+    (form) => form.kind === kind && layers.every((layer) => form.layers.includes(layer)),
+  );
+}
+
 /** What is learned where nothing else is asked for: a bottleneck in the upper layers. */
 export function upperBottleneck(config: EncoderConfig, rank: number): AdapterSpecification {
   return { ...upperForm(config), rank };
