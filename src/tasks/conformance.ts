@@ -11,7 +11,7 @@ import { toDense } from "../runtime/reference/dense.ts";
 import { evaluateGraph } from "../runtime/reference/evaluate.ts";
 import { Graph } from "../tensor/tensor.ts";
 import { targetsOf } from "./targets.ts";
-import type { Answer, SequenceParts, TaskKind } from "./tasks.ts";
+import { type Answer, errorCount, type SequenceParts, type TaskKind } from "./tasks.ts";
 
 export interface ExamExample {
   readonly example: Example;
@@ -53,6 +53,16 @@ export function examineTask(kind: TaskKind, { labels, examples }: Examined): voi
         assert.deepEqual([...answer], one.answer, one.spelled);
         assert.equal(lostCount, one.lostCount, one.spelled);
         assert.equal(kind.spelled(answer, labels), one.spelled);
+      }
+    });
+
+    it("reads what it has spelled, whatever numbers the labels have then", () => {
+      const turned = labels.toReversed();
+      for (const [index, one] of examples.entries()) {
+        const numberOf = (label: string): number => labels.indexOf(label);
+        assert.deepEqual(kind.parsed(one.spelled, numberOf), answers[index]);
+        const other = kind.parsed(one.spelled, (label) => turned.indexOf(label));
+        assert.equal(kind.spelled(other, turned), one.spelled);
       }
     });
 
@@ -101,6 +111,7 @@ export function examineTask(kind: TaskKind, { labels, examples }: Examined): voi
         for (const [other, given] of answers.entries()) {
           const { right, count } = kind.judged(expected, given);
           assert.ok(right >= 0 && right <= count);
+          assert.equal(errorCount({ right, count }), kind.judged(given, expected).count - right);
           const isSame = expected.join() === given.join();
           assert.equal(right === count, isSame, `${index} ${other}`);
           const spelled = [expected, given].map((answer) => kind.spelled(answer, labels));

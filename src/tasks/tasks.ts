@@ -22,8 +22,8 @@ export interface TaskKind {
   readonly graph: TaskGraph;
   /** Whether answers concern the words of a text, so that encoding has to tell where they are. */
   readonly hasWords: boolean;
-  /** How its score is called. */
-  readonly score: ScoreName;
+  /** How its score, and what is compared by it, is told. */
+  readonly score: ScoreWords;
   /** What "auto" stands for where it is another value than for texts. */
   readonly hyperparameters: Partial<Pick<Hyperparameters, "learningRate" | "batchSize">>;
   /** Outputs of a head over so many labels. */
@@ -36,20 +36,47 @@ export interface TaskKind {
   classesOf(answer: Answer, sequence: SequenceParts): Classes;
   /** The answer that scores, or probabilities, mean: `[outputs]`, or `[tokens, outputs]`. */
   answerOf(scores: Float32Array, sequence: SequenceParts): Answer;
+  /** The one judgement of a text, by which epochs are chosen, figures told, versions compared. */
   judged(expected: Answer, given: Answer): Judged;
   /** The score of all that was judged, which is at least one case, with its interval at 95 %. */
   interval(judged: readonly Judged[]): Interval;
   /** An answer in words that mean the same for every version of a model. */
   spelled(answer: Answer, labels: readonly string[]): string;
+  /** The answer that `spelled` has written, its labels numbered by the caller. */
+  parsed(spelled: string, numberOf: (label: string) => number): Answer;
 }
 
-export interface ScoreName {
-  /** The name of a version's figure, such as `devAccuracy`. */
+export interface ScoreWords {
+  /** How people call it, for example `accuracy`. */
+  readonly name: string;
+  /** The name of a version's figure, for example `devAccuracy`. */
   readonly figure: string;
-  /** The word in events of jobs, such as `accuracy`. */
+  /** The name of the served version's score on the texts compared. */
+  readonly baseline: string;
+  /** Its name in events of jobs, for example `accuracy`. */
   readonly event: string;
   /** What stands in sentences behind a percentage, of so many held-out texts. */
   said(textCount: number): string;
+  /** The figures of a comparison of one text or more, as a part of a sentence. */
+  compared(comparison: Comparison): string;
+  /** What is said of texts to which the data of two versions expect different answers. */
+  readonly disputed: string;
+}
+
+/** The served version and a newer one, judged by the same texts. */
+export interface Comparison {
+  /** Texts that decide: the data of both versions expect the same of them. */
+  readonly count: number;
+  /** The other texts, which are in no other number here. */
+  readonly disputedCount: number;
+  /** The score in [0, 1]; 0 when nothing is compared. */
+  readonly servedScore: number;
+  readonly newerScore: number;
+  /** Texts in which the newer version makes fewer errors than the served one, or more. */
+  readonly fewerCount: number;
+  readonly moreCount: number;
+  /** Their difference as a share of all texts that decide, at 90 %. */
+  readonly difference: Interval;
 }
 
 /** What encoding has found of an example. */
@@ -83,6 +110,11 @@ export interface Classes {
 export interface Judged {
   readonly right: number;
   readonly count: number;
+}
+
+/** Errors in a text: one for a wrong label, and one for each entity that is missed or made up. */
+export function errorCount({ right, count }: Judged): number {
+  return count - right;
 }
 
 /** The score in [0, 1]; 0 where nothing is counted. */

@@ -10,9 +10,20 @@ export const textClassification: TaskKind = {
   graph: sequenceClasses,
   hasWords: false,
   score: {
+    name: "accuracy",
     figure: "devAccuracy",
+    baseline: "baselineDevAccuracy",
     event: "accuracy",
     said: (count) => `of ${count} held-out texts are right`,
+    // An error is a text: what decides is the difference of the shares themselves.
+    compared({ servedScore, difference: { mean, low, high } }) {
+      const points = (share: number): string => (100 * share).toFixed(1);
+      return (
+        `${points(servedScore + mean)} % right against ${points(servedScore)} %, ` +
+        `difference ${points(mean)} points, ${points(low)} to ${points(high)} at 90 %`
+      );
+    },
+    disputed: "which stand under another label than before",
   },
   hyperparameters: {},
   outputCount: (labelCount) => labelCount,
@@ -30,6 +41,7 @@ export const textClassification: TaskKind = {
     return shareInterval(rightCount, judged.length);
   },
   spelled: (answer, labels) => present(labels[labelOf(answer)], "a label of the version"),
+  parsed: (spelled, numberOf) => Int32Array.of(numberOf(spelled)),
 };
 
 function labelOf(answer: Answer): number {

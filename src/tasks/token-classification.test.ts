@@ -77,6 +77,15 @@ examineTask(tokenClassification, {
   ],
 });
 
+it("reads labels that hold what stands between entities", () => {
+  const labels = ["a; b", "7; 8"];
+  const answer = Int32Array.of(0, 2, 1, 3, 4, 0, 12, 13, 1);
+  const spelled = "0-2 7; 8; 3-4 a; b; 12-13 7; 8";
+  assert.equal(tokenClassification.spelled(answer, labels), spelled);
+  const numberOf = (label: string): number => labels.indexOf(label);
+  assert.deepEqual(tokenClassification.parsed(spelled, numberOf), answer);
+});
+
 describe("what the outputs of words mean", () => {
   const [o, b0, i0, b1, i1] = [0, 1, 2, 3, 4];
   const cases: readonly (readonly [outputs: readonly number[], spans: string])[] = [

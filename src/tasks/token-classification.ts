@@ -20,9 +20,15 @@ export const tokenClassification: TaskKind = {
   graph: tokenClasses,
   hasWords: true,
   score: {
+    name: "F1",
     figure: "devF1",
+    baseline: "baselineDevF1",
     event: "f1",
     said: (count) => `F1 over the entities of ${count} held-out texts`,
+    compared: ({ servedScore, newerScore, fewerCount, moreCount }) =>
+      `F1 ${(100 * newerScore).toFixed(1)} % against ${(100 * servedScore).toFixed(1)} %, ` +
+      `fewer errors in ${fewerCount} of them, more in ${moreCount}`,
+    disputed: "which have other entities than before",
   },
   // As found on biomedical and scientific entities: words need larger steps, and more of them.
   hyperparameters: { learningRate: 4e-3, batchSize: 8 },
@@ -55,7 +61,18 @@ export const tokenClassification: TaskKind = {
     spansIn(answer)
       .map(({ start, end, label }) => `${start}-${end} ${labels[label] ?? ""}`)
       .join("; "),
+  parsed(spelled, numberOf) {
+    const spans = spelled.split(spanBreak).flatMap((words) => {
+      const [, start, end, label] = /^(\d+)-(\d+) ([^]*)$/.exec(words) ?? [];
+      if (label === undefined) return [];
+      return [{ start: Number(start), end: Number(end), label: numberOf(label) }];
+    });
+    return answerOfSpans(spans);
+  },
 };
+
+/** A label may hold a semicolon, but hardly a place behind it. */
+const spanBreak = /; (?=\d+-\d+ )/;
 
 /** Words from `start` to before `end` are one entity with this label. */
 export interface LabelledSpan {

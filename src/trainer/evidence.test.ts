@@ -22,7 +22,7 @@ const row = fc.record(
     ids: fc
       .array(fc.integer({ min: 0, max: 250_000 }), { maxLength: 9 })
       .map((ids) => Int32Array.from(ids)),
-    label,
+    expected: label,
     answer: label,
   },
   { noNullPrototype: true },
@@ -99,7 +99,7 @@ test("the lowest digests are those that a sort would give, by number or by token
 test("damaged bytes are named so", () => {
   const bytes = encodeEvidence({
     seen: Float64Array.of(1, 2),
-    rows: [{ digest: 1, ids: Int32Array.of(7), label: "a", answer: "b" }],
+    rows: [{ digest: 1, ids: Int32Array.of(7), expected: "a", answer: "b" }],
   });
   const other = Uint8Array.from(bytes);
   other[10] = (other[10] ?? 0) ^ 0xff;

@@ -21,9 +21,9 @@ export interface HeldOutRow {
   readonly ids: Int32Array;
   /** The first token of each word, where the task has words. */
   readonly firsts?: Int32Array | undefined;
-  /** What it is right to answer, spelled as the task does it; a label for example. */
-  readonly label: string;
-  /** What a form of the version answers that was not chosen for its answer to this text. */
+  /** What it is right to answer, spelled as the task does it. */
+  readonly expected: string;
+  /** What a form of the version answered that was not chosen for its answer to this text. */
   readonly answer: string;
 }
 
@@ -134,11 +134,12 @@ const action = "Cannot read what a version has seen";
 
 /**
  * Bytes of the header's length as a 32-bit number, the header in JSON, padded to 8 bytes, and the
- * arrays: digests as float64, then per row label, answer, count of ids as int32, and all ids; where
- * the header says `hasWords`, per row the count of words, and the first tokens of them all.
+ * arrays: digests as float64, then per row the expected answer, the given one and the count of ids
+ * as int32, and all ids; where the header says `hasWords`, per row the count of words, and the
+ * first tokens of them all.
  */
 export function encodeEvidence({ seen, rows }: Evidence): Uint8Array {
-  const names = [...new Set(rows.flatMap(({ label, answer }) => [label, answer]))].toSorted();
+  const names = [...new Set(rows.flatMap(({ expected, answer }) => [expected, answer]))].toSorted();
   const indexByName = new Map(names.map((name, index) => [name, index]));
   const indexOf = (name: string): number => present(indexByName.get(name), "a name of the rows");
   const hasWords = rows.some(({ firsts }) => firsts !== undefined);
@@ -151,7 +152,7 @@ export function encodeEvidence({ seen, rows }: Evidence): Uint8Array {
   const arrays = [
     seen,
     Float64Array.from(rows, ({ digest }) => digest),
-    Int32Array.from(rows, ({ label }) => indexOf(label)),
+    Int32Array.from(rows, ({ expected }) => indexOf(expected)),
     Int32Array.from(rows, ({ answer }) => indexOf(answer)),
     Int32Array.from(rows, ({ ids }) => ids.length),
     ...rows.map(({ ids }) => ids),
@@ -200,7 +201,7 @@ function parseEvidence(bytes: Uint8Array): Evidence {
   };
   const seen = floats(seenCount);
   const digests = floats(rowCount);
-  const [labels, answers, lengths] = [integers(rowCount), integers(rowCount), integers(rowCount)];
+  const [expected, answers, lengths] = [integers(rowCount), integers(rowCount), integers(rowCount)];
   const nameOf = (indices: Int32Array, row: number): string => {
     const name = names[indices[row] ?? -1];
     if (name === undefined) throw corrupt(`row ${row} has a name that its header lacks`);
@@ -212,7 +213,7 @@ function parseEvidence(bytes: Uint8Array): Evidence {
     digest,
     ids: present(ids[row], "ids of each row"),
     ...(hasWords && { firsts: present(firsts[row], "words of each row") }),
-    label: nameOf(labels, row),
+    expected: nameOf(expected, row),
     answer: nameOf(answers, row),
   }));
   if (offset !== buffer.byteLength)

@@ -22,6 +22,7 @@ import type { Store } from "../storage/storage.ts";
 import { answersTo } from "../learning/answers.ts";
 import type { Source } from "../learning/sequences.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
+import type { Answer, Judged as TextJudged, TaskKind } from "../tasks/tasks.ts";
 import { decodeEvidence, type Evidence, hasSeen, type HeldOutRow } from "./evidence.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
 import type { ComparedRow } from "./verdict.ts";
@@ -55,8 +56,8 @@ export async function servedOf(reading: Reading, model: VirtualModel): Promise<S
 /** What the new version holds out, with its answers, whether it will be remembered or not. */
 export interface Judged {
   readonly evidence: Evidence;
-  /** Its held-out texts, and those that only the served version remembers: label and answer. */
-  readonly byDigest: ReadonlyMap<number, Pick<HeldOutRow, "label" | "answer">>;
+  /** Its held-out texts, and those that only the served version remembers. */
+  readonly byDigest: ReadonlyMap<number, Pick<HeldOutRow, "expected" | "answer">>;
 }
 
 /** Texts that only the served version remembers, and that the new one was not trained on. */
@@ -99,15 +100,29 @@ export async function comparedRows(
   const answers = await servedAnswers(parts, asked);
   if (answers === undefined) return [];
   const answerOf = new Map(asked.map(({ digest }, index) => [digest, answers[index]]));
+  const judge = spelledJudge(taskKinds[version.task]);
   return compared.map(({ digest }) => {
     const own = present(judged.byDigest.get(digest), "an answer to what is compared");
     const known = remembered.get(digest);
+    const servedAnswer = answerOf.get(digest) ?? present(known, "it is asked or known").answer;
     return {
-      labels: [...new Set([own.label, known?.label ?? own.label])],
-      servedAnswer: answerOf.get(digest) ?? present(known, "it is asked or known").answer,
-      newAnswer: own.answer,
+      isDisputed: known !== undefined && known.expected !== own.expected,
+      served: judge(own.expected, servedAnswer),
+      newer: judge(own.expected, own.answer),
     };
   });
+}
+
+/** Judges spelled answers: versions may number labels differently, so that words are compared. */
+function spelledJudge(kind: TaskKind): (expected: string, given: string) => TextJudged {
+  const numbers = new Map<string, number>();
+  const numberOf = (label: string): number => {
+    const number = numbers.get(label) ?? numbers.size;
+    numbers.set(label, number);
+    return number;
+  };
+  const parsed = (spelled: string): Answer => kind.parsed(spelled, numberOf);
+  return (expected, given) => kind.judged(parsed(expected), parsed(given));
 }
 
 /** What the served weights answer, or undefined when they cannot be read. */

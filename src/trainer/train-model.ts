@@ -22,11 +22,12 @@ import type { Store } from "../storage/storage.ts";
 import { distinctDigests, encodeEvidence, rememberedOf } from "./evidence.ts";
 import type { TrainingExamples } from "./examples.ts";
 import { fit, type FitProgress, type Fitted } from "../learning/learning.ts";
-import type { TaskKind } from "../tasks/tasks.ts";
+import { taskKinds } from "../tasks/task-kinds.ts";
+import type { Comparison, ScoreWords, TaskKind } from "../tasks/tasks.ts";
 import { comparedRows, type Judged, othersOf, type Served, servedOf, sourceOf } from "./judging.ts";
 import { shallowStates, type Source } from "../learning/sequences.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
-import { compare, type Comparison, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
+import { compare, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
 import { figureText, heldOutRows, instantVersion, ownFigures } from "./version-weights.ts";
 import { requireModel } from "../storage/checks.ts";
 
@@ -237,13 +238,14 @@ async function publishCompared(
     const comparison = compare(rows);
     const isServed = isToBeServed(findingOf(comparison));
     const { weights } = parts;
+    const words = taskKinds[weights.task].score;
     try {
       return await creator.publish(caller, model, {
         ...weights,
-        metrics: { ...weights.metrics, ...comparedFigures(comparison) },
+        metrics: { ...weights.metrics, ...comparedFigures(words, comparison) },
         verdict:
           damages[0] === undefined
-            ? verdictOf(comparison, number)
+            ? verdictOf(comparison, { served: number, words })
             : `Served: version ${number} cannot be compared with: ${damages[0]}`,
         isServed,
         replaces: number,
@@ -255,21 +257,23 @@ async function publishCompared(
   }
 }
 
-function comparedFigures({ count, servedShare, difference }: Comparison): Record<string, number> {
+function comparedFigures(
+  { baseline }: ScoreWords,
+  { count, servedScore, difference }: Comparison,
+): Record<string, number> {
   if (count === 0) return { comparedCount: 0 };
   return {
     comparedCount: count,
-    baselineDevAccuracy: servedShare,
+    [baseline]: servedScore,
     difference: difference.mean,
     differenceLow: difference.low,
     differenceHigh: difference.high,
   };
 }
 
-/** The names of a version's figures in events, beside that of the task's score. */
+/** The names of a version's figures in events, beside those of the task's score. */
 const eventNames: Readonly<Record<string, string>> = {
   devCount: "dev_count",
-  baselineDevAccuracy: "baseline_dev_accuracy",
   comparedCount: "compared_count",
   difference: "difference",
   differenceLow: "difference_low",
@@ -280,7 +284,9 @@ function eventValues(
   { score }: TaskKind,
   metrics: Readonly<Record<string, number>>,
 ): Record<string, number> {
-  const names = { ...eventNames, [score.figure]: `dev_${score.event}` };
+  const { baseline, event, figure } = score;
+  const own = { [figure]: `dev_${event}`, [baseline]: `baseline_dev_${event}` };
+  const names: Readonly<Record<string, string>> = { ...eventNames, ...own };
   const entries = Object.entries(metrics);
   return Object.fromEntries(
     entries.flatMap(([name, value]) => (names[name] ? [[names[name], value]] : [])),

@@ -64,7 +64,7 @@ export function heldOutRows(
     digest: present(digests[index], "one digest per text"),
     ids: present(ids[index], "an index of the texts"),
     firsts: firsts?.[index],
-    label: spelled(expected[index]),
+    expected: spelled(expected[index]),
     answer: spelled(given.answers[index]),
   }));
 }
