@@ -74,7 +74,7 @@ async function predict(
 
 /** Whether the model is one for token classification; a version's task is its model's. */
 async function findsEntities(client: Client, name: string): Promise<boolean> {
-  const { strata } = await client.model(name.replace(/@\d+$/, ""));
+  const { strata } = await client.model(name.replace(/@[1-9]\d*$/, ""));
   return strata.kind === "vplm" && strata.task === "token-classification";
 }
 

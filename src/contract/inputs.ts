@@ -4,6 +4,7 @@
  */
 import { z } from "@hono/zod-openapi";
 import { limits } from "../foundation/limits.ts";
+import { unstorableText } from "../foundation/visible.ts";
 
 export type TextInput = string | string[];
 export type TokenInput = number[] | number[][];
@@ -83,9 +84,12 @@ function textsFault(value: unknown): Fault | undefined {
 
 function textFault(text: string, path: readonly number[]): Fault | undefined {
   if (text.length === 0) return fault(path, "expected a text, got an empty one");
-  if (text.length <= limits.inputCharactersMax) return undefined;
   const expected = `expected at most ${limits.inputCharactersMax} characters`;
-  return fault(path, `${expected}, got ${text.length}`);
+  if (text.length > limits.inputCharactersMax)
+    return fault(path, `${expected}, got ${text.length}`);
+  // As in training.
+  if (unstorableText.test(text)) return fault(path, "text holds a NUL or a lone surrogate");
+  return undefined;
 }
 
 function tokenListsFault(lists: readonly unknown[]): Fault | undefined {

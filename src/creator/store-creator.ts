@@ -191,9 +191,9 @@ class StoreCreator implements Creator {
     return this.#turns.acquire(identity.incarnation, async () => {
       const { id, incarnation } = await this.#existing(caller, identity);
       const own = this.#own(caller);
-      const versions = await unlessRotten(allVersions(own.versions, incarnation));
+      const versions = await allVersions(own.versions, incarnation);
       await this.#changing(caller, id, () => own.models.delete(id));
-      await this.#store.keeper.dropped(blobsOf(versions ?? []));
+      await this.#store.keeper.dropped(blobsOf(versions));
     });
   }
 

@@ -11,7 +11,7 @@ import { markedForm } from "./marked.ts";
 import type { Notes, RawRow, Swallowed } from "./readers/rows.ts";
 import { type ReadOptions, refuse } from "./readers/source.ts";
 
-/** The forms of all kinds of tasks. The first row that can be told decides the file's. */
+/** The forms of all kinds of tasks. The first row that can be used decides the file's. */
 const forms: readonly ExampleForm[] = [labelledForm, markedForm];
 
 const lossRemark =
@@ -113,7 +113,7 @@ export class Collected {
     } as Dataset; // its form has made all examples
   }
 
-  /** That of most files where no row could be told. */
+  /** That of most files where no row can be used. */
   #formOf(): ExampleForm {
     return this.#form ?? labelledForm;
   }
@@ -122,10 +122,13 @@ export class Collected {
   #checked(row: RawRow): Example | string {
     if ("fault" in row) return row.fault;
     const form = forms.find((one) => one.claims(row)) ?? labelledForm;
-    if (this.#form === undefined) this.#formLine = row.line;
-    this.#form ??= form;
-    if (form === this.#form) return form.checked(row, this.#labels);
-    return `it has ${form.content}, where line ${this.#formLine} has ${this.#form.content}`;
+    if (this.#form !== undefined && form !== this.#form)
+      return `it has ${form.content}, where line ${this.#formLine} has ${this.#form.content}`;
+    const example = form.checked(row, this.#labels);
+    if (typeof example === "string" || this.#form !== undefined) return example;
+    this.#form = form;
+    this.#formLine = row.line;
+    return example;
   }
 
   /** The examples but those that stand for several lines of which a quote has made one cell. */

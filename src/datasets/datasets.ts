@@ -1,8 +1,8 @@
 /** Labelled texts for training: reading, checking, splitting, measuring. */
-import { type TaskName, unstorableText } from "../entities/virtual-model.ts";
+import type { TaskName } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { visible } from "../foundation/visible.ts";
+import { unstorableText, visible } from "../foundation/visible.ts";
 
 /** A text and its one label. */
 export interface LabelledText {

@@ -23,6 +23,8 @@ export const labelledForm: ExampleForm<RawLabelled, LabelledText> = {
 
 function labelKindFault(label: unknown): string {
   const fault = `label is ${kindOf(label)}`;
+  if (Array.isArray(label) && Array.isArray(label[0]))
+    return `${fault} of arrays: the places of entities stand in "entities"`;
   return typeof label === "number" && !(Math.abs(label) <= Number.MAX_SAFE_INTEGER)
     ? `${fault}: write it as a string, in quotes`
     : `${fault}, expected a string, an integer or a boolean`;

@@ -162,6 +162,7 @@ describe("a fault", () => {
     [{ tokens: ["a"], tags: [0] }, /tag 1 is 0: write the tag's name/],
     [{ tokens: ["a"], tags: [null] }, /tag 1 is null, expected a string/],
     [{ tokens: ["a"] }, /tags are missing: expected one of "tags", "ner_tags", "labels"/],
+    [{ text: "ab", label: [[0, 1, "x"]] }, /it has a label, where line 1 has entities/],
     [{ text: "a", label: "x" }, /it has a label, where line 1 has entities/],
   ];
   for (const [row, reason] of cases)
@@ -181,6 +182,47 @@ describe("a fault", () => {
       },
     );
     assert.deepEqual([labels, labelCounts], [["x"], [1]]);
+  });
+});
+
+describe("the form of a file", () => {
+  const labelled = [
+    { text: "fine", label: "x" },
+    { text: "bad", label: "y" },
+  ];
+
+  test("is that of the first row that can be used", async () => {
+    for (const bad of [
+      { text: "ab", entities: "bad" },
+      { text: "ab", entities: null },
+      { text: "ab", entities: [[0, 9, "x"]] },
+    ]) {
+      const { task, examples, faults } = await read(bad, ...labelled);
+      assert.equal(task, "text-classification");
+      assert.deepEqual(examples, labelled);
+      assert.deepEqual(
+        faults.map(({ line }) => line),
+        [1],
+      );
+    }
+    const bad = { text: "ab", label: [[0, 1, "x"]] };
+    const example = { text: "ab", entities: [{ start: 0, end: 1, label: "x" }] };
+    const { examples, faults } = await read(bad, example, { text: "a", label: "x" });
+    assert.deepEqual(examples, [example]);
+    assert.deepEqual(faults, [
+      {
+        line: 1,
+        reason: 'label is an array of arrays: the places of entities stand in "entities"',
+      },
+      { line: 3, reason: "it has a label, where line 2 has entities" },
+    ]);
+  });
+
+  test("takes entities that are null beside a label for absent", async () => {
+    const [first = {}, second = {}] = labelled;
+    const dataset = await read({ ...first, entities: null }, { entities: null, ...second });
+    assert.deepEqual(dataset.faults, []);
+    assert.deepEqual(dataset.examples, labelled);
   });
 });
 

@@ -33,7 +33,7 @@ const startLength = 64 * 1024;
  * - CSV: a header that names the text and the label alike; the separator is a comma, a semicolon,
  *   a tab or a bar.
  *
- * The first row that can be told decides whether labels or entities are learned; rows of the other
+ * The first row that can be used decides whether labels or entities are learned; rows of the other
  * kind are faults. Labels are strings, integers or booleans, which become strings; white space
  * around them is cut, and Unicode is composed. Other fields are ignored, blank lines are skipped.
  */

@@ -5,6 +5,7 @@
  */
 import type { Digest } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
+import { unstorableText } from "../foundation/visible.ts";
 import type { Pooling, Precision } from "./base-model.ts";
 
 /** What a model answers: one label for a text, or spans of it with their labels. */
@@ -98,9 +99,6 @@ export function nameFault(name: string): string | undefined {
   if (!namePattern.test(name)) return `expected letters, digits, "_", "." or "-", got "${name}"`;
   return undefined;
 }
-
-/** NUL cannot be stored as text everywhere; a lone surrogate has no UTF-8. */
-export const unstorableText = /[\0\p{Surrogate}]/u;
 
 /** Why `label` cannot be a label, or undefined when it can. */
 export function labelFault(label: string): string | undefined {

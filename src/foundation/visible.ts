@@ -1,4 +1,7 @@
-/** Text of strangers on terminals and in messages. */
+/** Text of strangers on terminals and in messages, and what of it nothing takes. */
+
+/** NUL cannot be stored as text everywhere; a lone surrogate has no UTF-8. */
+export const unstorableText: RegExp = /[\0\p{Surrogate}]/u;
 
 /**
  * The text with what cannot be seen written out, such as `\u{200b}`: controls, formats, white space

@@ -197,6 +197,46 @@ describe("fields", () => {
     }
   });
 
+  test("a key that objects would lose is refused by name, wherever keys are free", async () => {
+    const http = await httpWith({});
+    const metadata = JSON.parse('{"a":"b","__proto__":"x"}') as object; // as clients send it
+    const job = { model: "tiny", training_file: "file-a", metadata };
+    const cases = [
+      await call(http, "POST /v1/fine_tuning/jobs", { json: job, headers }),
+      await call(http, "GET /v1/fine_tuning/jobs?metadata[__proto__]=x", { headers }),
+      await call(http, "GET /v1/fine_tuning/jobs?metadata%5B__proto__%5D=x", { headers }),
+    ];
+    for (const response of cases) {
+      assert.equal(response.status, 400);
+      const { param, message } = await errorOf(response);
+      assert.equal(param, "metadata.__proto__");
+      assert.equal(message, 'Cannot read "metadata.__proto__": this name cannot be a key');
+    }
+    const input = JSON.parse('[{"__proto__":1}]') as object; // as clients send it
+    const nested = await call(http, "POST /v1/classify", {
+      json: { model: "spam", input },
+      headers,
+    });
+    assert.equal((await errorOf(nested)).param, "input[0].__proto__");
+    // Other names that objects have of their own are keys like any.
+    const other = await call(http, "GET /v1/fine_tuning/jobs?metadata[constructor]=x", { headers });
+    const { data } = (await other.json()) as { data: unknown }; // what the route answers
+    assert.deepEqual(data, []);
+  });
+
+  test("a text that no training takes is refused where it would be answered", async () => {
+    const http = await httpWith({});
+    for (const path of ["embeddings", "classify", "classify-tokens"])
+      for (const text of ["a\0b", "a\ud800b", "\udc00\ud83d"]) {
+        const json = { model: "spam", input: ["whole \u{1f600}", text] };
+        const response = await call(http, `POST /v1/${path}`, { json, headers });
+        assert.equal(response.status, 400);
+        const { param, message } = await errorOf(response);
+        assert.equal(param, "input[1]");
+        assert.match(message, /text holds a NUL or a lone surrogate$/);
+      }
+  });
+
   test("the document says where null is allowed", async () => {
     type Schema = { properties: Record<string, { anyOf?: { type: string }[]; default?: string }> };
     type Operation = { requestBody: { content: Record<string, { schema: Schema }> } };

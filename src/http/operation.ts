@@ -4,6 +4,7 @@ import type { HonoRequest } from "hono";
 import type { Answer, Parsed, Routes } from "../contract/contract.ts";
 import type { Caller } from "../entities/caller.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { reservedKeyIn } from "../foundation/reserved-key.ts";
 import { absentNulls } from "./absent-nulls.ts";
 import { readJson } from "./body.ts";
 import type { Intake } from "../listener/intake.ts";
@@ -75,22 +76,24 @@ export function parserOf(
 }
 
 function check(schema: z.ZodType, value: unknown, part: string): unknown {
+  const reserved = reservedKeyIn(value);
+  if (reserved !== undefined) throw unreadable(reserved, part, "this name cannot be a key");
   const result = schema.safeParse(value, { error: wordsOf });
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
-  const field = fieldOf([...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])]);
+  const path = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])];
   const state =
     unknown === undefined
       ? (issue?.message ?? "").replace(/^Invalid input: /, "")
       : "there is no such field";
-  throw new StrataError(
-    "INVALID_ARGUMENT",
-    `Cannot read ${field ? `"${field}"` : part}: ${state}`,
-    {
-      ...(field !== "" && { field }),
-    },
-  );
+  throw unreadable(path, part, state);
+}
+
+function unreadable(path: readonly PropertyKey[], part: string, state: string): StrataError {
+  const field = fieldOf(path);
+  const message = `Cannot read ${field ? `"${field}"` : part}: ${state}`;
+  return new StrataError("INVALID_ARGUMENT", message, { ...(field !== "" && { field }) });
 }
 
 /** Words for a count outside its limits; undefined leaves the other faults to zod's own. */

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { reservedKeyIn } from "../foundation/reserved-key.ts";
 
 /** Names of models, profiles and node types: they go into tables, pages and messages. */
 export const nameSchema = z
@@ -18,6 +19,8 @@ export function parseJson<T>(schema: z.ZodType<T>, text: string, what: string): 
   } catch (cause) {
     throw new StrataError("INVALID_ARGUMENT", `Cannot read "${what}": it is not JSON`, { cause });
   }
+  const reserved = reservedKeyIn(value);
+  if (reserved !== undefined) throw faultAt({ what, path: reserved }, "this name cannot be a key");
   return checkValue(schema, value, { what });
 }
 

@@ -76,6 +76,11 @@ describe("parseModels", () => {
     ],
     ["a latency of nothing", withStages([0]), /latencies\[0\]\.stageSeconds\[0\]: .*>0/],
     [
+      "a profile by a name that no object keeps",
+      { ...modelsFile, profiles: JSON.parse('{"__proto__":{}}') as unknown },
+      /profiles\.__proto__: this name cannot be a key/,
+    ],
+    [
       "a number as a profile",
       { ...modelsFile, profiles: { small: 3 } },
       /profiles\.small: .*object/,

@@ -208,7 +208,7 @@ describe("the engine", () => {
       () => engine.admit(asked("bulk", 1, 1)),
       (error) =>
         error instanceof StrataError &&
-        /they would wait for 1000000 ms, the limit is 2000 ms/.test(error.message) &&
+        /they would wait for 1000000 ms, the limit is 1400 ms/.test(error.message) &&
         error.retryAfterMs === limits.retryAfterMsMax,
     );
     // Another model's turn comes between the bulk's.

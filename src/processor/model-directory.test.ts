@@ -67,7 +67,7 @@ async function rejects(name: string, code: string, who = operator): Promise<void
 
 describe("the model directory", () => {
   it("knows no model that is not there, nor one without a version", async () => {
-    for (const name of ["unknown", "mail@1", "@1", "", "mail@", "mail@0", "mail@-1"])
+    for (const name of ["unknown", "mail@1", "@1", "", "mail@", "mail@0", "mail@-1", "mail@01"])
       await rejects(name, "NOT_FOUND");
     await rejects("mail", "CONFLICT");
   });

@@ -82,7 +82,7 @@ export async function resolveModel(
 
 /** `<id>@<version>` in its parts; a name without a version is all id. */
 function partsOf(name: string): { readonly id: string; readonly number: number | undefined } {
-  const [, id = name, number] = /^(.*)@(\d{1,9})$/.exec(name) ?? [];
+  const [, id = name, number] = /^(.*)@([1-9]\d{0,8})$/.exec(name) ?? [];
   return { id, number: number === undefined ? undefined : Number(number) };
 }
 

@@ -75,9 +75,10 @@ function overloaded(
   rejection: QueueAdmission & { readonly kind: "rejected" },
 ): StrataError {
   const { limit, waitMs, retryAfterMs } = rejection;
+  const waitMsMax = Math.floor(flow.deadlineMs * foreseenShare);
   const state =
     limit === "deadline"
-      ? `they would wait for ${Math.ceil(waitMs)} ms, the limit is ${flow.deadlineMs} ms`
+      ? `they would wait for ${Math.ceil(waitMs)} ms, the limit is ${waitMsMax} ms`
       : `${rejection.sequenceCount} are waiting, the limit is ${limits.queueSequenceCountMax}`;
   const message = `Cannot queue ${sequenceCount} texts: ${state}`;
   return new StrataError("OVERLOADED", message, { retryAfterMs });

@@ -69,8 +69,8 @@ function fromObject(value: Readonly<Record<string, unknown>>, isLabelled: boolea
   const keys = Object.keys(value);
   const tokens = tokenNames.find((name) => Array.isArray(value[name]));
   if (tokens !== undefined) return fromTagged(value, tokens, isLabelled);
-  const entities = entityNames.find((name) => keys.includes(name));
-  if (entities !== undefined && isLabelled) return fromMarked(value, entities);
+  const entities = isLabelled ? entitiesOf(value) : undefined;
+  if (entities !== undefined) return fromMarked(value, entities);
   const chat = keys.includes("messages") ? ["messages"] : [];
   const texts = [...candidates(value, "text"), ...chat];
   const labels = isLabelled ? [...candidates(value, "label"), ...chat] : [];
@@ -88,6 +88,13 @@ function fromObject(value: Readonly<Record<string, unknown>>, isLabelled: boolea
 const tokenNames = ["tokens", "words"] as const;
 const tagNames = ["tags", "ner_tags", "labels"] as const;
 const entityNames = ["entities", "spans"] as const;
+
+/** The field of a row's entities. A null yields to a label. */
+function entitiesOf(value: Readonly<Record<string, unknown>>): string | undefined {
+  const filled = entityNames.find((name) => value[name] != null);
+  const hasLabel = candidates(value, "label").some((name) => value[name] !== null);
+  return filled ?? (hasLabel ? undefined : entityNames.find((name) => Object.hasOwn(value, name)));
+}
 
 function fromTagged(
   value: Readonly<Record<string, unknown>>,

@@ -118,12 +118,38 @@ test("with a row that has rotted nothing is swept, and its blob stays", async ()
   for await (const digest of store.blobs.list()) blobCount += digest.length > 0 ? 1 : 0;
   assert.equal(blobCount, 5);
   const { incarnation } = exampleModel("a");
-  await assert.rejects(store.catalog.of(operator).versions.list(incarnation, { limit: 100 }), {
-    code: "CORRUPT",
-  });
+  const listed = await store.catalog.of(operator).versions.list(incarnation, { limit: 100 });
+  assert.deepEqual(listed, []);
   await assert.rejects(store.catalog.of(operator).versions.get(incarnation, 1), {
     code: "CORRUPT",
   });
+  await store.close();
+});
+
+test("a version that has rotted is named by its number, and the others are listed", async () => {
+  const folder = newFolder();
+  const { incarnation } = exampleModel("a");
+  const filled = await openFileStore(folder, { reserveBytes: 0 });
+  await filled.catalog.of(operator).models.insert(exampleModel("a"));
+  for (const number of [1, 2, 3, 4])
+    await filled.catalog
+      .of(operator)
+      .versions.insert({ ...exampleVersion("a", number), job: "j" }, { isServed: true });
+  await filled.close();
+  change(folder, `UPDATE "versions" SET "blobBytes" = "blobBytes" + 1 WHERE "number" = 2`);
+  const { log, lines } = listening();
+  const store = await openFileStore(folder, { log });
+  const { versions } = store.catalog.of(operator);
+  const numbers = async (page: Parameters<typeof versions.list>[1]): Promise<string> =>
+    (await versions.list(incarnation, page)).map(({ number }) => number).join("");
+  assert.equal(await numbers({ limit: 9 }), "134");
+  assert.equal(await numbers({ limit: 2 }), "13");
+  assert.equal(await numbers({ limit: 1, after: 1 }), "3");
+  assert.equal(await numbers({ limit: 2, where: { job: "j" } }), "13");
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? "", /Cannot read versions "vplm-a@2"/);
+  await assert.rejects(versions.get(incarnation, 2), { code: "CORRUPT" });
+  assert.equal(await versions.delete(incarnation, 2), true);
   await store.close();
 });
 

@@ -10,7 +10,7 @@ import { fromRecord, type RecordForm } from "./records.ts";
 
 export interface Page {
   readonly limit: number;
-  /** Place in the order of creation after which it begins. */
+  /** Place in the order of its rows after which it begins. */
   readonly after: number | undefined;
   /** Whether a row of those belongs to the page. */
   readonly isWanted: (row: object) => boolean;

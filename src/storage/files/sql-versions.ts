@@ -3,12 +3,13 @@ import type { Kysely, Transaction } from "kysely";
 import type { Tenant } from "../../entities/caller.ts";
 import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
 import { Pace } from "../../foundation/pace.ts";
-import { rowMissing, rowTaken } from "../checks.ts";
+import { isListed, rowMissing, rowTaken } from "../checks.ts";
 import type { VersionPage, VersionTable } from "../storage.ts";
 import type { CatalogWriter } from "./catalog-writer.ts";
 import { guardDisk } from "./disk-errors.ts";
 import { fromRecord, modelForm, toRecord, versionForm } from "./records.ts";
 import type { CatalogTables } from "./schema.ts";
+import type { RowReader } from "./row-reader.ts";
 import { isTaken } from "./sqlite.ts";
 import type { TableParts } from "./sql-table.ts";
 
@@ -19,11 +20,13 @@ const insertCharacterCountMax = 512 * 1024;
 export class SqlVersions implements VersionTable {
   readonly #database: Kysely<CatalogTables>;
   readonly #writer: CatalogWriter;
+  readonly #reader: RowReader;
   readonly #tenant: Tenant;
 
-  constructor({ database, writer }: TableParts, tenant: Tenant) {
+  constructor({ database, writer, reader }: TableParts, tenant: Tenant) {
     this.#database = database;
     this.#writer = writer;
+    this.#reader = reader;
     this.#tenant = tenant;
   }
 
@@ -74,15 +77,21 @@ export class SqlVersions implements VersionTable {
   }
 
   list(model: Incarnation, options: VersionPage): Promise<readonly Version[]> {
-    const { after = 0, limit, where = {} } = options;
+    const { after, limit, where = {} } = options;
     const select = this.#database.selectFrom("versions").selectAll();
-    const its = select.where("model", "=", model).where("tenant", "=", this.#tenant);
-    const rest = its.where("number", ">", after);
-    const wanted = where.job === undefined ? rest : rest.where("job", "=", where.job);
-    return guardDisk("list versions", async () => {
-      const records = await wanted.orderBy("number").limit(limit).execute();
-      return records.map((record) => fromRecord<Version>(record, versionForm));
-    });
+    // A version's place in the list of its model is its number.
+    const placed = select.select("number as sequence").where("model", "=", model);
+    const its = placed.where("tenant", "=", this.#tenant);
+    const wanted = where.job === undefined ? its : its.where("job", "=", where.job);
+    return guardDisk("list versions", () =>
+      this.#reader.page<Version>(versionForm, {
+        limit,
+        after,
+        next: (place = 0, count) =>
+          wanted.where("number", ">", place).orderBy("number").limit(count).execute(),
+        isWanted: (row) => isListed(row, where),
+      }),
+    );
   }
 
   delete(model: Incarnation, number: number): Promise<boolean> {
