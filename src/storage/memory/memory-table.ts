@@ -1,6 +1,5 @@
 /** One tenant's rows of a table. They are copied in and out: what is stored changes here alone. */
 import type { Tenant } from "../../entities/caller.ts";
-import { present } from "../../foundation/assert.ts";
 import { isListed, pageStartMissing, rowMissing, rowTaken } from "../checks.ts";
 import type { Owned, PageOptions, Table, Where } from "../storage.ts";
 
@@ -48,15 +47,18 @@ export class MemoryTable<Row extends { readonly id: string }> implements Table<R
   }
 
   async list(options: AnyListOptions<Row>): Promise<readonly Row[]> {
-    const { after, limit, where = {} } = options;
-    const rows = [...this.rows()];
-    if (options.descending === true) rows.reverse();
-    const start = after === undefined ? 0 : rows.findIndex((row) => row.id === after) + 1;
-    if (after !== undefined && start === 0) throw pageStartMissing(this.#name, after);
+    const { after, limit, descending, where = {} } = options;
+    if (after !== undefined && !this.has(after)) throw pageStartMissing(this.#name, after);
+    const { rows, tenant } = this.#parts;
+    // A short page out of a long table takes no copy of the table.
+    const all = descending === true ? [...rows.values()].reverse() : rows.values();
+    let isBefore = after !== undefined;
     const page: Row[] = [];
-    for (let index = start; index < rows.length && page.length < limit; index++) {
-      const row = present(rows[index], "an index of the rows");
-      if (isListed(row, where)) page.push(copyOf(row));
+    for (const row of all) {
+      if (page.length === limit) break;
+      if (row.tenant !== tenant) continue;
+      if (!isBefore && isListed(row, where)) page.push(copyOf(row));
+      if (row.id === after) isBefore = false;
     }
     return page;
   }
