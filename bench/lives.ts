@@ -1,10 +1,15 @@
 /**
  * Claim `lives`: thousands of operations of the whole server, interleaved, crashed and damaged by
- * seed, violate nothing; and faults that are put back are found, each by a seed that repeats.
+ * seed, violate nothing; and faults that are put back are found, each by a seed that repeats. Seeds
+ * know nothing of each other, so that each core runs its own.
  */
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
 import { plants } from "../test/lives/planted.ts";
-import { type RunReport, simulate } from "../test/lives/simulation.ts";
+import type { RunReport } from "../test/lives/simulation.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
+import type { AskedRun } from "./lives-worker.ts";
 import { machine, round } from "./measure.ts";
 
 /** What one seed's clients begin. */
@@ -14,44 +19,87 @@ const firstSeed = 1_000;
 /** A planted fault that so many seeds do not show is not found. */
 const plantSeedCount = 60;
 
-const summed = ["operations", "published", "crashes", "disturbedJobs", "faults"] as const;
-
 const quick = { operationsMin: 2_000 };
 const full = { operationsMin: 20_000 };
 
+const summed = ["operations", "published", "crashes", "disturbedJobs", "faults"] as const;
+
 export async function benchLives({ isQuick }: BenchOptions): Promise<BenchResult> {
-  const { operationsMin } = isQuick ? quick : full;
-  const sums = { operations: 0, published: 0, crashes: 0, disturbedJobs: 0, faults: 0 };
-  const violations: string[] = [];
-  const startMs = performance.now();
-  for (let seed = firstSeed; sums.operations < operationsMin; seed++) {
-    const report = await simulate({ seed, operationCount });
-    for (const name of summed) sums[name] += report[name];
-    if (report.violation !== undefined) violations.push(`seed ${seed}: ${report.violation}`);
+  const threads = Array.from(
+    { length: availableParallelism() },
+    () => new Worker(new URL("./lives-worker.js", import.meta.url)),
+  );
+  try {
+    const sound = await runSound(threads, isQuick ? quick : full);
+    const found = await inParallel(threads, plants, findPlanted);
+    return {
+      ...sound,
+      planted: plants.length,
+      plantedFound: found.filter(({ isRepeated }) => isRepeated).length,
+      targets: {
+        operationsPerMinute: 20_000,
+        published: 300,
+        crashes: 300,
+        disturbedJobs: 300,
+        faults: 1_000,
+        violations: 0,
+        plantedFound: plants.length,
+      },
+      plants: found,
+      sizes: { operationCount, firstSeed, plantSeedCount, threadCount: threads.length },
+      machine: machine(),
+    };
+  } finally {
+    await Promise.all(threads.map((thread) => thread.terminate()));
   }
+}
+
+async function runSound(
+  threads: readonly Worker[],
+  { operationsMin }: { readonly operationsMin: number },
+): Promise<BenchResult> {
+  const sums = { operations: 0, published: 0, crashes: 0, disturbedJobs: 0, faults: 0 };
+  const violated: string[] = [];
+  const startMs = performance.now();
+  let seed = firstSeed;
+  const work = async (thread: Worker): Promise<void> => {
+    while (sums.operations < operationsMin) {
+      const report = await ask(thread, { seed: seed++, operationCount, plant: undefined });
+      for (const name of summed) sums[name] += report[name];
+      if (report.violation !== undefined) violated.push(`seed ${report.seed}: ${report.violation}`);
+    }
+  };
+  await Promise.all(threads.map(work));
   const seconds = (performance.now() - startMs) / 1000;
-  const found = await findPlanted();
   return {
     ...sums,
     seconds: round(seconds),
     operationsPerMinute: Math.round((60 * sums.operations) / seconds),
-    violations: violations.length,
-    planted: plants.length,
-    plantedFound: found.filter(({ isRepeated }) => isRepeated).length,
-    targets: {
-      operationsPerMinute: 20_000,
-      published: 300,
-      crashes: 300,
-      disturbedJobs: 300,
-      faults: 1_000,
-      violations: 0,
-      plantedFound: plants.length,
-    },
-    ...(violations.length > 0 && { violated: violations }),
-    plants: found,
-    sizes: { operationCount, firstSeed, plantSeedCount },
-    machine: machine(),
+    violations: violated.length,
+    ...(violated.length > 0 && { violated }),
   };
+}
+
+async function ask(thread: Worker, run: AskedRun): Promise<RunReport> {
+  thread.postMessage(run);
+  const [report] = (await once(thread, "message")) as [RunReport]; // by the thread
+  return report;
+}
+
+/** The work on each of the items, by whichever thread is free; results in the order of items. */
+async function inParallel<Item, Result>(
+  threads: readonly Worker[],
+  items: readonly Item[],
+  work: (thread: Worker, item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  const left = [...items.entries()];
+  const run = async (thread: Worker): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift())
+      results[next[0]] = await work(thread, next[1]);
+  };
+  await Promise.all(threads.map(run));
+  return results;
 }
 
 interface Found {
@@ -63,19 +111,13 @@ interface Found {
   readonly isRepeated: boolean;
 }
 
-async function findPlanted(): Promise<readonly Found[]> {
-  const found: Found[] = [];
-  for (const plant of plants) {
-    let first: RunReport | undefined;
-    for (let seed = 1; seed <= plantSeedCount && first?.violation === undefined; seed++)
-      first = await simulate({ seed, operationCount, plant });
-    if (first?.violation === undefined) {
-      found.push({ name: plant.name, seed: undefined, violation: undefined, isRepeated: false });
-      continue;
-    }
-    const { seed, violation, digest } = first;
-    const again = await simulate({ seed, operationCount, plant });
-    found.push({ name: plant.name, seed, violation, isRepeated: again.digest === digest });
+async function findPlanted(thread: Worker, { name }: { readonly name: string }): Promise<Found> {
+  for (let seed = 1; seed <= plantSeedCount; seed++) {
+    const run = { seed, operationCount, plant: name };
+    const { violation, digest } = await ask(thread, run);
+    if (violation === undefined) continue;
+    const again = await ask(thread, run);
+    return { name, seed, violation, isRepeated: again.digest === digest };
   }
-  return found;
+  return { name, seed: undefined, violation: undefined, isRepeated: false };
 }

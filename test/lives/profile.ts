@@ -23,8 +23,12 @@ const stream = 9;
 /** Drawn anew for each seed: a mean world would never be extreme in anything. */
 export function profileOf(seed: number): Profile {
   const random = new SeededRandom(seed, stream);
-  /** A number between the two, as often in one power of ten as in another. */
-  const between = (low: number, high: number): number => low * (high / low) ** random.uniform();
+  /**
+   * A number between the two, as often in one power of ten as in another; rounded, since versions
+   * of Node differ in the last digits of powers.
+   */
+  const between = (low: number, high: number): number =>
+    Number((low * (high / low) ** random.uniform()).toPrecision(6));
   const sometimes = (share: number, value: number): number =>
     random.uniform() < share ? value : 0;
   return {
