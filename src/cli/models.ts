@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { Argument, Option } from "commander";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { Model, ModelVersion } from "../contract/models.ts";
+import { type TaskName, taskNames } from "../contract/tasks.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { visible } from "../foundation/visible.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -22,13 +23,10 @@ export function addModelCommands(program: Command, context: CommandContext): voi
 
 interface CreateFlags extends RemoteOptions {
   readonly base: string;
-  readonly task?: Task;
+  readonly task?: TaskName;
   readonly labels?: string;
   readonly file?: string;
 }
-
-const tasks = ["text-classification", "token-classification"] as const;
-type Task = (typeof tasks)[number];
 
 export function addCreate(program: Command, context: CommandContext): void {
   const command = program
@@ -38,7 +36,7 @@ export function addCreate(program: Command, context: CommandContext): void {
     .requiredOption("--base <base>", "the base model that it stands on")
     .option("--labels <a,b>", "labels, separated by commas, for a model to be trained later")
     .option("--file <path>", "labelled texts or entities: JSON lines, CSV with a header, CoNLL")
-    .addOption(new Option("--task <task>", "the file's when there is one").choices(tasks))
+    .addOption(new Option("--task <task>", "the file's when there is one").choices(taskNames))
     .action(async (name: string, flags: CreateFlags) => {
       const session = await connect(flags, context);
       const model = await create(session, name, flags);
@@ -207,9 +205,9 @@ export function printVerdicts(output: Output, versions: readonly ModelVersion[],
 
 /** Verdicts would have another version serve: somebody has moved the alias since. */
 function isByAlias(served: ModelVersion, versions: readonly ModelVersion[]): boolean {
-  const isLaterWinner = ({ version, verdict }: ModelVersion): boolean =>
-    version > served.version && verdict?.startsWith("Served:") === true;
-  const hasLost = served.verdict?.startsWith("Not served:") === true;
+  const isLaterWinner = ({ version, outcome }: ModelVersion): boolean =>
+    version > served.version && outcome === "served";
+  const hasLost = served.outcome === "not_served";
   return served.is_served && (hasLost || versions.some(isLaterWinner));
 }
 
@@ -220,7 +218,7 @@ function versionCells(version: ModelVersion): string[] {
     version.is_served ? "yes" : "",
     adapterCell(version.adapter),
     formatBytes(version.bytes),
-    heldOutCell(version.metrics),
+    heldOutCell(version.figure),
     localTime(version.created_at),
   ];
 }
@@ -232,12 +230,11 @@ function adapterCell(adapter: ModelVersion["adapter"]): string {
   return `${kind}, rank ${rank}, in layers ${layers.at(0)} to ${layers.at(-1)}`;
 }
 
-/** "86.7 % of 30", "F1 86.7 % of 30", or nothing where nothing was held out. */
-function heldOutCell({ devAccuracy, devF1, devCount }: ModelVersion["metrics"]): string {
-  const score = devAccuracy ?? devF1;
-  if (score === undefined) return "";
-  const share = `${devF1 === undefined ? "" : "F1 "}${(100 * score).toFixed(1)} %`;
-  return devCount === undefined ? share : `${share} of ${devCount}`;
+/** "accuracy 86.7 % of 30", or nothing where nothing was held out. */
+function heldOutCell(figure: ModelVersion["figure"]): string {
+  if (figure === null) return "";
+  const share = `${figure.name} ${(100 * figure.value).toFixed(1)} %`;
+  return figure.count === null ? share : `${share} of ${figure.count}`;
 }
 
 async function showJob({ client, output }: Session, id: string): Promise<void> {

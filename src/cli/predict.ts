@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import type { Client } from "../client/client.ts";
 import type { Classifications, TokenClassifications } from "../contract/inference.ts";
+import type { TaskName } from "../contract/tasks.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { visible } from "../foundation/visible.ts";
@@ -60,7 +61,7 @@ async function predict(
 ): Promise<void> {
   const paint = await output.painter();
   const bold = (label: string): string => paint("bold", label);
-  const call = (await findsEntities(client, model)) ? entityCall : labelCall;
+  const call = calls[await taskOf(client, model)];
   const predictions: object[] = [];
   for (const input of callsOf(texts)) {
     if (context.surroundings.signal.aborted)
@@ -72,10 +73,10 @@ async function predict(
   await output.result(predictions, () => undefined);
 }
 
-/** Whether the model is one for token classification; a version's task is its model's. */
-async function findsEntities(client: Client, name: string): Promise<boolean> {
+/** A version's task is its model's; of a base, the call for labels says what is wrong. */
+async function taskOf(client: Client, name: string): Promise<TaskName> {
   const { strata } = await client.model(name.replace(/@[1-9]\d*$/, ""));
-  return strata.kind === "vplm" && strata.task === "token-classification";
+  return strata.kind === "vplm" ? strata.task : "text-classification";
 }
 
 interface Call {
@@ -84,6 +85,13 @@ interface Call {
   readonly top: number;
   bold(label: string): string;
 }
+
+const calls: Readonly<
+  Record<TaskName, (client: Client, call: Call) => Promise<readonly Prediction[]>>
+> = {
+  "text-classification": labelCall,
+  "token-classification": entityCall,
+};
 
 async function labelCall(
   client: Client,

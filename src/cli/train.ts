@@ -136,16 +136,20 @@ async function printOutcome(
   );
 }
 
+const scorePrefix = "valid_";
+
 /** Moves the bar by the numbers of a job's event. */
 export function advance(progress: Progress, { data }: FineTuningJobEvent): void {
   const { step, total_steps: stepCount, epoch, train_loss: loss } = data;
-  const { valid_accuracy: accuracy, valid_f1: f1 } = data;
+  // Each task has a score of its own name.
+  const scores = Object.entries(data).filter(([name]) => name.startsWith(scorePrefix));
   if (step === undefined || stepCount === undefined) return;
   const parts = [
     ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
     ...(loss === undefined ? [] : [`loss ${loss.toFixed(3)}`]),
-    ...(accuracy === undefined ? [] : [`held out ${(100 * accuracy).toFixed(1)} % right`]),
-    ...(f1 === undefined ? [] : [`held out F1 ${(100 * f1).toFixed(1)} %`]),
+    ...scores.map(
+      ([name, value]) => `held-out ${name.slice(scorePrefix.length)} ${(100 * value).toFixed(1)} %`,
+    ),
   ];
   progress.update((100 * step) / Math.max(stepCount, 1), parts.join(", "));
 }

@@ -3,6 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { limits } from "../foundation/limits.ts";
 import { answers, idSchema, jsonBody, listOf, modelIdSchema, pageQuery } from "./schemas.ts";
 import { seedSchema, unixSecondsSchema } from "./schemas.ts";
+import { taskNames } from "./tasks.ts";
 
 const baseFactsSchema = z.object({
   kind: z.literal("base"),
@@ -14,7 +15,7 @@ const baseFactsSchema = z.object({
   digest: z.string(),
 });
 
-const taskSchema = z.enum(["text-classification", "token-classification"]);
+const taskSchema = z.enum(taskNames);
 
 const vplmFactsSchema = z.object({
   kind: z.literal("vplm"),
@@ -64,6 +65,14 @@ const adapterSchema = z.object({
   layers: z.array(z.number().int()).openapi({ description: "Layers of the base, from 0" }),
 });
 
+const figureSchema = z.object({
+  name: z.string().openapi({ description: "The task's score, such as accuracy or F1" }),
+  value: z.number().openapi({ description: "In [0, 1]" }),
+  low: z.number().nullable().openapi({ description: "The interval at 95 %, where it is known" }),
+  high: z.number().nullable(),
+  count: z.number().int().nullable().openapi({ description: "Held-out texts, where known" }),
+});
+
 const versionSchema = z
   .object({
     object: z.literal("model.version"),
@@ -79,7 +88,13 @@ const versionSchema = z
     domain: z.string().nullable().openapi({ description: "Whose lookup table it reads" }),
     pooling: z.enum(["cls", "mean"]),
     precision: z.enum(["fp32", "int8"]),
+    figure: figureSchema
+      .nullable()
+      .openapi({ description: "What it reached on held-out texts; null where there were none" }),
     metrics: z.record(z.string(), z.number()),
+    outcome: z.enum(["served", "not_served"]).nullable().openapi({
+      description: "Whether it was served when it was published; null where that is not known",
+    }),
     verdict: z
       .string()
       .nullable()

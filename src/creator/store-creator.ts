@@ -144,7 +144,7 @@ class StoreCreator implements Creator {
           await unlessDeleted(this.#store.blobs.get(version.evidence), checkSource),
         );
       const createdAt = this.#clock.now();
-      const first = { number: 1, kind: "derived", metrics: {} } as const;
+      const first = { number: 1, kind: "derived", metrics: {}, outcome: "served" } as const;
       const fresh = { ...first, verdict: undefined, job: undefined, createdAt };
       const rows = options.ids.map((id, index) => {
         const blob = present(blobs[index], "Each model has its blob");
@@ -224,10 +224,10 @@ class StoreCreator implements Creator {
   ): Promise<Version> {
     const base = await this.#store.catalog.bases.get(model.base);
     checkWeights(model, weights, present(base, "A model's base stays").config);
-    const { tensors, isServed: _, replaces: _replaced, evidence, verdict, job, ...facts } = weights;
+    const { tensors, isServed, replaces: _, evidence, verdict, job, ...facts } = weights;
     const bytes = encodeSafetensors(tensors);
     return this.#store.keeper.storing(async (storage) => {
-      const version = {
+      const version: Version = {
         ...facts,
         model: model.incarnation,
         number,
@@ -235,6 +235,7 @@ class StoreCreator implements Creator {
         blobBytes: bytes.length,
         shapes: Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape])),
         evidence: evidence && (await storage.put(evidence)),
+        outcome: isServed ? "served" : "not_served",
         verdict,
         job,
         createdAt: this.#clock.now(),

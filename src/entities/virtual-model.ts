@@ -71,6 +71,9 @@ export interface VersionFit {
   readonly precision: Precision;
 }
 
+/** Whether a version was served when it was published; the alias may have moved since. */
+export type Outcome = "served" | "not_served";
+
 export interface Version extends VersionFit {
   readonly model: Incarnation;
   readonly number: number;
@@ -84,6 +87,8 @@ export interface Version extends VersionFit {
   readonly metrics: Readonly<Record<string, number>>;
   /** Names the blob that tells what was learned from and what was held out. */
   readonly evidence: Digest | undefined;
+  /** Undefined for a version from before it was recorded, and without a verdict to tell it. */
+  readonly outcome: Outcome | undefined;
   /** Why it was served when it was published, or why not, in a sentence. */
   readonly verdict: string | undefined;
   readonly job: string | undefined;

@@ -11,6 +11,7 @@ import { rowsOf } from "./paging.ts";
 import { standInKey, standInServices } from "./exam-services.ts";
 
 type ModelPage = Answer<Api["GET /v1/models"]>;
+type VersionPage = Answer<Api["GET /v1/models/{id}/versions"]>;
 type ClassifyAnswer = Answer<Api["POST /v1/classify"]>;
 
 async function get<T>(http: Http, path: string): Promise<T> {
@@ -135,4 +136,26 @@ test("a long answer is streamed whole, and one that nobody could read is refused
   const refused = await ask(limits.labelCountMax, limits.inputCountMax);
   assert.equal(refused.status, 400);
   assert.match(await refused.text(), /2048 texts with 1000 scores.*268435456.*"param":"top_k"/);
+});
+
+test("a version tells its figure by name, and whether it was served when published", async () => {
+  const services = await standInServices(systemClock);
+  const { models, versions } = services.store.catalog.of(operator);
+  const incarnation = (await models.get("spam"))?.incarnation ?? "vplm-none";
+  const first = await versions.get(incarnation, 1);
+  assert.ok(first !== undefined);
+  const metrics = { devF1: 0.75, devF1Low: 0.5, devF1High: 0.875, devCount: 12 };
+  const entities = { task: "token-classification", metrics, outcome: "not_served" } as const;
+  await versions.insert({ ...first, ...entities, number: 2 }, { isServed: false });
+  const old = { metrics: {}, outcome: undefined };
+  await versions.insert({ ...first, ...old, number: 3 }, { isServed: false });
+  const page = await get<VersionPage>(createHttp(services), "/v1/models/spam/versions");
+  assert.deepEqual(
+    page.data.map(({ figure, outcome }) => [figure, outcome]),
+    [
+      [{ name: "accuracy", value: 0.5, low: null, high: null, count: null }, "served"],
+      [{ name: "F1", value: 0.75, low: 0.5, high: 0.875, count: 12 }, "not_served"],
+      [null, null],
+    ],
+  );
 });

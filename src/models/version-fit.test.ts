@@ -35,6 +35,7 @@ const version: Version = {
   blobBytes: 1,
   metrics: {},
   evidence: undefined,
+  outcome: "served",
   verdict: undefined,
   job: undefined,
   createdAt: 0,

@@ -28,6 +28,7 @@ function versionOf(number: number): Version {
     labels: ["ham", "spam"],
     shapes: undefined,
     evidence: undefined,
+    outcome: "served",
     verdict: undefined,
     blob: digestOf(`${number}`),
     blobBytes: 1,

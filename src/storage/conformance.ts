@@ -45,7 +45,8 @@ export function exampleVersion(model: string, number: number): Version {
     precision: "int8",
     metrics: { devAccuracy: 0.1 + 0.2, loss: 1e-9 },
     evidence: digestOf(`evidence of ${model}@${number}`),
-    verdict: "It is better.",
+    outcome: "not_served",
+    verdict: "It is not better.",
     job: "ftjob-1",
     createdAt: 1_763_000_000_123,
   };

@@ -119,6 +119,7 @@ describe("a second version", () => {
     for (const file of [withLabels(lines, guess), withLabels(markedLines(300, 8), guess)]) {
       const { version, isServed, messages } = await trained(id, file);
       assert.equal(isServed, false);
+      assert.equal(version.outcome, "not_served");
       assert.match(version.verdict ?? "", /^Not served: worse than version 1 on \d+ texts/);
       assert.ok(messages.includes(`Version ${version.number}: ${version.verdict}`));
       const { comparedCount = 0, differenceHigh = 0 } = version.metrics;

@@ -15,6 +15,7 @@ import type { TrainingExamples } from "./examples.ts";
 import { fitInstantHead } from "./instant.ts";
 import { type ContentSequences, picked } from "../learning/sequences.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
+import { figureOf } from "../tasks/figure.ts";
 import type { Answer, TaskKind } from "../tasks/tasks.ts";
 
 type Figures = Readonly<Record<string, number>>;
@@ -39,13 +40,12 @@ export function ownFigures(
 }
 
 /** "86.7 % of 30 held-out texts are right (70.3 to 94.7)", or that nothing is held out. */
-export function figureText({ score }: TaskKind, figures: Figures): string {
-  const { figure, said } = score;
-  const share = figures[figure];
-  if (share === undefined) return "too few texts to hold any out: no figure";
-  const points = (name: string): string => (100 * (figures[name] ?? NaN)).toFixed(1);
-  const interval = `${points(`${figure}Low`)} to ${points(`${figure}High`)}`;
-  return `${points(figure)} % ${said(figures["devCount"] ?? 0)} (${interval})`;
+export function figureText(kind: TaskKind, figures: Figures): string {
+  const figure = figureOf(kind, figures);
+  if (figure === undefined) return "too few texts to hold any out: no figure";
+  const { value, low = NaN, high = NaN, count = 0 } = figure;
+  const points = (share: number): string => (100 * share).toFixed(1);
+  return `${points(value)} % ${kind.score.said(count)} (${points(low)} to ${points(high)})`;
 }
 
 /** The held-out texts at the indices, with the answers that they got. */

@@ -44,6 +44,9 @@ button:disabled { opacity: .55; cursor: default; }
   align-items: center; padding: .2rem 0; overflow-wrap: anywhere;
 }
 .scores li:first-child { font-weight: 600; }
+.marked { white-space: pre-wrap; overflow-wrap: anywhere; }
+mark { background: var(--bar); color: inherit; border-radius: .3rem; padding: .1rem .25rem; }
+mark small { color: var(--accent); font-weight: 600; }
 .track { height: .7rem; border-radius: .35rem; background: var(--bar); overflow: hidden; }
 .fill { height: 100%; background: var(--accent); }
 .percent { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }

@@ -67,12 +67,11 @@ test("a key that the server refuses is not blamed in the words of an API", () =>
 });
 
 test("figures and timings are worded with what is known alone", () => {
-  assert.equal(figureWords({ metrics: {} }), "no figure on held-out texts");
-  const metrics = { devAccuracy: 0.8333, devCount: 60 };
-  assert.equal(figureWords({ metrics }), "83.3 % right on 60 held-out texts");
-  assert.equal(figureWords({ metrics: { devAccuracy: 1 } }), "100.0 % right on held-out texts");
-  const f1 = { devF1: 0.5, devCount: 9 };
-  assert.equal(figureWords({ metrics: f1 }), "50.0 % F1 over the entities of 9 held-out texts");
+  assert.equal(figureWords({ figure: null }), "no figure on held-out texts");
+  const figure = { name: "accuracy", value: 0.8333, low: 0.72, high: 0.91, count: 60 };
+  assert.equal(figureWords({ figure }), "accuracy 83.3 % on 60 held-out texts");
+  const old = { name: "F1", value: 1, low: null, high: null, count: null };
+  assert.equal(figureWords({ figure: old }), "F1 100.0 % on held-out texts");
   const headers = new Headers({ "openai-processing-ms": "12.4", "x-strata-run-ms": "9.6" });
   assert.equal(timingWords(headers, 20.4), "Server: total 12 ms · model 10 ms. Round trip 20 ms.");
   assert.equal(timingWords(new Headers(), 1), "Server: no timings. Round trip 1 ms.");
@@ -80,11 +79,10 @@ test("figures and timings are worded with what is known alone", () => {
 
 test("a version's line says what serves now, and the verdict of when it was published", () => {
   const good = "Served: the first version";
-  const bad = "Not served: worse than version 1";
-  assert.equal(servingWords({ verdict: good, is_served: true }), " (served)");
-  assert.equal(servingWords({ verdict: null, is_served: true }), " (served)");
-  assert.equal(servingWords({ verdict: bad, is_served: true }), " (serves by alias)");
-  assert.equal(servingWords({ verdict: good, is_served: false }), "");
+  assert.equal(servingWords({ outcome: "served", is_served: true }), " (served)");
+  assert.equal(servingWords({ outcome: null, is_served: true }), " (served)");
+  assert.equal(servingWords({ outcome: "not_served", is_served: true }), " (serves by alias)");
+  assert.equal(servingWords({ outcome: "served", is_served: false }), "");
   const dated = " When published: Served: the first version";
   assert.equal(verdictWords({ verdict: good }), dated);
   assert.equal(verdictWords({ verdict: null }), "");

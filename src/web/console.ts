@@ -34,7 +34,8 @@ const document = `<!doctype html>
 <body>
 <header>
 <h1>Strata</h1>
-<p class="quiet">Custom language models from one engine. Paste a text and let a model label it.</p>
+<p class="quiet">Custom language models from one engine. Paste a text and let a model label it, or
+find entities in it.</p>
 </header>
 <main>
 <noscript><p class="bad">This page needs JavaScript; the API works without it.</p></noscript>
@@ -55,7 +56,7 @@ it in this tab alone.</p>
 "strata create" or "strata train".</p>
 <label for="text">Text</label>
 <textarea id="text" required placeholder="Paste a text here"></textarea>
-<div class="row"><button id="go" type="submit">Classify</button>
+<div class="row"><button id="go" type="submit">Ask</button>
 <span class="quiet">or Ctrl + Enter</span></div>
 </form>
 <div aria-live="polite">
@@ -64,6 +65,7 @@ it in this tab alone.</p>
 <h2 id="answer"></h2>
 <p id="source" class="quiet"></p>
 <p id="cut" class="bad" hidden>The text is longer than the model reads: its end was cut off.</p>
+<p id="marked" class="marked" hidden></p>
 <ul id="scores" class="scores"></ul>
 <p id="timings" class="quiet"></p>
 </section>

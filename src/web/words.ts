@@ -15,11 +15,11 @@ export function faultWords({ code, field, message }: StrataError): string {
 }
 
 export function servingWords({
-  verdict,
+  outcome,
   is_served: isServed,
-}: Pick<ModelVersion, "verdict" | "is_served">): string {
+}: Pick<ModelVersion, "outcome" | "is_served">): string {
   if (!isServed) return "";
-  return verdict?.startsWith("Not served") === true ? " (serves by alias)" : " (served)";
+  return outcome === "not_served" ? " (serves by alias)" : " (served)";
 }
 
 /** A verdict is of the day of publishing: another version may serve since. */
@@ -28,13 +28,15 @@ export function verdictWords({ verdict }: Pick<ModelVersion, "verdict">): string
 }
 
 /** What a version reached on texts that it did not learn from. */
-export function figureWords({ metrics }: Pick<ModelVersion, "metrics">): string {
-  const { devAccuracy, devF1, devCount } = metrics;
-  const score = devAccuracy ?? devF1;
-  if (score === undefined) return "no figure on held-out texts";
-  const count = devCount === undefined ? "" : `${devCount} `;
-  const what = devAccuracy === undefined ? "F1 over the entities of" : "right on";
-  return `${percentWords(score)} ${what} ${count}held-out texts`;
+export function figureWords({ figure }: Pick<ModelVersion, "figure">): string {
+  if (figure === null) return "no figure on held-out texts";
+  const { name, value, count } = figure;
+  return `${name} ${percentWords(value)} on ${count === null ? "" : `${count} `}held-out texts`;
+}
+
+export function entityWords(count: number): string {
+  if (count === 0) return "No entities";
+  return count === 1 ? "1 entity" : `${count} entities`;
 }
 
 /** A share in [0, 1], such as `83.3 %`. */

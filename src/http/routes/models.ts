@@ -14,6 +14,8 @@ import { StrataError } from "../../foundation/errors.ts";
 import { limits } from "../../foundation/limits.ts";
 import { requireRow, unlessRotten } from "../../storage/checks.ts";
 import type { Table, TenantCatalog, VersionTable } from "../../storage/storage.ts";
+import { figureOf } from "../../tasks/figure.ts";
+import { taskKinds } from "../../tasks/task-kinds.ts";
 import { pageReply } from "../list-reply.ts";
 import type { HandlersOf } from "../operation.ts";
 import { rowsOf, unixSeconds } from "../paging.ts";
@@ -209,6 +211,13 @@ function adapterObject(adapter: Version["adapter"]): ModelVersion["adapter"] {
   return adapter === undefined ? null : { ...adapter, layers: [...adapter.layers] };
 }
 
+function figureObject({ task, metrics }: Version): ModelVersion["figure"] {
+  const figure = figureOf(taskKinds[task], metrics);
+  if (figure === undefined) return null;
+  const { name, value, low = null, high = null, count = null } = figure;
+  return { name, value, low, high, count };
+}
+
 function versionObject(version: Version, model: VirtualModel): ModelVersion {
   return {
     object: "model.version",
@@ -224,7 +233,9 @@ function versionObject(version: Version, model: VirtualModel): ModelVersion {
     domain: version.domain ?? null,
     pooling: version.pooling,
     precision: version.precision,
+    figure: figureObject(version),
     metrics: { ...version.metrics },
+    outcome: version.outcome ?? null,
     verdict: version.verdict ?? null,
     job: version.job ?? null,
     created_at: unixSeconds(version.createdAt),

@@ -121,6 +121,25 @@ test("versions of schema 3 say what they were fitted on, and rot stays rot", asy
   }
 });
 
+test("versions of schema 3 say by their verdicts whether they were served", async () => {
+  const folder = copyOfFixture("test/fixtures/store-schema-3");
+  const written = openSqlite(join(folder, "catalog.sqlite"));
+  // Rows without a check are taken for what they say, and get one.
+  const tell = written.prepare(
+    `UPDATE "versions" SET "verdict" = ?, "check" = NULL WHERE "model" = ? AND "number" = ?`,
+  );
+  tell.run("Served: the first version", "vplm-a", 1);
+  tell.run("Not served: worse than version 1", "vplm-a", 2);
+  tell.run(null, "vplm-b", 2);
+  written.close();
+  const store = await openFileStore(folder);
+  const { versions } = store.catalog.of(operator);
+  const outcomes = (await versions.list("vplm-a", { limit: 100 })).map(({ outcome }) => outcome);
+  assert.deepEqual(outcomes, ["served", "not_served"]);
+  assert.equal((await versions.get("vplm-b", 2))?.outcome, undefined);
+  await store.close();
+});
+
 test("rows of schema 3 become the operator's, jobs are found, and rot stays rot", async () => {
   const folder = copyOfFixture("test/fixtures/store-schema-3");
   addJobs(join(folder, "catalog.sqlite"));

@@ -178,10 +178,17 @@ export const migrations: readonly (readonly string[])[] = [
       FROM "jobs", json_each(CASE WHEN json_valid("metadata") THEN "metadata" ELSE '{}' END)
         AS "entry" WHERE "entry"."type" = 'text'`,
   ],
+  // Whether a version was served when it was published stood in the first words of its verdict.
+  [
+    `ALTER TABLE "versions" ADD COLUMN "outcome" TEXT`,
+    `UPDATE "versions" SET "outcome" = CASE WHEN substr("verdict", 1, 7) = 'Served:' THEN 'served'
+      WHEN substr("verdict", 1, 11) = 'Not served:' THEN 'not_served' END`,
+  ],
 ];
 
 /** Tables of which migration n changes rows that have checks, by n. */
 export const rewritten: ReadonlyMap<number, readonly (typeof rowTables)[number][]> = new Map([
   [3, ["versions"]],
   [4, ["models", "versions", "jobs", "events", "files"]],
+  [5, ["versions"]],
 ]);

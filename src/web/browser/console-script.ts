@@ -4,11 +4,13 @@
  * other is asked for once.
  */
 import { Client } from "../../client/client.ts";
-import type { Classifications } from "../../contract/inference.ts";
-import type { ListedModel, ModelVersion } from "../../contract/models.ts";
+import { type TextPart, textParts } from "../../client/text-parts.ts";
+import type { ModelVersion } from "../../contract/models.ts";
+import type { TaskName } from "../../contract/tasks.ts";
 import { systemClock } from "../../foundation/clock.ts";
 import { wrapError } from "../../foundation/errors.ts";
 import {
+  entityWords,
   faultWords,
   figureWords,
   keyFault,
@@ -41,11 +43,15 @@ const parts = {
   answer: element("answer", HTMLElement),
   source: element("source", HTMLElement),
   cut: element("cut", HTMLElement),
+  marked: element("marked", HTMLElement),
   scores: element("scores", HTMLElement),
   timings: element("timings", HTMLElement),
   versionsCard: element("versions-card", HTMLElement),
   versions: element("versions", HTMLElement),
 };
+
+/** The tasks of the models that can be asked, by name. */
+const tasks = new Map<string, TaskName>();
 
 /** The headers of the last answer carry its timings. */
 let lastHeaders = new Headers();
@@ -85,8 +91,10 @@ async function loadModels(): Promise<void> {
   const key = sessionStorage.getItem(keyName);
   const fault = key === null ? "" : keyFault(key);
   if (key === null || fault !== "") return askForKey(fault);
-  const names: string[] = [];
-  for await (const model of client.models()) if (canClassify(model)) names.push(model.id);
+  tasks.clear();
+  for await (const { id, strata } of client.models())
+    if (strata.kind === "vplm" && strata.version !== null) tasks.set(id, strata.task);
+  const names = [...tasks.keys()];
   parts.model.replaceChildren(...names.map((name) => new Option(name, name)));
   const wasAsked = !parts.keyForm.hidden;
   parts.keyForm.hidden = true;
@@ -96,10 +104,6 @@ async function loadModels(): Promise<void> {
   parts.none.hidden = names.length > 0;
   parts.go.disabled = names.length === 0;
   await showVersions();
-}
-
-function canClassify({ strata }: ListedModel): boolean {
-  return strata.kind === "vplm" && strata.task === "text-classification" && strata.version !== null;
 }
 
 /** What the chosen model's versions reached, and why one is served. */
@@ -129,17 +133,62 @@ function changeModel(): void {
   showVersions().catch(tell);
 }
 
-function show(answer: Classifications, timings: string): void {
-  const [first] = answer.data;
+/** What is shown of an answer, whatever the task. */
+interface Shown {
+  readonly model: string;
+  readonly version: number;
+  readonly title: string;
+  readonly isCut: boolean;
+  /** The text with its entities; empty where labels are asked for. */
+  readonly marked: readonly Node[];
+  readonly rows: readonly HTMLElement[];
+}
+
+type Ask = (model: string, text: string) => Promise<Shown>;
+
+const asks: Readonly<Record<TaskName, Ask>> = {
+  "text-classification": askLabel,
+  "token-classification": askEntities,
+};
+
+async function askLabel(model: string, text: string): Promise<Shown> {
+  const answer = await client.classify({ model, input: text });
+  const { scores, truncated: isCut } = firstOf(answer.data);
+  const ordered = scores.toSorted((a, b) => b.score - a.score);
+  const title = ordered[0]?.label ?? "";
+  return { ...answer, title, isCut, marked: [], rows: ordered.map(scoreRow) };
+}
+
+async function askEntities(model: string, text: string): Promise<Shown> {
+  const answer = await client.classifyTokens({ model, input: text });
+  const { entities, truncated: isCut } = firstOf(answer.data);
+  const marked = textParts(text, entities).map(markedPart);
+  return { ...answer, title: entityWords(entities.length), isCut, marked, rows: [] };
+}
+
+function firstOf<T>([first]: readonly T[]): T {
   if (first === undefined) throw new Error("The answer has no text");
-  const scores = first.scores.toSorted((a, b) => b.score - a.score);
-  parts.cut.hidden = !first.truncated;
+  return first;
+}
+
+function show({ model, version, title, isCut, marked, rows }: Shown, timings: string): void {
+  parts.cut.hidden = !isCut;
   parts.fault.hidden = true;
   parts.result.hidden = false;
-  parts.answer.textContent = scores[0]?.label ?? "";
-  parts.source.textContent = `${answer.model}, version ${answer.version}`;
-  parts.scores.replaceChildren(...scores.map(scoreRow));
+  parts.answer.textContent = title;
+  parts.source.textContent = `${model}, version ${version}`;
+  parts.marked.hidden = marked.length === 0;
+  parts.marked.replaceChildren(...marked);
+  parts.scores.replaceChildren(...rows);
   parts.timings.textContent = timings;
+}
+
+/** A part of the text: an entity stands out, its label and score behind it. */
+function markedPart({ text, entity }: TextPart): Node {
+  if (entity === undefined) return document.createTextNode(text);
+  const mark = created("mark", text);
+  mark.append(created("small", ` ${entity.entity_group} ${percentWords(entity.score)}`));
+  return mark;
 }
 
 function scoreRow({ label, score }: { readonly label: string; readonly score: number }) {
@@ -157,20 +206,21 @@ function scoreRow({ label, score }: { readonly label: string; readonly score: nu
   return item;
 }
 
-function created(name: "strong" | "span" | "div", text: string): HTMLElement {
+function created(name: "strong" | "span" | "div" | "mark" | "small", text: string): HTMLElement {
   const made = document.createElement(name);
   made.textContent = text;
   return made;
 }
 
-async function classify(): Promise<void> {
+async function ask(): Promise<void> {
   // The keyboard submits beside the button: a slower first answer would replace the second.
   if (parts.go.disabled) return;
   parts.go.disabled = true;
   try {
     const started = systemClock.monotonic();
-    const answer = await client.classify({ model: parts.model.value, input: parts.text.value });
-    show(answer, timingWords(lastHeaders, systemClock.monotonic() - started));
+    const model = parts.model.value;
+    const shown = await asks[tasks.get(model) ?? "text-classification"](model, parts.text.value);
+    show(shown, timingWords(lastHeaders, systemClock.monotonic() - started));
   } catch (failure) {
     tell(failure);
   }
@@ -189,7 +239,7 @@ function useKey(): void {
 takeKeyFromAddress();
 parts.form.addEventListener("submit", (event) => {
   event.preventDefault();
-  void classify();
+  void ask();
 });
 parts.keyForm.addEventListener("submit", (event) => {
   event.preventDefault();
