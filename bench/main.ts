@@ -5,25 +5,32 @@
  */
 import { homedir } from "node:os";
 import { parseArgs } from "node:util";
-import { StrataError, errorCodes, wrapError } from "../src/foundation/errors.ts";
+import { StrataError, errorCodes } from "../src/foundation/errors.ts";
 import { limits } from "../src/foundation/limits.ts";
 import { cacheFolderOf } from "../src/main/cache-folder.ts";
-import { claims, runBench } from "./bench.ts";
+import { claimLines, runBench } from "./bench.ts";
 
 const usage = `Usage: npm run bench -- CLAIM [--quick] [--json]
-  --quick  stay below a minute
+  --quick  stay about a minute
   --json   print one JSON object and nothing else
-Claims: ${claims.join(", ")}`;
+Claims, and roughly what they take without --quick, on two cores; long ones go on where they
+were stopped:
+${claimLines()}`;
 
 /** Returns the exit status, by the table in `foundation/errors.ts`. */
 async function main(words: readonly string[]): Promise<number> {
   try {
     const { values, positionals } = parseWords(words);
     const [claim, ...others] = positionals;
-    if (values.help || claim === undefined || others.length > 0) {
+    if (values.help) {
       console.log(usage);
-      return values.help ? 0 : errorCodes.INVALID_ARGUMENT.cliExit;
+      return 0;
     }
+    if (claim === undefined || others.length > 0)
+      throw new StrataError(
+        "INVALID_ARGUMENT",
+        `Cannot measure: expected one claim, got ${positionals.length}\n${usage}`,
+      );
     const cacheFolder = cacheFolderOf({ environment: process.env, userFolder: homedir() });
     const result = await runBench(claim, { isQuick: values.quick, cacheFolder });
     console.log(JSON.stringify(result, undefined, values.json ? 0 : 2));
@@ -43,7 +50,9 @@ function parseWords(words: readonly string[]) {
   try {
     return parseArgs({ args: [...words], allowPositionals: true, options });
   } catch (error) {
-    throw wrapError(error, "INVALID_ARGUMENT", "Cannot measure");
+    // Node's own message goes on to advise how a path is written that begins with a dash.
+    const reason = error instanceof Error ? error.message.split(/\. |\n/)[0] : String(error);
+    throw new StrataError("INVALID_ARGUMENT", `Cannot measure: ${reason}\n${usage}`);
   }
 }
 

@@ -38,11 +38,12 @@ async function blocks(): Promise<readonly string[]> {
 test("the quick start, pasted at once, ends in an own model's answers", async (context) => {
   const base = await realBaseFolder(context);
   if (base === undefined) return;
-  const [commands = "", call = ""] = await blocks();
+  const [commands = "", call = "", entities = ""] = await blocks();
   assert.match(commands, /strata serve &/);
   assert.match(call, /^curl /);
+  assert.match(entities, /strata predict trips/);
   const url = `http://127.0.0.1:${await freePort()}`;
-  const paste = `set -e\n${commands}${call}echo\n`
+  const paste = `set -e\n${commands}${call}echo\n${entities}`
     .replace("strata serve &", `strata serve --port ${new URL(url).port} &`)
     .replaceAll("http://127.0.0.1:7860", url);
   const environment = {
@@ -59,6 +60,8 @@ test("the quick start, pasted at once, ends in an own model's answers", async (c
   assert.match(output, /^tickets: text-classification on all-MiniLM-L6-v2, version 1$/m);
   assert.match(output, /^ftjob-\w+: succeeded, model tickets\nversion 2: \S/m);
   assert.match(output, /^transfer\t0\.\d{4}\twhere is the money that I sent\?$/m);
+  assert.match(output, /^take the train to \[Berlin\]\(city 0\.\d\d\)$/m);
+  assert.match(output, /^\{"object".*"entity_group":"city".*"word":"Berlin"/m);
   const answer = present(/^\{"object".*$/m.exec(output)?.[0], output);
   const { data } = JSON.parse(answer) as { data: { label: string }[] }; // The next line checks it.
   assert.equal(data[0]?.label, "transfer");

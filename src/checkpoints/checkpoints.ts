@@ -4,7 +4,7 @@ import type { Weight } from "../entities/weights.ts";
 import type { Digest } from "../foundation/digest.ts";
 import type { Tokenizer } from "../formats/formats.ts";
 
-/** A base model's files, opened. Weights have Hugging Face's names without the `bert.` prefix. */
+/** A base model's files, opened. Weights have Hugging Face's names without the family's prefix. */
 export interface Checkpoint {
   readonly config: EncoderConfig;
   readonly pooling: Pooling;

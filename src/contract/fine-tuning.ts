@@ -1,6 +1,4 @@
-/**
- * Fine-tuning jobs as OpenAI's, for text classification; hyperparameters say what is learned, too.
- */
+/** Fine-tuning jobs as OpenAI's, for every task; hyperparameters say what is learned, too. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { limits } from "../foundation/limits.ts";
 import { answers, idSchema, jsonBody, listOf, metadataSchema, modelIdSchema } from "./schemas.ts";

@@ -63,7 +63,7 @@ export interface ModelSpecification {
   readonly incarnation?: Incarnation;
 }
 
-/** The learned parts of a version, by tensor name; see `models/adapter.ts` and `models/head.ts`. */
+/** The learned parts of a version, by tensor name; see `models/version-tensors.ts`. */
 export interface VersionWeights extends VersionFit {
   readonly kind: VersionKind;
   readonly tensors: Weights;

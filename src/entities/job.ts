@@ -16,7 +16,7 @@ export interface Hyperparameters {
   readonly batchSize: number;
   readonly learningRate: number;
   readonly adapter: AdapterKindName;
-  /** The adapter's. */
+  /** The width between the adapter's two matrices. */
   readonly rank: number;
   readonly layers: AdaptedLayers;
 }

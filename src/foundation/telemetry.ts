@@ -1,4 +1,4 @@
-/** What the layers may say about themselves; wired to pino and Prometheus in `main/`. */
+/** What layers may say about themselves; `server/telemetry.ts` wires it to pino and Prometheus. */
 
 /** Structured log. An error line means that a person must act. */
 export interface Log {

@@ -1,4 +1,4 @@
-/** What the HTTP interface stands on; `main/` hands it in. */
+/** What the HTTP interface stands on; `server/` hands it in. */
 import type { Creator } from "../creator/creator.ts";
 import type { Files } from "../files/files.ts";
 import type { Clock } from "../foundation/clock.ts";

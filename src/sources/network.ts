@@ -1,4 +1,4 @@
-/** What reaching for a model outside needs; `main/` makes one, tests another. */
+/** What a pull needs of the world outside; `main/commands.ts` makes one, tests another. */
 import { type Clock, pause as pauseOn } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
