@@ -56,9 +56,9 @@ async function compare(server: Server, isQuick: boolean): Promise<BenchResult> {
     rates.http.push((1000 * http.latenciesMs.length) / http.elapsedMs);
     latencies.push(...http.latenciesMs);
   }
-  const one = await server.processor.classify(operator, {
+  const one = await server.processor.ask(operator, "labels", {
     model: models[0] ?? "",
-    texts: texts.slice(0, 1),
+    inputs: texts.slice(0, 1),
   });
   const sorted = latencies.toSorted((a, b) => a - b);
   const quantile = (share: number): number => round(sorted[Math.floor(share * sorted.length)] ?? 0);
@@ -93,9 +93,9 @@ async function callEngine(
   let count = 0;
   const caller = async (first: number): Promise<void> => {
     for (let n = first; performance.now() - started < durationMs; n += clientCount) {
-      await processor.classify(operator, {
+      await processor.ask(operator, "labels", {
         model: models[n % models.length] ?? "",
-        texts: [texts[n % texts.length] ?? ""],
+        inputs: [texts[n % texts.length] ?? ""],
       });
       count += 1;
     }

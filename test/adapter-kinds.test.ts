@@ -70,7 +70,7 @@ test("LoRA in the upper or in all layers learns as a bottleneck does", async (co
     assert.ok(adapter !== undefined);
     const firstLayer = hyperparameters.layers === "all" ? 0 : 3;
     assert.deepEqual(adapter.layers, [0, 1, 2, 3, 4, 5].slice(firstLayer));
-    const served = await processor.classify(operator, { model: `${name}@2`, texts });
+    const served = await processor.ask(operator, "labels", { model: `${name}@2`, inputs: texts });
     const answers = served.probabilities.map((row) => labels[row.indexOf(Math.max(...row))]);
     const right = answers.filter((answer, index) => answer === unseen[index]?.label).length;
     shares.push(right / unseen.length);

@@ -84,7 +84,7 @@ async function check(context: TestContext, golden: Golden, expected: Expected): 
   const rows = await rowsOf(golden);
   const stack = await openStack({ folder, precision });
   const plain = rows.filter(({ text }) => !golden.special.test(text));
-  const byIds = await stack.processor.embed(operator, {
+  const byIds = await stack.processor.ask(operator, "embeddings", {
     model: "base",
     inputs: plain.map(({ ids }) => ids),
   });
@@ -101,7 +101,7 @@ async function check(context: TestContext, golden: Golden, expected: Expected): 
   // The empty text is no input of the interface; of the others, some by text too.
   const short = plain.filter(({ text, ids }) => text !== "" && ids.length < 64).slice(0, 40);
   const some = [...short, ...rows.filter(({ text }) => golden.special.test(text))];
-  const byText = await stack.processor.embed(operator, {
+  const byText = await stack.processor.ask(operator, "embeddings", {
     model: "base",
     inputs: some.map(({ text }) => text),
   });

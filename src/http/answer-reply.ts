@@ -2,7 +2,7 @@
 import type { Embeddings } from "../contract/inference.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import type { EmbedAnswer } from "../processor/processor.ts";
+import type { AnswerFacts } from "../processor/processor.ts";
 import { listReply } from "./list-reply.ts";
 import type { Reply } from "./operation.ts";
 
@@ -10,7 +10,7 @@ import type { Reply } from "./operation.ts";
 const shortValueCount = 4_096;
 
 /** What every answer of a model tells. */
-type Answered = Pick<EmbedAnswer, "isTruncated" | "tokenCount" | "timings">;
+type Answered = Pick<AnswerFacts, "isTruncated" | "tokenCount" | "timings">;
 
 export interface Items<Item> {
   readonly answer: Pick<Answered, "isTruncated" | "tokenCount">;

@@ -16,11 +16,15 @@ import { type Ids, systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { resolveModel } from "../processor/model-directory.ts";
 import type {
-  ClassifyRequest,
-  EmbedRequest,
+  AnswerFacts,
+  Answers,
+  ModelRequest,
   Processor,
-  RequestOptions,
+  QuestionName,
 } from "../processor/processor.ts";
+import type { FoundEntity } from "../tasks/token-classification.ts";
+import type { Version } from "../entities/virtual-model.ts";
+import { present } from "../foundation/assert.ts";
 import { notFound } from "../storage/checks.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store, StoreDriver } from "../storage/storage.ts";
@@ -112,7 +116,36 @@ export function weightsOf(kind: "instant" | "trained"): VersionWeights {
 
 const timings = { tokenizeMs: 0.25, loadMs: 0.125, queueMs: 0.5, runMs: 1 };
 
-/** A text's first character decides its label and its vector; a word is a token. */
+type StandInAnswers = {
+  readonly [Q in QuestionName]: (
+    texts: readonly string[],
+    version: Version | undefined,
+  ) => Omit<Answers[Q], keyof AnswerFacts>;
+};
+
+/**
+ * A text's first character decides its label and its vector; every word that begins with a capital
+ * is an entity of the first label.
+ */
+const standInAnswers: StandInAnswers = {
+  labels(texts, version) {
+    const { labels, number } = present(version, "bases are refused");
+    const rows = texts.map((text) => probabilities(text, labels.length));
+    return { version: number, labels, probabilities: rows };
+  },
+  entities(texts, version) {
+    const { labels, number } = present(version, "bases are refused");
+    const found = (text: string): readonly FoundEntity[] =>
+      Array.from(text.matchAll(/[A-Z]\w*/g), ({ 0: word, index: start }) => {
+        const place = { start, end: start + word.length, word };
+        return { label: labels[0] ?? "", score: 0.75, ...place };
+      });
+    return { version: number, entities: texts.map(found) };
+  },
+  embeddings: (texts) => ({ embeddings: texts.map((text) => vector(text)) }),
+};
+
+/** A word is a token. */
 class StandInProcessor implements Processor {
   readonly #store: Store;
 
@@ -120,66 +153,40 @@ class StandInProcessor implements Processor {
     this.#store = store;
   }
 
-  async classify(caller: Caller, request: ClassifyRequest) {
-    const { model: name, texts } = request;
-    const resolved = await resolveModel(caller, this.#store.catalog, name);
-    if (resolved.kind === "base") throw notFound("model", name, "model");
-    await admit(texts, request);
-    const { labels, number } = resolved.version;
-    return {
-      model: resolved.model.id,
-      version: number,
-      labels,
-      probabilities: texts.map((text) => probabilities(text, labels.length)),
-      isTruncated: texts.map(isLong),
-      tokenCount: wordCount(texts),
-      timings,
-    };
-  }
-
-  /** Every word that begins with a capital is an entity of the first label. */
-  async classifyTokens(caller: Caller, request: ClassifyRequest) {
-    const { model: name, texts } = request;
-    const resolved = await resolveModel(caller, this.#store.catalog, name);
-    if (resolved.kind === "base") throw notFound("model", name, "model");
-    await admit(texts, request);
-    const { labels, number } = resolved.version;
-    const found = (text: string) =>
-      Array.from(text.matchAll(/[A-Z]\w*/g), ({ 0: word, index: start }) => {
-        const place = { start, end: start + word.length, word };
-        return { label: labels[0] ?? "", score: 0.75, ...place };
-      });
-    return {
-      model: resolved.model.id,
-      version: number,
-      entities: texts.map(found),
-      isTruncated: texts.map(isLong),
-      tokenCount: wordCount(texts),
-      timings,
-    };
-  }
-
-  async embed(caller: Caller, request: EmbedRequest) {
+  async ask<Q extends QuestionName>(
+    caller: Caller,
+    question: Q,
+    request: ModelRequest,
+  ): Promise<Answers[Q]> {
     const { model: name, inputs } = request;
-    await resolveModel(caller, this.#store.catalog, name);
+    const resolved = await resolveModel(caller, this.#store.catalog, name);
+    const version = resolved.kind === "base" ? undefined : resolved.version;
+    if (version === undefined && question !== "embeddings") throw notFound("model", name, "model");
+    const { hiddenSize } = standInBase.config;
+    request.checkAnswer?.({ labels: version?.labels ?? [], hiddenSize });
     const texts = inputs.map((input) => (typeof input === "string" ? input : input.join(" ")));
     await admit(texts, request);
-    const embeddings = texts.map((text) => vector(text));
-    const isTruncated = texts.map(isLong);
-    return { model: name, embeddings, isTruncated, tokenCount: wordCount(texts), timings };
+    const facts: AnswerFacts = {
+      model: resolved.kind === "base" ? name : resolved.model.id,
+      isTruncated: texts.map(isLong),
+      tokenCount: wordCount(texts),
+      timings,
+    };
+    const own = standInAnswers[question](texts, version);
+    return { ...facts, ...own } as Answers[Q]; // The two parts that an answer has.
   }
 
   async close(): Promise<void> {}
 }
 
-async function admit(texts: readonly string[], options: RequestOptions): Promise<void> {
+async function admit(texts: readonly string[], request: ModelRequest): Promise<void> {
   if (texts.includes(overloadingText))
     throw new StrataError("OVERLOADED", "Cannot queue: it is full", { retryAfterMs: 20 });
-  if (options.truncate === false && wordCount(texts) > standInBase.tokensMax)
+  if (request.truncate === false && wordCount(texts) > standInBase.tokensMax)
     throw new StrataError("CONTEXT_LENGTH", "Cannot read the text: it is too long", {
       field: "input[0]",
     });
-  if (texts.includes(stuckText)) await stopped(options.signal);
+  if (texts.includes(stuckText)) await stopped(request.signal);
 }
 
 function stopped(signal: AbortSignal | undefined): Promise<never> {

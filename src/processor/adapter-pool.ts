@@ -27,7 +27,7 @@ export type Resident = ReadonlyMap<string, PoolSpan>;
 
 export interface WantedWeights {
   readonly blob: Digest;
-  /** What the version that names the blob says of it. */
+  /** What the version that names the blob says of it: the same list for the same version. */
   readonly tensors: readonly WeightShape[];
   /** Ends the wait for the weights; whoever else waits for them goes on. */
   readonly signal?: AbortSignal | undefined;
@@ -38,6 +38,8 @@ interface Entry {
   readonly length: number;
   readonly spans: Resident;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** The last list of tensors that the entry was found to hold, which is a version's own. */
+  checked: readonly WeightShape[];
   pinCount: number;
 }
 
@@ -98,8 +100,9 @@ export class AdapterPool {
   pin({ blob, tensors }: WantedWeights): Resident | undefined {
     const entry = this.#entries.get(blob);
     if (entry === undefined) return undefined;
-    // Also of what is resident: two versions may name one blob and differ in what they say.
-    refuse(blob, faultOfShapes(entry.shapes, tensors));
+    // What is resident is checked too: two versions may name one blob and differ in what they say.
+    if (entry.checked !== tensors) refuse(blob, faultOfShapes(entry.shapes, tensors));
+    entry.checked = tensors;
     entry.pinCount += 1;
     this.#entries.delete(blob);
     this.#entries.set(blob, entry);
@@ -158,7 +161,7 @@ export class AdapterPool {
       );
     while (isWanted() && !this.#entries.has(blob)) {
       const index = this.#makeRoom(length);
-      if (index !== undefined) return this.#insert(blob, { index, length, tensors });
+      if (index !== undefined) return this.#insert(blob, { index, length, tensors, wanted });
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
@@ -169,10 +172,12 @@ export class AdapterPool {
       index,
       length,
       tensors,
+      wanted,
     }: {
       readonly index: number;
       readonly length: number;
       readonly tensors: Weights;
+      readonly wanted: readonly WeightShape[];
     },
   ): void {
     const start = this.#endBefore(index);
@@ -184,7 +189,7 @@ export class AdapterPool {
       offset += values.length;
     }
     const shapes = shapesOf(tensors);
-    const entry = { offset: start, length, spans, shapes, pinCount: 0 };
+    const entry = { offset: start, length, spans, shapes, checked: wanted, pinCount: 0 };
     this.#entries.set(blob, entry);
     this.#layout.splice(index, 0, entry);
     this.#setUsed(this.#usedLength + length);

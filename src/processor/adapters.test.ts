@@ -18,6 +18,7 @@ import {
   type Stack,
 } from "./exam-stack.ts";
 import type { OpenBase } from "./open-base.ts";
+import { type ModelRequest } from "./processor.ts";
 
 let folder = "";
 
@@ -54,13 +55,13 @@ async function createBoth(stack: Stack, model: RandomModel): Promise<readonly [s
 async function answer(
   stack: Stack,
   task: TaskName,
-  request: { readonly model: string; readonly texts: readonly string[] },
+  request: ModelRequest,
 ): Promise<readonly number[]> {
   if (task === "text-classification") {
-    const { probabilities } = await stack.processor.classify(operator, request);
+    const { probabilities } = await stack.processor.ask(operator, "labels", request);
     return probabilities.flatMap((row) => [...row]);
   }
-  const { entities } = await stack.processor.classifyTokens(operator, request);
+  const { entities } = await stack.processor.ask(operator, "entities", request);
   return entities.flatMap((list) => list.flatMap(({ start, end, score }) => [start, end, score]));
 }
 
@@ -77,7 +78,7 @@ for (const task of ["text-classification", "token-classification"] as const)
         const texts = Array.from({ length: 6 }, text);
         const models = pairs.flat();
         const ask = (model: string): Promise<readonly number[]> =>
-          answer(stack, task, { model, texts });
+          answer(stack, task, { model, inputs: texts });
         const together = await Promise.all(models.map(ask));
         const alone = new Map<string, readonly number[]>();
         for (const [index, model] of models.entries()) {
@@ -112,7 +113,7 @@ describe("adapters that a lane does not compute", () => {
       for (const [index, form] of forms.entries()) {
         const model = `${task}-${index}`;
         await createRandomModel(stack, { id: model, task, form, rank: 4, labelCount: 2 });
-        const asked = answer(stack, task, { model, texts: ["w1 w2 w3"] });
+        const asked = answer(stack, task, { model, inputs: ["w1 w2 w3"] });
         if (form.kind === "bottleneck" && form.layers[0] !== 0) await asked;
         else
           await assert.rejects(asked, {

@@ -18,6 +18,7 @@ import {
   modelNamed,
 } from "./exam-stack.ts";
 import { smallWords, writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
+import type { ModelInputs, ModelRequest } from "./processor.ts";
 
 let folder = "";
 let stack: Stack;
@@ -42,34 +43,30 @@ function isError(code: string): (error: unknown) => boolean {
   return (error) => error instanceof StrataError && error.code === code;
 }
 
+function classify(model: string, inputs: readonly string[], { processor } = stack) {
+  return processor.ask(operator, "labels", { model, inputs });
+}
+
+function embed(inputs: ModelInputs, options: Partial<ModelRequest> = {}) {
+  return stack.processor.ask(operator, "embeddings", { model: "base", inputs, ...options });
+}
+
 async function versionOf(name: string): Promise<number> {
-  return (await stack.processor.classify(operator, { model: name, texts: ["w1 w2"] })).version;
+  return (await classify(name, ["w1 w2"])).version;
 }
 
 describe("which version answers", () => {
   it("is none for an unknown model, and never the base", async () => {
     for (const name of ["nobody", "base@1", "nobody@1"]) {
-      await assert.rejects(
-        stack.processor.classify(operator, { model: name, texts: ["w1"] }),
-        isError("NOT_FOUND"),
-      );
-      await assert.rejects(
-        stack.processor.embed(operator, { model: name, inputs: ["w1"] }),
-        isError("NOT_FOUND"),
-      );
+      await assert.rejects(classify(name, ["w1"]), isError("NOT_FOUND"));
+      await assert.rejects(embed(["w1"], { model: name }), isError("NOT_FOUND"));
     }
-    await assert.rejects(
-      stack.processor.classify(operator, { model: "base", texts: ["w1"] }),
-      isError("INVALID_ARGUMENT"),
-    );
+    await assert.rejects(classify("base", ["w1"]), isError("INVALID_ARGUMENT"));
   });
 
   it("is none before there is one", async () => {
     await stack.creator.create(operator, { id: "empty", base: "base", labels: ["a", "b"] });
-    await assert.rejects(
-      stack.processor.classify(operator, { model: "empty", texts: ["w1"] }),
-      isError("CONFLICT"),
-    );
+    await assert.rejects(classify("empty", ["w1"]), isError("CONFLICT"));
   });
 
   it("is the served one, or the one that is named, and follows the alias at once", async () => {
@@ -91,8 +88,7 @@ describe("which version answers", () => {
   it("answers with the version's own weights", async () => {
     const text = ["w3 w4 w5"];
     const of = async (name: string): Promise<Float32Array> => {
-      const [row] = (await stack.processor.classify(operator, { model: name, texts: text }))
-        .probabilities;
+      const [row] = (await classify(name, text)).probabilities;
       assert.ok(row !== undefined);
       return row;
     };
@@ -116,7 +112,7 @@ describe("which version answers", () => {
       await createRandomModel(stack, { id, rank: 4, labelCount: 2 });
       const asked = [1, 2, 3].map(async (turns) => {
         for (let turn = 0; turn < turns * round; turn++) await Promise.resolve();
-        return stack.processor.classify(operator, { model: id, texts: ["w1 w2"] });
+        return classify(id, ["w1 w2"]);
       });
       const answers = Promise.allSettled(asked);
       await stack.creator.delete(operator, await modelNamed(stack, id));
@@ -141,15 +137,12 @@ describe("an answer", () => {
       model: models[random.integer(20)]?.id ?? "",
       texts: Array.from({ length: 1 + random.integer(4) }, () => textOf(1 + random.integer(25))),
     }));
-    const classify = ({ model, texts }: (typeof requests)[number]) =>
-      stack.processor.classify(operator, { model, texts });
-    const embeds = requests
-      .slice(0, 50)
-      .map(({ texts }) => stack.processor.embed(operator, { model: "base", inputs: texts }));
-    const together = await Promise.all(requests.map(classify));
+    const ask = ({ model, texts }: (typeof requests)[number]) => classify(model, texts);
+    const embeds = requests.slice(0, 50).map(({ texts }) => embed(texts));
+    const together = await Promise.all(requests.map(ask));
     const embedded = await Promise.all(embeds);
     for (const [index, request] of requests.entries()) {
-      const alone = await classify(request);
+      const alone = await ask(request);
       const shared = together[index];
       assert.equal(shared?.model, request.model);
       assert.equal(shared.probabilities.length, request.texts.length);
@@ -158,7 +151,7 @@ describe("an answer", () => {
         assert.ok(difference <= 1e-5, `request ${index}, text ${row}: ${difference}`);
       }
       if (index >= embeds.length) continue;
-      const own = await stack.processor.embed(operator, { model: "base", inputs: request.texts });
+      const own = await embed(request.texts);
       for (const [row, expected] of own.embeddings.entries())
         assert.ok(maxDifference(expected, embedded[index]?.embeddings[row] ?? []) <= 1e-5);
     }
@@ -173,24 +166,16 @@ describe("an answer", () => {
     const texts = ["w1 w2 w3", "w9"];
     for (let round = 0; round < 3; round++)
       for (const { id } of models) {
-        const resident = await stack.processor.classify(operator, { model: id, texts });
-        const paged = await tiny.processor.classify(operator, { model: id, texts });
+        const resident = await classify(id, texts);
+        const paged = await classify(id, texts, tiny);
         assert.deepEqual(paged.probabilities, resident.probabilities);
       }
     // All at once: each waits until another is answered.
-    const all = await Promise.all(
-      models.map(({ id }) => tiny.processor.classify(operator, { model: id, texts })),
-    );
+    const all = await Promise.all(models.map(({ id }) => classify(id, texts, tiny)));
     for (const { model, probabilities } of all)
-      assert.deepEqual(
-        probabilities,
-        (await stack.processor.classify(operator, { model, texts })).probabilities,
-      );
+      assert.deepEqual(probabilities, (await classify(model, texts)).probabilities);
     await createRandomModel(tiny, { id: "large", rank: 64, labelCount: 3 });
-    await assert.rejects(
-      tiny.processor.classify(operator, { model: "large", texts }),
-      isError("TOO_LARGE"),
-    );
+    await assert.rejects(classify("large", texts, tiny), isError("TOO_LARGE"));
     await tiny.close();
   });
 });
@@ -198,9 +183,8 @@ describe("an answer", () => {
 describe("token ids", () => {
   it("as the base's tokenizer makes them give the text's own vector", async () => {
     // w0 is the sixth token of the vocabulary, behind [CLS] = 2 and before [SEP] = 3.
-    const [text] = (await stack.processor.embed(operator, { model: "base", inputs: ["w0 w3"] }))
-      .embeddings;
-    const ids = await stack.processor.embed(operator, { model: "base", inputs: [[2, 5, 8, 3]] });
+    const [text] = (await embed(["w0 w3"])).embeddings;
+    const ids = await embed([[2, 5, 8, 3]]);
     assert.deepEqual(ids.embeddings, [text]);
     assert.deepEqual(ids.isTruncated, [false]);
   });
@@ -212,14 +196,11 @@ describe("token ids", () => {
       [5, 8],
       [2, 8],
     ])
-      await assert.rejects(
-        stack.processor.embed(operator, { model: "base", inputs: [[2, 5, 3], ids] }),
-        {
-          code: "INVALID_ARGUMENT",
-          field: "input[1]",
-          message: remedy,
-        },
-      );
+      await assert.rejects(embed([[2, 5, 3], ids]), {
+        code: "INVALID_ARGUMENT",
+        field: "input[1]",
+        message: remedy,
+      });
   });
 });
 
@@ -245,11 +226,11 @@ describe("a version whose blob is not what it says", () => {
     await writeWrong("nan", { rank: 4, labelCount: 2 }, NaN);
     await writeWrong("overflow", { rank: 4, labelCount: 2 }, 3e38);
     await createRandomModel(stack, { id: "healthy", rank: 4, labelCount: 3 });
-    const alone = await stack.processor.classify(operator, { model: "healthy", texts: text });
+    const alone = await classify("healthy", text);
     const bad = ["wrong-labels", "wrong-rank", "no-adapter", "nan", "overflow"];
     const asked = Array.from({ length: 100 }, (_, index) => [
-      stack.processor.classify(operator, { model: "healthy", texts: text }),
-      stack.processor.classify(operator, { model: bad[index % bad.length] ?? "", texts: text }),
+      classify("healthy", text),
+      classify(bad[index % bad.length] ?? "", text),
     ]);
     for (const [healthy, wrong] of await Promise.all(
       asked.map((pair) => Promise.allSettled(pair)),
@@ -271,12 +252,12 @@ describe("a version that does not fit the base", () => {
     const serve = (change: Partial<Version>, number: number): Promise<void> =>
       versions.insert({ ...right, blob: absent, ...change, number }, { isServed: true });
     await serve({ form: "hierarchical" }, 2);
-    await assert.rejects(stack.processor.classify(operator, { model: "misfit@2", texts: ["w1"] }), {
+    await assert.rejects(classify("misfit@2", ["w1"]), {
       code: "CONFLICT",
       message: /^Cannot answer with version 2 of "misfit": it was fitted on the hierarchical form/,
     });
     await serve({ adapter: { kind: "bottleneck", rank: 4, layers: [7] } }, 3);
-    await assert.rejects(stack.processor.classify(operator, { model: "misfit@3", texts: ["w1"] }), {
+    await assert.rejects(classify("misfit@3", ["w1"]), {
       code: "CORRUPT",
       message: /^Cannot answer with version 3 of "misfit": its adapter acts in layers 7/,
     });
@@ -288,11 +269,9 @@ describe("a full queue", () => {
     const bulk = Array.from({ length: 2048 }, () => "w1 w2 w3");
     const abort = new AbortController();
     const outcomes = Promise.allSettled(
-      [1, 2, 3, 4, 5].map(() =>
-        stack.processor.embed(operator, { model: "base", inputs: bulk, signal: abort.signal }),
-      ),
+      [1, 2, 3, 4, 5].map(() => embed(bulk, { signal: abort.signal })),
     );
-    const single = stack.processor.embed(operator, { model: "base", inputs: ["w4"] });
+    const single = embed(["w4"]);
     // Four requests fill the queue; the fifth is refused, at the door or behind the tokenizer.
     const fast = await single.then(
       () => "answered",
@@ -311,16 +290,13 @@ describe("a full queue", () => {
     assert.ok(codes.includes("CANCELLED false"), codes.join());
     const left = codes.filter((code) => !/^(OVERLOADED true|CANCELLED false|answered)$/.test(code));
     assert.deepEqual(left, []);
-    const after = await stack.processor.embed(operator, { model: "base", inputs: bulk });
+    const after = await embed(bulk);
     assert.equal(after.embeddings.length, 2048);
   });
 
   it("answers nothing to a signal that was aborted before", async () => {
     const signal = AbortSignal.abort();
-    await assert.rejects(
-      stack.processor.embed(operator, { model: "base", inputs: ["w1"], signal }),
-      isError("CANCELLED"),
-    );
+    await assert.rejects(embed(["w1"], { signal }), isError("CANCELLED"));
   });
 });
 
@@ -345,12 +321,10 @@ describe("inputs past a limit", () => {
   ];
   for (const [what, inputs] of refused)
     it(`are refused with their place: ${what}`, async () => {
-      const { message, code, field } = await stack.processor
-        .embed(operator, { model: "base", inputs })
-        .then(
-          () => assert.fail("it was answered"),
-          (error: unknown) => (error instanceof StrataError ? error : assert.fail(String(error))),
-        );
+      const { message, code, field } = await embed(inputs).then(
+        () => assert.fail("it was answered"),
+        (error: unknown) => (error instanceof StrataError ? error : assert.fail(String(error))),
+      );
       assert.ok(code === "INVALID_ARGUMENT" || code === "CONTEXT_LENGTH", code);
       assert.match(field ?? "", /^input/);
       assert.match(message, /^Cannot read "input/);
@@ -358,17 +332,10 @@ describe("inputs past a limit", () => {
 
   it("are cut to the model's tokens, or refused when the caller wants that", async () => {
     const long = textOf(100);
-    const { tokenCount, isTruncated } = await stack.processor.embed(operator, {
-      model: "base",
-      inputs: ["w1", long],
-    });
+    const { tokenCount, isTruncated } = await embed(["w1", long]);
     assert.equal(tokenCount, 3 + 32);
     assert.deepEqual(isTruncated, [false, true]);
-    const refusal = stack.processor.embed(operator, {
-      model: "base",
-      inputs: ["w1", long],
-      truncate: false,
-    });
+    const refusal = embed(["w1", long], { truncate: false });
     await assert.rejects(refusal, { code: "CONTEXT_LENGTH", field: "input[1]" });
   });
 });

@@ -1,45 +1,28 @@
 /** The `Processor` of a server: resolves, checks, tokenises, queues, answers. */
 import type { Caller } from "../entities/caller.ts";
 import type { TaskName } from "../entities/virtual-model.ts";
-import { faultOfShapes } from "../entities/weights.ts";
-import type { Encoded } from "../formats/formats.ts";
-import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { Pace } from "../foundation/pace.ts";
-import { faultOfFit } from "../models/version-fit.ts";
-import { versionTensors } from "../models/version-tensors.ts";
 import type { Flow } from "../scheduling/flow.ts";
 import { notFound, unlessDeleted } from "../storage/checks.ts";
-import { taskKinds } from "../tasks/task-kinds.ts";
-import { entitiesFound, type FoundEntity } from "../tasks/token-classification.ts";
 import type { WantedWeights } from "./adapter-pool.ts";
-import type { BatchRow } from "./batch.ts";
 import type { Engine } from "./engine.ts";
-import {
-  checkInputs,
-  encodeInputs,
-  encodeWords,
-  foreseenTokenCount,
-  tokenCountOf,
-} from "./inputs.ts";
+import { checkInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
 import type { Lane } from "./lane.ts";
-import type { ModelDirectory, Resolved, ResolvedVersion } from "./model-directory.ts";
+import type { ModelDirectory, Resolved } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
 import type { Place } from "./places.ts";
 import type {
-  ClassifyAnswer,
-  ClassifyRequest,
-  EmbedAnswer,
-  EmbedRequest,
+  Answers,
+  ModelRequest,
   Processor,
-  RequestOptions,
+  QuestionName,
   RequestTimings,
-  TokensAnswer,
 } from "./processor.ts";
+import { type Question, questions } from "./questions.ts";
 import type { SequenceAnswer } from "./sequence.ts";
-import type { TextAnswer } from "./text-lane.ts";
+import { type RowKind, Servables } from "./servables.ts";
 
 export interface BatchingProcessorOptions {
   readonly directory: ModelDirectory;
@@ -52,120 +35,34 @@ export interface BatchingProcessorOptions {
   close(): Promise<void>;
 }
 
-/** What is asked of a base, and how inputs become its sequences. */
-interface Question<Answer, E extends Encoded> {
-  lane(base: OpenBase): Lane<Answer>;
-  encode(base: OpenBase): Promise<E>;
-}
-
-/** A request whose texts are tokens. */
-interface Prepared<Answer> {
+/** A request whose model is known. */
+interface Asked {
+  readonly caller: Caller;
   readonly base: OpenBase;
-  readonly lane: Lane<Answer>;
+  readonly lane: Lane;
   readonly resolved: Resolved;
   readonly flow: Flow;
-  readonly ids: readonly Int32Array[];
-  readonly options: RequestOptions;
-  readonly place: Place;
-}
-
-interface Ran<Answer, E extends Encoded> {
-  readonly answers: readonly Answer[];
-  readonly encoded: E;
-  readonly tokenCount: number;
-  readonly timings: RequestTimings;
+  readonly request: ModelRequest;
 }
 
 export class BatchingProcessor implements Processor {
   readonly #options: BatchingProcessorOptions;
+  readonly #servables = new Servables();
 
   constructor(options: BatchingProcessorOptions) {
     this.#options = options;
   }
 
-  async classify(caller: Caller, request: ClassifyRequest): Promise<ClassifyAnswer> {
-    const resolved = await this.#versionFor(caller, request, "text-classification");
-    const asked = { ...request, inputs: request.texts };
-    const ran = await this.#run(caller, resolved, asked, textQuestion(asked));
-    return {
-      model: resolved.model.id,
-      version: resolved.version.number,
-      labels: resolved.version.labels,
-      probabilities: ran.answers.map(({ probabilities }) => probabilities),
-      ...factsOf(ran),
-    };
-  }
-
-  async classifyTokens(caller: Caller, request: ClassifyRequest): Promise<TokensAnswer> {
-    const resolved = await this.#versionFor(caller, request, "token-classification");
-    const { texts } = request;
-    const ran = await this.#run(
-      caller,
-      resolved,
-      { ...request, inputs: texts },
-      {
-        lane: ({ tokens }) => tokens,
-        encode: (base) => encodeWords(base, texts, request),
-      },
-    );
-    const { labels, number } = resolved.version;
-    const entities: (readonly FoundEntity[])[] = [];
-    await new Pace(request.signal).each(texts.length, (index) => {
-      const text = present(texts[index], "a text for each answer");
-      const words = present(ran.encoded.words[index], "words of each text");
-      const outputs = present(ran.answers[index], "an answer to each text");
-      entities.push(entitiesFound({ text, words, labels, ...outputs }));
-    });
-    return { model: resolved.model.id, version: number, entities, ...factsOf(ran) };
-  }
-
-  async embed(caller: Caller, request: EmbedRequest): Promise<EmbedAnswer> {
-    const resolved = await this.#options.directory.resolve(caller, request.model);
-    const ran = await this.#run(caller, resolved, request, textQuestion(request));
-    return {
-      model: resolved.kind === "base" ? resolved.base : resolved.model.id,
-      embeddings: ran.answers.map(({ embedding }) => embedding),
-      ...factsOf(ran),
-    };
-  }
-
-  async close(): Promise<void> {
-    await this.#options.close();
-  }
-
-  /** The version that a request names; INVALID_ARGUMENT for a base, or for one of another task. */
-  async #versionFor(
+  async ask<Q extends QuestionName>(
     caller: Caller,
-    { model: name }: RequestOptions,
-    task: TaskName,
-  ): Promise<ResolvedVersion> {
-    const resolved = await this.#options.directory.resolve(caller, name);
-    const own = resolved.kind === "base" ? undefined : resolved.version.task;
-    if (resolved.kind === "version" && own === task) return resolved;
-    const state =
-      own === undefined
-        ? "it is a base model and has no labels"
-        : `its task is ${own}, which ${routes[own]} answers`;
-    throw new StrataError("INVALID_ARGUMENT", `Cannot classify with "${name}": ${state}`, {
-      field: "model",
-    });
-  }
-
-  /** Checks, takes a place, and answers. */
-  async #run<Answer, E extends Encoded>(
-    ...[caller, resolved, request, question]: readonly [
-      Caller,
-      Resolved,
-      EmbedRequest,
-      Question<Answer, E>,
-    ]
-  ): Promise<Ran<Answer, E>> {
-    const { inputs, ...options } = request;
-    const base = this.#options.bases.get(resolved.base);
-    if (base === undefined) throw this.#notServed(resolved);
+    name: Q,
+    request: ModelRequest,
+  ): Promise<Answers[Q]> {
+    const question: Question<Answers[Q]> = questions[name];
+    const asked = await this.#resolve(caller, question, request);
+    const { base, resolved, lane, flow } = asked;
+    const { inputs } = request;
     checkInputs(base, inputs);
-    const flow = flowOf(caller, resolved);
-    const lane = question.lane(base);
     const place = this.#options.engine.admit({
       lane,
       flow,
@@ -174,27 +71,46 @@ export class BatchingProcessor implements Processor {
     });
     try {
       const startMs = this.#options.clock.monotonic();
-      const encoded = await question.encode(base);
-      const { ids } = encoded;
+      const encoded = await question.encode(base, request);
       const tokenizeMs = this.#options.clock.monotonic() - startMs;
-      place.correct(tokenCountOf(ids));
-      const sequences = await unlessDeleted(
-        this.#answer({ base, lane, resolved, flow, ids, options, place }),
-        () => this.#checkStays(caller, resolved),
+      const tokenCount = tokenCountOf(encoded.ids);
+      place.correct(tokenCount);
+      const sequences = await unlessDeleted(this.#answer(asked, encoded.ids, place), () =>
+        this.#checkStays(caller, resolved),
       );
-      const longest = (part: (sequence: SequenceAnswer<Answer>) => number): number =>
-        sequences.reduce((most, sequence) => Math.max(most, part(sequence)), 0);
-      const timings = {
-        tokenizeMs,
-        loadMs: longest(({ loadMs }) => loadMs),
-        queueMs: longest(({ queueMs }) => queueMs),
-        runMs: longest(({ runMs }) => runMs),
-      };
       const answers = sequences.map(({ answer }) => answer);
-      return { answers, encoded, tokenCount: tokenCountOf(ids), timings };
+      const facts = {
+        model: resolved.kind === "base" ? resolved.base : resolved.model.id,
+        isTruncated: encoded.isTruncated,
+        tokenCount,
+        timings: timingsOf(tokenizeMs, sequences),
+      };
+      const own = await question.decode({ request, resolved, encoded, answers });
+      return { ...facts, ...own } as Answers[Q]; // The two parts that an answer has.
     } finally {
       place.leave();
     }
+  }
+
+  async close(): Promise<void> {
+    await this.#options.close();
+  }
+
+  /** What answers; CONFLICT when its base is not served. */
+  async #resolve<Answer>(
+    caller: Caller,
+    question: Question<Answer>,
+    request: ModelRequest,
+  ): Promise<Asked> {
+    const resolved = await this.#options.directory.resolve(caller, request.model);
+    if (question.task !== undefined) checkTask(resolved, question.task, request.model);
+    const base = this.#options.bases.get(resolved.base);
+    if (base === undefined) throw this.#notServed(resolved);
+    const { hiddenSize } = base.checkpoint.config;
+    const labels = resolved.kind === "base" ? [] : resolved.version.labels;
+    request.checkAnswer?.({ labels, hiddenSize });
+    const flow = flowOf(caller, resolved);
+    return { caller, base, lane: question.lane(base), resolved, flow, request };
   }
 
   /** NOT_FOUND when the version has been deleted since it was found. */
@@ -212,61 +128,69 @@ export class BatchingProcessor implements Processor {
     return new StrataError("CONFLICT", `Cannot call "${name}": ${state}`, { field: "model" });
   }
 
-  async #answer<Answer>(prepared: Prepared<Answer>): Promise<readonly SequenceAnswer<Answer>[]> {
-    const { resolved, base } = prepared;
-    if (resolved.kind === "base") {
-      const { pooling } = base.checkpoint;
-      return this.#submit(prepared, { pooling, adapter: undefined, outputCount: 0 }, undefined);
-    }
-    const { config } = base.checkpoint;
-    const open = { config, form: "dense", adapters: prepared.lane.adapters } as const;
-    const fault = faultOfFit(resolved.version, open);
-    if (fault !== undefined) throwNamed(resolved, new StrataError(fault.code, fault.state));
-    const { blob, task, adapter, pooling, shapes } = resolved.version;
-    const outputCount = taskKinds[task].outputCount(resolved.version.labels.length);
-    const tensors = versionTensors(config, { adapter, outputCount });
-    const recorded = shapes && faultOfShapes(new Map(Object.entries(shapes)), tensors);
-    if (recorded !== undefined) throwNamed(resolved, new StrataError("CORRUPT", recorded));
-    return this.#submit(prepared, { pooling, adapter, outputCount }, { blob, tensors });
-  }
-
-  async #submit<Answer>(
-    { lane, resolved, flow, ids, options, place }: Prepared<Answer>,
-    version: Omit<BatchRow, "ids" | "resident">,
-    weights: WantedWeights | undefined,
-  ): Promise<readonly SequenceAnswer<Answer>[]> {
-    const requests = ids.map((sequence) => ({
-      lane,
-      flow,
-      row: { ...version, ids: sequence },
-      weights,
-    }));
+  async #answer(
+    asked: Asked,
+    ids: readonly Int32Array[],
+    place: Place,
+  ): Promise<readonly SequenceAnswer[]> {
+    const { lane, flow, resolved, request } = asked;
+    const { row, weights } = this.#needed(asked);
+    const requests = ids.map((own) => ({ lane, flow, row: { ...row, ids: own }, weights }));
     // From here on the queue counts it.
     place.leave();
-    const settled = await Promise.allSettled(this.#options.engine.submit(requests, options.signal));
+    const settled = await Promise.allSettled(this.#options.engine.submit(requests, request.signal));
     return settled.map((outcome) => {
       if (outcome.status === "rejected") throwNamed(resolved, outcome.reason);
       return outcome.value;
     });
   }
+
+  #needed({ base, lane, resolved }: Asked): Needed {
+    const { pooling, config } = base.checkpoint;
+    if (resolved.kind === "base")
+      return { row: { pooling, adapter: undefined, outputCount: 0 }, weights: undefined };
+    try {
+      const { row, tensors } = this.#servables.of(resolved.version, lane, config);
+      return { row, weights: { blob: resolved.version.blob, tensors } };
+    } catch (error) {
+      return throwNamed(resolved, error);
+    }
+  }
 }
 
-/** The route on which a model of each task is called, for those who have called it elsewhere. */
+interface Needed {
+  readonly row: RowKind;
+  readonly weights: WantedWeights | undefined;
+}
+
+/** Models of each task are called here, which is told to those who have called them elsewhere. */
 const routes: Readonly<Record<TaskName, string>> = {
   "text-classification": "POST /v1/classify",
   "token-classification": "POST /v1/classify-tokens",
 };
 
-function textQuestion(request: EmbedRequest): Question<TextAnswer, Encoded> {
-  return {
-    lane: ({ texts }) => texts,
-    encode: (base) => encodeInputs(base, request.inputs, request),
-  };
+/** INVALID_ARGUMENT for a base, or for a version of another task. */
+function checkTask(resolved: Resolved, task: TaskName, name: string): void {
+  const own = resolved.kind === "base" ? undefined : resolved.version.task;
+  if (own === task) return;
+  const state =
+    own === undefined
+      ? "it is a base model and has no labels"
+      : `its task is ${own}, which ${routes[own]} answers`;
+  throw new StrataError("INVALID_ARGUMENT", `Cannot classify with "${name}": ${state}`, {
+    field: "model",
+  });
 }
 
-/** What every answer tells beside itself. */
-function factsOf({ encoded, tokenCount, timings }: Omit<Ran<unknown, Encoded>, "answers">) {
-  return { isTruncated: encoded.isTruncated, tokenCount, timings };
+function timingsOf(tokenizeMs: number, sequences: readonly SequenceAnswer[]): RequestTimings {
+  const longest = (part: (sequence: SequenceAnswer) => number): number =>
+    sequences.reduce((most, sequence) => Math.max(most, part(sequence)), 0);
+  return {
+    tokenizeMs,
+    loadMs: longest(({ loadMs }) => loadMs),
+    queueMs: longest(({ queueMs }) => queueMs),
+    runMs: longest(({ runMs }) => runMs),
+  };
 }
 
 /**

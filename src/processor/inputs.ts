@@ -1,14 +1,12 @@
 /** What a request brings: texts or token ids, checked and made into sequences. */
-import type { Words } from "../entities/words.ts";
 import type { Encoded, EncodedWords } from "../formats/formats.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { Pace } from "../foundation/pace.ts";
 import type { OpenBase } from "./open-base.ts";
-import type { EmbedInputs, RequestOptions } from "./processor.ts";
+import type { ModelInputs, ModelRequest } from "./processor.ts";
 
 /** What is wrong with the inputs by themselves, before anything is done with them. */
-export function checkInputs(base: OpenBase, inputs: EmbedInputs): void {
+export function checkInputs(base: OpenBase, inputs: ModelInputs): void {
   if (inputs.length === 0)
     throw new StrataError("INVALID_ARGUMENT", `Cannot read "input": it is empty`, {
       field: "input",
@@ -20,7 +18,7 @@ export function checkInputs(base: OpenBase, inputs: EmbedInputs): void {
 }
 
 /** The tokens that the inputs will have, as far as can be told before they are read. */
-export function foreseenTokenCount(base: OpenBase, inputs: EmbedInputs): number {
+export function foreseenTokenCount(base: OpenBase, inputs: ModelInputs): number {
   const { tokensMax } = base.checkpoint;
   let count = 0;
   for (const input of inputs)
@@ -37,47 +35,31 @@ const tokenCharacters = 4;
 const specialCount = 2;
 
 /** The sequences of checked inputs. */
-export async function encodeInputs(
-  base: OpenBase,
-  inputs: EmbedInputs,
-  options: RequestOptions,
-): Promise<Encoded> {
+export async function encodeInputs(base: OpenBase, request: ModelRequest): Promise<Encoded> {
+  const { inputs } = request;
   const encoded = await (areTexts(inputs) ? base.tokenizer.encode(inputs) : own(base, inputs));
-  checkEncoded(base, encoded, options);
+  checkEncoded(base, encoded, request);
   return encoded;
 }
 
-function checkEncoded(base: OpenBase, encoded: Encoded, options: RequestOptions): void {
-  const cut = options.truncate === false ? encoded.isTruncated.indexOf(true) : -1;
+function checkEncoded(base: OpenBase, encoded: Encoded, request: ModelRequest): void {
+  const cut = request.truncate === false ? encoded.isTruncated.indexOf(true) : -1;
   if (cut >= 0) throw tooLong(`input[${cut}]`, base.checkpoint.tokensMax, "more");
   const tokenCount = tokenCountOf(encoded.ids);
   if (tokenCount > limits.requestTokensMax)
     throw tooMuch("input", limits.requestTokensMax, `${tokenCount} tokens`);
 }
 
-/** Texts whose words are told together: their places come as lists, on the main thread. */
-const wordChunkCount = 16;
-
 /** The sequences of checked texts, with the words of each. */
-export async function encodeWords(
-  base: OpenBase,
-  texts: readonly string[],
-  options: RequestOptions,
-): Promise<EncodedWords> {
-  const { tokenizer } = base.tokenizer;
-  const pace = new Pace(options.signal);
-  const ids: Int32Array[] = [];
-  const words: Words[] = [];
-  const isTruncated: boolean[] = [];
-  for (let start = 0; start < texts.length; start += wordChunkCount) {
-    const chunk = await tokenizer.encodeWords(texts.slice(start, start + wordChunkCount));
-    ids.push(...chunk.ids);
-    words.push(...chunk.words);
-    isTruncated.push(...chunk.isTruncated);
-    checkEncoded(base, { ids, isTruncated }, options);
-    if (pace.isDue) await pace.rest();
-  }
-  return { ids, words, isTruncated };
+export async function encodeWords(base: OpenBase, request: ModelRequest): Promise<EncodedWords> {
+  const { inputs } = request;
+  if (!areTexts(inputs))
+    throw new StrataError("INVALID_ARGUMENT", 'Cannot read "input": ids have no words', {
+      field: "input",
+    });
+  const encoded = await base.tokenizer.encodeWords(inputs);
+  checkEncoded(base, encoded, request);
+  return encoded;
 }
 
 export function tokenCountOf(ids: readonly Int32Array[]): number {
@@ -125,7 +107,7 @@ function checkCharacters(texts: readonly string[]): void {
     throw tooMuch("input", limits.requestCharactersMax, `${total} characters`);
 }
 
-function areTexts(inputs: EmbedInputs): inputs is readonly string[] {
+function areTexts(inputs: ModelInputs): inputs is readonly string[] {
   return typeof inputs[0] === "string";
 }
 

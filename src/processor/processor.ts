@@ -7,36 +7,57 @@ import type { FoundEntity } from "../tasks/token-classification.ts";
 
 export interface Processor {
   /**
-   * Classifies each text. NOT_FOUND when the caller has no such model or version, INVALID_ARGUMENT
-   * past a limit, CONTEXT_LENGTH for a text that may not be cut, OVERLOADED when the queue is full,
-   * the reason of `signal` when that is aborted.
+   * Puts a question to a model about each input. NOT_FOUND when the caller has no such model or
+   * version, INVALID_ARGUMENT past a limit or for a model of another task, CONTEXT_LENGTH for a
+   * text that may not be cut, OVERLOADED when the queue is full, the reason of the request's signal
+   * when that is aborted.
    */
-  classify(caller: Caller, request: ClassifyRequest): Promise<ClassifyAnswer>;
-  /** Finds the entities of each text, with a vPLM for token classification; fails alike. */
-  classifyTokens(caller: Caller, request: ClassifyRequest): Promise<TokensAnswer>;
-  /** Pooled, L2-normalised vectors `[hidden]`, of a base or of a vPLM's adapted layers. */
-  embed(caller: Caller, request: EmbedRequest): Promise<EmbedAnswer>;
+  ask<Q extends QuestionName>(
+    caller: Caller,
+    question: Q,
+    request: ModelRequest,
+  ): Promise<Answers[Q]>;
   close(): Promise<void>;
 }
 
-/** Texts, or token ids that the caller has made with the base's tokenizer. */
-export type EmbedInputs = readonly string[] | readonly (readonly number[])[];
+/** What can be asked, and what it is answered with; `questions.ts` says how. */
+export interface Answers {
+  readonly labels: LabelsAnswer;
+  readonly entities: EntitiesAnswer;
+  readonly embeddings: EmbeddingsAnswer;
+}
 
-/** What any request says beside its inputs. */
-export interface RequestOptions {
+export type QuestionName = keyof Answers;
+
+/** Texts, or token ids that the caller has made with the base's tokenizer, for embeddings alone. */
+export type ModelInputs = readonly string[] | readonly (readonly number[])[];
+
+export interface ModelRequest {
   /** A base's name, a vPLM's id, or `<id>@<version>`. */
   readonly model: string;
+  readonly inputs: ModelInputs;
   readonly signal?: AbortSignal;
   /** Whether texts beyond the model's tokens are cut (default) or refused. */
   readonly truncate?: boolean;
+  /** Throws when what will answer would answer too much: the one that was found, and no other. */
+  checkAnswer?(source: AnswerSource): void;
 }
 
-export interface ClassifyRequest extends RequestOptions {
-  readonly texts: readonly string[];
+/** What an answer's size depends on. */
+export interface AnswerSource {
+  /** Empty for a bare base. */
+  readonly labels: readonly string[];
+  readonly hiddenSize: number;
 }
 
-export interface EmbedRequest extends RequestOptions {
-  readonly inputs: EmbedInputs;
+/** What every answer tells beside itself. */
+export interface AnswerFacts {
+  readonly model: string;
+  /** Whether each text was cut to the model's tokens; never for token ids. */
+  readonly isTruncated: readonly boolean[];
+  /** Tokens that were run, special ones included. */
+  readonly tokenCount: number;
+  readonly timings: RequestTimings;
 }
 
 export interface RequestTimings {
@@ -47,35 +68,23 @@ export interface RequestTimings {
   readonly runMs: number;
 }
 
-export interface ClassifyAnswer {
-  readonly model: string;
+/** A vPLM for text classification says of each text how probable each label is. */
+export interface LabelsAnswer extends AnswerFacts {
   readonly version: number;
   readonly labels: readonly string[];
   /** One row per text: a probability per label, which add up to 1. */
   readonly probabilities: readonly Float32Array[];
-  /** Whether each text was cut to the model's tokens. */
-  readonly isTruncated: readonly boolean[];
-  /** Tokens that were run, special ones included. */
-  readonly tokenCount: number;
-  readonly timings: RequestTimings;
 }
 
-export interface TokensAnswer {
-  readonly model: string;
+/** A vPLM for token classification finds the entities of each text. */
+export interface EntitiesAnswer extends AnswerFacts {
   readonly version: number;
-  /** The entities of each text, in the order of their places. */
+  /** Those of each text, in the order of their places; nothing is found behind a cut. */
   readonly entities: readonly (readonly FoundEntity[])[];
-  /** Whether each text was cut to the model's tokens: nothing is found behind them. */
-  readonly isTruncated: readonly boolean[];
-  readonly tokenCount: number;
-  readonly timings: RequestTimings;
 }
 
-export interface EmbedAnswer {
-  readonly model: string;
+/** A base, or a vPLM's adapted layers, embed each text. */
+export interface EmbeddingsAnswer extends AnswerFacts {
+  /** Pooled, L2-normalised vectors `[hidden]`. */
   readonly embeddings: readonly Float32Array[];
-  /** Whether each text was cut to the model's tokens; never for token ids. */
-  readonly isTruncated: readonly boolean[];
-  readonly tokenCount: number;
-  readonly timings: RequestTimings;
 }

@@ -7,7 +7,7 @@ import { operator } from "../entities/caller.ts";
 import type { Precision } from "../entities/base-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { SeededRandom } from "../foundation/random.ts";
-import type { TokensAnswer } from "./processor.ts";
+import type { EntitiesAnswer } from "./processor.ts";
 import { createRandomModel, openStack, type Stack } from "./exam-stack.ts";
 
 let folder = "";
@@ -31,7 +31,7 @@ function textOf(wordCount: number): string {
 }
 
 /** All that an answer says, with scores to five digits. */
-function said({ entities, isTruncated }: TokensAnswer): string {
+function said({ entities, isTruncated }: EntitiesAnswer): string {
   const rounded = entities.map((list) =>
     list.map(({ score, ...rest }) => ({ ...rest, score: score.toFixed(4) })),
   );
@@ -53,21 +53,21 @@ describe("entities", () => {
       await createRandomModel(stack, { id: "labels", rank: 16, labelCount: 3 });
       const requests = Array.from({ length: 60 }, () => ({
         model: models[random.integer(6)]?.id ?? "",
-        texts: Array.from({ length: 1 + random.integer(4) }, () => textOf(1 + random.integer(25))),
+        inputs: Array.from({ length: 1 + random.integer(4) }, () => textOf(1 + random.integer(25))),
       }));
-      const others = requests.map(({ texts }) =>
-        stack.processor.classify(operator, { model: "labels", texts }),
+      const others = requests.map(({ inputs }) =>
+        stack.processor.ask(operator, "labels", { model: "labels", inputs }),
       );
       const together = await Promise.all(
-        requests.map((request) => stack.processor.classifyTokens(operator, request)),
+        requests.map((request) => stack.processor.ask(operator, "entities", request)),
       );
       await Promise.all(others);
       let entityCount = 0;
       for (const [index, request] of requests.entries()) {
-        const alone = await stack.processor.classifyTokens(operator, request);
+        const alone = await stack.processor.ask(operator, "entities", request);
         const shared = together[index] ?? assert.fail("an answer to each request");
         assert.equal(said(shared), said(alone));
-        for (const [place, text] of request.texts.entries())
+        for (const [place, text] of request.inputs.entries())
           for (const { start, end, word, score } of alone.entities[place] ?? []) {
             assert.equal(text.slice(start, end), word);
             assert.ok(score > 0 && score <= 1);
@@ -83,11 +83,11 @@ describe("entities", () => {
     const task = "token-classification";
     await createRandomModel(stack, { id: "cut", task, rank: 4, labelCount: 2, deviation: 0.5 });
     const texts = [textOf(tokensMax + 10), textOf(3)];
-    const answer = await stack.processor.classifyTokens(operator, { model: "cut", texts });
+    const answer = await stack.processor.ask(operator, "entities", { model: "cut", inputs: texts });
     assert.deepEqual(answer.isTruncated, [true, false]);
     assert.equal(answer.tokenCount, tokensMax + 5);
     await assert.rejects(
-      stack.processor.classifyTokens(operator, { model: "cut", texts, truncate: false }),
+      stack.processor.ask(operator, "entities", { model: "cut", inputs: texts, truncate: false }),
       { code: "CONTEXT_LENGTH" },
     );
   });
@@ -100,12 +100,18 @@ describe("entities", () => {
     await createRandomModel(stack, { id: "wholes", rank: 4, labelCount: 2 });
     const texts = ["w1"];
     const cases = [
-      [() => processor.classify(operator, { model: "words", texts }), /POST \/v1\/classify-tokens/],
       [
-        () => processor.classifyTokens(operator, { model: "wholes", texts }),
+        () => processor.ask(operator, "labels", { model: "words", inputs: texts }),
+        /POST \/v1\/classify-tokens/,
+      ],
+      [
+        () => processor.ask(operator, "entities", { model: "wholes", inputs: texts }),
         /POST \/v1\/classify /,
       ],
-      [() => processor.classifyTokens(operator, { model: "base", texts }), /it is a base model/],
+      [
+        () => processor.ask(operator, "entities", { model: "base", inputs: texts }),
+        /it is a base model/,
+      ],
     ] as const;
     for (const [call, message] of cases)
       await assert.rejects(call, (error: unknown) => {
@@ -115,7 +121,10 @@ describe("entities", () => {
         return true;
       });
     // Its adapted layers embed as those of any model.
-    const { embeddings } = await processor.embed(operator, { model: "words", inputs: texts });
+    const { embeddings } = await processor.ask(operator, "embeddings", {
+      model: "words",
+      inputs: texts,
+    });
     assert.ok(Math.abs(Math.hypot(...(embeddings[0] ?? [])) - 1) < 1e-5);
   });
 });

@@ -22,9 +22,9 @@ test("a text classifier is trained on MPNet and served", { timeout: 120_000 }, a
     assert.equal(done.status, "succeeded", done.error?.message);
     // Texts that it has not seen, which the base alone does not tell apart.
     const unseen = hardLines(100, 5);
-    const answer = await stack.processor.classify(operator, {
+    const answer = await stack.processor.ask(operator, "labels", {
       model: done.model ?? "",
-      texts: unseen.map(({ text }) => text),
+      inputs: unseen.map(({ text }) => text),
     });
     assert.equal(answer.version, 2);
     const rightCount = unseen.filter(({ label }, index) => {

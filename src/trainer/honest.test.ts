@@ -147,7 +147,7 @@ describe("a second version", () => {
     const { version, isServed } = await trained(id, [...lines, ...more]);
     assert.deepEqual(version.labels, ["high", "low", "a new one"]);
     assert.ok(isServed, version.verdict);
-    const answer = await stack.processor.classify(operator, { model: id, texts: ["w1"] });
+    const answer = await stack.processor.ask(operator, "labels", { model: id, inputs: ["w1"] });
     assert.equal(answer.probabilities[0]?.length, 3);
   });
 

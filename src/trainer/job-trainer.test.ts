@@ -49,6 +49,10 @@ async function submit(
   return trainer.submit(operator, { model: "base", trainingFile, ...rest });
 }
 
+function classify(model: string, inputs: readonly string[]) {
+  return stack.processor.ask(operator, "labels", { model, inputs });
+}
+
 async function eventsOf(job: Job): Promise<readonly JobEvent[]> {
   return stack.store.catalog.of(operator).events.list(job.id, { limit: 10_000 });
 }
@@ -78,10 +82,7 @@ describe("a job", () => {
     assert.match(instant.message, /^Version 1: instant head, .* held-out texts are right/);
     const { model } = (await stack.store.catalog.of(operator).jobs.get(job.id)) ?? {};
     assert.match(model ?? "", /^ft:base:strata:hard:/);
-    const early = await stack.processor.classify(operator, {
-      model: model ?? "",
-      texts: ["w1 w2"],
-    });
+    const early = await classify(model ?? "", ["w1 w2"]);
     assert.equal(early.version, 1);
     assert.deepEqual(early.labels, ["other", "same"]);
     const done = await trainer.finished(operator, job.id);
@@ -105,10 +106,10 @@ describe("a job", () => {
     assert.equal(versions[1]?.metrics["baselineDevAccuracy"], instantly);
     // The served model knows what it has learned, on texts that it has not seen.
     const unseen = hardLines(100, 5);
-    const answer = await stack.processor.classify(operator, {
-      model: model ?? "",
-      texts: unseen.map(({ text }) => text),
-    });
+    const answer = await classify(
+      model ?? "",
+      unseen.map(({ text }) => text),
+    );
     assert.equal(answer.version, 2);
     const rightCount = unseen.filter(({ label }, index) => {
       const [other = 0, same = 0] = answer.probabilities[index] ?? [];
@@ -138,10 +139,7 @@ describe("a job", () => {
       ),
     );
     // It can still be called by its number.
-    assert.equal(
-      (await stack.processor.classify(operator, { model: `${model.id}@2`, texts: ["w1"] })).version,
-      2,
-    );
+    assert.equal((await classify(`${model.id}@2`, ["w1"])).version, 2);
   });
 
   it("trains an existing vPLM further, against what it serves", async () => {
@@ -216,15 +214,12 @@ describe("a job", () => {
     const { versions, model } = await modelOf("growing");
     assert.deepEqual(versions.at(-1)?.labels, ["low", "high", "other", "same"]);
     assert.equal(model.servedVersion, versions.at(-1)?.number);
-    const answer = await stack.processor.classify(operator, { model: "growing", texts: ["w1"] });
+    const answer = await classify("growing", ["w1"]);
     assert.deepEqual(answer.labels, ["low", "high", "other", "same"]);
     const warnings = (await eventsOf(job)).filter(({ level }) => level === "warn");
     const fresh = 'New labels, which the model did not have: "other", "same"';
     assert.ok(warnings.some(({ message }) => message === fresh));
-    assert.deepEqual(
-      (await stack.processor.classify(operator, { model: "growing@1", texts: ["w1"] })).labels,
-      ["low", "high"],
-    );
+    assert.deepEqual((await classify("growing@1", ["w1"])).labels, ["low", "high"]);
   });
 
   it("is refused at once when it could never run", async () => {

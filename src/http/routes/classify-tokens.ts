@@ -1,9 +1,7 @@
 /** Entities in texts. */
 import type { inferenceRoutes, TokenClassifications } from "../../contract/inference.ts";
-import type { Caller } from "../../entities/caller.ts";
 import { limits } from "../../foundation/limits.ts";
-import { resolveModel } from "../../processor/model-directory.ts";
-import type { Store } from "../../storage/storage.ts";
+import type { AnswerSource } from "../../processor/processor.ts";
 import { answerMax, answerTooLong, listOrReply, tellTimings } from "../answer-reply.ts";
 import type { HandlersOf } from "../operation.ts";
 import type { Services } from "../services.ts";
@@ -17,13 +15,14 @@ const escapeLength = 6;
 
 export function classifyTokens({
   processor,
-  store,
 }: Services): HandlersOf<typeof inferenceRoutes>["classifyTokens"] {
   return async ({ caller, body, signal, answerHeaders }) => {
     const texts = typeof body.input === "string" ? [body.input] : body.input;
     const { model, truncate } = body;
-    await checkEntityBytes(caller, store, { name: model, texts });
-    const answer = await processor.classifyTokens(caller, { model, texts, signal, truncate });
+    const answer = await processor.ask(caller, "entities", {
+      ...{ model, inputs: texts, signal, truncate },
+      checkAnswer: (source) => checkEntityBytes(source, texts),
+    });
     tellTimings(answerHeaders, answer);
     const item = (index: number): TokenClassification => ({
       object: "token_classification",
@@ -45,18 +44,12 @@ export function classifyTokens({
  * each character, and a request one for each token. What fits with the longest labels is not looked
  * at closer.
  */
-async function checkEntityBytes(
-  caller: Caller,
-  store: Store,
-  { name, texts }: { readonly name: string; readonly texts: readonly string[] },
-): Promise<void> {
+function checkEntityBytes({ labels }: AnswerSource, texts: readonly string[]): void {
   const characters = texts.reduce((sum, { length }) => sum + length, 0);
   const entityCount = Math.min(characters, limits.requestTokensMax);
   const bytesWith = (labelLength: number): number =>
     entityCount * (labelLength + entityCharactersMax) + escapeLength * characters;
   if (bytesWith(escapeLength * limits.labelCharactersMax) <= answerMax) return;
-  const resolved = await resolveModel(caller, store.catalog, name);
-  const labels = resolved.kind === "base" ? [] : resolved.version.labels;
   const lengths = labels.map((label) => JSON.stringify(label).length);
   const bytes = bytesWith(lengths.reduce((longest, length) => Math.max(longest, length), 0));
   if (bytes <= answerMax) return;

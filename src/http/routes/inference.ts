@@ -1,12 +1,9 @@
 /** Embeddings and classifications: the hot path. */
 import type { Classifications, Embeddings, inferenceRoutes } from "../../contract/inference.ts";
 import type { TextInput, TokenInput } from "../../contract/inputs.ts";
-import type { Caller } from "../../entities/caller.ts";
 import { StrataError } from "../../foundation/errors.ts";
 import { limits } from "../../foundation/limits.ts";
-import { resolveModel } from "../../processor/model-directory.ts";
-import type { EmbedInputs } from "../../processor/processor.ts";
-import type { Store } from "../../storage/storage.ts";
+import type { AnswerSource, ModelInputs } from "../../processor/processor.ts";
 import { answerMax, answerTooLong, listOrReply, tellTimings } from "../answer-reply.ts";
 import type { HandlersOf } from "../operation.ts";
 import type { Services } from "../services.ts";
@@ -20,13 +17,15 @@ type Classification = Classifications["data"][number];
 type Embedding = Embeddings["data"][number];
 
 export function inferenceHandlers(services: Services): HandlersOf<typeof inferenceRoutes> {
-  const { processor, store } = services;
+  const { processor } = services;
   return {
     createEmbeddings: async ({ caller, body, signal, answerHeaders }) => {
       const { model, dimensions, truncate, encoding_format: format } = body;
-      const inputs = embedInputs(body.input);
-      await checkEmbeddingBytes(caller, store, { name: model, count: inputs.length });
-      const answer = await processor.embed(caller, { model, inputs, signal, truncate });
+      const inputs = modelInputs(body.input);
+      const answer = await processor.ask(caller, "embeddings", {
+        ...{ model, inputs, signal, truncate },
+        checkAnswer: (source) => checkEmbeddingBytes(source, inputs.length),
+      });
       tellTimings(answerHeaders, answer);
       const encode = format === "base64" ? base64 : numbers;
       const item = (index: number): Embedding => ({
@@ -42,9 +41,10 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
     classify: async ({ caller, body, signal, answerHeaders }) => {
       const texts = typeof body.input === "string" ? [body.input] : body.input;
       const { model, truncate, top_k: scoreCount } = body;
-      const size = { name: model, textCount: texts.length, scoreCount };
-      await checkScoreBytes(caller, store, size);
-      const answer = await processor.classify(caller, { model, texts, signal, truncate });
+      const answer = await processor.ask(caller, "labels", {
+        ...{ model, inputs: texts, signal, truncate },
+        checkAnswer: (source) => checkScoreBytes(source, texts.length, scoreCount),
+      });
       tellTimings(answerHeaders, answer);
       const item = (index: number): Classification => {
         const row = answer.probabilities[index] ?? new Float32Array();
@@ -61,25 +61,11 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
   };
 }
 
-interface ScoreSize {
-  readonly name: string;
-  readonly textCount: number;
-  readonly scoreCount: number;
-}
-
-/**
- * INVALID_ARGUMENT for an answer that no client could read whole. What fits with the longest labels
- * is not looked at closer.
- */
-async function checkScoreBytes(
-  caller: Caller,
-  store: Store,
-  { name, textCount, scoreCount }: ScoreSize,
-): Promise<void> {
+/** INVALID_ARGUMENT for an answer that no client could read whole. */
+function checkScoreBytes({ labels }: AnswerSource, textCount: number, scoreCount: number): void {
+  // What fits with the longest labels is not looked at closer.
   if (textCount * scoreCount * (limits.labelCharactersMax + scoreCharactersMax) <= answerMax)
     return;
-  const resolved = await resolveModel(caller, store.catalog, name);
-  const labels = resolved.kind === "base" ? [] : resolved.version.labels;
   const lengths = labels.map((label) => JSON.stringify(label).length);
   const longestFirst = lengths.toSorted((one, other) => other - one).slice(0, scoreCount);
   const sum = longestFirst.reduce((total, length) => total + length + scoreCharactersMax, 0);
@@ -88,15 +74,8 @@ async function checkScoreBytes(
   throw answerTooLong(`${state}, the limit is ${answerMax}`, "top_k");
 }
 
-async function checkEmbeddingBytes(
-  caller: Caller,
-  store: Store,
-  { name, count }: { readonly name: string; readonly count: number },
-): Promise<void> {
-  if (count * limits.hiddenSizeMax * componentCharactersMax <= answerMax) return;
-  const { base } = await resolveModel(caller, store.catalog, name);
-  const size = (await store.catalog.bases.get(base))?.config.hiddenSize ?? 0;
-  const bytes = count * size * componentCharactersMax;
+function checkEmbeddingBytes({ hiddenSize }: AnswerSource, count: number): void {
+  const bytes = count * hiddenSize * componentCharactersMax;
   if (bytes <= answerMax) return;
   const state = `${count} embeddings may take ${bytes} bytes, the limit is ${answerMax}`;
   throw answerTooLong(state, "input");
@@ -112,7 +91,7 @@ function bestScores(
   return scores.sort((one, other) => other.score - one.score).slice(0, count);
 }
 
-function embedInputs(input: TextInput | TokenInput): EmbedInputs {
+function modelInputs(input: TextInput | TokenInput): ModelInputs {
   if (typeof input === "string") return [input];
   if (typeof input[0] === "number") return [input as number[]]; // All are of the first's kind.
   return input as string[] | number[][]; // As above.
