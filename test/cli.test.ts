@@ -207,7 +207,7 @@ describe("with a server", () => {
     for (const [words, errors] of [
       [["create", "x", "--base", "none", "--labels", "a,b"], /has tiny\nHint: .*base list.*pull/],
       [["create", "lamps", "--base", "tiny", "--labels", "a,b"], /\nHint: .*train lamps .*delete/],
-      [["create", "x", "--base", "tiny", "--labels", "a"], /at least 2 labels, got 1\n$/],
+      [["create", "x", "--base", "tiny", "--labels", "a"], /2 to 1000 labels, got 1\n$/],
       [["train", "none", "--file", file], /does not exist\nHint: .*strata list\n$/],
       [["show", "none"], /does not exist\nHint: .*strata list\n$/],
       [["show", "ftjob-none"], /\nHint: .*strata list jobs\n$/],

@@ -57,8 +57,9 @@ const budgets: readonly Budget[] = [
   { folders: ["http"], linesMax: 2_100 },
   { folders: ["listener"], linesMax: 550 },
   { folders: ["client"], linesMax: 500 },
-  // A refused call takes back what it uploaded, and errors say what to do about them.
-  { folders: ["cli"], linesMax: 2_400 },
+  // A refused call takes back what it uploaded, entities are shown in their text, and errors say
+  // what to do about them.
+  { folders: ["cli"], linesMax: 2_500 },
   { folders: ["web"], linesMax: 600 },
   { folders: ["reports"], linesMax: 700 },
   { folders: ["server"], linesMax: 800 },

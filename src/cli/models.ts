@@ -35,7 +35,7 @@ export function addCreate(program: Command, context: CommandContext): void {
     .description("Create a custom model; with --file it answers within seconds.")
     .requiredOption("--base <base>", "the base model that it stands on")
     .option("--labels <a,b>", "labels, separated by commas, for a model to be trained later")
-    .option("--file <path>", "labelled texts or entities: JSON lines, CSV with a header, CoNLL")
+    .option("--file <path>", "labelled texts: JSON lines or CSV; entities: JSON lines or CoNLL")
     .addOption(new Option("--task <task>", "the file's when there is one").choices(taskNames))
     .action(async (name: string, flags: CreateFlags) => {
       const session = await connect(flags, context);

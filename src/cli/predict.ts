@@ -5,14 +5,14 @@ import type { Command } from "commander";
 import type { Client } from "../client/client.ts";
 import type { Classifications, TokenClassifications } from "../contract/inference.ts";
 import type { TaskName } from "../contract/tasks.ts";
-import { StrataError, wrapError } from "../foundation/errors.ts";
+import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { visible } from "../foundation/visible.ts";
 import type { CommandContext } from "./command-context.ts";
 import { integerBetween } from "./command-context.ts";
 import { markedText } from "./marked-text.ts";
 import type { RemoteOptions, Session } from "./remote.ts";
-import { connect, remote } from "./remote.ts";
+import { connect, remote, unreadable } from "./remote.ts";
 
 interface PredictFlags extends RemoteOptions {
   readonly file?: string;
@@ -37,7 +37,8 @@ export function addPredict(program: Command, context: CommandContext): void {
     .description(
       [
         "Classify texts: label, score and text, a line each. A model for token classification",
-        "finds entities: the text with each in brackets, its label and score behind it. A file",
+        "finds entities: the text with each in brackets, its label and score behind it; brackets",
+        "of the text itself stay as they are, and --json tells places. A file",
         "with a row that cannot be used is refused as a whole, each such row named, so that",
         "answers line up with rows; create and train leave such rows out.",
       ].join(" "),
@@ -151,7 +152,7 @@ async function textsIn(
   } catch (error) {
     if (surroundings.signal.aborted)
       throw new StrataError("CANCELLED", `Cannot read "${file ?? filename}": interrupted`);
-    throw wrapError(error, "INVALID_ARGUMENT", `Cannot read "${file ?? filename}"`);
+    throw unreadable(error, file ?? filename);
   } finally {
     await handle?.close();
   }

@@ -107,8 +107,16 @@ export async function readLocal(path: string): Promise<LocalFile> {
   try {
     return { path, bytes: await readFile(path) };
   } catch (error) {
-    throw wrapError(error, "INVALID_ARGUMENT", `Cannot read "${path}"`);
+    throw unreadable(error, path);
   }
+}
+
+/** INVALID_ARGUMENT for a file of the user's, in whose place there may be nothing. */
+export function unreadable(error: unknown, path: string): StrataError {
+  const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
+  if (!isAbsent) return wrapError(error, "INVALID_ARGUMENT", `Cannot read "${path}"`);
+  const message = `Cannot read "${path}": there is no such file here`;
+  return new StrataError("INVALID_ARGUMENT", message, { cause: error });
 }
 
 const defaultPatienceSeconds = 15;

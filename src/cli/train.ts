@@ -34,7 +34,10 @@ export function addTrain(program: Command, context: CommandContext): void {
     .description(
       "Train on labelled texts; the new version serves unless held-out texts speak against it.",
     )
-    .requiredOption("--file <path>", "labelled texts or entities: JSON lines, CSV, CoNLL")
+    .requiredOption(
+      "--file <path>",
+      "labelled texts: JSON lines or CSV; entities: JSON lines or CoNLL",
+    )
     .option("--validation <path>", "texts to judge by (default: a part of the file)")
     .option("--epochs <count>", "passes over the texts", integerBetween(1, limits.epochCountMax))
     .option("--batch-size <n>", "texts a step", integerBetween(1, limits.trainingBatchSizeMax))
@@ -105,7 +108,7 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
     };
     const job = await session.client.waitForJob(id, { clock, signal, onEvent });
     // Training that stops early leaves steps over.
-    progress.update(100);
+    if (job.status === "succeeded") progress.update(100);
     return job;
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -160,8 +163,9 @@ function throwUnlessWell({ id, status, error }: FineTuningJob): void {
   if (status !== "failed") return;
   const code = (error?.code ?? "INTERNAL").toUpperCase();
   const known = Object.hasOwn(errorCodes, code);
+  const reason = error?.message ?? `${id} failed`;
   throw new StrataError(
     known ? (code as ErrorCode) : "INTERNAL", // `hasOwn` has checked it
-    `Cannot train: ${error?.message ?? `${id} failed`}`,
+    reason.startsWith("Cannot ") ? reason : `Cannot train: ${reason}`,
   );
 }

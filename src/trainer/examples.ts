@@ -199,8 +199,16 @@ async function readFor(
   const dataset = await files.read(caller, wanted);
   if (expected === undefined || expected.task === dataset.task) return dataset;
   const { id, field } = wanted;
+  const { filename } = await files.get(caller, id, field);
   const state = `its rows are examples of ${dataset.task}, ${expected.whose} of ${expected.task}`;
-  throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${id}": ${state}`, { field });
+  const message = `Cannot train on "${filename}": ${state}; ${cureFor(field)}`;
+  throw new StrataError("INVALID_ARGUMENT", message, { field });
+}
+
+function cureFor(field: string): string {
+  return field === "training_file"
+    ? "create a model with this file and name no task, which the file decides"
+    : "give files of one task";
 }
 
 interface Encoding extends Pick<ExampleOptions, "tokenizer" | "signal"> {

@@ -132,13 +132,16 @@ describe("a job on entities", () => {
     assert.equal(wrong.error?.code, "invalid_argument");
     assert.match(
       wrong.error.message,
-      /rows are examples of text-classification, model "ft:.*" is of token-classification$/,
+      /rows are examples of text-classification, model "ft:.*" is of token-classification; create/,
     );
     const { model: other } = await modelOf(await finished(asJsonLines(easyLines(60))));
     const reverse = await finished(marked(60), { model: other.id });
     assert.match(reverse.error?.message ?? "", /examples of token-classification, model .* is of/);
     const validationFile = await storeFile(stack, asJsonLines(easyLines(60)));
     const mixed = await finished(marked(60), { validationFile });
-    assert.match(mixed.error?.message ?? "", /those of training_file are of token-classification$/);
+    assert.match(
+      mixed.error?.message ?? "",
+      /those of training_file are of token-classification; give files of/,
+    );
   });
 });

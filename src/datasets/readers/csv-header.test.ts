@@ -26,6 +26,10 @@ test("needs a header, and says so in one sentence", async () => {
     ["a,b,,\n", /such as "text,label,column3,column4"$/],
     [",".repeat(99), /\(found: .* and 92 more\).*put a header line before it, of 100 names$/],
     ["text\na\n", /holds one column only \(found: "text"\): expected a header with the text and/],
+    [
+      "text,entities\na,[]\n",
+      /line 1 names entities, which cannot be given as CSV: use JSON lines/,
+    ],
     ["\ntext,kind\na,b\n", /line 2 names no column for the label: expected one of "label"/],
     ["words,label\na,b\n", /line 1 names no column for the text/],
     ["text,class,label\na,b,c\n", /"class" \(column 2\) and "label" \(column 3\); rename/],

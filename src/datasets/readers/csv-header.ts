@@ -14,6 +14,7 @@ export interface CsvHeader {
 
 /** Columns of a header that a message writes out. */
 const advisedNameCountMax = 20;
+const entityColumn = /^(?:entities|tags)$/i;
 const delimiters = [",", ";", "\t", "|"];
 
 /** The separator that a first line such as `sep=;` tells to a spreadsheet. */
@@ -39,12 +40,17 @@ export function findHeader(
     if (texts.length > 0 && (labels.length > 0 || !isLabelled))
       return headerOf({ delimiter, names, texts, labels, isLabelled });
     if (names.length > 1 && (texts.length > 0 || labels.length > 0))
-      half ??=
-        texts.length > 0
-          ? `names no column for the label: expected one of ${roleNames.label}`
-          : `names no column for the text: expected one of ${roleNames.text}`;
+      half ??= halfFault(names, texts.length > 0);
   }
   return half ?? noHeader(line, tried, isLabelled);
+}
+
+/** What a header lacks that names a column for one role alone. */
+function halfFault(names: readonly string[], hasText: boolean): string {
+  if (!hasText) return `names no column for the text: expected one of ${roleNames.text}`;
+  return names.some((name) => entityColumn.test(name))
+    ? "names entities, which cannot be given as CSV: use JSON lines or CoNLL"
+    : `names no column for the label: expected one of ${roleNames.label}`;
 }
 
 /** The columns that the cells name, if they are the names of columns and not an example. */
