@@ -59,6 +59,21 @@ async function add({ catalog, keeper }: Store, id: string): Promise<void> {
   });
 }
 
+/** Adds rows until one is refused: the catalog's log may have room from before. */
+async function fillCatalog({ catalog }: Store): Promise<void> {
+  const { models } = catalog.of(operator);
+  const added: string[] = [];
+  const add = async (): Promise<void> => {
+    while (added.length < 10_000) {
+      const id = `late${added.length}`;
+      await models.insert(exampleModel(id));
+      added.push(id);
+    }
+  };
+  await assert.rejects(add(), full);
+  for (const id of added) assert.equal(await models.delete(id), true);
+}
+
 /** Reads, changes and deletes everything but the last model, then adds one. */
 async function empty(store: Store): Promise<void> {
   const { blobs, catalog, keeper } = store;
@@ -68,7 +83,7 @@ async function empty(store: Store): Promise<void> {
     keeper.storing((storage) => storage.putStream(stream, 9_999)),
     full,
   );
-  await assert.rejects(catalog.of(operator).models.insert(exampleModel("late")), full);
+  await fillCatalog(store);
   const models = await catalog.of(operator).models.list({ limit: 100 });
   for (const model of models.slice(0, -1)) {
     const [version] = await catalog.of(operator).versions.list(model.incarnation, { limit: 100 });
