@@ -8,7 +8,7 @@ import { present } from "../../foundation/assert.ts";
 import type { Clock } from "../../foundation/clock.ts";
 import { SeededRandom } from "../../foundation/random.ts";
 import { silentTelemetry } from "../../foundation/telemetry.ts";
-import { upperBottleneck, upperForm } from "../../models/adapters/adapters.ts";
+import { formsIn, upperBottleneck, upperLayers } from "../../models/adapters/adapters.ts";
 import { servingGraph } from "../../models/serving-graph.ts";
 import { stageGraph } from "../../models/stage-graph.ts";
 import type { LayerTimes } from "../../placement/layer-times.ts";
@@ -81,7 +81,7 @@ export class LayerMeter {
       const [program] = await workers.load(source);
       return { source, program: present(program, "there is one worker") };
     };
-    const adapters = [upperForm(config)];
+    const adapters = formsIn(upperLayers(config));
     const layers: Loaded[] = [];
     for (let from = 0; from < config.layerCount; from++)
       layers.push(await load(stageGraph(config, precision, { from, until: from + 1, adapters })));
@@ -158,7 +158,7 @@ export class LayerMeter {
     return {
       ...batchFeeds(config, this.#rows(shape), {
         memory: this.#pool.memory,
-        adapters: [upperForm(config)],
+        adapters: formsIn(upperLayers(config)),
       }),
       states: {
         kind: "value",
