@@ -10,6 +10,7 @@ import { labelledForm } from "./labelled.ts";
 import { markedForm } from "./marked.ts";
 import type { Notes, RawRow, Swallowed } from "./readers/rows.ts";
 import { type ReadOptions, refuse } from "./readers/source.ts";
+import { TagUse } from "./tags.ts";
 
 /** The forms of all kinds of tasks. The first row that can be used decides the file's. */
 const forms: readonly ExampleForm[] = [labelledForm, markedForm];
@@ -66,6 +67,7 @@ export class Collected {
   readonly #examples: Example[] = [];
   readonly #labels = new Labels();
   readonly #conflicts = new Conflicts();
+  readonly #tagUse = new TagUse();
   readonly #suspects: Suspect[] = [];
   readonly #fieldCounts = new Map<string, number>();
   #form: ExampleForm | undefined;
@@ -89,6 +91,7 @@ export class Collected {
     this.#examples.push(example);
     this.#conflicts.add(example.text, this.#formOf().spelled(example));
     if (example.text.includes("\ufffd")) this.#notes.add(line, lossRemark);
+    if ("tags" in row) this.#tagUse.add(row.tags);
     if ("fields" in row)
       this.#fieldCounts.set(row.fields, (this.#fieldCounts.get(row.fields) ?? 0) + 1);
   }
@@ -163,6 +166,7 @@ export class Collected {
     const { count } = this.#conflicts;
     const conflict = count === 1 ? "1 text stands" : `${count} texts stand`;
     return [
+      ...this.#tagUse.warnings(),
       ...this.#labels.warnings(),
       ...(count === 0 ? [] : [`${conflict} ${this.#formOf().conflict}`]),
     ];

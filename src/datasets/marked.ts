@@ -59,7 +59,7 @@ export function fromTokens(tokens: unknown, tags: unknown, fields: string): RawE
     if (fault !== undefined) return { fault: `tag ${index + 1} ${fault}` };
     names.push(String(tag).trim());
   }
-  return { text: words.join(" "), entities: placesOf(words, names), fields };
+  return { text: words.join(" "), entities: placesOf(words, names), tags: names, fields };
 }
 
 /** The text of tokens alone, where tags are not asked for. */

@@ -7,7 +7,7 @@
 import { Pace } from "../foundation/pace.ts";
 import { Collected } from "./collected.ts";
 import { roleOf } from "./readers/columns.ts";
-import { ConllReader, isConllLine } from "./readers/conll.ts";
+import { ConllReader, isConllLine, isConlluLine } from "./readers/conll.ts";
 import { CsvReader } from "./readers/csv.ts";
 import { separatorOf } from "./readers/csv-header.ts";
 import type { Dataset } from "./datasets.ts";
@@ -120,13 +120,15 @@ function endOf(text: string): Pick<RowReader, "line" | "column"> {
 
 /** Whether the first line that is not blank is there, and what follows a bracket alone. */
 function canDecide(start: string): boolean {
-  return start.length >= startLength || /^\s*(?:\[\s*\S|[^\s[])[^\n]*\n/.test(start);
+  const decisive = /^\s*(?:#[^\n]*\n\s*)*(?:\[\s*\S|[^\s[#])[^\n]*\n/;
+  return start.length >= startLength || decisive.test(start);
 }
 
 function readerOf(start: string, reading: Reading): RowReader {
   const { source, notes, isLabelled } = reading;
   const ending = endingPattern.exec(source.filename)?.[1];
   const named = formatNamed(ending);
+  if (named === "conll" || isLabelled) refuseConllu(start, source);
   const kind = kindOf(start, { named, isLabelled });
   const content = kind === "array" ? "json" : kind;
   if (named !== undefined && content !== named)
@@ -139,10 +141,21 @@ function readerOf(start: string, reading: Reading): RowReader {
   return new JsonReader({ isLabelled, notes, isArray: kind === "array" });
 }
 
+function refuseConllu(start: string, source: ReadOptions): void {
+  if (!isConlluLine(firstWords(start))) return;
+  const expected = "expected a word in the first column and its tag in the last";
+  refuse(source, `it is CoNLL-U, whose ten columns hold no entities: ${expected}`);
+}
+
+/** The first line that is no comment as CoNLL's files have them. */
+function firstWords(start: string): string {
+  return /^(?:#[^\n]*\n\s*)*([^\n]*)/.exec(start.trimStart())?.[1] ?? "";
+}
+
 /** Formats that a file's name may tell. */
 type NamedFormat = "json" | "csv" | "conll";
 
-const endingPattern = /\.(jsonl|ndjson|json|csv|tsv|psv|conll|bio|iob2?)(?:\.gz)?$/i;
+const endingPattern = /\.(jsonl|ndjson|json|csv|tsv|psv|conllu?|bio|iob2?)(?:\.gz)?$/i;
 
 function formatNamed(ending: string | undefined): NamedFormat | undefined {
   if (ending === undefined) return undefined;
@@ -158,7 +171,9 @@ function kindOf(
   const [line = ""] = content.split("\n", 1);
   if (namesBoth(line) || separatorOf(line) !== undefined) return "csv";
   if (/^\[\s*\{/.test(content)) return "array";
-  if (isConllLine(line, isLabelled || named === "conll")) return "conll";
+  const expectsTags = isLabelled || named === "conll";
+  const lines = [line, firstWords(start)];
+  if (lines.some((one) => isConllLine(one, expectsTags))) return "conll";
   // A line of plain text may begin with a brace.
   if (content.startsWith("{") && (isLabelled || /^\{\s*(?:"|$)/.test(line))) return "json";
   return named ?? (isLabelled ? "csv" : "lines");

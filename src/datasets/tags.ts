@@ -47,3 +47,35 @@ export function spansOf(tags: readonly string[]): readonly WordSpan[] {
 export function isTag(word: string): boolean {
   return /^(O|[BIESLUM]-\S+)$/.test(word);
 }
+
+/** Types that are written where a file means no entity. */
+const suspectTypes: ReadonlySet<string> = new Set(["o", "_", "-", "0"]);
+
+/** Counts a file's tags by their kind, for what the user may not have meant. */
+export class TagUse {
+  readonly #suspects = new Set<string>();
+  #outsideCount = 0;
+  #prefixedCount = 0;
+  #bareCount = 0;
+
+  add(tags: readonly string[]): void {
+    for (const tag of tags) {
+      if (tag === outsideTag) this.#outsideCount += 1;
+      else if (isTag(tag)) this.#prefixedCount += 1;
+      else this.#bareCount += 1;
+      if (suspectTypes.has(tag)) this.#suspects.add(tag);
+    }
+  }
+
+  warnings(): readonly string[] {
+    const [prefixed, bare] = [this.#prefixedCount, this.#bareCount];
+    const warnings = [...this.#suspects].map(
+      (tag) => `the tag "${tag}" is taken for a label: words outside of all entities have "O"`,
+    );
+    if (prefixed > 0 && bare > 0)
+      warnings.push(`${prefixed} tags have a prefix, such as "B-", and ${bare} are bare types`);
+    if (prefixed + bare > 0 && this.#outsideCount === 0)
+      warnings.push('no word has the tag "O", which says that it is outside of all entities');
+    return warnings;
+  }
+}

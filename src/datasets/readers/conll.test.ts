@@ -80,6 +80,43 @@ test("what is too long is told; bytes that are no text are an error", async () =
   await assert.rejects(readBytes(Buffer.from("a O\n\nb\xff O\n", "latin1")), /line 3, column 2/);
 });
 
+test("comments before a sentence are skipped and told, words with # are not", async () => {
+  const dataset = await read(
+    "# newdoc\n# id = 1\n#\tO\nAnn\tB-PER\n\n# text = of type O\n#\tB-X\n#tag\tO\n\n" +
+      "# id 12f\tdomain=train\nBob\tB-PER\n# x\tO\n",
+  );
+  assert.deepEqual(shown(dataset), ["# Ann [PER: Ann]", "# #tag [X: #]", "Bob # x [PER: Bob]"]);
+  const remark = 'a line that begins with "#" before a sentence is skipped as a comment';
+  assert.deepEqual(dataset.warnings, [`line 1 and 3 more: ${remark}`]);
+  const coner = "# id 12f\tdomain=train\nAnn _ _ B-PER\nsaw _ _ O\n";
+  for (const name of ["a.conll", "a.txt"])
+    assert.deepEqual(shown(await read(coner, name)), ["Ann saw [PER: Ann]"]);
+});
+
+test("CoNLL-U is refused in words of its own", async () => {
+  const content = "# sent_id = 1\n1\tAnn\tAnn\tPROPN\t_\t_\t0\troot\t_\t_\n";
+  for (const name of ["a.conllu", "a.conll", "a.txt"])
+    await assert.rejects(read(content, name), /it is CoNLL-U, whose ten columns hold no entities/);
+});
+
+test("tags that may not be meant are told", async () => {
+  const warningsOf = async (text: string): Promise<readonly string[]> =>
+    (await read(text)).warnings;
+  assert.deepEqual(await warningsOf("Ann B-PER\nin O\nRome LOC\n"), [
+    '1 tags have a prefix, such as "B-", and 1 are bare types',
+  ]);
+  assert.deepEqual(await warningsOf("Ann B-PER\nBob B-PER\n"), [
+    'no word has the tag "O", which says that it is outside of all entities',
+  ]);
+  assert.deepEqual(await warningsOf("Ann PER\nin o\nit O\n"), [
+    'the tag "o" is taken for a label: words outside of all entities have "O"',
+  ]);
+  const [first, second, ...rest] = await warningsOf("1\tAnn\tB-PER\t_\n2\tsaw\tO\t_\n");
+  assert.match(first ?? "", /^line 1 and 1 more: a tag stands before the last column/);
+  assert.match(second ?? "", /^line 1: the first column counts the words/);
+  assert.equal(rest.length, 2);
+});
+
 test("words are answered without their tags; lines of plain text stay lines", async () => {
   const texts = async (content: string, filename: string): Promise<readonly string[]> =>
     (await readTexts(Readable.from([Buffer.from(content)]), { filename })).texts;

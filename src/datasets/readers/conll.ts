@@ -2,7 +2,8 @@
  * Sentences in CoNLL columns: one word a line, the first column is the word, the last its tag;
  * columns are separated by tabs, or by spaces where a line has no tab. Blank lines end sentences,
  * and so do `-DOCSTART-` lines. A line that cannot be used costs its sentence, since a sentence
- * that lacks a word has other entities.
+ * that lacks a word has other entities. Lines before a sentence that begin with `#` are comments,
+ * unless they have the columns of words.
  */
 import { limits } from "../../foundation/limits.ts";
 import { Lines, withoutMark } from "./lines.ts";
@@ -27,6 +28,17 @@ export function isConllLine(line: string, isLabelled: boolean): boolean {
   return isFew && isTag(columns.at(-1) ?? "") && !/[,;|{]/.test(columns[0]?.slice(1) ?? "");
 }
 
+/** Whether a line is a word of CoNLL-U: ten columns by tabs, of which the first is its number. */
+export function isConlluLine(line: string): boolean {
+  const columns = line.split("\t");
+  return columns.length === 10 && /^\d+(?:[-.]\d+)?$/.test(columns[0] ?? "");
+}
+
+const commentRemark = 'a line that begins with "#" before a sentence is skipped as a comment';
+const numbersRemark =
+  "the first column counts the words of the sentence: expected the word first and its tag last";
+const tagBeforeRemark = 'a tag stands before the last column, which is what is read, and has "_"';
+
 interface TaggedWord {
   readonly word: string;
   readonly tag: string;
@@ -41,6 +53,9 @@ export class ConllReader implements RowReader {
   #firstLine = 0;
   #characters = 0;
   #hasFault = false;
+  /** The columns of the word before, which say what a comment is not. */
+  #shape: string | undefined;
+  readonly #tags = new Set<string>();
 
   constructor(options: { readonly isLabelled: boolean; readonly notes: Notes }) {
     this.#isLabelled = options.isLabelled;
@@ -71,13 +86,37 @@ export class ConllReader implements RowReader {
       yield* this.#endSentence();
       return;
     }
-    if (this.#words.length === 0 && !this.#hasFault) this.#firstLine = number;
+    const isFirst = this.#words.length === 0 && !this.#hasFault;
+    if (isFirst && line.startsWith("#") && this.#isComment(line)) {
+      this.#notes.add(number, commentRemark);
+      return;
+    }
+    if (isFirst) this.#firstLine = number;
     const word = this.#hasFault ? undefined : this.#wordOf(line);
     if (typeof word === "string") {
       this.#hasFault = true;
       this.#words = [];
       yield { line: number, fault: word };
     } else if (word !== undefined) this.#words.push(word);
+  }
+
+  /** Whether a line that begins with `#` has other columns than words have, or ends in no tag. */
+  #isComment(line: string): boolean {
+    const columns = columnsOf(line);
+    if (this.#shape === undefined && /^#[^\t]* = /.test(line)) return true;
+    if (this.#shape !== undefined && shapeOf(line, columns) !== this.#shape) return true;
+    const last = tagOf(columns);
+    if (isTag(last) || this.#tags.has(last)) return false;
+    // A type that stands here for the first time; the words of comments are parted by spaces.
+    return !/^[^ \t]+\t/.test(line);
+  }
+
+  #remember(line: string, columns: readonly string[]): void {
+    const tag = tagOf(columns);
+    this.#shape = shapeOf(line, columns);
+    if (this.#tags.size < limits.labelCountMax) this.#tags.add(tag);
+    if (tag === "_" && columns.slice(1, -1).some(isTag))
+      this.#notes.add(this.#lines.number, tagBeforeRemark);
   }
 
   /** The word of a line; a text says what is wrong with it. */
@@ -92,7 +131,8 @@ export class ConllReader implements RowReader {
     this.#characters += word.length + 1;
     if (this.#characters > lengthMax)
       return `its sentence, from line ${this.#firstLine}, has more than ${lengthMax} characters`;
-    return { word, tag: columns.at(-1)?.trim() ?? "" };
+    this.#remember(line, columns);
+    return { word, tag: tagOf(columns) };
   }
 
   *#endSentence(): Generator<RawRow> {
@@ -104,6 +144,8 @@ export class ConllReader implements RowReader {
     this.#characters = 0;
     this.#hasFault = false;
     if (isEmpty) return;
+    if (words.length > 1 && words.every((word, index) => word === String(index + 1)))
+      this.#notes.add(line, numbersRemark);
     const row = this.#isLabelled ? fromTokens(words, tags, "word and tag") : textOfTokens(words);
     yield { ...row, line };
   }
@@ -111,4 +153,13 @@ export class ConllReader implements RowReader {
 
 function columnsOf(line: string): readonly string[] {
   return line.includes("\t") ? line.split("\t") : line.trim().split(/ +/);
+}
+
+function tagOf(columns: readonly string[]): string {
+  return columns.at(-1)?.trim() ?? "";
+}
+
+/** Alike for lines of as many columns, parted alike. */
+function shapeOf(line: string, columns: readonly string[]): string {
+  return `${columns.length} by ${line.includes("\t") ? "tabs" : "spaces"}`;
 }

@@ -16,6 +16,8 @@ export interface RawLabelled {
 export interface RawMarked {
   readonly text: unknown;
   readonly entities: unknown;
+  /** The tags of its words, where they mean the entities. */
+  readonly tags?: readonly string[];
   readonly fields?: string;
 }
 
