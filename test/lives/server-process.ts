@@ -2,7 +2,6 @@
  * One process of the server on the simulated machine: the components are Strata's own, put together
  * as `server/` does it, and what surrounds them is simulated.
  */
-import { inspect } from "node:util";
 import { createCreator } from "../../src/creator/store-creator.ts";
 import type { Ids, Random } from "../../src/foundation/random.ts";
 import type { Digest } from "../../src/foundation/digest.ts";
@@ -55,7 +54,7 @@ export async function startProcess(
     ...silentTelemetry,
     log: {
       ...silentTelemetry.log,
-      error: (message, fields) => machine.trace.say(`log ${message} ${inspect(fields)}`),
+      error: (message, fields) => machine.trace.say(`log ${message} ${shown(fields)}`),
     },
   };
   const store = await openStore(machine, { life, telemetry, plant });
@@ -184,4 +183,11 @@ function idsOf(random: Random): Ids {
       return id as `${typeof prefix}${string}`; // It begins with the prefix.
     },
   };
+}
+
+/** The fields of a log line; errors with their stacks and causes. */
+function shown(fields: unknown): string {
+  return JSON.stringify(fields, (_, value: unknown) =>
+    value instanceof Error ? { stack: value.stack, cause: value.cause } : value,
+  );
 }

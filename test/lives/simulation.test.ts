@@ -40,7 +40,7 @@ test(`fresh seeds violate nothing, for ${freshMs / 1000} s`, async () => {
   for (const [name, sum] of Object.entries(sums)) assert.ok(sum > 0, `no ${name} at all`);
 });
 
-test("a seed repeats to the byte, within a process and from process to process", async () => {
+test("a seed repeats to the byte, in one process and in another", async () => {
   const seed = 5;
   const [one, other] = [
     await simulate({ seed, operationCount }),
@@ -49,12 +49,8 @@ test("a seed repeats to the byte, within a process and from process to process",
   assert.equal(one.digest, other.digest);
   const program = join(import.meta.dirname, "main.js");
   const given = ["--seed", String(seed), "--operations", String(operationCount)];
-  const digestOf = (text: string): string => /"digest":"(\w+)"/.exec(text)?.[1] ?? "";
-  const [here, there] = [1, 2].map(() =>
-    digestOf(spawnSync(process.execPath, [program, ...given], { encoding: "utf8" }).stdout),
-  );
-  assert.match(here ?? "", /^[0-9a-f]{64}$/);
-  assert.equal(here, there);
+  const { stdout } = spawnSync(process.execPath, [program, ...given], { encoding: "utf8" });
+  assert.match(stdout, new RegExp(`"digest":"${one.digest}"`));
   const third = await simulate({ seed: seed + 1, operationCount });
   assert.notEqual(third.digest, one.digest);
 });
