@@ -256,7 +256,8 @@ function examineEvents(examine: Examine): void {
   });
 }
 
-function exampleBase(id: string): BaseModel {
+/** A base as small as one can be. */
+export function exampleBase(id: string): BaseModel {
   const sizes = { hiddenSize: 384, headCount: 12, intermediateSize: 1536, vocabularySize: 30_522 };
   const counts = { layerCount: 6, shallowLayerCount: 3, positionCount: 512, segmentCount: 2 };
   return {

@@ -99,8 +99,13 @@ export class JobEndings {
   /** A model that the job made is deleted again if it has no version. */
   async #removeEmptyModel(caller: Caller, job: Job): Promise<void> {
     const left = await this.#ownModel(caller, job);
-    if (left?.servedVersion === undefined && left !== undefined)
+    if (left === undefined || left.servedVersion !== undefined) return;
+    try {
       await this.#options.creator.delete(caller, left);
+    } catch (error) {
+      // Whoever has deleted it meanwhile has done what was to be done.
+      if (!(error instanceof StrataError && error.code === "NOT_FOUND")) throw error;
+    }
   }
 
   /** The number of the version that a job leaves which has not succeeded. */
