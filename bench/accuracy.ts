@@ -12,7 +12,7 @@ import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import { present } from "../src/foundation/assert.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit, type Fitted } from "../src/learning/learning.ts";
-import { fitInstantHead } from "../src/trainer/instant.ts";
+import { fitInstantHead } from "../src/learning/instant.ts";
 import { shallowStates } from "../src/learning/sequences.ts";
 import { TrainingBase } from "../src/learning/training-base.ts";
 import { servedScore } from "./accuracy-serving.ts";

@@ -11,7 +11,7 @@ import { type ContentSequences, picked } from "../src/learning/sequences.ts";
 import { contentsOf } from "../src/tasks/contents-of.ts";
 import { taskKinds } from "../src/tasks/task-kinds.ts";
 import type { TaskKind } from "../src/tasks/tasks.ts";
-import { encodeContents } from "../src/trainer/contents.ts";
+import { encodeContents } from "../src/learning/contents.ts";
 
 export interface Task {
   readonly name: string;

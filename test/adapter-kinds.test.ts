@@ -11,7 +11,7 @@ import { TrainingBase } from "../src/learning/training-base.ts";
 import type { Value } from "../src/runtime/runtime.ts";
 import { decodeWeights } from "../src/formats/safetensors.ts";
 import { openStack } from "../src/processor/exam-stack.ts";
-import { openTrainer, storeFile } from "../src/trainer/exam-trainer.ts";
+import { ExamTrainer } from "../src/trainer/exam-trainer.ts";
 import { realBaseFolder } from "./exam-real-base.ts";
 
 const animals = ["cat", "dog", "wolf", "horse", "mouse", "lion"];
@@ -44,28 +44,22 @@ test("LoRA in the upper or in all layers learns as a bottleneck does", async (co
   const stack = await openStack({ folder, precision: "int8" });
   const { checkpoint, weights, runtime, store, processor } = stack;
   const base = new TrainingBase({ checkpoint, weights, precision: "int8", runtime });
-  const trainer = openTrainer(stack, base);
-  await trainer.start();
+  const exam = new ExamTrainer(stack, base);
+  await exam.trainer.start();
   const all = sentences();
   const [train, unseen] = [all.slice(0, 240), all.slice(240, 340)];
-  const lines = train.map((line) => JSON.stringify(line)).join("\n");
-  const trainingFile = await storeFile(stack, lines);
   const texts = unseen.map(({ text }) => text);
   const { ids } = await (await checkpoint.tokenizer()).encode(texts);
   const shares: number[] = [];
   for (const hyperparameters of kinds) {
-    const job = await trainer.submit(operator, {
-      model: "base",
-      trainingFile,
+    const done = await exam.run(train, {
       seed: 5,
       hyperparameters: { epochCount: 9, ...hyperparameters },
     });
-    const done = await trainer.finished(operator, job.id);
     assert.equal(done.status, "succeeded", done.error?.message);
     const name = present(done.model, "a job that succeeded has a model");
-    const catalog = store.catalog.of(operator);
-    const { incarnation } = present(await catalog.models.get(name), "the model is there");
-    const version = present(await catalog.versions.get(incarnation, 2), "it was trained");
+    const { versions } = await exam.modelOf(name);
+    const version = present(versions[1], "it was trained");
     const { adapter, labels, pooling, blob } = version;
     assert.ok(adapter !== undefined);
     const firstLayer = hyperparameters.layers === "all" ? 0 : 3;
@@ -85,8 +79,7 @@ test("LoRA in the upper or in all layers learns as a bottleneck does", async (co
       learned.map((answer) => textClassification.spelled(answer, labels)),
     );
   }
-  await trainer.close();
-  await stack.close();
+  await exam.close();
   const [bottleneck = NaN, ...loras] = shares;
   context.diagnostic(`right of unseen texts: ${shares.join(", ")}`);
   assert.ok(bottleneck >= 0.9, shares.join());

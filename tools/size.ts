@@ -48,8 +48,9 @@ const budgets: readonly Budget[] = [
   { folders: ["creator"], linesMax: 800 },
   { folders: ["learning"], linesMax: 2_000 },
   { folders: ["distillation"], linesMax: 1_000 },
-  // What a version remembers, the comparison and its verdict came to it; so did tasks of words.
-  { folders: ["trainer"], linesMax: 2_250 },
+  { folders: ["judging"], linesMax: 700 },
+  // Jobs alone: a queue, files made into examples, runs, endings and events.
+  { folders: ["trainer"], linesMax: 1_600 },
   // Admission by predicted wait, faults of single rows, the loss of a worker, and questions of
   // several tasks live here.
   { folders: ["processor"], linesMax: 2_500 },

@@ -9,11 +9,11 @@ import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
+import { encodeContents } from "../learning/contents.ts";
 import { type ContentSequences, picked } from "../learning/sequences.ts";
 import { contentsOf } from "../tasks/contents-of.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
 import type { Answer, TaskKind } from "../tasks/tasks.ts";
-import { encodeContents } from "./contents.ts";
 
 export interface TrainingExamples {
   readonly kind: TaskKind;

@@ -1,66 +1,44 @@
 /** Figures that cannot be learned by heart, and which of two versions is served, by whole jobs. */
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
+import { smallWords } from "../checkpoints/exam-small-checkpoint.ts";
 import { operator } from "../entities/caller.ts";
 import type { JobSpecification } from "../entities/job.ts";
 import type { Version } from "../entities/virtual-model.ts";
+import { decodeWeights } from "../formats/safetensors.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
-import type { JobTrainer } from "./job-trainer.ts";
-import { modelNamed, openStack, type Stack } from "../processor/exam-stack.ts";
-import { smallWords, writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
-import { trainingBaseOf } from "../learning/exam-base.ts";
-import { asJsonLines, type Line, markedLines } from "../learning/exam-lines.ts";
-import { openTrainer, storeFile } from "./exam-trainer.ts";
+import { type Line, markedLines } from "../learning/exam-lines.ts";
+import { modelNamed } from "../processor/exam-stack.ts";
+import { type ExamTrainer, openExamTrainer } from "./exam-trainer.ts";
 
-let folder = "";
-let stack: Stack;
-let trainer: JobTrainer;
+let exam: ExamTrainer;
 let modelCount = 0;
 
 before(async () => {
-  folder = await writeSmallCheckpoint();
-  stack = await openStack({ folder, precision: "fp32" });
-  trainer = openTrainer(stack, trainingBaseOf(stack));
-  await trainer.start();
+  exam = await openExamTrainer();
 });
 
-after(async () => {
-  await trainer.close();
-  await stack.close();
-  await rm(folder, { recursive: true });
-});
+after(() => exam.close());
 
 /** A model with an instant version; its name. */
 async function created(lines: readonly Line[]): Promise<string> {
-  const trainingFile = await storeFile(stack, asJsonLines(lines));
-  const labels = [...new Set(lines.map(({ label }) => label))].toSorted();
-  const id = `honest-${++modelCount}`;
-  await stack.creator.create(operator, { id, base: "base", labels }, () =>
-    trainer.fitInstant(operator, { base: "base", trainingFile }),
-  );
-  return id;
+  return (await exam.create(`honest-${++modelCount}`, lines)).id;
 }
 
 async function versionsOf(id: string): Promise<readonly Version[]> {
-  return stack.store.catalog
-    .of(operator)
-    .versions.list((await modelNamed(stack, id)).incarnation, { limit: 100 });
+  return (await exam.modelOf(id)).versions;
 }
 
 /** Trains the model further; its new version, whether it is served, and what was said. */
 async function trained(id: string, lines: readonly Line[], rest: Partial<JobSpecification> = {}) {
-  const trainingFile = await storeFile(stack, asJsonLines(lines));
   const hyperparameters = { epochCount: 4, learningRate: 0.01 };
-  const job = await trainer.submit(operator, { model: id, trainingFile, hyperparameters, ...rest });
-  const done = await trainer.finished(operator, job.id);
+  const done = await exam.run(lines, { model: id, hyperparameters, ...rest });
   assert.equal(done.status, "succeeded", done.error?.message);
-  const version = (await versionsOf(id)).at(-1);
+  const { model, versions } = await exam.modelOf(id);
+  const version = versions.at(-1);
   assert.ok(version !== undefined);
-  const { servedVersion } = await modelNamed(stack, id);
-  const events = await stack.store.catalog.of(operator).events.list(job.id, { limit: 10_000 });
-  const messages = events.map(({ message }) => message);
-  return { version, isServed: servedVersion === version.number, messages };
+  const isServed = model.servedVersion === version.number;
+  return { version, isServed, messages: await exam.messagesOf(done) };
 }
 
 function coinFlips(count: number, random: SeededRandom): readonly Line[] {
@@ -97,7 +75,7 @@ describe("the figure of coin flips", () => {
         const id = await created(lines);
         await trained(id, change(lines));
         const [first, second] = await versionsOf(id);
-        const served = (await modelNamed(stack, id)).servedVersion === 1 ? first : second;
+        const served = (await modelNamed(exam.stack, id)).servedVersion === 1 ? first : second;
         figures.first.push(first?.metrics["devAccuracy"] ?? NaN);
         figures.second.push(served?.metrics["devAccuracy"] ?? NaN);
         assert.ok((first?.metrics["devCount"] ?? NaN) > 10);
@@ -147,7 +125,10 @@ describe("a second version", () => {
     const { version, isServed } = await trained(id, [...lines, ...more]);
     assert.deepEqual(version.labels, ["high", "low", "a new one"]);
     assert.ok(isServed, version.verdict);
-    const answer = await stack.processor.ask(operator, "labels", { model: id, inputs: ["w1"] });
+    const answer = await exam.stack.processor.ask(operator, "labels", {
+      model: id,
+      inputs: ["w1"],
+    });
     assert.equal(answer.probabilities[0]?.length, 3);
   });
 
@@ -161,7 +142,7 @@ describe("a second version", () => {
     const id = await created(markedLines(100));
     const [first] = await versionsOf(id);
     assert.ok(first?.evidence !== undefined);
-    await stack.store.blobs.remove(first.evidence);
+    await exam.stack.store.blobs.remove(first.evidence);
     const { version, isServed, messages } = await trained(id, markedLines(100));
     assert.ok(isServed);
     const damage = `Cannot read blob "${first.evidence}": there is none`;
@@ -174,7 +155,7 @@ describe("a second version", () => {
     const [first] = await versionsOf(id);
     assert.ok(first !== undefined);
     const { tensors, ...facts } = await weightsOf(first);
-    await stack.creator.publish(operator, await modelNamed(stack, id), {
+    await exam.stack.creator.publish(operator, await modelNamed(exam.stack, id), {
       ...facts,
       tensors,
       isServed: true,
@@ -187,10 +168,10 @@ describe("a second version", () => {
 
   it("is compared by the answers of what was derived, not of its source", async () => {
     const lines = markedLines(400);
-    const source = await modelNamed(stack, await created(lines));
+    const source = await modelNamed(exam.stack, await created(lines));
     const id = `derived-${++modelCount}`;
     // So much noise leaves nothing of the head.
-    await stack.creator.derive(operator, { source, ids: [id], noise: 10, seed: 3 });
+    await exam.stack.creator.derive(operator, { source, ids: [id], noise: 10, seed: 3 });
     const { version } = await trained(id, lines);
     const baseline = version.metrics["baselineDevAccuracy"] ?? NaN;
     const [first] = await versionsOf(source.id);
@@ -201,15 +182,14 @@ describe("a second version", () => {
     const lines = markedLines(200);
     const id = await created(lines);
     await trained(id, lines);
-    const model = await modelNamed(stack, id);
-    await stack.creator.serve(operator, model, 2);
-    const trainingFile = await storeFile(stack, asJsonLines(lines));
-    const job = await trainer.submit(operator, { model: id, trainingFile });
+    const model = await modelNamed(exam.stack, id);
+    await exam.stack.creator.serve(operator, model, 2);
+    const job = await exam.submit(lines, { model: id });
     let rolledBack: Promise<unknown> | undefined;
-    trainer.watch(operator, job.id, ({ message }) => {
-      if (message.startsWith("Step")) rolledBack ??= stack.creator.serve(operator, model, 1);
+    exam.trainer.watch(operator, job.id, ({ message }) => {
+      if (message.startsWith("Step")) rolledBack ??= exam.stack.creator.serve(operator, model, 1);
     });
-    assert.equal((await trainer.finished(operator, job.id)).status, "succeeded");
+    assert.equal((await exam.finished(job)).status, "succeeded");
     await rolledBack;
     assert.match((await versionsOf(id)).at(-1)?.verdict ?? "", /than version 1 /);
   });
@@ -220,7 +200,7 @@ describe("what is held out", () => {
     const lines = markedLines(100);
     const validation = [...lines.slice(0, 10), ...lines.slice(0, 5), ...markedLines(30, 12)];
     const texts = (of: readonly Line[]): ReadonlySet<string> => new Set(of.map(({ text }) => text));
-    const validationFile = await storeFile(stack, asJsonLines(validation));
+    const validationFile = await exam.upload(validation);
     const id = await created(lines);
     const { version, messages } = await trained(id, lines, { validationFile });
     assert.equal(version.metrics["devCount"], texts(validation).size);
@@ -248,10 +228,8 @@ describe("what is held out", () => {
 });
 
 async function weightsOf(version: Version) {
-  const { decodeSafetensors } = await import("../formats/safetensors.ts");
-  const file = decodeSafetensors(await stack.store.blobs.get(version.blob));
+  const tensors = decodeWeights(await exam.stack.store.blobs.get(version.blob));
   const { kind, task, labels, adapter, form, domain, pooling, precision } = version;
-  const tensors = new Map(file.names.map((name) => [name, file.tensor(name)]));
   const fit = { task, labels, adapter, form, domain, pooling, precision };
   return { ...fit, kind, metrics: {}, tensors };
 }

@@ -18,18 +18,20 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { actsAbove, allLayers, upperLayers } from "../models/adapters/adapters.ts";
 import { Pace } from "../foundation/pace.ts";
-import type { Store } from "../storage/storage.ts";
-import { distinctDigests, encodeEvidence, rememberedOf } from "./evidence.ts";
-import type { TrainingExamples } from "./examples.ts";
+import { distinctDigests } from "../datasets/content-digests.ts";
+import { type Candidate, candidateOf, othersOf } from "../judging/candidate.ts";
+import { encodeEvidence, sourceOf } from "../judging/evidence.ts";
+import { eventFigures, figureText, ownFigures } from "../judging/figures.ts";
+import { judgementOf } from "../judging/judging.ts";
+import { type Served, servedOf } from "../judging/served.ts";
 import { fit, type FitProgress, type Fitted } from "../learning/learning.ts";
-import { taskKinds } from "../tasks/task-kinds.ts";
-import type { Comparison, ScoreWords, TaskKind } from "../tasks/tasks.ts";
-import { comparedRows, type Judged, othersOf, type Served, servedOf, sourceOf } from "./judging.ts";
 import { shallowStates, type Source } from "../learning/sequences.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
-import { compare, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
-import { figureText, heldOutRows, instantVersion, ownFigures } from "./version-weights.ts";
 import { requireModel } from "../storage/checks.ts";
+import type { Store } from "../storage/storage.ts";
+import type { TaskKind } from "../tasks/tasks.ts";
+import type { TrainingExamples } from "./examples.ts";
+import { instantVersion } from "./version-weights.ts";
 
 /** What "auto" stands for where there are examples enough. */
 const defaultHyperparameters = {
@@ -85,17 +87,21 @@ export async function trainModel(
     dev: await withStates(loaded.dev, { base, adapter, signal }),
   };
   // What is damaged is told when the versions are compared.
-  const reading = { ...options, onDamage: () => undefined };
-  const served = (await servedOf(reading, options.model)) ?? (await first(examples, options));
+  const served = (await servedOf(options, options.model)) ?? (await first(examples, options));
   say(`Training on ${examples.train.ids.length} examples, ${examples.dev.ids.length} held out`);
-  const { fitted, judged } = await fitAndAnswer(examples, { ...options, chosen, adapter, served });
+  const { fitted, candidate } = await fitAndAnswer(examples, {
+    ...options,
+    chosen,
+    adapter,
+    served,
+  });
   const { kind, labels, dev } = examples;
   const tensors = new Map<string, Weight>();
   for (const [name, { shape, values }] of fitted.tensors)
     tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
   const metrics = ownFigures(kind, dev.answers, fitted.devAnswers);
   const version = await publishCompared(options, {
-    judged,
+    candidate,
     weights: {
       kind: "trained",
       labels,
@@ -107,13 +113,13 @@ export async function trainModel(
       pooling,
       precision: base.precision,
       metrics,
-      evidence: encodeEvidence(judged.evidence),
+      evidence: encodeEvidence(candidate.evidence),
       job: job.id,
     },
   });
   say(
     `Version ${version.number}: ${figureText(kind, metrics)}`,
-    eventValues(kind, version.metrics),
+    eventFigures(kind, version.metrics),
   );
   say(`Version ${version.number}: ${version.verdict ?? ""}`);
   return { version, trainedTokenCount: fitted.trainedTokenCount };
@@ -151,12 +157,9 @@ async function first(examples: TrainingExamples, options: TrainModelOptions): Pr
   say(
     `Version ${number}: instant head, ${figureText(kind, weights.metrics)}: ` +
       `"${model.id}" can be called now`,
-    eventValues(kind, weights.metrics),
+    eventFigures(kind, weights.metrics),
   );
-  const served = await servedOf(
-    { caller, store, onDamage: options.warn },
-    { ...model, servedVersion: number },
-  );
+  const served = await servedOf({ caller, store }, { ...model, servedVersion: number });
   return present(served, "the version was published just now");
 }
 
@@ -170,7 +173,7 @@ interface FitParts extends TrainModelOptions {
 async function fitAndAnswer(
   examples: TrainingExamples,
   { base, job, signal, say, chosen, adapter, served }: FitParts,
-): Promise<{ readonly fitted: Fitted; readonly judged: Judged }> {
+): Promise<{ readonly fitted: Fitted; readonly candidate: Candidate }> {
   const { kind, labels, train, dev } = examples;
   const { pooling } = base.checkpoint;
   const pace = new Pace(signal);
@@ -187,32 +190,8 @@ async function fitAndAnswer(
     signal,
     onProgress: (progress) => say(progressMessage(kind, progress), progressValues(kind, progress)),
   });
-  const answered = rows.map((row, index) => ({
-    ...row,
-    answer: kind.spelled(
-      present(fitted.otherAnswers[index], "an answer to each of the others"),
-      labels,
-    ),
-  }));
-  // What one of the two remembers: of the rest nobody asks.
-  const known = new Set(served.evidence?.rows.map(({ digest }) => digest));
-  const remembered = await rememberedOf(dev, pace);
-  const wanted = new Set(remembered);
-  await pace.each(dev.digests.length, (index) => {
-    if (known.has(dev.digests[index] ?? -1)) wanted.add(index);
-  });
-  const held = heldOutRows(dev, {
-    kind,
-    answers: fitted.devAnswers,
-    indices: [...wanted],
-    labels,
-  });
-  const byDigest = new Map([...held, ...answered].map((row) => [row.digest, row]));
-  // The remembered ones were added first, in their order.
-  return {
-    fitted,
-    judged: { evidence: { seen, rows: held.slice(0, remembered.length) }, byDigest },
-  };
+  const given = { kind, labels, seen, dev, others: rows, ...fitted };
+  return { fitted, candidate: await candidateOf(given, served, pace) };
 }
 
 /**
@@ -222,75 +201,32 @@ async function fitAndAnswer(
 async function publishCompared(
   options: TrainModelOptions,
   parts: {
-    readonly judged: Judged;
+    readonly candidate: Candidate;
     readonly weights: Omit<VersionWeights, "isServed">;
   },
 ): Promise<Version> {
   const { base, caller, store, creator, model, warn } = options;
+  const { candidate, weights } = parts;
   for (let attempt = 1; ; attempt++) {
     const current = await requireModel(store.catalog.of(caller), model);
-    const damages: string[] = [];
-    const reading = { caller, store, onDamage: (message: string) => void damages.push(message) };
-    const served = present(await servedOf(reading, current), "a model that was served stays so");
-    const { number } = served.version;
-    const rows = await comparedRows({ base, served, ...reading }, parts.judged);
+    const judgement = await judgementOf({ base, caller, store, model: current }, candidate);
+    const { figures, damages, verdict, isServed } = judgement;
     for (const damage of damages) warn(damage);
-    const comparison = compare(rows);
-    const isServed = isToBeServed(findingOf(comparison));
-    const { weights } = parts;
-    const words = taskKinds[weights.task].score;
+    const metrics = { ...weights.metrics, ...figures };
+    const replaces = current.servedVersion;
     try {
       return await creator.publish(caller, model, {
         ...weights,
-        metrics: { ...weights.metrics, ...comparedFigures(words, comparison) },
-        verdict:
-          damages[0] === undefined
-            ? verdictOf(comparison, { served: number, words })
-            : `Served: version ${number} cannot be compared with: ${damages[0]}`,
+        metrics,
+        verdict,
         isServed,
-        replaces: number,
+        replaces,
       });
     } catch (error) {
       const isOvertaken = error instanceof StrataError && error.code === "CONFLICT";
       if (!isOvertaken || attempt === comparisonCountMax) throw error;
     }
   }
-}
-
-function comparedFigures(
-  { baseline }: ScoreWords,
-  { count, servedScore, difference }: Comparison,
-): Record<string, number> {
-  if (count === 0) return { comparedCount: 0 };
-  return {
-    comparedCount: count,
-    [baseline]: servedScore,
-    difference: difference.mean,
-    differenceLow: difference.low,
-    differenceHigh: difference.high,
-  };
-}
-
-/** The names of a version's figures in events, beside those of the task's score. */
-const eventNames: Readonly<Record<string, string>> = {
-  devCount: "dev_count",
-  comparedCount: "compared_count",
-  difference: "difference",
-  differenceLow: "difference_low",
-  differenceHigh: "difference_high",
-};
-
-function eventValues(
-  { score }: TaskKind,
-  metrics: Readonly<Record<string, number>>,
-): Record<string, number> {
-  const { baseline, event, figure } = score;
-  const own = { [figure]: `dev_${event}`, [baseline]: `baseline_dev_${event}` };
-  const names: Readonly<Record<string, string>> = { ...eventNames, ...own };
-  const entries = Object.entries(metrics);
-  return Object.fromEntries(
-    entries.flatMap(([name, value]) => (names[name] ? [[names[name], value]] : [])),
-  );
 }
 
 /**

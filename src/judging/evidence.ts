@@ -3,14 +3,16 @@
  * trained on, and held-out texts with what it answered. So a later version can be judged beside it
  * on texts that neither was trained on, when the file is gone, too.
  */
+import { type Digested, lowestOf } from "../datasets/content-digests.ts";
 import { present } from "../foundation/assert.ts";
-import { shortDigestCount } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Pace } from "../foundation/pace.ts";
+import type { ContentSequences, Source } from "../learning/sequences.ts";
+import type { Answer, TaskKind } from "../tasks/tasks.ts";
 
 export interface Evidence {
-  /** Contents trained on: distinct digests, ascending; see `contents.ts`. */
+  /** Contents trained on: distinct digests, ascending; see `learning/contents.ts`. */
   readonly seen: Float64Array;
   /** Held-out contents with the lowest digests, ascending. */
   readonly rows: readonly HeldOutRow[];
@@ -34,88 +36,35 @@ export async function rememberedOf(dev: Digested, pace: Pace): Promise<readonly 
   return chosen.toSorted((a, b) => (dev.digests[a] ?? 0) - (dev.digests[b] ?? 0));
 }
 
-export interface Digested {
-  readonly digests: Float64Array;
-  readonly ids: readonly Int32Array[];
+/** The held-out texts at the indices, with the answers that they got. */
+export function heldOutRows(
+  { ids, answers: expected, digests, firsts }: ContentSequences,
+  given: {
+    readonly kind: TaskKind;
+    readonly answers: readonly Answer[];
+    readonly indices: readonly number[];
+    readonly labels: readonly string[];
+  },
+): readonly HeldOutRow[] {
+  const spelled = (answer: Answer | undefined): string =>
+    given.kind.spelled(present(answer, "an answer to each text"), given.labels);
+  return given.indices.map((index) => ({
+    digest: present(digests[index], "one digest per text"),
+    ids: present(ids[index], "an index of the texts"),
+    firsts: firsts?.[index],
+    expected: spelled(expected[index]),
+    answer: spelled(given.answers[index]),
+  }));
 }
 
-/** Parts of the range of digests, which fall into each alike. */
-const bucketCount = 2 ** 14;
-
-function bucketOf(digest: number): number {
-  return Math.floor((digest / shortDigestCount) * bucketCount);
-}
-
-/**
- * Indices of the lowest digests within the limits, at least one: a choice by chance that stays the
- * same, and grows with the file. They are not sorted.
- */
-export async function lowestOf(
-  { digests, ids }: Digested,
-  limit: { readonly countMax: number; readonly tokensMax: number },
-  pace: Pace,
-): Promise<readonly number[]> {
-  const counts = new Float64Array(bucketCount);
-  const tokens = new Float64Array(bucketCount);
-  await pace.each(digests.length, (index) => {
-    const bucket = bucketOf(digests[index] ?? 0);
-    counts[bucket] = (counts[bucket] ?? 0) + 1;
-    tokens[bucket] = (tokens[bucket] ?? 0) + (ids[index]?.length ?? 0);
-  });
-  let [count, tokenCount, whole] = [0, 0, 0];
-  for (; whole < bucketCount; whole++) {
-    const [more, moreTokens] = [counts[whole] ?? 0, tokens[whole] ?? 0];
-    if (count + more > limit.countMax || tokenCount + moreTokens > limit.tokensMax) break;
-    count += more;
-    tokenCount += moreTokens;
-  }
-  const chosen: number[] = [];
-  const last: number[] = [];
-  await pace.each(digests.length, (index) => {
-    const bucket = bucketOf(digests[index] ?? 0);
-    if (bucket < whole) chosen.push(index);
-    else if (bucket === whole) last.push(index);
-  });
-  for (const index of last.toSorted((a, b) => (digests[a] ?? 0) - (digests[b] ?? 0))) {
-    tokenCount += ids[index]?.length ?? 0;
-    const isFull = chosen.length >= limit.countMax || tokenCount > limit.tokensMax;
-    if (isFull && chosen.length > 0) break;
-    chosen.push(index);
-  }
-  return chosen;
-}
-
-/** Distinct digests, ascending: bucket by bucket, since a sort of all would hold the thread. */
-export async function distinctDigests(digests: Float64Array, pace: Pace): Promise<Float64Array> {
-  const ends = new Uint32Array(bucketCount);
-  await pace.each(digests.length, (index) => {
-    const bucket = bucketOf(digests[index] ?? 0);
-    ends[bucket] = (ends[bucket] ?? 0) + 1;
-  });
-  for (let bucket = 1; bucket < bucketCount; bucket++)
-    ends[bucket] = (ends[bucket] ?? 0) + (ends[bucket - 1] ?? 0);
-  const places = new Uint32Array(bucketCount);
-  places.set(ends.subarray(0, -1), 1);
-  const starts = places.slice();
-  const sorted = new Float64Array(digests.length);
-  await pace.each(digests.length, (index) => {
-    const digest = digests[index] ?? 0;
-    const bucket = bucketOf(digest);
-    const place = places[bucket] ?? 0;
-    sorted[place] = digest;
-    places[bucket] = place + 1;
-  });
-  await pace.each(bucketCount, (bucket) => {
-    sorted.subarray(starts[bucket], ends[bucket]).sort();
-  });
-  let distinctCount = 0;
-  await pace.each(sorted.length, (index) => {
-    const digest = sorted[index] ?? 0;
-    if (distinctCount > 0 && sorted[distinctCount - 1] === digest) return;
-    sorted[distinctCount] = digest;
-    distinctCount += 1;
-  });
-  return sorted.slice(0, distinctCount);
+/** Held-out texts as they are asked. */
+export function sourceOf(rows: readonly HeldOutRow[]): Source {
+  const firsts = rows.flatMap((row) => row.firsts ?? []);
+  return {
+    ids: rows.map(({ ids }) => ids),
+    firsts: firsts.length === rows.length ? firsts : undefined,
+    states: undefined,
+  };
 }
 
 /** Whether the version was trained on this content. */

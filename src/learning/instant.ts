@@ -2,11 +2,15 @@
  * The instant head: closed form on the base's features. Everything about it is chosen on
  * the training side alone, so that its figure on dev is one of texts that it has never seen.
  */
+import { lowestOf } from "../datasets/content-digests.ts";
 import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { shortDigestCount } from "../foundation/digest.ts";
 import { Pace } from "../foundation/pace.ts";
 import { float32Result, type Program } from "../runtime/runtime.ts";
+import type { Answer, TaskKind } from "../tasks/tasks.ts";
+import { poolingOf } from "./answers.ts";
+import { type Head, rowWeights, type Weighting } from "./ridge.ts";
 import {
   type ContentSequences,
   evaluationShape,
@@ -14,12 +18,8 @@ import {
   sortedBatches,
   type Source,
   sourceFeeds,
-} from "../learning/sequences.ts";
-import { poolingOf } from "../learning/answers.ts";
-import type { Answer, TaskKind } from "../tasks/tasks.ts";
-import { lowestOf } from "./evidence.ts";
-import { type Head, rowWeights, type Weighting } from "../learning/ridge.ts";
-import type { TrainingBase } from "../learning/training-base.ts";
+} from "./sequences.ts";
+import type { TrainingBase } from "./training-base.ts";
 
 export interface InstantHead {
   readonly head: Head;

@@ -2,17 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { distinctDigests } from "../datasets/content-digests.ts";
 import { shortDigestCount } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
-import {
-  decodeEvidence,
-  distinctDigests,
-  encodeEvidence,
-  hasSeen,
-  lowestOf,
-  rememberedOf,
-} from "./evidence.ts";
+import { decodeEvidence, encodeEvidence, hasSeen, rememberedOf } from "./evidence.ts";
 
 const digest = fc.integer({ min: 0, max: shortDigestCount - 1 });
 const label = fc.constantFrom("ham", "spam", "größe", 'a "b"', "日本");
@@ -71,28 +65,6 @@ test("the contents of the lowest digests are remembered, within the limits", asy
   assert.equal(
     (await rememberedOf({ digests, ids: long }, new Pace())).length,
     Math.floor(limits.evidenceTokenCountMax / 512),
-  );
-});
-
-test("the lowest digests are those that a sort would give, by number or by tokens", async () => {
-  const digests = fc
-    .array(fc.nat(2_000), { maxLength: 60 })
-    .map((steps) => Float64Array.from(steps, (step) => step * 1e11));
-  await fc.assert(
-    fc.asyncProperty(digests, fc.nat(70), fc.nat(200), async (all, countMax, tokensMax) => {
-      const ids = Array.from(all, (_, index) => new Int32Array(1 + (index % 5)));
-      const found = await lowestOf({ digests: all, ids }, { countMax, tokensMax }, new Pace());
-      const sorted = [...all.keys()].toSorted((a, b) => (all[a] ?? 0) - (all[b] ?? 0));
-      const expected: number[] = [];
-      let tokenCount = 0;
-      for (const index of sorted) {
-        tokenCount += ids[index]?.length ?? 0;
-        const isFull = expected.length >= countMax || tokenCount > tokensMax;
-        if (isFull && expected.length > 0) break;
-        expected.push(index);
-      }
-      assert.deepEqual(new Set(found), new Set(expected));
-    }),
   );
 });
 
