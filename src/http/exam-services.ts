@@ -175,8 +175,6 @@ class StandInProcessor implements Processor {
     const own = standInAnswers[question](texts, version);
     return { ...facts, ...own } as Answers[Q]; // The two parts that an answer has.
   }
-
-  async close(): Promise<void> {}
 }
 
 async function admit(texts: readonly string[], request: ModelRequest): Promise<void> {

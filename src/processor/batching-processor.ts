@@ -31,8 +31,6 @@ export interface BatchingProcessorOptions {
   /** Why a base that is none of these is not served, in words that end a sentence. */
   readonly whyRefused: (base: string) => string;
   readonly clock: Clock;
-  /** Ends what the processor runs on. */
-  close(): Promise<void>;
 }
 
 /** A request whose model is known. */
@@ -90,10 +88,6 @@ export class BatchingProcessor implements Processor {
     } finally {
       place.leave();
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#options.close();
   }
 
   /** What answers; CONFLICT when its base is not served. */

@@ -91,7 +91,6 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     clock,
     bases,
     whyRefused: (id) => `base model "${id}" is not loaded on this server`,
-    close,
   });
   return { store, creator, processor, pool, checkpoint, weights, runtime, close };
 }

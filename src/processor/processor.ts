@@ -17,7 +17,6 @@ export interface Processor {
     question: Q,
     request: ModelRequest,
   ): Promise<Answers[Q]>;
-  close(): Promise<void>;
 }
 
 /** What can be asked, and what it is answered with; `questions.ts` says how. */

@@ -40,6 +40,10 @@ export interface Engines {
   readonly engine: Engine;
   readonly bases: ReadonlyMap<string, OpenBase>;
   readonly trainingBases: ReadonlyMap<string, TrainingBase>;
+}
+
+/** Whoever has opened them closes them, when nothing runs on them any more. */
+export interface OpenEngines extends Engines {
   close(): Promise<void>;
 }
 
@@ -50,7 +54,7 @@ export interface Engines {
 export async function openEngines(
   { store, bases: admission }: Home,
   options: EngineOptions,
-): Promise<Engines> {
+): Promise<OpenEngines> {
   const opened = new CloseStack();
   try {
     const engines = await openAll(openRoom(store, options, opened), admission);
@@ -84,7 +88,7 @@ function openRoom(store: Store, options: EngineOptions, opened: CloseStack): Roo
   };
 }
 
-async function openAll(room: Room, admission: Bases): Promise<Omit<Engines, "close">> {
+async function openAll(room: Room, admission: Bases): Promise<Engines> {
   const bases = new Map<string, OpenBase>();
   const trainingBases = new Map<string, TrainingBase>();
   for (const found of await listCachedBases(room.cacheFolder)) {

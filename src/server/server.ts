@@ -1,27 +1,22 @@
-/** A whole server: store, engine, trainer, HTTP. The one place that names them all. */
+/**
+ * A whole server in its surroundings: a folder, the bases of a cache, a socket. What answers within
+ * them is put together by `composeServer`.
+ */
 import { join } from "node:path";
 import { createBases } from "../bases/store-bases.ts";
-import { createCreator } from "../creator/store-creator.ts";
-import type { Tenant } from "../entities/caller.ts";
 import { CloseStack } from "../foundation/close-stack.ts";
-import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { isLoopback } from "../foundation/loopback.ts";
 import type { Ids } from "../foundation/random.ts";
 import { operatorKey } from "../http/authentication.ts";
 import { hostCheck } from "../http/hosts.ts";
-import { createFiles } from "../files/store-files.ts";
-import { createHttp } from "../http/http.ts";
 import { listen } from "../listener/listener.ts";
-import { BatchingProcessor } from "../processor/batching-processor.ts";
-import { ModelDirectory } from "../processor/model-directory.ts";
 import type { Processor } from "../processor/processor.ts";
 import { openFileStore } from "../storage/files/file-store.ts";
 import type { Store } from "../storage/storage.ts";
-import { JobTrainer } from "../trainer/job-trainer.ts";
-import type { TrainingBase } from "../learning/training-base.ts";
 import type { Trainer } from "../trainer/trainer.ts";
 import { consoleDocument } from "../web/console.ts";
+import { composeServer, type Door } from "./compose-server.ts";
 import { type EngineOptions, openEngines, throwIfStopped } from "./engines.ts";
 import type { ServerTelemetry } from "./telemetry.ts";
 
@@ -65,51 +60,34 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 }
 
 async function openOn(opened: CloseStack, options: ServerOptions): Promise<Server> {
-  const { clock, ids, telemetry, signal } = options;
+  const { clock, ids, telemetry, signal, port, host } = options;
   const store = await openFileStore(join(options.home, "store"), { log: telemetry.log });
   opened.add(() => store.close());
   await sweep(store, options);
   throwIfStopped(signal);
   const bases = createBases({ store, log: telemetry.log });
   const engines = await openEngines({ store, bases }, options);
-  const directory = new ModelDirectory(store.catalog);
-  const onChange = (tenant: Tenant, model: string): void => directory.forget(tenant, model);
-  const creator = createCreator({ store, clock, ids, onChange });
-  const processor = new BatchingProcessor({
-    ...engines,
-    directory,
-    clock,
-    whyRefused: (id) => bases.whyRefused(id),
-  });
-  opened.add(() => processor.close());
-  const files = createFiles({ store, clock, ids });
-  const parts = { store, creator, files, clock, ids, telemetry };
-  const openBase = async (id: string): Promise<TrainingBase> =>
-    engines.trainingBases.get(id) ?? cannotTrain(bases.whyRefused(id));
-  const trainer = new JobTrainer({ ...parts, openBase });
-  opened.add(() => trainer.close());
+  opened.add(() => engines.close());
   throwIfStopped(signal);
-  // The jobs of an earlier process are queued before the first request can bring another one.
-  await trainer.start();
-  const http = createHttp({
-    ...parts,
-    trainer,
-    processor,
-    authenticator: operatorKey(options.apiKey),
-    version: options.version,
-    metricsText: async () => {
-      telemetry.metrics.set("strata_models", await store.catalog.system.countModels());
-      return telemetry.metricsText();
-    },
-    documents: new Map([["/", consoleDocument]]),
-    corsOrigins: options.corsOrigins ?? [],
-    ...(isLoopback(options.host) && {
-      checkHost: hostCheck(options.host, options.hostNames ?? []),
-    }),
-  });
-  const listener = await listen(http, { clock, port: options.port, host: options.host });
-  opened.add(() => listener.close());
+  const whyRefused = (id: string): string => bases.whyRefused(id);
+  const parts = { store, engines, whyRefused, clock, ids, telemetry };
+  const server = await composeServer({ ...parts, door: doorOf(options) });
+  // Until somebody listens, jobs alone are to be stopped.
+  opened.add(() => server.trainer.close());
+  const listener = await listen(server.http, { clock, port, host });
+  opened.add(() => server.stop(() => listener.close()));
+  const { processor, trainer } = server;
   return { url: listener.url, store, processor, trainer, close: () => opened.close() };
+}
+
+function doorOf({ apiKey, version, host, corsOrigins, hostNames }: ServerOptions): Door {
+  return {
+    authenticator: operatorKey(apiKey),
+    version,
+    documents: new Map([["/", consoleDocument]]),
+    corsOrigins: corsOrigins ?? [],
+    ...(isLoopback(host) && { checkHost: hostCheck(host, hostNames ?? []) }),
+  };
 }
 
 /** What cannot be swept, on a full disk or with a damaged row, keeps nobody from serving. */
@@ -129,8 +107,4 @@ async function sweep(store: Store, { clock, telemetry }: ServerOptions): Promise
   } catch (error) {
     log.error("Cannot sweep blobs: none was moved", { error });
   }
-}
-
-function cannotTrain(reason: string): never {
-  throw new StrataError("CONFLICT", `Cannot train: ${reason}`);
 }

@@ -253,6 +253,17 @@ describe("the trainer", () => {
     assert.deepEqual(kinds, ["instant", "trained"]);
   });
 
+  it("cancels a job that is on its way back into the queue while it closes", async () => {
+    const endless = { epochCount: 200, learningRate: 1e-7 };
+    const running = await exam.submit(easyLines(400), { hyperparameters: endless });
+    await exam.nextEvent(running, /^Step /);
+    const closed = exam.trainer.close();
+    assert.equal((await exam.trainer.cancel(operator, running.id)).status, "cancelled");
+    await closed;
+    await exam.restart();
+    assert.equal((await exam.finished(running)).status, "cancelled");
+  });
+
   it("never trains a later model of the name that its own had", async () => {
     await exam.stack.creator.create(operator, {
       id: "twice",

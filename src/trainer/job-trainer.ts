@@ -108,8 +108,12 @@ export class JobTrainer implements Trainer {
       throw new StrataError("CONFLICT", `Cannot cancel job "${id}": it has ${job.status}`);
     this.#queue = this.#queue.filter((queued) => queued.id !== id);
     if (this.#running?.job.id === id) {
-      this.#running.abort.abort(cancelled);
-      return this.finished(caller, id);
+      const { abort } = this.#running;
+      abort.abort(cancelled);
+      if (abort.signal.reason !== closing) return this.finished(caller, id);
+      // It is on its way back into the queue, from which it can be taken then.
+      await this.#loop;
+      return this.cancel(caller, id);
     }
     try {
       return await this.#endings.finish(caller, job, { status: "cancelled" });

@@ -2,8 +2,6 @@
  * Known faults, put back around the sound components: each is a mistake that was once made, or that
  * the next change could make. A simulator that does not find them proves nothing.
  */
-import type { Creator } from "../../src/creator/creator.ts";
-import type { Tenant } from "../../src/entities/caller.ts";
 import type { TrainingFile } from "../../src/entities/training-file.ts";
 import { type Digest, digestOf } from "../../src/foundation/digest.ts";
 import type { Ids } from "../../src/foundation/random.ts";
@@ -12,23 +10,20 @@ import {
   type Resident,
   type WantedWeights,
 } from "../../src/processor/adapter-pool.ts";
+import type { Around } from "../../src/server/compose-server.ts";
 import type { FileOperations } from "../../src/storage/files/file-operations.ts";
-import type { BlobDriver, Catalog, Keeper, Store } from "../../src/storage/storage.ts";
+import type { BlobDriver, Catalog, Keeper } from "../../src/storage/storage.ts";
 import { type KeptParts, sweepBlobs } from "../../src/storage/sweep.ts";
-import type { Trainer } from "../../src/trainer/trainer.ts";
 import type { Machine } from "./machine.ts";
 
 /** What is put around the components when they are put together. */
-export interface Plant {
+export interface Plant extends Around {
   readonly name: string;
   files?(files: FileOperations): FileOperations;
   blobs?(blobs: BlobDriver, machine: Machine): BlobDriver;
   catalog?(catalog: Catalog, machine: Machine): Catalog;
   keeper?(parts: KeptParts): Keeper;
   ids?(ids: Ids): Ids;
-  readonly onChange?: (tenant: Tenant, model: string) => void;
-  creator?(creator: Creator, store: Store): Creator;
-  trainer?(trainer: Trainer, store: Store): Trainer;
   pool?(options: ConstructorParameters<typeof AdapterPool>[0]): AdapterPool;
 }
 
@@ -125,7 +120,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: "the alias is remembered",
-    onChange: () => {},
+    directory: (directory) => changed(directory, { forget: () => {} }),
   },
   {
     name: "a cancelled job goes on",

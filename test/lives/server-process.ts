@@ -1,30 +1,25 @@
 /**
  * One process of the server on the simulated machine: the components are Strata's own, put together
- * as `server/` does it, and what surrounds them is simulated.
+ * by `server/`, and what surrounds them is simulated.
  */
-import { createCreator } from "../../src/creator/store-creator.ts";
 import type { Ids, Random } from "../../src/foundation/random.ts";
 import type { Digest } from "../../src/foundation/digest.ts";
 import { silentTelemetry, type Telemetry } from "../../src/foundation/telemetry.ts";
 import { takeThread } from "../../src/foundation/turn.ts";
 import { operatorKey } from "../../src/http/authentication.ts";
-import { createFiles } from "../../src/files/store-files.ts";
-import { createHttp, type Http } from "../../src/http/http.ts";
 import { solveRidge } from "../../src/learning/ridge.ts";
 import { TrainingBase } from "../../src/learning/training-base.ts";
 import { decodeWeights } from "../../src/formats/safetensors.ts";
 import { AdapterPool } from "../../src/processor/adapter-pool.ts";
-import { BatchingProcessor } from "../../src/processor/batching-processor.ts";
 import { Engine } from "../../src/processor/engine.ts";
-import { ModelDirectory } from "../../src/processor/model-directory.ts";
-import { openBase, type OpenBase } from "../../src/processor/open-base.ts";
+import { openBase } from "../../src/processor/open-base.ts";
 import { Workers } from "../../src/processor/workers.ts";
 import { BlobKeeper } from "../../src/storage/blob-keeper.ts";
 import { openFileBlobs } from "../../src/storage/files/file-blobs.ts";
 import { Reserve } from "../../src/storage/files/reserve.ts";
+import { type ComposedServer, composeServer } from "../../src/server/compose-server.ts";
+import type { Engines } from "../../src/server/engines.ts";
 import type { Store } from "../../src/storage/storage.ts";
-import { JobTrainer } from "../../src/trainer/job-trainer.ts";
-import type { Trainer } from "../../src/trainer/trainer.ts";
 import { type Machine, storeFolder } from "./machine.ts";
 import type { Plant } from "./planted.ts";
 import { SimulatedFiles } from "./simulated-files.ts";
@@ -38,11 +33,7 @@ const poolBytes = 4 * 1024;
 const reserveBytes = 8 * 1024;
 const workerCount = 2;
 
-export interface ServerProcess {
-  readonly http: Http;
-  /** Stops as a server does that was told to. */
-  close(): Promise<void>;
-}
+export type ServerProcess = Pick<ComposedServer, "http" | "stop">;
 
 /** Starts a process; it fails when a fault strikes that a start does not survive. */
 export async function startProcess(
@@ -50,46 +41,27 @@ export async function startProcess(
   { life, plant }: { readonly life: Lifetime; readonly plant: Plant },
 ): Promise<ServerProcess> {
   takeThread(life);
-  const telemetry: Telemetry = {
+  const telemetry = {
     ...silentTelemetry,
     log: {
       ...silentTelemetry.log,
-      error: (message, fields) => machine.trace.say(`log ${message} ${shown(fields)}`),
+      error: (message: string, fields?: object) =>
+        machine.trace.say(`log ${message} ${shown(fields)}`),
     },
+    metricsText: async () => "",
   };
-  const store = await openStore(machine, { life, telemetry, plant });
-  const ids = plant.ids?.(idsOf(machine.random)) ?? idsOf(machine.random);
-  const directory = new ModelDirectory(store.catalog);
-  const onChange = plant.onChange ?? ((tenant, model) => directory.forget(tenant, model));
-  const made = createCreator({ store, clock: life, ids, onChange });
-  const creator = plant.creator?.(made, store) ?? made;
-  const { training, ...engine } = await openEngine(machine, { life, telemetry, store, plant });
-  const processor = new BatchingProcessor({
-    ...engine,
-    directory,
+  const surroundings = { life, telemetry, plant };
+  const store = await openStore(machine, surroundings);
+  return composeServer({
+    store,
+    engines: await openEngines(machine, { ...surroundings, store }),
     whyRefused: (id) => `there is no base "${id}"`,
     clock: life,
-    close: async () => {},
+    ids: plant.ids?.(idsOf(machine.random)) ?? idsOf(machine.random),
+    telemetry,
+    door: { authenticator: operatorKey(apiKey), version: "0.0.0" },
+    around: plant,
   });
-  const files = createFiles({ store, clock: life, ids });
-  const parts = { store, creator, files, clock: life, ids, telemetry };
-  const own = new JobTrainer({ ...parts, openBase: async () => training });
-  const trainer: Trainer = plant.trainer?.(own, store) ?? own;
-  await trainer.start();
-  const http = createHttp({
-    ...parts,
-    trainer,
-    processor,
-    authenticator: operatorKey(apiKey),
-    version: "0.0.0",
-    metricsText: async () => "",
-  });
-  const close = async (): Promise<void> => {
-    await trainer.close();
-    await processor.close();
-    await store.close();
-  };
-  return { http, close };
 }
 
 interface Surroundings {
@@ -130,14 +102,7 @@ async function openStore(
   return store;
 }
 
-interface Engines {
-  readonly engine: Engine;
-  readonly bases: ReadonlyMap<string, OpenBase>;
-  readonly training: TrainingBase;
-  readonly pool: AdapterPool;
-}
-
-async function openEngine(
+async function openEngines(
   machine: Machine,
   { life, telemetry, store, plant }: Surroundings & { readonly store: Store },
 ): Promise<Engines> {
@@ -169,8 +134,11 @@ async function openEngine(
       return solveRidge(problem);
     },
   });
-  const engine = new Engine({ workers, pool, clock: life, telemetry });
-  return { engine, bases: new Map([[baseName, base]]), training, pool };
+  return {
+    engine: new Engine({ workers, pool, clock: life, telemetry }),
+    bases: new Map([[baseName, base]]),
+    trainingBases: new Map([[baseName, training]]),
+  };
 }
 
 const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";

@@ -1,4 +1,6 @@
 /** The server over its processes: when it starts, stops, and is killed. */
+import { present } from "../../src/foundation/assert.ts";
+import { pause } from "../../src/foundation/clock.ts";
 import { SeededRandom, type Random } from "../../src/foundation/random.ts";
 import type { Auditor } from "./auditor.ts";
 import type { Machine } from "./machine.ts";
@@ -98,32 +100,29 @@ export class Server {
     this.#end();
   }
 
-  /** Stops as it is told to, after what is under way, and starts again. */
+  /** Stops as it is told to, after the requests that are under way, and starts again. */
   restart(): void {
-    if (!this.isOpen) return;
+    const { machine, auditor } = this.#options;
+    const { process } = this;
+    if (process === undefined) return;
     this.restartCount += 1;
     this.#isDraining = true;
-    this.#options.machine.trace.say(`${this.#options.machine.time.step} stop`);
-    this.#process?.http.drain();
-    this.#closeWhenAnswered();
+    auditor.isBetweenRuns = true;
+    machine.trace.say(`${machine.time.step} stop`);
+    const stopped = (): void => {
+      const isUnhurt = machine.faults.count === this.#faultCountBefore;
+      if (this.#hasSwept && isUnhurt && auditor.isQuiet) auditor.checkOrphans();
+      this.#end();
+    };
+    void process
+      .stop(() => this.#answered())
+      .then(stopped, (error: unknown) => auditor.fail(`it does not stop: ${String(error)}`));
   }
 
-  #closeWhenAnswered(): void {
-    const { machine, auditor } = this.#options;
-    const [life, process] = [this.#life, this.#process];
-    if (life === undefined || process === undefined) return;
-    life.schedule(drainMs, () => {
-      if (auditor.waitingCount > 0) return this.#closeWhenAnswered();
-      auditor.isBetweenRuns = true;
-      const closed = (): void => {
-        const isUnhurt = machine.faults.count === this.#faultCountBefore;
-        if (this.#hasSwept && isUnhurt && auditor.isQuiet) auditor.checkOrphans();
-        this.#end();
-      };
-      void process.close().then(closed, (error: unknown) => {
-        auditor.fail(`it does not stop: ${String(error)}`);
-      });
-    });
+  /** Resolves when nobody waits for an answer any more. */
+  async #answered(): Promise<void> {
+    const { auditor } = this.#options;
+    while (auditor.waitingCount > 0) await pause(present(this.#life, "it runs"), drainMs);
   }
 
   #end(): void {
