@@ -136,6 +136,7 @@ export class Stage {
         purpose: "fine-tune",
         bytes: bytes.length,
         blob: await storage.put(bytes),
+        task: undefined,
         createdAt: 0,
         faultSummary: undefined,
       }),

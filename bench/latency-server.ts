@@ -55,6 +55,7 @@ async function fill({ catalog }: Store): Promise<void> {
       purpose: "fine-tune",
       bytes: 0,
       blob,
+      task: "text-classification",
       createdAt,
       faultSummary,
     });

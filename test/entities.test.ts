@@ -177,6 +177,22 @@ describe("entities by the command line", () => {
     assert.equal(wrong.status, 2);
     assert.match(wrong.errors, /examples of token-classification, model "other" is of text-class/);
   });
+
+  it("refuses a file of another task when it is submitted, and takes it back", async (context) => {
+    const program = await served(context);
+    if (program === undefined) return;
+    const rows = ["fine", "bad"].flatMap((label) => [1, 2].map((n) => `${label} ${n},${label}`));
+    const path = await program.write("mood.csv", `text,label\n${rows.join("\n")}\n`);
+    const [jobs, files] = ["/v1/fine_tuning/jobs", "/v1/files"] as const;
+    const countOf = async (route: typeof jobs | typeof files): Promise<number> =>
+      (await program.client.call(`GET ${route}`, { query: {} })).data.length;
+    const before = [await countOf(jobs), await countOf(files)];
+    const wrong = await program.run(["train", model, "--file", path]);
+    assert.equal(wrong.status, 2);
+    assert.match(wrong.errors, /^Uploaded .*mood.csv: examples of text-classification$/m);
+    assert.match(wrong.errors, /is of token-classification; create a model with this file/);
+    assert.deepEqual([await countOf(jobs), await countOf(files)], before);
+  });
 });
 
 interface Marked {

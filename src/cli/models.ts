@@ -158,11 +158,12 @@ async function listFiles({ client, output }: Session, limit: number): Promise<vo
   const cells = files.map((file) => [
     file.id,
     file.filename,
+    file.strata.task ?? "",
     formatBytes(file.bytes),
     file.status,
     localTime(file.created_at),
   ]);
-  const titles = ["file", "name", "size", "status", "created (UTC)"];
+  const titles = ["file", "name", "examples of", "size", "status", "created (UTC)"];
   await output.result(files, () => output.table(titles, cells));
 }
 

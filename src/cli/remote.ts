@@ -72,6 +72,8 @@ async function uploadTrainingFile(
   const remarks = file.status_details
     ?.split("\n")
     .filter((line) => !line.startsWith(shortageRemark));
+  const { task } = file.strata;
+  if (task !== null) session.output.note(`Uploaded ${path}: examples of ${task}`);
   if (remarks !== undefined && remarks.length > 0)
     session.output.note(`Remarks on ${path}:\n${remarks.join("\n")}`);
   return file;

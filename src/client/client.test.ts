@@ -60,7 +60,7 @@ test("lists of jobs and events go on over all pages, newest first", async () => 
   const { jobs, events, files } = services.store.catalog.of(operator);
   const blob = digestOf("a");
   const row = { filename: "a", purpose: "fine-tune", bytes: 1, blob, createdAt: 0 };
-  await files.insert({ ...row, id: "file-1", faultSummary: undefined });
+  await files.insert({ ...row, id: "file-1", task: undefined, faultSummary: undefined });
   const job = await services.trainer.submit(operator, { model: "spam", trainingFile: "file-1" });
   for (let index = 0; index < 250; index++) {
     await jobs.insert({ ...job, id: `ftjob-${index}` });

@@ -3,6 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { limits } from "../foundation/limits.ts";
 import { answers, errorAnswer, idSchema, listOf, pageQuery } from "./schemas.ts";
 import { unixSecondsSchema } from "./schemas.ts";
+import { taskNames } from "./tasks.ts";
 
 export const filePurposes = [
   "fine-tune",
@@ -27,6 +28,11 @@ const fileSchema = z
     status: z.literal("processed"),
     status_details: z.string().nullable().openapi({
       description: "Rows of a training file that cannot be used, and what may not be meant",
+    }),
+    strata: z.object({
+      task: z.enum(taskNames).nullable().openapi({
+        description: "What the rows of a training file are examples of; null where not read yet",
+      }),
     }),
   })
   .openapi("File");

@@ -41,6 +41,7 @@ test("an upload is checked, named and read again as it was checked", async () =>
   const { files } = opened();
   const row = await accept(files, usable);
   assert.match(row.faultSummary ?? "", /^1 of 3 rows cannot be used: line 4: text is empty/);
+  assert.equal(row.task, "text-classification");
   assert.deepEqual(await files.get(operator, row.id), row);
   const wanted = { id: row.id, field: "training_file" };
   const { labels, faultCount } = await files.read(operator, wanted);
@@ -76,7 +77,7 @@ test("what is refused leaves neither row nor bytes, whatever refuses it", async 
 test("bytes leave with the last file that has them", async () => {
   const { store, files } = opened();
   const [one, other] = [await accept(files, usable), await accept(files, usable, "user_data")];
-  assert.equal(other.faultSummary, undefined);
+  assert.deepEqual([other.faultSummary, other.task], [undefined, undefined]);
   await files.delete(operator, one.id);
   assert.equal(await blobCount(store), 1);
   await files.delete(operator, other.id);

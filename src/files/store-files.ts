@@ -30,6 +30,12 @@ export function createFiles(parts: FileParts): Files {
   return new StoreFiles(parts);
 }
 
+/** What reading a file for training finds. */
+type FileFindings = Pick<TrainingFile, "task" | "faultSummary">;
+
+/** What is known of a file that is not read when it comes. */
+const unread: FileFindings = { task: undefined, faultSummary: undefined };
+
 class StoreFiles implements Files {
   readonly #parts: FileParts;
   /** Each check holds its file's texts in memory. */
@@ -84,10 +90,10 @@ class StoreFiles implements Files {
     const { clock, ids } = this.#parts;
     const { purpose, bytes, digest } = received;
     const filename = received.filename.slice(0, limits.fileNameCharactersMax) || "file";
-    const faults =
+    const found =
       purpose === "fine-tune"
-        ? await this.#checks(() => this.#remarksOn({ ...received, filename }, signal))
-        : [];
+        ? await this.#checks(() => this.#checked({ ...received, filename }, signal))
+        : unread;
     return {
       id: ids.next("file-"),
       filename,
@@ -95,24 +101,25 @@ class StoreFiles implements Files {
       bytes,
       blob: digest,
       createdAt: clock.now(),
-      faultSummary: faults.length === 0 ? undefined : faults.join("\n"),
+      ...found,
     };
   }
 
-  /** What the user should know of the file; INVALID_ARGUMENT when no line can be used. */
-  async #remarksOn(
-    { digest, filename }: ReceivedFile,
-    signal: AbortSignal,
-  ): Promise<readonly string[]> {
+  /** What the file is for, and its user should know; INVALID_ARGUMENT when no line can be used. */
+  async #checked({ digest, filename }: ReceivedFile, signal: AbortSignal): Promise<FileFindings> {
     const chunks = this.#parts.store.blobs.stream(digest);
     const dataset = await readExamples({ chunks, filename, field: "file", signal });
     const faults = faultSummary(dataset, dataset.examples.length);
     const shortage = trainingFault(dataset);
-    return [
+    const remarks = [
       ...(faults === undefined ? [] : [faults]),
       ...dataset.warnings,
       ...(shortage === undefined ? [] : [`${shortageRemark}: ${shortage}`]),
     ];
+    return {
+      task: dataset.task,
+      faultSummary: remarks.length === 0 ? undefined : remarks.join("\n"),
+    };
   }
 
   #table(caller: Caller): Table<TrainingFile, "purpose"> {

@@ -152,7 +152,8 @@ export function examineKeeper(examine: Examine): void {
 export function exampleFile(id: string): TrainingFile {
   const row = { filename: "a b.jsonl", purpose: "fine-tune", bytes: 536_870_912, createdAt: 1 };
   const faultSummary = id === "a" ? "line 3: text is empty" : undefined;
-  return { id: `file-${id}`, blob: digestOf(id), faultSummary, ...row };
+  const task = id === "a" ? "text-classification" : undefined;
+  return { id: `file-${id}`, blob: digestOf(id), task, faultSummary, ...row };
 }
 
 export async function digestsOf(blobs: Blobs): Promise<readonly Digest[]> {

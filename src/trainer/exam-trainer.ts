@@ -55,7 +55,7 @@ export class ExamTrainer {
     await this.#afterwards();
   }
 
-  /** Stores a file as the interface does; returns its id. */
+  /** Stores a file as one from before files told their task, unchecked; returns its id. */
   async upload(lines: readonly Line[] | string): Promise<string> {
     const { blobs, catalog } = this.stack.store;
     const content = typeof lines === "string" ? lines : asJsonLines(lines);
@@ -66,6 +66,7 @@ export class ExamTrainer {
       purpose: "fine-tune",
       bytes: bytes.length,
       blob: await blobs.put(bytes),
+      task: undefined,
       createdAt: 0,
       faultSummary: undefined,
     };

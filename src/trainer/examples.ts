@@ -2,7 +2,7 @@
 import { checkTrainable, type Dataset } from "../datasets/datasets.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
 import type { Caller } from "../entities/caller.ts";
-import type { TaskName, VirtualModel } from "../entities/virtual-model.ts";
+import type { VirtualModel } from "../entities/virtual-model.ts";
 import type { Tokenizer } from "../formats/formats.ts";
 import type { Files, WantedFile } from "../files/files.ts";
 import { present } from "../foundation/assert.ts";
@@ -14,6 +14,7 @@ import { type ContentSequences, picked } from "../learning/sequences.ts";
 import { contentsOf } from "../tasks/contents-of.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
 import type { Answer, TaskKind } from "../tasks/tasks.ts";
+import { checkFileTask, taskOfModel, taskOfTraining, type WantedTask } from "./file-task.ts";
 
 export interface TrainingExamples {
   readonly kind: TaskKind;
@@ -44,10 +45,9 @@ export async function loadExamples(
   options: ExampleOptions,
 ): Promise<TrainingExamples> {
   const { target, trainingFile, validationFile, signal } = options;
-  const own = target && { task: target.task, whose: `model "${target.id}" is` };
   const dataset = await readTrainable(caller, files, {
     ...{ id: trainingFile, field: "training_file", signal },
-    expected: own,
+    expected: taskOfModel(target),
   });
   const { task } = dataset;
   const kind = taskKinds[task];
@@ -57,7 +57,7 @@ export async function loadExamples(
       ? undefined
       : await readFor(caller, files, {
           ...{ id: validationFile, field: "validation_file", signal },
-          expected: { task, whose: "those of training_file are" },
+          expected: taskOfTraining(task),
         });
   const encoding = { ...options, kind, labels };
   const given = await encoded(dataset, { ...encoding, field: "training_file" });
@@ -176,8 +176,7 @@ function complaintsOf({ faults, faultCount, warnings }: Dataset, field: string):
 }
 
 interface ExpectedFile extends WantedFile {
-  /** The task that it has to be for, and whose that is, for messages. */
-  readonly expected?: { readonly task: TaskName; readonly whose: string } | undefined;
+  readonly expected?: WantedTask | undefined;
 }
 
 /** The file's data; INVALID_ARGUMENT when no model can be trained on it. */
@@ -196,19 +195,11 @@ async function readFor(
   files: Files,
   { expected, ...wanted }: ExpectedFile,
 ): Promise<Dataset> {
-  const dataset = await files.read(caller, wanted);
-  if (expected === undefined || expected.task === dataset.task) return dataset;
   const { id, field } = wanted;
   const { filename } = await files.get(caller, id, field);
-  const state = `its rows are examples of ${dataset.task}, ${expected.whose} of ${expected.task}`;
-  const message = `Cannot train on "${filename}": ${state}; ${cureFor(field)}`;
-  throw new StrataError("INVALID_ARGUMENT", message, { field });
-}
-
-function cureFor(field: string): string {
-  return field === "training_file"
-    ? "create a model with this file and name no task, which the file decides"
-    : "give files of one task";
+  const dataset = await files.read(caller, wanted);
+  checkFileTask({ filename, task: dataset.task }, expected, field);
+  return dataset;
 }
 
 interface Encoding extends Pick<ExampleOptions, "tokenizer" | "signal"> {

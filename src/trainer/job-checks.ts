@@ -8,6 +8,7 @@ import { limits } from "../foundation/limits.ts";
 import { notFound } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import type { JobSpecification } from "../entities/job.ts";
+import { checkFileTask, taskOfModel, taskOfTraining } from "./file-task.ts";
 
 const ranges: Readonly<
   Record<"epochCount" | "batchSize" | "learningRate" | "rank", readonly [number, number]>
@@ -22,7 +23,7 @@ const suffixPattern = /^[A-Za-z0-9_.-]*$/;
 
 /**
  * The vPLM that the job names, or undefined when it names a base. NOT_FOUND for an unknown model or
- * file, INVALID_ARGUMENT for a value outside its limit.
+ * file, INVALID_ARGUMENT for a file of another task and for a value outside its limit.
  */
 export async function checkJob(
   caller: Caller,
@@ -34,8 +35,13 @@ export async function checkJob(
   const found = await own.models.get(model);
   if (found === undefined && (await store.catalog.bases.get(model)) === undefined)
     throw notFound("model", model, "model");
-  await files.get(caller, trainingFile, "training_file");
-  if (validationFile !== undefined) await files.get(caller, validationFile, "validation_file");
+  const training = await files.get(caller, trainingFile, "training_file");
+  checkFileTask(training, taskOfModel(found), "training_file");
+  if (validationFile !== undefined) {
+    const validation = await files.get(caller, validationFile, "validation_file");
+    const wanted = taskOfModel(found) ?? (training.task && taskOfTraining(training.task));
+    checkFileTask(validation, wanted, "validation_file");
+  }
   checkSuffix(suffix);
   checkHyperparameters(hyperparameters);
   return found;

@@ -66,5 +66,6 @@ function fileObject(file: TrainingFile): FileObject {
     purpose: file.purpose,
     status: "processed",
     status_details: file.faultSummary ?? null,
+    strata: { task: file.task ?? null },
   };
 }

@@ -153,6 +153,7 @@ test("rows of schema 3 become the operator's, jobs are found, and rot stays rot"
       await assert.rejects(jobs.get(id), { code: "CORRUPT" });
     assert.equal((await events.list("ftjob-sound", { limit: 9 }))[0]?.message, "Created");
     assert.deepEqual((await files.list({ limit: 9, where: { purpose: "fine-tune" } })).length, 1);
+    assert.equal((await files.get("file-1"))?.task, undefined);
     assert.deepEqual([await models.count(), await store.catalog.system.countModels()], [2, 2]);
     const others = store.catalog.of(ann);
     assert.deepEqual(await others.models.list({ limit: 9 }), []);

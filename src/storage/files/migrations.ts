@@ -184,6 +184,8 @@ export const migrations: readonly (readonly string[])[] = [
     `UPDATE "versions" SET "outcome" = CASE WHEN substr("verdict", 1, 7) = 'Served:' THEN 'served'
       WHEN substr("verdict", 1, 11) = 'Not served:' THEN 'not_served' END`,
   ],
+  // Files say which task their rows are examples of; older ones are read when they are used.
+  [`ALTER TABLE "files" ADD COLUMN "task" TEXT`],
 ];
 
 /** Tables of which migration n changes rows that have checks, by n. */
