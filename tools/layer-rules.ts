@@ -15,6 +15,7 @@ export function layerFaults(
   const layers = parseLayers(tree.get("ARCHITECTURE.md") ?? "");
   return [
     ...tableFaults(layers, [...tree.keys()]),
+    ...unusedFaults(layers, sources),
     ...directionFaults(layers, sources),
     ...purityFaults(layers, sources),
     ...examFaults(sources),
@@ -28,7 +29,9 @@ interface Layer {
   readonly folder: string;
   /** Whether the folder computes only: it imports nothing of `node:`. */
   readonly isPure: boolean;
-  /** Folders that the row names in its last column, all of a lower number. */
+  /** The words of the row's last column, one by one. */
+  readonly words: readonly string[];
+  /** Folders that the row names in its last column, or means by "down", all of a lower number. */
   readonly imports: readonly string[];
   /** The line of the row in ARCHITECTURE.md, counted from 1. */
   readonly line: number;
@@ -47,9 +50,9 @@ function parseLayers(architecture: string): readonly Layer[] {
       { number: Number(number), folder, isPure: /\bpure\b/i.test(idea), words, line: index + 1 },
     ];
   });
-  return rows.map(({ words, ...layer }) => {
+  return rows.map((layer) => {
     const lower = rows.filter((other) => other.number < layer.number).map(({ folder }) => folder);
-    const imports = words.flatMap((word) => (word === "down" ? lower : [word]));
+    const imports = layer.words.flatMap((word) => (word === "down" ? lower : [word]));
     return { ...layer, imports: imports.filter((word) => word !== "node:") };
   });
 }
@@ -85,6 +88,27 @@ function tableFaults(layers: readonly Layer[], paths: readonly string[]): Fault[
     }
   }
   return faults;
+}
+
+/** What a row names, some product file of the folder imports: the table tells what is so. */
+function unusedFaults(layers: readonly Layer[], sources: readonly SourceFile[]): Fault[] {
+  const used = new Map<string, Set<string>>();
+  for (const file of sources) {
+    if (isExam(file.path)) continue;
+    const own = used.get(folderOf(file.path)) ?? new Set();
+    used.set(folderOf(file.path), own);
+    for (const { target } of relativeImports(file)) own.add(folderOf(target));
+    if (file.imports.some(({ specifier }) => specifier.startsWith("node:"))) own.add("node:");
+  }
+  const numbers = new Map(layers.map((layer) => [layer.folder, layer.number]));
+  return layers.flatMap(({ folder, words, line, number }) => {
+    const own = used.get(folder);
+    const isNamed = (word: string): boolean =>
+      word === "node:" || (numbers.get(word) ?? number) < number;
+    return words
+      .filter((word) => own !== undefined && isNamed(word) && !own.has(word))
+      .map((word) => fault("ARCHITECTURE.md", line, `no file of ${folder}/ imports ${word}`));
+  });
 }
 
 function directionFaults(layers: readonly Layer[], sources: readonly SourceFile[]): Fault[] {

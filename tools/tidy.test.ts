@@ -18,9 +18,19 @@ const sound: Readonly<Record<string, string>> = {
   "src/ground/ground.ts": '/** Ground. */\nimport { ok } from "node:assert";\n',
   "src/nouns/noun.ts": '/** Nouns. */\nimport type { A } from "../ground/ground.ts";\n',
   "src/nouns/noun.test.ts": 'import { test } from "node:test";\n',
-  "src/graphs/graph.ts": "/** Graphs. */\n",
-  "src/runtime/ort/session.ts": '/** Sessions. */\nimport * as ort from "onnxruntime-node";\n',
-  "src/engine/engine.ts": "/** Engine. */\n",
+  "src/graphs/graph.ts": '/** Graphs. */\nimport type { A } from "../ground/ground.ts";\n',
+  "src/runtime/ort/session.ts": [
+    "/** Sessions. */",
+    'import * as ort from "onnxruntime-node";',
+    'import { A } from "../../graphs/graph.ts";',
+    "",
+  ].join("\n"),
+  "src/engine/engine.ts": [
+    "/** Engine. */",
+    'import { A } from "../runtime/ort/session.ts";',
+    'import type { B } from "../nouns/noun.ts";',
+    "",
+  ].join("\n"),
   "src/main/main.ts": '/** Main. */\nimport { A } from "../engine/engine.ts";\n',
 };
 
@@ -107,6 +117,19 @@ describe("layers", () => {
     fails(faults({ "ARCHITECTURE.md": sideways }), /:4: nouns may not import graphs/);
     const unknown = table.replace("types; pure | ground", "types; pure | ground nothing");
     fails(faults({ "ARCHITECTURE.md": unknown }), /:4: nouns may not import nothing/);
+  });
+  test("a row that names what no product file of its folder imports is refused", () => {
+    const exam = 'import { A } from "../nouns/noun.ts";\n';
+    const found = faults({
+      "src/engine/engine.ts": '/** Engine. */\nimport { A } from "../runtime/ort/session.ts";\n',
+      "src/engine/engine.test.ts": exam,
+      "src/engine/exam-a.ts": `/** A. */\n${exam}`,
+    });
+    deepEqual(found, ["ARCHITECTURE.md:7: no file of engine/ imports nouns"]);
+    fails(
+      faults({ "src/ground/ground.ts": "/** Ground. */\n" }),
+      /:3: no file of ground\/ .*node:/,
+    );
   });
   test("files that import each other are refused, type imports too", () => {
     const found = faults({
