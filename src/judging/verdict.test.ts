@@ -6,8 +6,8 @@ import { textClassification } from "../tasks/text-classification.ts";
 import { tokenClassification } from "../tasks/token-classification.ts";
 import { compare, type ComparedRow, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
 
-const right = { right: 1, count: 1 };
-const wrong = { right: 0, count: 1 };
+const right = { right: 1, count: 1, saidCount: 1 };
+const wrong = { right: 0, count: 1, saidCount: 1 };
 
 /** Rows that only the new version, only the served one, both and none have right. */
 function rowsOf(...counts: readonly number[]): ComparedRow[] {
@@ -113,6 +113,52 @@ describe("which version is served, by entities", () => {
     const comparison = compare([...rowsFound(20, 6, 8), ...rowsFound(60, 8, 6)]);
     assert.equal(findingOf(comparison), "worse");
     assert.match(verdictOf(comparison, { served: 4, words }), /^Not served: worse than version 4/);
+  });
+});
+
+describe("a version that finds nothing", () => {
+  const words = tokenClassification.score;
+  /** Judgements of a text of so many entities, of which some are found beside some made up. */
+  const judged = (of: number, found: number, made: number) => {
+    const span = (at: number): readonly number[] => [at, at + 1, 0];
+    const spans = (from: number, length: number): readonly number[] =>
+      Array.from({ length }, (_, index) => span(from + index)).flat();
+    return tokenClassification.judged(
+      Int32Array.from(spans(0, of)),
+      Int32Array.from([...spans(0, found), ...spans(of, made)]),
+    );
+  };
+  const rowsOfTexts = (length: number, of: number, served: readonly [number, number]) =>
+    Array.from({ length }, () => ({
+      isDisputed: false,
+      served: judged(of, ...served),
+      newer: judged(of, 0, 0),
+    }));
+
+  it("does not replace one that finds some, though it makes fewer errors", () => {
+    // Of 2 entities one is found and three are made up: 4 errors against 2, and F1 2 of 6.
+    for (const length of [3, 30, 300]) {
+      const comparison = compare(rowsOfTexts(length, 2, [1, 3]));
+      assert.equal(comparison.fewerCount, length);
+      assert.equal(findingOf(comparison), "silent");
+    }
+    const told = verdictOf(compare(rowsOfTexts(30, 2, [1, 3])), { served: 2, words });
+    assert.equal(
+      told,
+      "Not served: it finds nothing, unlike version 2, on 30 texts that neither was trained on: " +
+        "F1 0.0 % against 33.3 %, fewer errors in 30 of them, more in 0",
+    );
+  });
+
+  it("replaces one whose finds are all wrong only if that shows", () => {
+    assert.equal(findingOf(compare(rowsOfTexts(4, 1, [0, 1]))), "silent");
+    assert.equal(findingOf(compare(rowsOfTexts(5, 1, [0, 1]))), "better");
+  });
+
+  it("is like any other where there is nothing to find, or the served one finds nothing", () => {
+    assert.equal(findingOf(compare(rowsOfTexts(30, 0, [0, 1]))), "better");
+    assert.equal(findingOf(compare(rowsOfTexts(3, 0, [0, 1]))), "few");
+    assert.equal(findingOf(compare(rowsOfTexts(3, 2, [0, 0]))), "few");
   });
 });
 

@@ -24,11 +24,14 @@ export interface ComparedRow {
 }
 
 /**
+ * - `silent`: the newer version finds nothing, and the served one does. To say nothing is to make
+ *   few errors, and no progress: it is served only if what the served one finds is all wrong, and
+ *   that shows.
  * - `better`, `worse`: the interval of the difference lies above, or below, 0.
  * - `few`: neither, and fewer texts than a difference that matters would need to show.
  * - `alike`: neither, though it would have shown.
  */
-export type Finding = "better" | "worse" | "few" | "alike";
+export type Finding = "silent" | "better" | "worse" | "few" | "alike";
 
 /**
  * Texts from which 10 points more would show (nine times in ten, where the versions differ on a
@@ -54,12 +57,24 @@ export function compare(rows: readonly ComparedRow[]): Comparison {
     newerScore: scoreOf(deciding.map(({ newer }) => newer)),
     fewerCount,
     moreCount,
+    isSilent: isSilent(deciding),
     difference: pairedDifference(pairs),
   };
 }
 
-export function findingOf({ count, disputedCount, difference }: Comparison): Finding {
-  if (difference.low > 0) return "better";
+function isSilent(rows: readonly ComparedRow[]): boolean {
+  return (
+    rows.every(({ newer }) => newer.saidCount === 0) &&
+    rows.some(({ newer }) => newer.count > 0) &&
+    rows.some(({ served }) => served.saidCount > 0)
+  );
+}
+
+export function findingOf(comparison: Comparison): Finding {
+  const { count, disputedCount, servedScore, difference } = comparison;
+  const isBetter = difference.low > 0;
+  if (comparison.isSilent && (servedScore > 0 || !isBetter)) return "silent";
+  if (isBetter) return "better";
   if (difference.high < 0) return "worse";
   // Contradictions are no proof of progress, however many they are.
   return count + disputedCount < enoughCount ? "few" : "alike";
@@ -84,15 +99,16 @@ export function verdictOf(
   const figures = count === 0 ? "" : `: ${words.compared(comparison)}`;
   const disputed =
     disputedCount === 0 ? "" : `; ${disputedCount} more, ${words.disputed}, decide nothing`;
-  const claim = `${claims[findingOf(comparison)]} than version ${served}`;
+  const claim = claims[findingOf(comparison)](`version ${served}`);
   return `${claim} on ${texts}${figures}${disputed}`;
 }
 
-const claims: Readonly<Record<Finding, string>> = {
-  better: "Served: better",
-  worse: "Not served: worse",
-  alike: "Not served: not found better",
-  few:
+const claims: Readonly<Record<Finding, (served: string) => string>> = {
+  silent: (served) => `Not served: it finds nothing, unlike ${served},`,
+  better: (served) => `Served: better than ${served}`,
+  worse: (served) => `Not served: worse than ${served}`,
+  alike: (served) => `Not served: not found better than ${served}`,
+  few: (served) =>
     `Served: the newer wins where fewer than ${enoughCount} texts do not decide; ` +
-    "not shown to be worse",
+    `not shown to be worse than ${served}`,
 };

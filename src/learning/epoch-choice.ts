@@ -3,8 +3,9 @@
  * that flatters it: the best of eight guessers guesses well. `CrossedAnswers` therefore answers
  * each example by the epoch that was chosen without it.
  */
+import type { RatioPart } from "../datasets/metrics.ts";
 import { present } from "../foundation/assert.ts";
-import { type Judged, scoreOf } from "../tasks/tasks.ts";
+import { scoreOf } from "../tasks/tasks.ts";
 
 /** Follows one score over the epochs. */
 export class BestEpoch {
@@ -41,8 +42,8 @@ export class BestEpoch {
 /** Parts of the examples; each is answered by the epoch that is best on all others. */
 const foldCount = 5;
 
-/** How an answer to an example is judged; see `Judged`. */
-type Judge<A> = (index: number, answer: A) => Judged;
+/** How an answer to an example is judged. */
+type Judge<A> = (index: number, answer: A) => RatioPart;
 
 export class CrossedAnswers<A> {
   /** The answer to each example; undefined before the first epoch. */

@@ -109,9 +109,10 @@ export function examineTask(kind: TaskKind, { labels, examples }: Examined): voi
     it("judges an answer right by itself alone, and scores within [0, 1]", () => {
       for (const [index, expected] of answers.entries())
         for (const [other, given] of answers.entries()) {
-          const { right, count } = kind.judged(expected, given);
+          const { right, count, saidCount } = kind.judged(expected, given);
           assert.ok(right >= 0 && right <= count);
           assert.equal(errorCount({ right, count }), kind.judged(given, expected).count - right);
+          assert.equal(saidCount === 0, given.length === 0);
           const isSame = expected.join() === given.join();
           assert.equal(right === count, isSame, `${index} ${other}`);
           const spelled = [expected, given].map((answer) => kind.spelled(answer, labels));

@@ -5,7 +5,7 @@
  * `conformance.ts`.
  */
 import type { Example } from "../datasets/datasets.ts";
-import type { Interval } from "../datasets/metrics.ts";
+import type { Interval, RatioPart } from "../datasets/metrics.ts";
 import type { Hyperparameters } from "../entities/job.ts";
 import type { TaskName } from "../entities/virtual-model.ts";
 import type { Words } from "../entities/words.ts";
@@ -75,6 +75,11 @@ export interface Comparison {
   /** Texts in which the newer version makes fewer errors than the served one, or more. */
   readonly fewerCount: number;
   readonly moreCount: number;
+  /**
+   * Whether the newer version says nothing to all of them, though there is something to say, and
+   * the served one says something.
+   */
+  readonly isSilent: boolean;
   /** Their difference as a share of all texts that decide, at 90 %. */
   readonly difference: Interval;
 }
@@ -106,19 +111,19 @@ export interface Classes {
   readonly classes: Int32Array;
 }
 
-/** Both add up over sequences: the score is the sum of the rights over that of the counts. */
-export interface Judged {
-  readonly right: number;
-  readonly count: number;
+/** All add up over sequences: the score is the sum of the rights over that of the counts. */
+export interface Judged extends RatioPart {
+  /** What the answer says, in parts that are judged: 0 for one that finds nothing. */
+  readonly saidCount: number;
 }
 
 /** Errors in a text: one for a wrong label, and one for each entity that is missed or made up. */
-export function errorCount({ right, count }: Judged): number {
+export function errorCount({ right, count }: RatioPart): number {
   return count - right;
 }
 
 /** The score in [0, 1]; 0 where nothing is counted. */
-export function scoreOf(judged: Iterable<Judged>): number {
+export function scoreOf(judged: Iterable<RatioPart>): number {
   let [right, count] = [0, 0];
   for (const one of judged) {
     right += one.right;

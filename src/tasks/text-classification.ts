@@ -35,7 +35,9 @@ export const textClassification: TaskKind = {
   labelsIn: (answer) => [...answer],
   classesOf: (answer) => ({ tokens: Int32Array.of(0), classes: answer }),
   answerOf: (scores, { labelCount }) => highest(scores, labelCount).slice(0, 1),
-  judged: (expected, given) => ({ right: labelOf(expected) === labelOf(given) ? 1 : 0, count: 1 }),
+  judged(expected, given) {
+    return { right: labelOf(expected) === labelOf(given) ? 1 : 0, count: 1, saidCount: 1 };
+  },
   interval(judged: readonly Judged[]) {
     const rightCount = judged.reduce((sum, { right }) => sum + right, 0);
     return shareInterval(rightCount, judged.length);

@@ -54,7 +54,8 @@ export const tokenClassification: TaskKind = {
     const wanted = new Set(spansIn(expected).map(keyOf));
     const found = spansIn(given).map(keyOf);
     const rightCount = found.filter((key) => wanted.has(key)).length;
-    return { right: 2 * rightCount, count: wanted.size + found.length };
+    const count = wanted.size + found.length;
+    return { right: 2 * rightCount, count, saidCount: found.length };
   },
   interval: (judged) => ratioInterval(judged),
   spelled: (answer, labels) =>
