@@ -34,7 +34,7 @@ export async function smallWeights(runtime: Runtime): Promise<ReadonlyMap<string
     const [width = 0, size = 0] = sizes;
     const stored = transposed(values, width);
     const forms = await quantizer.run({
-      weight: { kind: "value", type: "float32", shape: [size, width], values: stored },
+      stored: { kind: "value", type: "float32", shape: [size, width], values: stored },
     });
     for (const form of ["int8", "int8-transposed"])
       for (const part of ["values", "scale"])

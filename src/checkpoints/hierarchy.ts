@@ -98,7 +98,7 @@ export async function encodeHierarchy(
     if (!isLinear(name)) continue;
     const turned = { shape: shape.toReversed(), values: transposed(values, shape) };
     const forms = new Map(await linearForms(quantizer, turned));
-    const [bytes, scales] = ["int8.values", "int8.scale"].map((form) =>
+    const [bytes, scales] = (["int8.values", "int8.scale"] as const).map((form) =>
       present(forms.get(form), "a form of every linear layer"),
     ) as [Int8Array, Float32Array]; // of these types, see `quantizeGraph`
     stored.set(name, { shape, values: bytes });

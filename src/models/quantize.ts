@@ -8,15 +8,15 @@ import { reshape, transpose } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 
 /**
- * Input `weight [out, in]`; outputs `transposed [in, out]`, `int8.values [in, out]`,
+ * Input `stored [out, in]`; outputs `weight [in, out]`, `int8.values [in, out]`,
  * `int8.scale [out]`, and the same of the transpose: `int8-transposed.values [out, in]`,
  * `int8-transposed.scale [in]`.
  */
 export function quantizeGraph(): Graph {
   const graph = new Graph();
-  const stored = graph.input("weight", "float32", ["out", "in"]);
+  const stored = graph.input("stored", "float32", ["out", "in"]);
   const weight = transpose(stored, [1, 0]);
-  graph.output("transposed", weight);
+  graph.output("weight", weight);
   for (const [name, matrix] of [
     ["int8", weight],
     ["int8-transposed", stored],

@@ -33,6 +33,12 @@ export class AdapterPrograms {
     return this.#upper;
   }
 
+  /** The program for adapters in any layers. */
+  get all(): AdapterProgram {
+    this.#all ??= this.#taking(allLayers(this.#config));
+    return this.#all;
+  }
+
   /** Those that one of the programs computes. */
   get adapters(): readonly AdapterForm[] {
     return formsIn(allLayers(this.#config));
@@ -43,9 +49,8 @@ export class AdapterPrograms {
     const isTaken = ({ adapters }: AdapterProgram): boolean =>
       rows.every(({ adapter }) => adapter === undefined || computes(adapters, adapter));
     if (isTaken(this.#upper)) return this.#upper;
-    this.#all ??= this.#taking(allLayers(this.#config));
-    assert(isTaken(this.#all), "No lane is asked for adapters that it does not compute");
-    return this.#all;
+    assert(isTaken(this.all), "No lane is asked for adapters that it does not compute");
+    return this.all;
   }
 
   #taking(layers: readonly number[]): AdapterProgram {

@@ -67,7 +67,7 @@ function flowOf(id: string): Flow {
 
 /** A runtime on which everything is this program. */
 function runtimeOf(one: Program): Runtime {
-  return { load: () => Promise.resolve(one), close: () => Promise.resolve() };
+  return { prepare() {}, load: () => Promise.resolve(one), close: () => Promise.resolve() };
 }
 
 /**
@@ -287,6 +287,7 @@ describe("lanes", () => {
   it("load a program in a worker when rows first need it, and again when that failed", async () => {
     const loaded: LaneProgram[] = [];
     const flaky: Runtime = {
+      prepare() {},
       load: async () => {
         loaded.push(source);
         if (loaded.length === 1) throw new Error("no memory");

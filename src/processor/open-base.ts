@@ -23,6 +23,11 @@ export interface OpenBase {
   readonly texts: Lane<TextAnswer>;
   /** Says of each token what it is part of; its program is loaded when it is first asked. */
   readonly tokens: Lane<TokenOutputs>;
+  /**
+   * Writes down what is loaded when it is first called for: graphs of a thousand nodes, which would
+   * hold the main thread while others wait.
+   */
+  prepare(): void;
 }
 
 export interface OpenBaseOptions {
@@ -54,6 +59,11 @@ export async function openBase(options: OpenBaseOptions): Promise<OpenBase> {
   const parts = { msPerToken, config, memory };
   const texts = textLane({ ...parts, key: `${id} dense text ${precision}`, programs });
   const key = `${id} dense token ${precision}`;
-  const tokens = tokenLane({ ...parts, key, programs: programsOf("token") });
-  return { id, checkpoint, precision, tokenizer, texts, tokens };
+  const tokenPrograms = programsOf("token");
+  const tokens = tokenLane({ ...parts, key, programs: tokenPrograms });
+  const prepare = (): void => {
+    for (const program of [programs.all, tokenPrograms.upper, tokenPrograms.all])
+      workers.prepare(program);
+  };
+  return { id, checkpoint, precision, tokenizer, texts, tokens, prepare };
 }

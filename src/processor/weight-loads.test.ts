@@ -200,7 +200,7 @@ const slowProgram: Program = {
 };
 
 function engineOver(pool: AdapterPool): Engine {
-  const runtime = { load: async () => slowProgram, close: async () => {} };
+  const runtime = { prepare() {}, load: async () => slowProgram, close: async () => {} };
   const workers = new Workers([runtime, runtime]);
   return new Engine({ workers, pool, clock: systemClock, telemetry: silentTelemetry });
 }

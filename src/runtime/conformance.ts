@@ -10,7 +10,7 @@ import { gradient } from "../tensor/gradient.ts";
 import { add, gelu, mul } from "../tensor/operators/elementwise.ts";
 import { linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
 import { reduceMax, softmax } from "../tensor/operators/neural.ts";
-import { reduceSum } from "../tensor/operators/shape.ts";
+import { gather, reduceSum } from "../tensor/operators/shape.ts";
 import { Graph, type TypedValues } from "../tensor/tensor.ts";
 import { compositeExercises } from "./exam-composites.ts";
 import { Sheet, type Sketch, sketches } from "./exam-sheet.ts";
@@ -266,6 +266,48 @@ function examineOthers(runtime: () => Runtime): void {
     assert.deepEqual(await program.run({ x: floats([2], 1, 2) }), { y: floats([2], 3, 6) });
     const both = { x: floats([1], 1), factor: floats([], 1) };
     await assert.rejects(program.run(both), (error) => isRefusal(error, '"factor"'));
+    await program.release();
+  });
+
+  it("takes rows of large tables in shared memory", async () => {
+    const [rowCount, width] = [70_000, 4];
+    const table = new Float32Array(new SharedArrayBuffer(4 * rowCount * width));
+    for (const row of [0, 3, rowCount - 1]) table.set([row, row + 0.25, -row, 1], row * width);
+    const graph = new Graph();
+    const rows = graph.input("table", "float32", [rowCount, width]);
+    const [wide, long] = [
+      graph.input("wide", "int32", ["batch", "sequence"]),
+      graph.input("long", "int64", ["n"]),
+    ];
+    graph.output("wide rows", add(gather(rows, wide), graph.scalar(0.5)));
+    graph.output("long rows", gather(rows, long));
+    const constants = new Map([["table", table]]);
+    runtime().prepare(graph, constants);
+    const program = await runtime().load(graph, { constants });
+    const last = rowCount - 1;
+    const feeds = (place: number): Feeds => ({
+      wide: { kind: "value", type: "int32", shape: [1, 3], values: Int32Array.of(3, 0, place) },
+      long: { kind: "value", type: "int64", shape: [1], values: BigInt64Array.of(3n) },
+    });
+    const ends = [3.5, 3.75, -2.5, 1.5, 0.5, 0.75, 0.5, 1.5];
+    assert.deepEqual(await program.run(feeds(last)), {
+      "wide rows": floats([1, 3, width], ...ends, last + 0.5, last + 0.75, 0.5 - last, 1.5),
+      "long rows": floats([1, width], 3, 3.25, -3, 1),
+    });
+    await program.release();
+  });
+
+  it("takes what is fed from shared memory, and leaves it there", async () => {
+    const graph = new Graph();
+    graph.output("y", mul(graph.input("x", "float32", [2]), graph.scalar(2)));
+    const program = await runtime().load(graph);
+    const values = sharedFloats(1, 2);
+    for (let run = 0; run < 2; run++) {
+      const { y } = await program.run({
+        x: { kind: "value", type: "float32", shape: [2], values },
+      });
+      assert.deepEqual(y, floats([2], 2, 4));
+    }
     await program.release();
   });
 

@@ -7,6 +7,11 @@ import { assert, present } from "../foundation/assert.ts";
 import type { DataType, Graph, TypedValues } from "../tensor/tensor.ts";
 
 export interface Runtime {
+  /**
+   * Does ahead what `load` does in this thread, for all runtimes of the kind. It serves a `load` of
+   * the same objects, which is short then; the graph must not grow in between.
+   */
+  prepare(graph: Graph, constants: Constants): void;
   /** INVALID_ARGUMENT when an output of the graph needs an operator that the device lacks. */
   load(graph: Graph, options?: LoadOptions): Promise<Program>;
   /** Waits for what runs, then frees everything. */
@@ -14,14 +19,16 @@ export interface Runtime {
 }
 
 export interface LoadOptions {
-  /** Inputs of the graph that are fixed now, by name. */
-  readonly constants?: ReadonlyMap<string, TypedValues>;
+  /** Inputs of the graph that are fixed now, by name; what is large belongs in shared memory. */
+  readonly constants?: Constants;
   /**
    * Inputs that keep their value between runs, by name: each is replaced after a run by the output
    * that is named here, which is then not among the results; null keeps it until it is written.
    */
   readonly state?: StateNames;
 }
+
+export type Constants = ReadonlyMap<string, TypedValues>;
 
 export type StateNames = Readonly<Record<string, string | null>>;
 

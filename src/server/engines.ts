@@ -122,8 +122,10 @@ function openPool(store: Store, { telemetry }: EngineOptions): AdapterPool {
 async function openOne(pulled: PulledBase, room: Room): Promise<readonly [OpenBase, TrainingBase]> {
   const { precision, trainingRuntime: runtime } = room;
   const checkpoint = await openBaseCheckpoint(pulled);
-  const weights = await loadBaseWeights(checkpoint, runtime);
+  const weights = await loadBaseWeights(checkpoint, runtime, precision);
   const { memory } = room.pool;
   const serving = await openBase({ ...room, id: pulled.id, checkpoint, weights, memory });
+  // Nobody waits yet.
+  serving.prepare();
   return [serving, new TrainingBase({ checkpoint, weights, precision, runtime })];
 }

@@ -93,6 +93,8 @@ export class SlowRuntime implements Runtime {
     this.#delays = delays;
   }
 
+  prepare(): void {}
+
   async load(graph: Graph, options?: LoadOptions): Promise<Program> {
     const program = await this.#runtime.load(graph, options);
     const delays = this.#delays;

@@ -5,18 +5,31 @@
 import { StrataError } from "../../foundation/errors.ts";
 import { limits } from "../../foundation/limits.ts";
 import { type Log, silentTelemetry } from "../../foundation/telemetry.ts";
-import { toOnnx } from "../../tensor/onnx/to-onnx.ts";
+import { inSharedMemory } from "../../foundation/shared-memory.ts";
+import { type OnnxModel, toOnnx } from "../../tensor/onnx/to-onnx.ts";
 import type { Graph, TensorType } from "../../tensor/tensor.ts";
 import { bindFeeds } from "../feeds.ts";
-import type { Feeds, LoadOptions, Program, Results, Runtime, StateNames } from "../runtime.ts";
+import type {
+  Constants,
+  Feeds,
+  LoadOptions,
+  Program,
+  Results,
+  Runtime,
+  StateNames,
+} from "../runtime.ts";
 import { silenceOrt } from "./load-ort.ts";
 import { OrtThread } from "./ort-thread.ts";
 import { type OrtCommand, type OrtOptions, transfers } from "./protocol.ts";
 
 interface Loaded {
-  readonly graph: Graph;
-  readonly options: LoadOptions;
+  readonly model: OnnxModel;
+  readonly state: StateNames;
 }
+
+/** What has been written down ahead, of graphs that somebody still holds. */
+const prepared = new WeakMap<Graph, { readonly model: OnnxModel; readonly constants: Constants }>();
+const none: Constants = new Map();
 
 export class OrtRuntime implements Runtime {
   readonly #options: OrtOptions;
@@ -39,14 +52,20 @@ export class OrtRuntime implements Runtime {
     this.#thread = this.#open();
   }
 
-  async load(graph: Graph, options: LoadOptions = {}): Promise<Program> {
+  prepare(graph: Graph, constants: Constants): void {
+    prepared.set(graph, { model: modelOf(graph, constants), constants });
+  }
+
+  async load(graph: Graph, { constants = none, state = {} }: LoadOptions = {}): Promise<Program> {
     const program = this.#programCount++;
+    const ahead = prepared.get(graph);
+    const model = ahead?.constants === constants ? ahead.model : modelOf(graph, constants);
     await this.#untilReachable();
-    const { inputs } = await this.#loadAs(program, { graph, options });
-    this.#loaded.set(program, { graph, options });
+    await this.#loadAs(program, { model, state });
+    this.#loaded.set(program, { model, state });
     return new OrtProgram({
-      inputs,
-      state: options.state ?? {},
+      inputs: model.inputs,
+      state,
       program,
       ask: (command, buffers) => this.#ask(command, buffers),
       generation: () => this.#generation,
@@ -63,16 +82,8 @@ export class OrtRuntime implements Runtime {
     return new OrtThread(this.#options, (reason) => this.#restart(reason));
   }
 
-  async #loadAs(
-    program: number,
-    { graph, options: { constants = new Map(), state = {} } }: Loaded,
-  ): Promise<{ readonly inputs: ReadonlyMap<string, TensorType> }> {
-    const { bytes, inputs, outputs } = toOnnx(graph, constants);
-    const names = [...outputs.keys()];
-    await this.#thread.ask({ kind: "load", program, model: bytes, outputs: names, state }, [
-      bytes.buffer,
-    ]);
-    return { inputs };
+  async #loadAs(program: number, loaded: Loaded): Promise<void> {
+    await this.#thread.ask({ kind: "load", program, ...loaded }, []);
   }
 
   async #ask(command: OrtCommand, buffers: readonly ArrayBufferLike[]): Promise<Results> {
@@ -116,6 +127,12 @@ export class OrtRuntime implements Runtime {
       // The thread has died again, which begins the next restart, or a run says what is missing.
     }
   }
+}
+
+/** Handing a model over copies nothing. */
+function modelOf(graph: Graph, constants: Constants): OnnxModel {
+  const model = toOnnx(graph, constants);
+  return { ...model, bytes: inSharedMemory(model.bytes) };
 }
 
 interface OrtProgramOptions {

@@ -6,9 +6,13 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { present } from "../../foundation/assert.ts";
+import { isShared } from "../../foundation/shared-memory.ts";
+import { withInitializers } from "../../tensor/onnx/model.ts";
+import type { OnnxModel } from "../../tensor/onnx/to-onnx.ts";
 import type { DataType, TypedValues } from "../../tensor/tensor.ts";
 import { type Feeds, gatherRows, type Results, type StateNames, type Value } from "../runtime.ts";
 import { loadOrt } from "./load-ort.ts";
+import { lookUp } from "./look-up.ts";
 import {
   type OrtCommand,
   type OrtOptions,
@@ -20,6 +24,7 @@ import {
 interface Loaded {
   readonly session: InferenceSession;
   readonly outputs: readonly string[];
+  readonly lookups: OnnxModel["lookups"];
   readonly state: StateNames;
   readonly values: Map<string, Tensor>;
 }
@@ -72,7 +77,11 @@ async function execute(command: OrtCommand): Promise<Results> {
 
 async function load(command: OrtCommand & { readonly kind: "load" }): Promise<void> {
   const { threadCount, spinUs } = options;
-  const session = await ort.InferenceSession.create(command.model, {
+  const { program, model, state } = command;
+  const { lookups } = model;
+  // Tens of megabytes are put together here, where nobody waits.
+  const bytes = withInitializers(model.bytes, model.constants);
+  const session = await ort.InferenceSession.create(bytes, {
     intraOpNumThreads: threadCount,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
@@ -86,12 +95,17 @@ async function load(command: OrtCommand & { readonly kind: "load" }): Promise<vo
       optimization: { disable_specified_optimizers: "SkipLayerNormFusion;BiasGeluFusion" },
     },
   });
-  const { outputs, state } = command;
-  programs.set(command.program, { session, outputs, state, values: new Map() });
+  const outputs = [...model.outputs.keys()];
+  programs.set(program, { session, outputs, lookups, state, values: new Map() });
 }
 
 async function run(program: Loaded, feeds: Feeds): Promise<Results> {
   const inputs = { ...Object.fromEntries(program.values), ...tensorsOf(feeds) };
+  for (const [name, lookup] of program.lookups) {
+    const { data, dims } = present(inputs[lookup.places], "The model has an input of places");
+    const rows = lookUp(lookup, data as Int32Array | BigInt64Array); // as `Lookup` says
+    inputs[name] = new ort.Tensor("float32", rows, [...dims, ...lookup.row]);
+  }
   const outputs = await program.session.run(inputs, program.outputs);
   const kept = new Set<string>();
   for (const [input, output] of Object.entries(program.state)) {
@@ -117,10 +131,15 @@ function read(program: Loaded, names: readonly string[]): Results {
 function tensorsOf(feeds: Feeds): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
   for (const [name, feed] of Object.entries(feeds)) {
-    const values = feed.kind === "value" ? feed.values : gatherRows(feed);
+    const values = feed.kind === "value" ? unshared(feed.values) : gatherRows(feed);
     tensors[name] = new ort.Tensor(feed.type, values, feed.shape);
   }
   return tensors;
+}
+
+/** ONNX Runtime takes no shared memory. */
+function unshared(values: TypedValues): TypedValues {
+  return isShared(values) ? values.slice() : values;
 }
 
 function valueOf(tensor: Tensor): Value {

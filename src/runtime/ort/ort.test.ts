@@ -5,6 +5,8 @@ import { describe, it } from "node:test";
 import type { Worker } from "node:worker_threads";
 import { limits } from "../../foundation/limits.ts";
 import { add } from "../../tensor/operators/elementwise.ts";
+import { matmul } from "../../tensor/operators/matmul.ts";
+import { gather } from "../../tensor/operators/shape.ts";
 import { Graph } from "../../tensor/tensor.ts";
 import { examineRuntime } from "../conformance.ts";
 import type { Value } from "../runtime.ts";
@@ -18,6 +20,75 @@ it("has silenced the library before any thread loads it", async () => {
   assert.equal(process.env["ORT_DISABLE_TELEMETRY"], "1");
   await runtime.close();
 });
+
+describe("the thread that asks", () => {
+  /** A table of a megabyte and a matrix of another, in shared memory. */
+  function tableGraph() {
+    const [rows, width] = [2_048, 128];
+    const shared = (): Float32Array => new Float32Array(new SharedArrayBuffer(4 * rows * width));
+    const graph = new Graph();
+    const table = graph.input("table", "float32", [rows, width]);
+    const matrix = graph.input("matrix", "float32", [width, rows]);
+    const ids = graph.input("ids", "int32", ["n"]);
+    graph.output("y", matmul(gather(table, ids), matrix));
+    const constants = new Map([
+      ["table", shared()],
+      ["matrix", shared()],
+    ]);
+    return { graph, constants };
+  }
+
+  it("hands over no bytes with a program, and writes a prepared one down once", async () => {
+    const started = nextThread();
+    const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+    const [worker] = (await started) as [Worker]; // what the event carries
+    const messages: unknown[] = [];
+    const post = worker.postMessage.bind(worker);
+    worker.postMessage = (message: unknown, buffers) => {
+      messages.push(message);
+      post(message, buffers as ArrayBuffer[]); // as the runtime gave them
+    };
+    const { graph, constants } = tableGraph();
+    let readCount = 0;
+    const nodes = graph.nodes;
+    Object.defineProperty(graph, "nodes", { get: () => ((readCount += 1), nodes) });
+    runtime.prepare(graph, constants);
+    const preparedCount = readCount;
+    for (let load = 0; load < 2; load++) await runtime.load(graph, { constants });
+    assert.equal(readCount, preparedCount);
+    assert.equal(messages.length, 2);
+    assert.ok(ownBytesOf(messages) < 1_000, `${ownBytesOf(messages)} bytes`);
+    await runtime.close();
+  });
+
+  /** The bytes that are copied when this is posted: buffers that are not shared. */
+  function ownBytesOf(value: unknown): number {
+    if (ArrayBuffer.isView(value))
+      return value.buffer instanceof SharedArrayBuffer ? 0 : value.buffer.byteLength;
+    if (value instanceof Map) return ownBytesOf([...value.values()]);
+    if (typeof value !== "object" || value === null) return 0;
+    return Object.values(value).reduce<number>((sum, part) => sum + ownBytesOf(part), 0);
+  }
+
+  it("is told of a place outside a table", async () => {
+    const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
+    const { graph, constants } = tableGraph();
+    const program = await runtime.load(graph, { constants });
+    for (const id of [-1, 2_048])
+      await assert.rejects(
+        program.run({
+          ids: { kind: "value", type: "int32", shape: [1], values: Int32Array.of(id) },
+        }),
+        { code: "INTERNAL", message: new RegExp(`row ${id}: there are 2048`) },
+      );
+    await runtime.close();
+  });
+});
+
+/** The next thread that the process starts. */
+function nextThread(): Promise<unknown[]> {
+  return once(process, "worker");
+}
 
 describe("a thread that dies", () => {
   const state = { y: "sum" };
@@ -44,10 +115,6 @@ describe("a thread that dies", () => {
   async function kill(thread: Promise<unknown[]>): Promise<void> {
     const [worker] = (await thread) as [Worker]; // what the event carries
     await worker.terminate();
-  }
-
-  function nextThread(): Promise<unknown[]> {
-    return once(process, "worker");
   }
 
   it("is started again with its programs, and its state is not made up", async () => {

@@ -1,4 +1,5 @@
 /** Messages between the main thread and the worker that owns the ONNX Runtime sessions. */
+import type { OnnxModel } from "../../tensor/onnx/to-onnx.ts";
 import type { Feeds, Results, StateNames } from "../runtime.ts";
 
 export interface OrtOptions {
@@ -12,8 +13,7 @@ export type OrtCommand =
   | {
       readonly kind: "load";
       readonly program: number;
-      readonly model: Uint8Array;
-      readonly outputs: readonly string[];
+      readonly model: OnnxModel;
       readonly state: StateNames;
     }
   | { readonly kind: "run"; readonly program: number; readonly feeds: Feeds }

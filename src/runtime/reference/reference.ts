@@ -22,6 +22,8 @@ import { type Dense, toDense, toValue } from "./dense.ts";
 import { ancestors, evaluateGraph, evaluatorOf } from "./evaluate.ts";
 
 export class ReferenceRuntime implements Runtime {
+  prepare(): void {}
+
   async load(graph: Graph, options: LoadOptions = {}): Promise<Program> {
     return new ReferenceProgram(graph, options);
   }

@@ -53,6 +53,7 @@ const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 type Write = (writer: BinaryWriter) => void;
 
+/** The model, to which `withInitializers` may add further ones. */
 export function encodeModel(graph: OnnxGraph): Uint8Array {
   const writer = new BinaryWriter();
   writer.tag(1, WireType.Varint).int64(irVersion);
@@ -69,15 +70,29 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
   return writer.finish();
 }
 
+/** The model with these initializers too: where messages stand twice, protobuf joins them. */
+export function withInitializers(
+  model: Uint8Array,
+  initializers: OnnxGraph["initializers"],
+): Uint8Array {
+  const writer = new BinaryWriter().raw(model);
+  message(writer, 7, (graphWriter) => writeInitializers(graphWriter, initializers));
+  return writer.finish();
+}
+
 function writeGraph(writer: BinaryWriter, graph: OnnxGraph): void {
   for (const node of graph.nodes) message(writer, 1, (child) => writeNode(child, node));
   text(writer, 2, "graph");
-  for (const [name, value] of graph.initializers)
-    message(writer, 5, (child) => writeInitializer(child, name, value));
+  writeInitializers(writer, graph.initializers);
   for (const [name, value] of graph.inputs)
     message(writer, 11, (child) => writeValue(child, name, value));
   for (const [name, value] of graph.outputs)
     message(writer, 12, (child) => writeValue(child, name, value));
+}
+
+function writeInitializers(writer: BinaryWriter, values: OnnxGraph["initializers"]): void {
+  for (const [name, value] of values)
+    message(writer, 5, (child) => writeInitializer(child, name, value));
 }
 
 function writeNode(writer: BinaryWriter, node: OnnxNode): void {
