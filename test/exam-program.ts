@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -104,6 +105,14 @@ export class ProgramFolder {
       },
     });
     await assert.rejects(waiting, { code: "CANCELLED" });
+  }
+
+  /** A connection to the server on which nothing has been said. */
+  async connect(): Promise<Socket> {
+    const { hostname, port } = new URL(this.#environment["STRATA_URL"] ?? "");
+    const socket = connect(Number(port), hostname);
+    await once(socket, "connect");
+    return socket;
   }
 
   /** A client of the server. */

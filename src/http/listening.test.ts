@@ -82,6 +82,25 @@ describe("an early answer is read", () => {
   });
 });
 
+test("who says nothing does not keep a server that stops, who has begun to ask does", async () => {
+  const http = createHttp(await standInServices(systemClock));
+  const own = await listen(http, { clock: systemClock, port: 0 });
+  const [silent, asking] = [await open(own.url), (await open(own.url)).setEncoding("utf8")];
+  // By its answer it is known that both have been accepted.
+  const other = (await open(own.url)).setEncoding("utf8");
+  other.write("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  assert.match(await nextText(other), /^HTTP\/1\.1 200 /);
+  asking.write("GET /healthz HTTP/1.1\r\n");
+  other.write("GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  assert.match(await nextText(other), /^HTTP\/1\.1 /);
+  const closed = own.close();
+  await once(silent.resume(), "close");
+  asking.write("host: localhost\r\n\r\n");
+  assert.match(await nextText(asking), /^HTTP\/1\.1 200 .*connection: close/s);
+  await closed;
+  for (const socket of [silent, asking, other]) socket.destroy();
+});
+
 test("bytes that are no request are refused in the envelope", async () => {
   const socket = await open();
   socket.write("nonsense\r\n\r\n");

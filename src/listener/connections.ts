@@ -45,6 +45,12 @@ export class Connections {
     return this.#peers.get(peerOf(socket))?.idle.has(socket) === true;
   }
 
+  /** Closes those on which nothing has ever arrived, as browsers open some in advance. */
+  closeUnused(): void {
+    for (const { idle } of this.#peers.values())
+      for (const socket of idle) if (socket.bytesRead === 0) socket.destroy();
+  }
+
   #admit(socket: Socket): void {
     const name = peerOf(socket);
     const peer = this.#peers.get(name) ?? { count: 0, idle: new Set() };

@@ -31,8 +31,8 @@ export interface Listener {
   /** The address to call, such as `http://127.0.0.1:8080`. */
   readonly url: string;
   /**
-   * Takes no more connections and waits for what is in flight, at most `drainMsMax`; then closes
-   * what is left.
+   * Takes no more connections, closes those on which no request has begun, and waits for the
+   * others, at most `drainMsMax`; then closes what is left.
    */
   close(): Promise<void>;
 }
@@ -75,18 +75,22 @@ export async function listen(handler: Handler, options: ListenOptions): Promise<
   let closed: Promise<void> | undefined;
   return {
     url: `http://${name}:${address.port}`,
-    close: () => (closed ??= stop(server, handler, clock).finally(() => slowReaders.close())),
+    close: () => {
+      handler.drain();
+      return (closed ??= stop(server, connections, clock).finally(() => slowReaders.close()));
+    },
   };
 }
 
-function stop(server: Server, handler: Handler, clock: Clock): Promise<void> {
-  handler.drain();
+function stop(server: Server, connections: Connections, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     const cancelDeadline = clock.schedule(limits.drainMsMax, () => server.closeAllConnections());
     // A kept-alive connection becomes idle only after its answer, so that one look is not enough.
     let cancelSweep = (): void => {};
     const sweep = (): void => {
       server.closeIdleConnections();
+      // Node takes a connection for idle when it has answered on it, no earlier.
+      connections.closeUnused();
       cancelSweep = clock.schedule(sweepMs, sweep);
     };
     server.close(() => {
