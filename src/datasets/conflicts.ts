@@ -10,7 +10,8 @@ const [free, conflicting] = [0, 0xffff_ffff];
  * would keep the garbage collector busy. Two texts of a file are taken for one once in 10⁷ files.
  */
 export class Conflicts {
-  readonly #shards = Array.from({ length: shardCount }, () => new Shard());
+  /** Made when the first text falls into them. */
+  readonly #shards: Shard[] = [];
   /** Each content's number, from 1 on. */
   readonly #numbers = new Map<string, number>();
   #count = 0;
@@ -27,7 +28,8 @@ export class Conflicts {
       this.#numbers.set(label, number);
     }
     const [low, high] = hashOf(text.trim());
-    if (this.#shards[high % shardCount]?.isConflict(low, high, number) === true) this.#count += 1;
+    const shard = (this.#shards[high % shardCount] ??= new Shard());
+    if (shard.isConflict(low, high, number)) this.#count += 1;
   }
 }
 

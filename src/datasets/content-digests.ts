@@ -10,10 +10,12 @@ export interface Digested {
   readonly ids: readonly Int32Array[];
 }
 
-/** Parts of the range of digests, which fall into each alike. */
-const bucketCount = 2 ** 14;
+/** Parts of the range of digests, which fall into each alike; a few digests need few of them. */
+function bucketCountFor(digestCount: number): number {
+  return Math.min(Math.max(digestCount, 1), 2 ** 14);
+}
 
-function bucketOf(digest: number): number {
+function bucketOf(digest: number, bucketCount: number): number {
   return Math.floor((digest / shortDigestCount) * bucketCount);
 }
 
@@ -26,10 +28,11 @@ export async function lowestOf(
   limit: { readonly countMax: number; readonly tokensMax: number },
   pace: Pace,
 ): Promise<readonly number[]> {
+  const bucketCount = bucketCountFor(digests.length);
   const counts = new Float64Array(bucketCount);
   const tokens = new Float64Array(bucketCount);
   await pace.each(digests.length, (index) => {
-    const bucket = bucketOf(digests[index] ?? 0);
+    const bucket = bucketOf(digests[index] ?? 0, bucketCount);
     counts[bucket] = (counts[bucket] ?? 0) + 1;
     tokens[bucket] = (tokens[bucket] ?? 0) + (ids[index]?.length ?? 0);
   });
@@ -43,7 +46,7 @@ export async function lowestOf(
   const chosen: number[] = [];
   const last: number[] = [];
   await pace.each(digests.length, (index) => {
-    const bucket = bucketOf(digests[index] ?? 0);
+    const bucket = bucketOf(digests[index] ?? 0, bucketCount);
     if (bucket < whole) chosen.push(index);
     else if (bucket === whole) last.push(index);
   });
@@ -58,9 +61,10 @@ export async function lowestOf(
 
 /** Distinct digests, ascending. */
 export async function distinctDigests(digests: Float64Array, pace: Pace): Promise<Float64Array> {
+  const bucketCount = bucketCountFor(digests.length);
   const ends = new Uint32Array(bucketCount);
   await pace.each(digests.length, (index) => {
-    const bucket = bucketOf(digests[index] ?? 0);
+    const bucket = bucketOf(digests[index] ?? 0, bucketCount);
     ends[bucket] = (ends[bucket] ?? 0) + 1;
   });
   for (let bucket = 1; bucket < bucketCount; bucket++)
@@ -71,7 +75,7 @@ export async function distinctDigests(digests: Float64Array, pace: Pace): Promis
   const sorted = new Float64Array(digests.length);
   await pace.each(digests.length, (index) => {
     const digest = digests[index] ?? 0;
-    const bucket = bucketOf(digest);
+    const bucket = bucketOf(digest, bucketCount);
     const place = places[bucket] ?? 0;
     sorted[place] = digest;
     places[bucket] = place + 1;

@@ -51,7 +51,7 @@ export function createHttp(services: Services): Http {
   const openapi = (): object => openApiDocument(services.version);
   const parts = { app, services, state };
   addRoutes(parts);
-  addDocuments(parts, openapi());
+  addDocuments(parts, openapi);
   return {
     fetch: async (request, origin = ownOrigin) => {
       if (request.method !== "HEAD") return app.fetch(request, origin);
@@ -119,15 +119,23 @@ function addRoutes({ app, services, state }: Parts): void {
   );
 }
 
-function addDocuments({ app, services, state }: Parts, openapi: object): void {
-  const described = { type: "application/json", body: JSON.stringify(openapi) };
+function addDocuments({ app, services, state }: Parts, openapi: () => object): void {
+  // A server starts sooner when it describes itself only once it is asked to.
+  let description: string | undefined;
+  const described = {
+    type: "application/json",
+    get body() {
+      return (description ??= JSON.stringify(openapi()));
+    },
+  };
   const documents: ReadonlyMap<string, StaticDocument> = new Map([
     ...(services.documents ?? []),
     ["/openapi.json", described],
   ]);
-  for (const [path, { type, body, policy }] of documents)
+  for (const [path, document] of documents)
     app.get(path, ({ req }) =>
       new Exchange(req.raw, services, state).run(path, async (answerHeaders) => {
+        const { type, body, policy } = document;
         answerHeaders["referrer-policy"] = "no-referrer";
         if (policy !== undefined) answerHeaders["content-security-policy"] = policy;
         return new Reply(200, type, body);

@@ -42,10 +42,22 @@ export function showShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
 
+type Products = readonly (readonly [number, ...string[]])[];
+
 /** The dimension as a sum of products: `[[2, "batch", "sequence"], [1]]`. */
-export function factors(dimension: Dimension): readonly (readonly [number, ...string[]])[] {
-  return [...parse(dimension)].map(([monomial, count]) => [count, ...split(monomial)] as const);
+export function factors(dimension: Dimension): Products {
+  const known = factored.get(dimension);
+  if (known !== undefined) return known;
+  const products = [...parse(dimension)].map(
+    ([monomial, count]) => [count, ...split(monomial)] as const,
+  );
+  if (factored.size < rememberedCountMax) factored.set(dimension, products);
+  return products;
 }
+
+/** Graphs have few dimensions, which are asked for again and again. */
+const rememberedCountMax = 10_000;
+const factored = new Map<Dimension, Products>();
 
 /** Whether the dimension is one bare symbol, such as `batch`. */
 export function isSymbol(dimension: Dimension): dimension is string {

@@ -5,6 +5,7 @@
  * made, and a version that it has published ends it. A job is bound to an incarnation: when that is
  * deleted the job fails, whatever has the name by then.
  */
+import AsyncLock from "async-lock";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
 import { actingFor, type Caller } from "../entities/caller.ts";
 import {
@@ -54,6 +55,8 @@ export class JobTrainer implements Trainer {
   readonly #log: JobLog;
   readonly #endings: JobEndings;
   #queue: JobKey[] = [];
+  /** A job comes into the queue, and is taken from it to be cancelled, in turns. */
+  readonly #turns = new AsyncLock({ maxPending: Infinity });
   #running: { readonly job: JobKey; readonly abort: AbortController } | undefined;
   /** Whether the loop waits for the disk to come back. */
   #isResting = false;
@@ -84,15 +87,17 @@ export class JobTrainer implements Trainer {
       createdAt: clock.now(),
     });
     const key = keyOf(caller, job.id);
-    try {
-      await store.catalog.of(caller).jobs.insert(job);
-      this.#log.say(key, `Created fine-tuning job: ${job.id}`);
-    } finally {
-      // Also when that fails: the row may have been committed all the same, and would wait.
-      this.#queue.push(key);
-      this.#wake();
-    }
-    return job;
+    return this.#turns.acquire(job.id, async () => {
+      try {
+        await store.catalog.of(caller).jobs.insert(job);
+        this.#log.say(key, `Created fine-tuning job: ${job.id}`);
+      } finally {
+        // Also when that fails: the row may have been committed all the same, and would wait.
+        this.#queue.push(key);
+        this.#wake();
+      }
+      return job;
+    });
   }
 
   async fitInstant(caller: Caller, specification: InstantSpecification): Promise<VersionWeights> {
@@ -103,23 +108,35 @@ export class JobTrainer implements Trainer {
   }
 
   async cancel(caller: Caller, id: string): Promise<Job> {
-    const job = await this.#job(caller, id);
-    if (isFinished(job.status))
-      throw new StrataError("CONFLICT", `Cannot cancel job "${id}": it has ${job.status}`);
-    this.#queue = this.#queue.filter((queued) => queued.id !== id);
-    if (this.#running?.job.id === id) {
+    const key = keyOf(caller, id);
+    if (this.#running !== undefined && isSame(this.#running.job, key)) {
       const { abort } = this.#running;
       abort.abort(cancelled);
       if (abort.signal.reason !== closing) return this.finished(caller, id);
       // It is on its way back into the queue, from which it can be taken then.
       await this.#loop;
-      return this.cancel(caller, id);
     }
+    const ended = await this.#turns.acquire(id, () => this.#cancelWaiting(caller, id));
+    // It has begun to run before its turn came.
+    return ended ?? this.cancel(caller, id);
+  }
+
+  /** Cancels a job that does not run; undefined when it runs by now. */
+  async #cancelWaiting(caller: Caller, id: string): Promise<Job | undefined> {
+    const key = keyOf(caller, id);
+    if (this.#running !== undefined && isSame(this.#running.job, key)) return undefined;
+    // Before its row is read: nobody runs it, and so nobody ends it, from here on.
+    const others = this.#queue.filter((queued) => !isSame(queued, key));
+    const hasWaited = others.length < this.#queue.length;
+    this.#queue = others;
     try {
+      const job = await this.#job(caller, id);
+      if (isFinished(job.status))
+        throw new StrataError("CONFLICT", `Cannot cancel job "${id}": it has ${job.status}`);
       return await this.#endings.finish(caller, job, { status: "cancelled" });
     } catch (error) {
       // It has not ended, as far as anybody knows.
-      this.#queue.push(keyOf(caller, id));
+      if (hasWaited) this.#queue.push(key);
       this.#wake();
       throw error;
     }
@@ -321,4 +338,8 @@ function nameOf({ id, requestedModel, suffix }: Pick<Job, "id" | "requestedModel
 
 function keyOf({ tenant }: Caller, id: string): JobKey {
   return { tenant, id };
+}
+
+function isSame(one: JobKey, other: JobKey): boolean {
+  return one.tenant === other.tenant && one.id === other.id;
 }

@@ -1,10 +1,14 @@
 /** Holds every commit, every answer and every blob against what should be. */
+import type { Tenant } from "../../src/entities/caller.ts";
+import { present } from "../../src/foundation/assert.ts";
 import { type Digest, digestOf } from "../../src/foundation/digest.ts";
 import { Ledger } from "./ledger.ts";
 import { type Change, isFinal, type JobLife, type Surroundings } from "./ledger-entries.ts";
 import type { Machine } from "./machine.ts";
-import type { Answer, Claim, Operation, Pending } from "./operation.ts";
+import type { Answer, Claim, Pending } from "./operation.ts";
 import type { References } from "./references.ts";
+import type { Columns, RowChange } from "./simulated-catalog.ts";
+import { keyHolders } from "./tenants.ts";
 import type { Unsettled } from "./timeline.ts";
 
 /** A fault may be felt by who came a little later, as one who waits for the same sync. */
@@ -12,7 +16,7 @@ const faultMemorySteps = 300;
 const deadlineMs = 60_000;
 
 export class Auditor {
-  readonly ledger: Ledger;
+  readonly #ledgers: ReadonlyMap<Tenant, Ledger>;
   readonly #machine: Machine;
   readonly #references: References;
   readonly #pending = new Set<Pending>();
@@ -25,7 +29,30 @@ export class Auditor {
   constructor(machine: Machine, references: References) {
     this.#machine = machine;
     this.#references = references;
-    this.ledger = new Ledger(this.#surroundings());
+    this.#ledgers = new Map(
+      keyHolders.map(({ caller: { tenant } }) => [tenant, new Ledger(this.#surroundings(tenant))]),
+    );
+  }
+
+  /** What should be of one tenant. */
+  ledgerOf(tenant: Tenant): Ledger {
+    return present(this.#ledgers.get(tenant), "each tenant has a ledger");
+  }
+
+  get ledgers(): readonly Ledger[] {
+    return [...this.#ledgers.values()];
+  }
+
+  /** The changes of one transaction, which is one tenant's. */
+  apply(changes: readonly RowChange[]): void {
+    const owners = new Set(changes.flatMap(({ before, after }) => [before, after]).map(ownerOf));
+    owners.delete(undefined);
+    const [owner] = owners;
+    if (owner === undefined) return;
+    const ledger = this.#ledgers.get(owner);
+    if (owners.size > 1 || ledger === undefined)
+      this.fail(`one transaction changes rows of ${[...owners].join(" and ")}`);
+    else ledger.apply(changes);
   }
 
   fail(message: string): void {
@@ -46,13 +73,12 @@ export class Auditor {
     return this.#pending.has(pending);
   }
 
-  begin(operation: Operation, onEnd: () => void): Pending {
+  begin(asked: Pick<Pending, "operation" | "tenant" | "onEnd">): Pending {
     const { step, nowMs } = this.#machine.time;
     const pending = {
-      operation,
+      ...asked,
       from: step,
       fromMs: nowMs,
-      onEnd,
       claims: [],
       isAborted: false,
       isLost: false,
@@ -90,18 +116,18 @@ export class Auditor {
       for (const { unsettled } of claims) unsettled?.settle(step);
       if (!isLost) onEnd();
     }
-    this.ledger.settleAll();
+    for (const ledger of this.ledgers) ledger.settleAll();
   }
 
   /** Every blob that a row names is there and whole, unless a fault has struck just that one. */
   checkBlobs(): void {
-    for (const digest of this.ledger.named())
+    for (const digest of this.#named())
       if (this.#whole(digest) === undefined) this.fail(`blob ${digest} is named and not there`);
   }
 
   /** No blob is there that no row names: right after a sweep, or when nothing is under way. */
   checkOrphans(): void {
-    const named = this.ledger.named();
+    const named = this.#named();
     for (const path of this.#machine.blobPaths()) {
       const name = path.slice(path.lastIndexOf("/") + 1);
       if (!named.has(`sha256:${name}`)) this.fail(`blob ${name} is there and no row names it`);
@@ -110,11 +136,17 @@ export class Auditor {
 
   /** Every job has ended when all is calm and nobody asks. */
   get openJobs(): readonly JobLife[] {
-    return [...this.ledger.jobs.values()].filter(({ status }) => !isFinal(status.now));
+    const jobs = this.ledgers.flatMap((ledger) => [...ledger.jobs.values()]);
+    return jobs.filter(({ status }) => !isFinal(status.now));
+  }
+
+  /** Every blob that a row of any tenant names now. */
+  #named(): ReadonlySet<Digest> {
+    return new Set(this.ledgers.flatMap((ledger) => [...ledger.named()]));
   }
 
   async #faultOf(pending: Pending, answer: Answer): Promise<string | undefined> {
-    const { operation, from, fromMs, claims, isAborted } = pending;
+    const { operation, tenant, from, fromMs, claims, isAborted } = pending;
     const { status, code, message } = answer;
     const { time, faults, isHurt } = this.#machine;
     if (status === 499) return isAborted ? undefined : "nobody had cancelled it";
@@ -126,13 +158,15 @@ export class Auditor {
       const isExcused = faults.countSince(from - faultMemorySteps) > 0;
       return isExcused || (code === "corrupt" && isHurt) ? undefined : `${status}: ${message}`;
     }
-    const { ledger } = this;
+    const ledger = this.ledgerOf(tenant);
     const changes = claims.map(({ change }) => change);
-    const judgement = { ledger, references: this.#references, from, step: time.step, changes };
+    const others = this.ledgers.filter((each) => each !== ledger);
+    const references = this.#references;
+    const judgement = { ledger, others, references, from, step: time.step, changes };
     return operation.fault(answer, judgement);
   }
 
-  #surroundings(): Surroundings {
+  #surroundings(tenant: Tenant): Surroundings {
     const { time } = this.#machine;
     const isBetweenRuns = (): boolean => this.isBetweenRuns;
     return {
@@ -142,21 +176,25 @@ export class Auditor {
       get isBetweenRuns() {
         return isBetweenRuns();
       },
-      claim: (change, unsettled) => this.#claim(change, unsettled),
+      claim: (change, unsettled) => this.#claim(change, this.#askersOf(tenant, change), unsettled),
       startOf: (change) =>
-        this.#askersOf(change).reduce((least, { from }) => Math.min(least, from), time.step),
+        this.#askersOf(tenant, change).reduce(
+          (least, { from }) => Math.min(least, from),
+          time.step,
+        ),
       whole: (digest) => this.#whole(digest),
       fail: (message) => this.fail(message),
-      hasExcuse: (job) => this.#hasExcuse(job),
+      hasExcuse: (job) => this.#hasExcuse(job, this.ledgerOf(tenant)),
     };
   }
 
-  #askersOf(change: Change): readonly Pending[] {
-    return [...this.#pending].filter(({ operation }) => operation.may(change));
+  #askersOf(tenant: Tenant, change: Change): readonly Pending[] {
+    return [...this.#pending].filter(
+      (pending) => pending.tenant === tenant && pending.operation.may(change),
+    );
   }
 
-  #claim(change: Change, unsettled: Unsettled | undefined): boolean {
-    const askers = this.#askersOf(change);
+  #claim(change: Change, askers: readonly Pending[], unsettled: Unsettled | undefined): boolean {
     const count = askers.length;
     const makerCount = count + ("isByJob" in change && change.isByJob ? 1 : 0);
     const claim: Claim = { change, unsettled, waitingFor: count, makerCount };
@@ -174,12 +212,12 @@ export class Auditor {
     return known === digest ? bytes : undefined;
   }
 
-  #hasExcuse({ addedStep, targets, file, model, incarnation }: JobLife): boolean {
+  #hasExcuse({ addedStep, targets, file, model, incarnation }: JobLife, ledger: Ledger): boolean {
     const { faults, isHurt, time } = this.#machine;
     if (isHurt || faults.countSince(addedStep - faultMemorySteps) > 0) return true;
-    const presence = this.ledger.files.get(file)?.presence;
+    const presence = ledger.files.get(file)?.presence;
     if (presence?.possible(addedStep, time.step).includes(false) !== false) return true;
-    const stateOf = (name: string) => this.ledger.models.get(name)?.now?.life;
+    const stateOf = (name: string) => ledger.models.get(name)?.now?.life;
     if ([...targets].some((life) => stateOf(life.name) !== life)) return true;
     return model !== undefined && stateOf(model)?.incarnation !== incarnation;
   }
@@ -193,4 +231,9 @@ export class Auditor {
     if (claim.makerCount === 0)
       this.fail(`all who may have done it were refused: ${JSON.stringify(claim.change)}`);
   }
+}
+
+/** The tenant of a row. */
+function ownerOf(row: Columns | undefined): Tenant | undefined {
+  return row?.["tenant"] as Tenant | undefined; // What the column holds.
 }

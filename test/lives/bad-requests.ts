@@ -1,9 +1,8 @@
 /** Requests that no caller should make: each is the caller's error, and changes nothing. */
 import type { Random } from "../../src/foundation/random.ts";
-import { type Operation, requestOf, type Wire } from "./operation.ts";
-import { apiKey } from "./server-process.ts";
+import type { Operation, Wire } from "./operation.ts";
 
-const wires: readonly (Wire & { readonly key?: string })[] = [
+const wires: readonly Wire[] = [
   { method: "POST", path: "/v1/classify", json: { model: "m0" } },
   { method: "POST", path: "/v1/classify", json: { model: "m0", input: [] } },
   { method: "POST", path: "/v1/classify", json: { model: "m0", input: 1 } },
@@ -32,7 +31,7 @@ export function badRequest(random: Random): Operation {
   const wire = wires[random.integer(wires.length)] ?? { path: "/" };
   return {
     what: `bad ${wire.method ?? "GET"} ${wire.path}`,
-    request: (signal) => requestOf(wire, { signal, key: wire.key ?? apiKey }),
+    wire,
     may: () => false,
     fault: ({ status }) =>
       status >= 400 && status < 500 ? undefined : `expected the caller's error, got ${status}`,

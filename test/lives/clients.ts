@@ -1,14 +1,18 @@
 /** Clients: each asks for one thing after another, and sees its requests die with the server. */
+import type { Tenant } from "../../src/entities/caller.ts";
+import { present } from "../../src/foundation/assert.ts";
 import { SeededRandom, type Random } from "../../src/foundation/random.ts";
 import type { Auditor } from "./auditor.ts";
 import { download, listFiles } from "./file-operations.ts";
 import { classify } from "./inference-operations.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
 import { listModels, listVersions, retrieveModel } from "./model-operations.ts";
-import { type Answer, bodyOf, type Operation } from "./operation.ts";
+import { type Answer, bodyOf, type Operation, requestOf } from "./operation.ts";
 import type { Profile } from "./profile.ts";
 import type { Server } from "./server.ts";
 import type { ServerProcess } from "./server-process.ts";
+import { keyHolders } from "./tenants.ts";
 import { Workload } from "./workload.ts";
 
 export interface ClientOptions {
@@ -22,12 +26,19 @@ export interface ClientOptions {
 
 const streams = { clients: 6, workload: 7 } as const;
 
+/** Whoever asks in the name of one tenant. */
+interface Side {
+  readonly tenant: Tenant;
+  readonly key: string;
+  readonly workload: Workload;
+  /** What is asked for at the end, each thing once. */
+  rest: Operation[];
+}
+
 export class Clients {
   readonly #options: ClientOptions;
   readonly #random: Random;
-  readonly #workload: Workload;
-  /** What is asked for at the end, each thing once. */
-  #rest: Operation[] = [];
+  readonly #sides: readonly Side[];
   #leftCount: number;
   #judging: Promise<void> = Promise.resolve();
   beganCount = 0;
@@ -36,72 +47,87 @@ export class Clients {
     this.#options = options;
     this.#random = new SeededRandom(options.seed, streams.clients);
     const random = new SeededRandom(options.seed, streams.workload);
-    this.#workload = new Workload(random, options.auditor.ledger);
+    const { auditor } = options;
+    this.#sides = keyHolders.map(({ caller: { tenant }, key }) => {
+      const ledger = auditor.ledgerOf(tenant);
+      const others = auditor.ledgers.filter((each) => each !== ledger);
+      return { tenant, key, workload: new Workload(random, { ledger, others }), rest: [] };
+    });
     this.#leftCount = options.operationCount;
   }
 
   get areDone(): boolean {
     const isAsking = this.#options.auditor.waitingCount > 0;
-    return this.#leftCount <= 0 && this.#rest.length === 0 && !isAsking;
+    const isAllAsked = this.#sides.every(({ rest }) => rest.length === 0);
+    return this.#leftCount <= 0 && isAllAsked && !isAsking;
   }
 
   start(): void {
-    for (let client = 0; client < this.#options.profile.clientCount; client++) this.#later();
+    for (let client = 0; client < this.#options.profile.clientCount; client++)
+      this.#later(present(this.#sides[client % this.#sides.length], "there are sides"));
   }
 
   /** Asks for everything that should be there, now that nothing else happens. */
   askForAll(): void {
-    const { ledger } = this.#options.auditor;
-    this.#rest = [listModels(), listFiles()];
-    for (const [name, { now }] of ledger.models) {
-      this.#rest.push(retrieveModel(name), listVersions(name));
-      this.#rest.push(classify({ name, version: undefined, texts: ["w1", "w2 w0"] }));
-      for (const version of now?.life.versions.keys() ?? [])
-        this.#rest.push(classify({ name, version, texts: ["w3"] }));
+    for (const side of this.#sides) {
+      side.rest = restOf(this.#options.auditor.ledgerOf(side.tenant));
+      this.#later(side);
     }
-    for (const id of ledger.files.keys()) this.#rest.push(download(id));
-    this.#later();
   }
 
-  #later(): void {
+  #later(side: Side): void {
     const delayMs = -Math.log(1 - this.#random.uniform()) * this.#options.profile.thinkMs;
-    this.#options.machine.time.after(delayMs, () => this.#next());
+    this.#options.machine.time.after(delayMs, () => this.#next(side));
   }
 
-  #next(): void {
-    const { server } = this.#options;
-    const { process } = server;
-    if (process === undefined) return this.#later();
-    const operation = this.#rest.pop() ?? this.#new();
+  #next(side: Side): void {
+    const { process } = this.#options.server;
+    if (process === undefined) return this.#later(side);
+    const operation = side.rest.pop() ?? this.#new(side);
     if (operation === undefined) return;
-    void this.#perform(process, operation);
+    void this.#perform(process, side, operation);
   }
 
-  #new(): Operation | undefined {
+  #new({ workload }: Side): Operation | undefined {
     if (this.#leftCount <= 0) return undefined;
     this.#leftCount -= 1;
-    return this.#workload.next();
+    return workload.next();
   }
 
-  async #perform(process: ServerProcess, operation: Operation): Promise<void> {
+  async #perform(process: ServerProcess, side: Side, operation: Operation): Promise<void> {
+    const { tenant, key } = side;
     const { machine, auditor, profile } = this.#options;
     this.beganCount += 1;
-    machine.trace.say(`${machine.time.step} ask ${operation.what}`);
+    machine.trace.say(`${machine.time.step} ${tenant} asks ${operation.what}`);
     const abort = new AbortController();
-    const pending = auditor.begin(operation, () => this.#later());
+    const pending = auditor.begin({ operation, tenant, onEnd: () => this.#later(side) });
     if (this.#random.uniform() < profile.abortShare)
       machine.time.after(machine.time.latencyMs() * 10, () => {
         pending.isAborted = true;
         abort.abort();
       });
-    const answer = await answerOf(process, operation.request(abort.signal));
+    const request = requestOf(operation.wire, { signal: abort.signal, ownKey: key });
+    const answer = await answerOf(process, request);
     if (!auditor.isPending(pending)) return;
     // One after another, since how long a judgement takes depends on what is known from before.
     this.#judging = this.#judging.then(async () => {
       await auditor.judge(pending, answer);
-      this.#later();
+      this.#later(side);
     });
   }
+}
+
+/** Everything that a tenant should have. */
+function restOf(ledger: Ledger): Operation[] {
+  const rest = [listModels(), listFiles()];
+  for (const [name, { now }] of ledger.models) {
+    rest.push(retrieveModel(name), listVersions(name));
+    rest.push(classify({ name, version: undefined, texts: ["w1", "w2 w0"] }));
+    for (const version of now?.life.versions.keys() ?? [])
+      rest.push(classify({ name, version, texts: ["w3"] }));
+  }
+  for (const id of ledger.files.keys()) rest.push(download(id));
+  return rest;
 }
 
 interface WireFault {

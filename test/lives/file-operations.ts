@@ -1,18 +1,13 @@
 /** Uploads, downloads, deletions and lists of files. */
 import { digestOf } from "../../src/foundation/digest.ts";
 import { formOf } from "./contents.ts";
-import { type Answer, bodyOf, type Judgement, type Operation, requestOf } from "./operation.ts";
-import { apiKey } from "./server-process.ts";
+import { type Answer, bodyOf, type Judgement, type Operation } from "./operation.ts";
 
 export function upload(content: Uint8Array, isGood: boolean): Operation {
   const blob = digestOf(content);
   return {
     what: `upload ${blob.slice(7, 15)}`,
-    request: (signal) =>
-      requestOf(
-        { method: "POST", path: "/v1/files", form: formOf(content) },
-        { signal, key: apiKey },
-      ),
+    wire: { method: "POST", path: "/v1/files", form: formOf(content) },
     may: (change) => change.kind === "file added" && change.blob === blob,
     fault: ({ status, body }, { ledger, changes }) => {
       if (status === 400) return isGood ? "a good file was refused" : undefined;
@@ -28,7 +23,7 @@ export function upload(content: Uint8Array, isGood: boolean): Operation {
 export function download(id: string): Operation {
   return {
     what: `download ${id}`,
-    request: (signal) => requestOf({ path: `/v1/files/${id}/content` }, { signal, key: apiKey }),
+    wire: { path: `/v1/files/${id}/content` },
     may: () => false,
     fault: ({ status, bytes }, judgement) => {
       if (status === 404) return mayBe(judgement, id, false);
@@ -43,8 +38,7 @@ export function download(id: string): Operation {
 export function deleteFile(id: string): Operation {
   return {
     what: `delete file ${id}`,
-    request: (signal) =>
-      requestOf({ method: "DELETE", path: `/v1/files/${id}` }, { signal, key: apiKey }),
+    wire: { method: "DELETE", path: `/v1/files/${id}` },
     may: (change) => change.kind === "file removed" && change.id === id,
     fault: ({ status }, judgement) => {
       if (status === 404) return mayBe(judgement, id, false);
@@ -59,7 +53,7 @@ export function deleteFile(id: string): Operation {
 export function listFiles(): Operation {
   return {
     what: "list files",
-    request: (signal) => requestOf({ path: "/v1/files?limit=1000" }, { signal, key: apiKey }),
+    wire: { path: "/v1/files?limit=1000" },
     may: () => false,
     fault: (answer, { ledger, from, step }) => {
       const listed = idsOf(answer);

@@ -1,7 +1,6 @@
 /** Answers of models: each must be that of the same version alone. */
 import type { VersionLife } from "./ledger-entries.ts";
-import { type Answer, bodyOf, type Judgement, type Operation, requestOf } from "./operation.ts";
-import { apiKey } from "./server-process.ts";
+import { type Answer, bodyOf, type Judgement, type Operation } from "./operation.ts";
 import { baseName } from "./tiny-base.ts";
 
 /** Sums in batches of another shape may be rounded otherwise. */
@@ -23,11 +22,7 @@ export function classify(question: Question): Operation {
   const model = version === undefined ? name : `${name}@${version}`;
   return {
     what: `classify ${model} ${texts.join(", ")}`,
-    request: (signal) =>
-      requestOf(
-        { method: "POST", path: "/v1/classify", json: { model, input: texts } },
-        { signal, key: apiKey },
-      ),
+    wire: { method: "POST", path: "/v1/classify", json: { model, input: texts } },
     may: () => false,
     fault: async (answer, judgement) => {
       if (answer.status !== 200) return refusal(question, answer, judgement);
@@ -48,11 +43,7 @@ export function embed(question: Question): Operation {
   const model = version === undefined ? name : `${name}@${version}`;
   return {
     what: `embed ${model} ${texts.join(", ")}`,
-    request: (signal) =>
-      requestOf(
-        { method: "POST", path: "/v1/embeddings", json: { model, input: texts } },
-        { signal, key: apiKey },
-      ),
+    wire: { method: "POST", path: "/v1/embeddings", json: { model, input: texts } },
     may: () => false,
     fault: async (answer, judgement) => {
       if (answer.status !== 200) return refusal(question, answer, judgement);

@@ -2,8 +2,7 @@
 import { isFinal } from "./ledger-entries.ts";
 import { idsOf } from "./file-operations.ts";
 import { isFileGone } from "./model-operations.ts";
-import { bodyOf, type Judgement, type Operation, requestOf, type Wire } from "./operation.ts";
-import { apiKey } from "./server-process.ts";
+import { bodyOf, type Judgement, type Operation, type Wire } from "./operation.ts";
 import { baseName } from "./tiny-base.ts";
 
 const jobsPath = "/v1/fine_tuning/jobs";
@@ -15,7 +14,7 @@ function operation(
 ): Operation {
   return {
     what,
-    request: (signal) => requestOf(wire, { signal, key: apiKey }),
+    wire,
     may: rest.may ?? (() => false),
     ...rest,
   };
@@ -123,7 +122,14 @@ export function listJobs(): Operation {
   return operation(
     "list jobs",
     { path: `${jobsPath}?limit=100` },
-    { fault: (answer) => (idsOf(answer) === undefined ? "expected a list" : undefined) },
+    {
+      fault: (answer, { others }) => {
+        const listed = idsOf(answer);
+        if (listed === undefined) return "expected a list";
+        const foreign = listed.find((id) => others.some(({ jobs }) => jobs.has(id)));
+        return foreign === undefined ? undefined : `"${foreign}" is another tenant's`;
+      },
+    },
   );
 }
 

@@ -1,15 +1,7 @@
 /** Creations, derivations, deletions and lists of models and versions, and moves of the alias. */
 import type { Change, ModelState } from "./ledger-entries.ts";
-import {
-  type Answer,
-  bodyOf,
-  type Judgement,
-  type Operation,
-  requestOf,
-  type Wire,
-} from "./operation.ts";
+import { type Answer, bodyOf, type Judgement, type Operation, type Wire } from "./operation.ts";
 import { idsOf } from "./file-operations.ts";
-import { apiKey } from "./server-process.ts";
 import { baseName } from "./tiny-base.ts";
 
 type Fault = Operation["fault"];
@@ -21,7 +13,7 @@ function operation(
 ): Operation {
   return {
     what,
-    request: (signal) => requestOf(wire, { signal, key: apiKey }),
+    wire,
     may: rest.may ?? (() => false),
     fault: rest.fault,
   };

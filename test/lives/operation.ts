@@ -1,4 +1,5 @@
 /** What clients ask for, and what they may be answered. */
+import type { Tenant } from "../../src/entities/caller.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Change } from "./ledger-entries.ts";
 import type { References } from "./references.ts";
@@ -21,7 +22,10 @@ export function bodyOf<Body>({ body }: Pick<Answer, "body">): Body {
 
 /** What an answer is held against. */
 export interface Judgement {
+  /** The asker's own: what others have does not exist for it. */
   readonly ledger: Ledger;
+  /** What others have. */
+  readonly others: readonly Ledger[];
   readonly references: References;
   /** The time at which the operation was begun. */
   readonly from: number;
@@ -33,7 +37,7 @@ export interface Judgement {
 export interface Operation {
   /** One line for the trace. */
   readonly what: string;
-  request(signal: AbortSignal): Request;
+  readonly wire: Wire;
   /** Whether what it has set going goes on behind an error. */
   readonly goesOn?: boolean;
   /** Whether this operation may make such a change. */
@@ -45,6 +49,8 @@ export interface Operation {
 /** An operation under way, with what it is known to have done. */
 export interface Pending {
   readonly operation: Operation;
+  /** The tenant of the client that asks. */
+  readonly tenant: Tenant;
   readonly from: number;
   readonly fromMs: number;
   /** Called when the process ends before it has answered. */
@@ -67,18 +73,21 @@ export interface Claim {
 
 const origin = "http://lives";
 
+/** What goes over the wire. */
 export interface Wire {
   readonly method?: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly json?: unknown;
   readonly form?: { readonly type: string; readonly bytes: Uint8Array };
+  /** Given for a key that is not the client's own. */
+  readonly key?: string;
 }
 
 export function requestOf(
-  { method = "GET", path, json, form }: Wire,
-  { signal, key }: { readonly signal: AbortSignal; readonly key: string },
+  { method = "GET", path, json, form, key }: Wire,
+  { signal, ownKey }: { readonly signal: AbortSignal; readonly ownKey: string },
 ): Request {
-  const headers: Record<string, string> = { authorization: `Bearer ${key}` };
+  const headers: Record<string, string> = { authorization: `Bearer ${key ?? ownKey}` };
   let body: string | Uint8Array<ArrayBuffer> | undefined;
   if (json !== undefined) {
     headers["content-type"] = "application/json";

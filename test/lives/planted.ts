@@ -2,6 +2,7 @@
  * Known faults, put back around the sound components: each is a mistake that was once made, or that
  * the next change could make. A simulator that does not find them proves nothing.
  */
+import type { Caller } from "../../src/entities/caller.ts";
 import type { TrainingFile } from "../../src/entities/training-file.ts";
 import { type Digest, digestOf } from "../../src/foundation/digest.ts";
 import type { Ids } from "../../src/foundation/random.ts";
@@ -15,6 +16,7 @@ import type { FileOperations } from "../../src/storage/files/file-operations.ts"
 import type { BlobDriver, Catalog, Keeper } from "../../src/storage/storage.ts";
 import { type KeptParts, sweepBlobs } from "../../src/storage/sweep.ts";
 import type { Machine } from "./machine.ts";
+import { keyHolders } from "./tenants.ts";
 
 /** What is put around the components when they are put together. */
 export interface Plant extends Around {
@@ -43,9 +45,9 @@ function changed<T extends object>(target: T, change: Partial<T>): T {
 }
 
 class UnpinnedPool extends AdapterPool {
-  override async acquire(wanted: WantedWeights): Promise<Resident> {
-    const resident = await super.acquire(wanted);
-    super.release(wanted.blob);
+  override pin(wanted: WantedWeights): Resident | undefined {
+    const resident = super.pin(wanted);
+    if (resident !== undefined) super.release(wanted.blob);
     return resident;
   }
 
@@ -137,10 +139,42 @@ export const plants: readonly Plant[] = [
       }),
   },
   {
+    name: "what a name means is remembered for all tenants",
+    directory: (directory) => {
+      const first = new Map<string, Caller>();
+      return changed(directory, {
+        resolve: (caller, name) => {
+          if (!first.has(name)) first.set(name, caller);
+          return directory.resolve(first.get(name) ?? caller, name);
+        },
+      });
+    },
+  },
+  {
+    name: "a list forgets the tenant",
+    catalog: (catalog) => ({
+      ...catalog,
+      of: (caller) => {
+        const own = catalog.of(caller);
+        const list: typeof own.models.list = async (options) => {
+          const views = keyHolders.map((holder) => catalog.of(holder.caller));
+          const lists = await Promise.all(views.map(({ models }) => models.list(options)));
+          return lists.flat();
+        };
+        return { ...own, models: changed(own.models, { list }) };
+      },
+    }),
+  },
+  {
     name: "bytes are not checked",
     blobs: (blobs, machine) =>
       changed(blobs, {
         get: async (digest) => machine.bytesOf(digest) ?? (await blobs.get(digest)),
+        async *stream(digest) {
+          const bytes = machine.bytesOf(digest);
+          if (bytes === undefined) yield* blobs.stream(digest);
+          else yield bytes;
+        },
       }),
   },
   {

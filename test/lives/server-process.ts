@@ -6,7 +6,6 @@ import type { Ids, Random } from "../../src/foundation/random.ts";
 import type { Digest } from "../../src/foundation/digest.ts";
 import { silentTelemetry, type Telemetry } from "../../src/foundation/telemetry.ts";
 import { takeThread } from "../../src/foundation/turn.ts";
-import { operatorKey } from "../../src/http/authentication.ts";
 import { solveRidge } from "../../src/learning/ridge.ts";
 import { TrainingBase } from "../../src/learning/training-base.ts";
 import { decodeWeights } from "../../src/formats/safetensors.ts";
@@ -23,10 +22,9 @@ import type { Store } from "../../src/storage/storage.ts";
 import { type Machine, storeFolder } from "./machine.ts";
 import type { Plant } from "./planted.ts";
 import { SimulatedFiles } from "./simulated-files.ts";
+import { authenticator } from "./tenants.ts";
 import { baseModel, baseName, SlowRuntime, tinyCheckpoint } from "./tiny-base.ts";
 import type { Lifetime } from "./virtual-time.ts";
-
-export const apiKey = "lives";
 
 /** Room for one or two versions: most calls evict another's. */
 const poolBytes = 4 * 1024;
@@ -59,7 +57,7 @@ export async function startProcess(
     clock: life,
     ids: plant.ids?.(idsOf(machine.random)) ?? idsOf(machine.random),
     telemetry,
-    door: { authenticator: operatorKey(apiKey), version: "0.0.0" },
+    door: { authenticator, version: "0.0.0" },
     around: plant,
   });
 }

@@ -1,9 +1,13 @@
 /**
- * The catalog of a simulated machine: Strata's own, on a SQLite database in memory. What has been
- * committed outlives the process, what has not is rolled back when it is killed; SQLite's own files
- * are left to tests that kill real processes. Every committed change is told, by triggers: what the
- * catalog holds is known without asking the code that is examined.
+ * The catalog of a simulated machine: Strata's own, on a SQLite database of its own, which one
+ * connection writes and a second one reads. What has been committed outlives the process, what has
+ * not is rolled back when it is killed; what becomes of SQLite's own files is left to tests that
+ * kill real processes. Every committed change is told, by triggers: what the catalog holds is known
+ * without asking the code that is examined.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -45,11 +49,16 @@ interface Named {
   readonly name: string;
 }
 
+/** The share of statements after which the caller hears of it only later. */
+const lateShare = 0.3;
+
 const watchedTables = ["models", "versions", "jobs", "files", "events"] as const;
 
 export class SimulatedCatalog {
-  readonly #sqlite: Sqlite = openSqlite(":memory:");
-  readonly #statements = new Map<string, SqliteStatement>();
+  readonly #folder = mkdtempSync(join(tmpdir(), "strata-lives-"));
+  readonly #sqlite: Sqlite = openSqlite(join(this.#folder, "catalog.sqlite"));
+  /** The connection that reads; it is opened when there is something to read. */
+  #reading: Sqlite | undefined;
   readonly #onCommit: (changes: readonly RowChange[]) => void;
   /** What the transaction that is open has changed. */
   #changes: RowChange[] = [];
@@ -58,27 +67,30 @@ export class SimulatedCatalog {
   /** `onCommit` gets the changes of each transaction at the moment of its commit. */
   constructor(onCommit: (changes: readonly RowChange[]) => void) {
     this.#onCommit = onCommit;
+    this.#sqlite.pragma("journal_mode = WAL");
+    // No power fails that this file would have to outlive.
+    this.#sqlite.pragma("synchronous = OFF");
     this.#sqlite.pragma("foreign_keys = ON");
   }
 
   /** The catalog as a process sees it that has just begun. */
   async open(parts: CatalogParts): Promise<Catalog> {
-    const dialect = new SimulatedDialect(this.#database(), {
+    const watch = {
       ...parts,
       committed: () => this.#committed(),
       rolledBack: () => void (this.#changes = []),
-      isInTransaction: () => this.#sqlite.inTransaction,
-    });
-    const database = new Kysely<CatalogTables>({ dialect });
+    };
+    const database = kyselyOn(this.#sqlite, watch);
     if (!this.#isMade) await this.#make(database);
+    this.#reading ??= openSqlite(join(this.#folder, "catalog.sqlite"), { isReadOnly: true });
+    const reads = kyselyOn(this.#reading, watch);
     const mark = {
       advance: (count: number): void => {
         // What is committed stays so, though the caller is told of a failure.
         if (parts.faults.strikes("full", `mark ${count}`)) throw diskError("ENOSPC");
       },
     };
-    // One connection for all: whoever reads waits for the transactions of others.
-    return sqlCatalog({ ...parts, database, reads: database, mark });
+    return sqlCatalog({ ...parts, database, reads, mark });
   }
 
   /** The process is gone, and with it the transaction that it was in. */
@@ -88,7 +100,9 @@ export class SimulatedCatalog {
   }
 
   close(): void {
+    this.#reading?.close();
     this.#sqlite.close();
+    rmSync(this.#folder, { recursive: true });
   }
 
   async #make(database: Kysely<CatalogTables>): Promise<void> {
@@ -120,18 +134,6 @@ export class SimulatedCatalog {
     this.#changes = [];
     this.#onCommit(changes);
   }
-
-  /** The database with every statement compiled once, which no process closes. */
-  #database(): SqliteDatabase {
-    return {
-      prepare: (sql) => {
-        const known = this.#statements.get(sql) ?? this.#sqlite.prepare<unknown[]>(sql);
-        this.#statements.set(sql, known);
-        return known;
-      },
-      close: () => {},
-    };
-  }
 }
 
 function columnsOf(json: string | null): Columns | undefined {
@@ -141,14 +143,35 @@ function columnsOf(json: string | null): Columns | undefined {
 interface Watch extends CatalogParts {
   committed(): void;
   rolledBack(): void;
+}
+
+interface ConnectionWatch extends Watch {
   isInTransaction(): boolean;
 }
 
+/** Kysely on a connection, with every statement compiled once, which no process closes. */
+function kyselyOn(sqlite: Sqlite, watch: Watch): Kysely<CatalogTables> {
+  const known = statementsOf.get(sqlite) ?? new Map<string, SqliteStatement>();
+  statementsOf.set(sqlite, known);
+  const database: SqliteDatabase = {
+    prepare: (sql) => {
+      const statement = known.get(sql) ?? sqlite.prepare<unknown[]>(sql);
+      known.set(sql, statement);
+      return statement;
+    },
+    close: () => {},
+  };
+  const isInTransaction = (): boolean => sqlite.inTransaction;
+  return new Kysely({ dialect: new SimulatedDialect(database, { ...watch, isInTransaction }) });
+}
+
+const statementsOf = new WeakMap<Sqlite, Map<string, SqliteStatement>>();
+
 class SimulatedDialect extends SqliteDialect {
   readonly #database: SqliteDatabase;
-  readonly #watch: Watch;
+  readonly #watch: ConnectionWatch;
 
-  constructor(database: SqliteDatabase, watch: Watch) {
+  constructor(database: SqliteDatabase, watch: ConnectionWatch) {
     super({ database });
     this.#database = database;
     this.#watch = watch;
@@ -161,9 +184,9 @@ class SimulatedDialect extends SqliteDialect {
 
 /** Every statement takes its time, and may fail; so may a commit. */
 class SimulatedDriver extends SqliteDriver {
-  readonly #watch: Watch;
+  readonly #watch: ConnectionWatch;
 
-  constructor(database: SqliteDatabase, watch: Watch) {
+  constructor(database: SqliteDatabase, watch: ConnectionWatch) {
     super({ database });
     this.#watch = watch;
   }
@@ -175,7 +198,7 @@ class SimulatedDriver extends SqliteDriver {
   override async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await super.commitTransaction(connection);
     this.#watch.committed();
-    if (this.#watch.time.happens(0.3)) await this.#watch.life.wait();
+    if (this.#watch.time.happens(lateShare)) await this.#watch.life.wait();
   }
 
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
@@ -186,23 +209,27 @@ class SimulatedDriver extends SqliteDriver {
 
 class SlowConnection implements DatabaseConnection {
   readonly #connection: DatabaseConnection;
-  readonly #watch: Watch;
+  readonly #watch: ConnectionWatch;
 
-  constructor(connection: DatabaseConnection, watch: Watch) {
+  constructor(connection: DatabaseConnection, watch: ConnectionWatch) {
     this.#connection = connection;
     this.#watch = watch;
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const { life, faults } = this.#watch;
+    const { life, time, faults } = this.#watch;
     // A rollback must come to pass, or nothing does.
     if (query.sql === "rollback") return this.#connection.executeQuery<Row>(query);
     await life.wait();
+    const isRead = query.sql.trimStart().slice(0, 6).toLowerCase() === "select";
     const what = query.sql.slice(0, 40);
     if (faults.strikes("catalog", what)) throw sqliteError("SQLITE_IOERR");
-    const isWrite = !query.sql.startsWith("select") && query.sql !== "begin";
+    const isWrite = !isRead && query.sql !== "begin";
     if (isWrite && faults.strikes("full", what)) throw sqliteError("SQLITE_FULL");
-    return this.#connection.executeQuery<Row>(query);
+    const result = await this.#connection.executeQuery<Row>(query);
+    // What was read may have changed by the time at which somebody looks at it.
+    if (isRead && time.happens(lateShare)) await life.wait();
+    return result;
   }
 
   streamQuery<Row>(

@@ -59,7 +59,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
   const profile = profileOf(seed);
   trace.say(`seed ${seed}, ${JSON.stringify(profile)}`);
   // The machine tells the auditor, who looks at the machine.
-  const onCommit: MachineOptions["onCommit"] = (changes) => auditor.ledger.apply(changes);
+  const onCommit: MachineOptions["onCommit"] = (changes) => auditor.apply(changes);
   const machine = new Machine({ seed, ...profile, weights, trace, onCommit });
   const auditor = new Auditor(machine, references);
   const server = new Server({ machine, auditor, plant, profile, seed });
@@ -80,10 +80,10 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
     seed,
     digest: trace.digest,
     operations: clients.beganCount + server.crashCount + server.restartCount,
-    published: auditor.ledger.publishedCount,
+    published: sum(auditor.ledgers.map(({ publishedCount }) => publishedCount)),
     crashes: server.crashCount,
     restarts: server.restartCount,
-    disturbedJobs: auditor.ledger.disturbedCount,
+    disturbedJobs: sum(auditor.ledgers.map(({ disturbedCount }) => disturbedCount)),
     faults: machine.faults.count,
     violation: auditor.violation,
     lastLines: trace.lastLines,
@@ -125,4 +125,8 @@ async function comeToRest({ machine, auditor, server, clients }: Parts): Promise
   clients.askForAll();
   await until(machine, auditor, () => clients.areDone);
   auditor.checkBlobs();
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }

@@ -3,6 +3,7 @@
  * Whoever waits is in the queue, and one event happens at a time, after all that the last one set
  * going has come to rest. So the order of everything is a function of the seed.
  */
+import TinyQueue from "tinyqueue";
 import type { Clock } from "../../src/foundation/clock.ts";
 import type { Random } from "../../src/foundation/random.ts";
 import type { Thread } from "../../src/foundation/turn.ts";
@@ -28,8 +29,8 @@ const stallMs = 90_000;
 export class VirtualTime {
   readonly #random: Random;
   readonly #pacing: Pacing;
-  /** The earliest one last. */
-  readonly #queue: Due[] = [];
+  /** The earliest one first, and of those of one time the one that was planned first. */
+  readonly #queue = new TinyQueue<Due>([], (a, b) => a.atMs - b.atMs || a.order - b.order);
   /** Saturday, 2026-02-28, 00:00 UTC. */
   #nowMs = 1_772_236_800_000;
   #order = 0;
@@ -66,22 +67,15 @@ export class VirtualTime {
   }
 
   after(delayMs: number, happen: () => void): void {
-    const due = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, happen };
-    let [low, high] = [0, this.#queue.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const other = this.#queue[middle];
-      if (other !== undefined && other.atMs > due.atMs) low = middle + 1;
-      else high = middle;
-    }
-    this.#queue.splice(low, 0, due);
+    this.#queue.push({ atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, happen });
   }
 
   /** Lets the next thing happen, and what follows from it at once; false when nothing is due. */
   async advance(): Promise<boolean> {
     const due = this.#queue.pop();
     if (due === undefined) return false;
-    this.#nowMs = due.atMs;
+    // What came due while the machine was off happens when it is on again.
+    this.#nowMs = Math.max(this.#nowMs, due.atMs);
     this.#eventCount += 1;
     due.happen();
     // Every promise that can go on without another event has gone on by then.
@@ -92,8 +86,6 @@ export class VirtualTime {
   /** Moves the time on, as when a machine is switched off for so long. */
   skip(delayMs: number): void {
     this.#nowMs += delayMs;
-    for (const [index, due] of this.#queue.entries())
-      if (due.atMs < this.#nowMs) this.#queue[index] = { ...due, atMs: this.#nowMs };
   }
 }
 

@@ -33,6 +33,15 @@ const fileCountMax = 6;
 const waitingJobCountMax = 4;
 const epochCountMax = 2;
 const seedCount = 4;
+/** The share of operations on an id of which another tenant's is taken. */
+const foreignShare = 0.05;
+
+export interface Known {
+  /** What the tenant has. */
+  readonly ledger: Ledger;
+  /** What others have, whose ids are tried now and then. */
+  readonly others: readonly Ledger[];
+}
 
 /** Undefined when there is nothing that it could be done to. */
 type Maker = () => Operation | undefined;
@@ -40,12 +49,14 @@ type Maker = () => Operation | undefined;
 export class Workload {
   readonly #random: Random;
   readonly #ledger: Ledger;
+  readonly #others: readonly Ledger[];
   readonly #makers: readonly { readonly weight: number; readonly make: Maker }[];
   readonly #weightSum: number;
 
-  constructor(random: Random, ledger: Ledger) {
+  constructor(random: Random, { ledger, others }: Known) {
     this.#random = random;
     this.#ledger = ledger;
+    this.#others = others;
     const kinds: readonly (readonly [number, Maker])[] = [
       [8, () => this.#upload()],
       [3, () => this.#onFile(deleteFile)],
@@ -122,8 +133,15 @@ export class Workload {
     return upload(this.#one(contents) ?? badContent, true);
   }
 
+  /** Now and then the id of what is another tenant's, which must not be there. */
+  #foreign(among: (ledger: Ledger) => ReadonlyMap<string, unknown>): string | undefined {
+    if (!this.#chance(foreignShare)) return undefined;
+    return this.#one(this.#others.flatMap((ledger) => [...among(ledger).keys()]));
+  }
+
   #onFile(make: (id: string) => Operation): Operation | undefined {
-    const id = this.#one(this.#chance(0.9) ? this.#files() : [...this.#ledger.files.keys()]);
+    const ids = this.#chance(0.9) ? this.#files() : [...this.#ledger.files.keys()];
+    const id = this.#foreign(({ files }) => files) ?? this.#one(ids);
     return id === undefined ? undefined : make(id);
   }
 
@@ -132,6 +150,8 @@ export class Workload {
     const free = names.filter((name) => !taken.has(name));
     const name = this.#one(this.#chance(0.9) ? free : names);
     if (name === undefined) return undefined;
+    const foreign = this.#foreign(({ files }) => files);
+    if (foreign !== undefined) return createModel({ name, file: foreign, labels: [] });
     const file = this.#one(this.#files());
     if (file === undefined || this.#chance(0.3))
       return createModel({ name, file: undefined, labels: ["x-a", "x-b"] });
@@ -170,7 +190,7 @@ export class Workload {
   }
 
   #train(): Operation | undefined {
-    const file = this.#one(this.#files());
+    const file = this.#foreign(({ files }) => files) ?? this.#one(this.#files());
     if (file === undefined || this.#open().length >= waitingJobCountMax) return undefined;
     const model = this.#chance(0.15) ? baseName : this.#name();
     const seed = this.#random.integer(seedCount);
@@ -179,7 +199,7 @@ export class Workload {
 
   #onJob(make: (id: string) => Operation, isOpen = false): Operation | undefined {
     const jobs = isOpen ? this.#open() : [...this.#ledger.jobs.values()];
-    const id = this.#one(jobs)?.id;
+    const id = this.#foreign((ledger) => ledger.jobs) ?? this.#one(jobs)?.id;
     return id === undefined ? undefined : make(id);
   }
 

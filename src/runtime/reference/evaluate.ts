@@ -12,13 +12,16 @@ export interface Situation {
   readonly symbols: ReadonlyMap<string, number>;
   /** What is wanted; the outputs of the graph unless told. */
   readonly targets?: Iterable<Tensor>;
+  /** The nodes on which the targets depend, where they are known already. */
+  readonly nodes?: readonly Node[];
 }
 
 /** The value of every tensor that the targets need, the targets among them. */
 export function evaluateGraph(graph: Graph, situation: Situation): ReadonlyMap<Tensor, Dense> {
   const { inputs, symbols, targets = graph.outputs.values() } = situation;
+  const { nodes = ancestors(graph, targets) } = situation;
   const known = new Map<Tensor, Dense>();
-  for (const node of ancestors(graph, targets)) {
+  for (const node of nodes) {
     const shapes = node.outputs.map(({ shape }) => shape.map((size) => evaluate(size, symbols)));
     const [shape = []] = shapes;
     const given = node.inputs.map((input) => present(known.get(input), "inputs come first"));

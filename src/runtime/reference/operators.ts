@@ -291,7 +291,10 @@ function zip(
   b: Float64Array,
   compute: (x: number, y: number) => number,
 ): Float64Array {
-  return a.map((x, index) => compute(x, b[index] ?? Number.NaN));
+  const result = new Float64Array(a.length);
+  for (let index = 0; index < a.length; index++)
+    result[index] = compute(a[index] ?? Number.NaN, b[index] ?? Number.NaN);
+  return result;
 }
 
 function join(parts: readonly Float64Array[]): Float64Array {

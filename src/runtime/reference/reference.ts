@@ -6,7 +6,7 @@
 import { present } from "../../foundation/assert.ts";
 import { StrataError } from "../../foundation/errors.ts";
 import { evaluate } from "../../tensor/dimension.ts";
-import type { Graph, Tensor, TypedValues } from "../../tensor/tensor.ts";
+import type { Graph, Node, Tensor, TypedValues } from "../../tensor/tensor.ts";
 import { bindFeeds } from "../feeds.ts";
 import {
   type Feed,
@@ -33,12 +33,16 @@ export class ReferenceRuntime implements Runtime {
 
 class ReferenceProgram implements Program {
   readonly #graph: Graph;
+  /** The nodes that the outputs need, in order. */
+  readonly #nodes: readonly Node[];
   readonly #constants: ReadonlyMap<string, TypedValues>;
   /** The output that replaces each state input; null where it stays as written. */
   readonly #replacements: ReadonlyMap<string, string | null>;
   /** The inputs that the outputs need and that are not constants. */
   readonly #inputs: ReadonlyMap<string, Tensor>;
   readonly #state = new Map<string, Value>();
+  /** Constants of which the shape has no symbols, in float64. */
+  readonly #dense = new Map<string, Dense>();
 
   constructor(graph: Graph, { constants = new Map(), state = {} }: LoadOptions) {
     this.#graph = graph;
@@ -49,10 +53,11 @@ class ReferenceProgram implements Program {
     for (const name of this.#replacements.values())
       if (name !== null && !graph.outputs.has(name))
         throw refuse("load graph", `there is no output "${name}"`);
-    const needed = ancestors(graph, graph.outputs.values());
+    this.#nodes = ancestors(graph, graph.outputs.values());
+    const needed = new Set(this.#nodes);
     for (const node of needed) if (node.operator.name !== "input") evaluatorOf(node);
     this.#inputs = new Map(
-      [...graph.inputs].filter(([name, { node }]) => needed.includes(node) && !constants.has(name)),
+      [...graph.inputs].filter(([name, { node }]) => needed.has(node) && !constants.has(name)),
     );
   }
 
@@ -62,12 +67,8 @@ class ReferenceProgram implements Program {
     const all = { ...feeds, ...Object.fromEntries(this.#state) };
     const symbols = bindFeeds(this.#inputs, all);
     const inputs = new Map(Object.entries(all).map(([name, value]) => [name, toInput(value)]));
-    for (const [name, values] of this.#constants) {
-      const { type, shape } = present(this.#graph.inputs.get(name), "checked when loaded");
-      const sizes = shape.map((size) => evaluate(size, symbols));
-      inputs.set(name, toDense(type, sizes, values));
-    }
-    const known = evaluateGraph(this.#graph, { inputs, symbols });
+    for (const name of this.#constants.keys()) inputs.set(name, this.#constant(name, symbols));
+    const known = evaluateGraph(this.#graph, { inputs, symbols, nodes: this.#nodes });
     const results = new Map<string, Value>();
     for (const [name, tensor] of this.#graph.outputs)
       results.set(name, toValue(present(known.get(tensor), "outputs are evaluated")));
@@ -98,6 +99,17 @@ class ReferenceProgram implements Program {
 
   async release(): Promise<void> {
     this.#state.clear();
+  }
+
+  #constant(name: string, symbols: ReadonlyMap<string, number>): Dense {
+    const known = this.#dense.get(name);
+    if (known !== undefined) return known;
+    const { type, shape } = present(this.#graph.inputs.get(name), "checked when loaded");
+    const values = present(this.#constants.get(name), "it is asked by its name");
+    const sizes = shape.map((size) => evaluate(size, symbols));
+    const dense = toDense(type, sizes, values);
+    if (shape.every((size) => typeof size === "number")) this.#dense.set(name, dense);
+    return dense;
   }
 
   #checkState(names: readonly string[]): void {
