@@ -23,8 +23,9 @@ const budgets: readonly Budget[] = [
   { folders: ["entities"], linesMax: 500 },
   { folders: ["contract"], linesMax: 1_200 },
   // Loading ONNX Runtime has a place of its own, which silences it; a thread that dies comes back;
-  // models are put together, and tables looked up, in the threads that run them.
-  { folders: ["tensor", "runtime"], linesMax: 3_400 },
+  // models are put together, and tables looked up, in the threads that run them; state is written
+  // where it stays.
+  { folders: ["tensor", "runtime"], linesMax: 3_600 },
   // Families of encoders and kinds of adapters have a file each.
   { folders: ["models"], linesMax: 1_950 },
   // Admission to the queue joined the order within it.

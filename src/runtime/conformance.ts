@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
-import { StrataError } from "../foundation/errors.ts";
 import { gradient } from "../tensor/gradient.ts";
 import { add, gelu, mul } from "../tensor/operators/elementwise.ts";
 import { linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
@@ -15,6 +14,8 @@ import { Graph, type TypedValues } from "../tensor/tensor.ts";
 import { compositeExercises } from "./exam-composites.ts";
 import { Sheet, type Sketch, sketches } from "./exam-sheet.ts";
 import { type Exercise, operatorExercises } from "./exam-operators.ts";
+import { examineState } from "./exam-state.ts";
+import { floats, isRefusal, sharedFloats } from "./exam-values.ts";
 import { type Dense, toValue } from "./reference/dense.ts";
 import { ancestors, evaluateGraph } from "./reference/evaluate.ts";
 import type { Feeds, Program, Runtime, Value } from "./runtime.ts";
@@ -175,87 +176,6 @@ function examineFeeds(runtime: () => Runtime): void {
   });
 }
 
-function examineState(runtime: () => Runtime): void {
-  /** total ← total + x; y = 2 total, of the total before. */
-  const open = (): Promise<Program> => {
-    const graph = new Graph();
-    const x = graph.input("x", "float32", [2]);
-    const total = graph.input("total", "float32", [2]);
-    graph.output("next", add(total, x));
-    graph.output("y", mul(total, graph.scalar(2)));
-    return runtime().load(graph, { state: { total: "next" } });
-  };
-
-  it("keeps state between runs, and runs in the order of the calls", async () => {
-    const program = await open();
-    await program.write({ total: floats([2], 1, -1) });
-    const runs = [1, 2, 3].map((x) => program.run({ x: floats([2], x, x) }));
-    const results = await Promise.all(runs);
-    const expected = [floats([2], 2, -2), floats([2], 4, 0), floats([2], 8, 4)];
-    assert.deepEqual(
-      results,
-      expected.map((y) => ({ y })),
-    );
-    assert.deepEqual(await program.read(["total"]), { total: floats([2], 7, 5) });
-    await program.release();
-  });
-
-  it("keeps state without a replacement as it was written", async () => {
-    const graph = new Graph();
-    const x = graph.input("x", "float32", ["n"]);
-    graph.output("y", mul(x, graph.input("factor", "float32", [])));
-    const program = await runtime().load(graph, { state: { factor: null } });
-    await program.write({ factor: floats([], 3) });
-    assert.deepEqual(await program.run({ x: floats([2], 1, 2) }), { y: floats([2], 3, 6) });
-    assert.deepEqual(await program.run({ x: floats([1], 5) }), { y: floats([1], 15) });
-    await program.write({ factor: floats([], 4) });
-    assert.deepEqual(await program.run({ x: floats([1], 5) }), { y: floats([1], 20) });
-    await program.release();
-  });
-
-  it("keeps the state of two programs apart", async () => {
-    const [first, second] = [await open(), await open()];
-    await first.write({ total: floats([2], 1, 1) });
-    await second.write({ total: floats([2], 5, 5) });
-    await first.run({ x: floats([2], 1, 1) });
-    assert.deepEqual(await first.read(["total"]), { total: floats([2], 2, 2) });
-    assert.deepEqual(await second.read(["total"]), { total: floats([2], 5, 5) });
-    await first.release();
-    assert.deepEqual((await second.run({ x: floats([2], 1, 1) }))["y"], floats([2], 10, 10));
-    await second.release();
-  });
-
-  it("gives out copies of state", async () => {
-    const program = await open();
-    await program.write({ total: floats([2], 1, 1) });
-    (await program.read(["total"]))["total"]?.values.fill(9 as never); // of a float32 array
-    assert.deepEqual(await program.read(["total"]), { total: floats([2], 1, 1) });
-    await program.release();
-  });
-
-  it("leaves state as it was when a run is refused", async () => {
-    const program = await open();
-    await program.write({ total: floats([2], 1, 1) });
-    const refused = (call: Promise<unknown>, blamed: string): Promise<void> =>
-      assert.rejects(call, (error) => isRefusal(error, `"${blamed}"`));
-    await refused(program.run({ x: floats([3], 1, 1, 1) }), "x");
-    await refused(program.run({ x: floats([2], 1, 1), total: floats([2], 0, 0) }), "total");
-    await refused(program.write({ total: floats([3], 1, 1, 1) }), "total");
-    await refused(program.write({ x: floats([2], 1, 1) }), "x");
-    await refused(program.read(["x"]), "x");
-    assert.deepEqual(await program.read(["total"]), { total: floats([2], 1, 1) });
-    await program.release();
-  });
-
-  it("refuses to run before state has a value", async () => {
-    const program = await open();
-    await assert.rejects(program.run({ x: floats([2], 1, 1) }), (error) =>
-      isRefusal(error, '"total"'),
-    );
-    await program.release();
-  });
-}
-
 function examineOthers(runtime: () => Runtime): void {
   it("fixes inputs as constants, which are then no inputs", async () => {
     const graph = new Graph();
@@ -360,22 +280,4 @@ function examineOthers(runtime: () => Runtime): void {
     assert.deepEqual(results, { y: floats([0, 3]), slope: floats([2, 3], 0, 0, 0, 0, 0, 0) });
     await program.release();
   });
-}
-
-function isRefusal(error: unknown, named: string): boolean {
-  return (
-    error instanceof StrataError &&
-    error.code === "INVALID_ARGUMENT" &&
-    error.message.includes(named)
-  );
-}
-
-function floats(shape: readonly number[], ...values: readonly number[]): Value {
-  return { kind: "value", type: "float32", shape, values: Float32Array.from(values) };
-}
-
-function sharedFloats(...values: readonly number[]): Float32Array {
-  const pool = new Float32Array(new SharedArrayBuffer(4 * values.length));
-  pool.set(values);
-  return pool;
 }

@@ -7,6 +7,7 @@ import { limits } from "../../foundation/limits.ts";
 import { type Log, silentTelemetry } from "../../foundation/telemetry.ts";
 import { inSharedMemory } from "../../foundation/shared-memory.ts";
 import { type OnnxModel, toOnnx } from "../../tensor/onnx/to-onnx.ts";
+import { evaluate } from "../../tensor/dimension.ts";
 import type { Graph, TensorType } from "../../tensor/tensor.ts";
 import { bindFeeds } from "../feeds.ts";
 import type {
@@ -20,7 +21,8 @@ import type {
 } from "../runtime.ts";
 import { silenceOrt } from "./load-ort.ts";
 import { OrtThread } from "./ort-thread.ts";
-import { type OrtCommand, type OrtOptions, transfers } from "./protocol.ts";
+import { isReplaced } from "./kept-values.ts";
+import { type OrtCommand, type OrtOptions, type ResultType, transfers } from "./protocol.ts";
 
 interface Loaded {
   readonly model: OnnxModel;
@@ -65,6 +67,7 @@ export class OrtRuntime implements Runtime {
     this.#loaded.set(program, { model, state });
     return new OrtProgram({
       inputs: model.inputs,
+      outputs: model.outputs,
       state,
       program,
       ask: (command, buffers) => this.#ask(command, buffers),
@@ -138,6 +141,7 @@ function modelOf(graph: Graph, constants: Constants): OnnxModel {
 interface OrtProgramOptions {
   readonly program: number;
   readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
   readonly state: StateNames;
   readonly ask: (command: OrtCommand, buffers: readonly ArrayBufferLike[]) => Promise<Results>;
   /** Another number says that another thread answers, which has no state. */
@@ -150,6 +154,8 @@ class OrtProgram implements Program {
   readonly #fed: ReadonlyMap<string, TensorType>;
   readonly #kept: ReadonlyMap<string, TensorType>;
   readonly #written = new Set<string>();
+  /** The sizes that state gives to symbols. */
+  #sizes: ReadonlyMap<string, number> = new Map();
   /** The thread that the state was written to. */
   #generation: number;
 
@@ -162,18 +168,20 @@ class OrtProgram implements Program {
   }
 
   async run(feeds: Feeds): Promise<Results> {
-    bindFeeds(this.#fed, feeds);
+    const sizes = bindFeeds(this.#fed, feeds);
     this.#forgetLost();
     for (const name of this.#kept.keys())
       if (!this.#written.has(name)) throw refuse("run graph", `state "${name}" was never written`);
     const { program, ask } = this.#options;
-    return ask({ kind: "run", program, feeds }, transfers(feeds));
+    const results = this.#resultTypes(new Map([...this.#sizes, ...sizes]));
+    return ask({ kind: "run", program, feeds, results }, transfers(feeds));
   }
 
   async write(values: Feeds): Promise<void> {
     const names = Object.keys(values);
     this.#forgetLost();
-    bindFeeds(new Map(names.map((name) => [name, this.#state(name)])), values);
+    const sizes = bindFeeds(new Map(names.map((name) => [name, this.#state(name)])), values);
+    this.#sizes = new Map([...this.#sizes, ...sizes]);
     for (const name of names) this.#written.add(name);
     const { program, ask } = this.#options;
     await ask({ kind: "write", program, feeds: values }, transfers(values));
@@ -192,6 +200,20 @@ class OrtProgram implements Program {
   async release(): Promise<void> {
     const { program, ask } = this.#options;
     await ask({ kind: "release", program }, []);
+  }
+
+  /** What a run gives beside the state that it replaces; undefined where it replaces none. */
+  #resultTypes(sizes: ReadonlyMap<string, number>): Record<string, ResultType> | undefined {
+    const { outputs, state } = this.#options;
+    if (!isReplaced(state)) return undefined;
+    const kept = new Set(Object.values(state));
+    const results = [...outputs].filter(([name]) => !kept.has(name));
+    return Object.fromEntries(
+      results.map(([name, { type, shape }]) => [
+        name,
+        { type, shape: shape.map((dimension) => evaluate(dimension, sizes)) },
+      ]),
+    );
   }
 
   /** State that died with its thread counts as never written. */

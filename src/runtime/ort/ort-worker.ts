@@ -7,10 +7,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { present } from "../../foundation/assert.ts";
 import { isShared } from "../../foundation/shared-memory.ts";
-import { withInitializers } from "../../tensor/onnx/model.ts";
+import { withInitializers, withSequence } from "../../tensor/onnx/model.ts";
 import type { OnnxModel } from "../../tensor/onnx/to-onnx.ts";
 import type { DataType, TypedValues } from "../../tensor/tensor.ts";
-import { type Feeds, gatherRows, type Results, type StateNames, type Value } from "../runtime.ts";
+import { type Feeds, gatherRows, type Results, type Value } from "../runtime.ts";
+import { isReplaced, KeptValues } from "./kept-values.ts";
 import { loadOrt } from "./load-ort.ts";
 import { lookUp } from "./look-up.ts";
 import {
@@ -25,14 +26,24 @@ interface Loaded {
   readonly session: InferenceSession;
   readonly outputs: readonly string[];
   readonly lookups: OnnxModel["lookups"];
-  readonly state: StateNames;
-  readonly values: Map<string, Tensor>;
+  readonly kept: KeptValues;
 }
 
 const ort = await loadOrt();
 const port = present(parentPort, "This module runs in a worker thread");
 const options = workerData as OrtOptions; // given by OrtRuntime
 const programs = new Map<number, Loaded>();
+/** The first output of a program that replaces state, and what the binding says of it. */
+const endOfRun = "end of run";
+const endMessage = "Non tensor type is temporarily not supported.";
+const arrays = {
+  float32: Float32Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+} as const satisfies Readonly<Record<DataType, unknown>>;
 let tail: Promise<void> = Promise.resolve();
 
 port.on("message", ({ id, command }: OrtRequest) => {
@@ -57,10 +68,10 @@ async function execute(command: OrtCommand): Promise<Results> {
       await load(command);
       return {};
     case "run":
-      return run(programOf(command.program), command.feeds);
+      return run(programOf(command.program), command);
     case "write":
       for (const [name, tensor] of Object.entries(tensorsOf(command.feeds)))
-        programOf(command.program).values.set(name, tensor);
+        programOf(command.program).kept.write(name, tensor);
       return {};
     case "read":
       return read(programOf(command.program), command.names);
@@ -81,7 +92,8 @@ async function load(command: OrtCommand & { readonly kind: "load" }): Promise<vo
   const { lookups } = model;
   // Tens of megabytes are put together here, where nobody waits.
   const bytes = withInitializers(model.bytes, model.constants);
-  const session = await ort.InferenceSession.create(bytes, {
+  const written = isReplaced(state) ? withSequence(bytes, endOfRun) : bytes;
+  const session = await ort.InferenceSession.create(written, {
     intraOpNumThreads: threadCount,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
@@ -96,33 +108,51 @@ async function load(command: OrtCommand & { readonly kind: "load" }): Promise<vo
     },
   });
   const outputs = [...model.outputs.keys()];
-  programs.set(program, { session, outputs, lookups, state, values: new Map() });
+  programs.set(program, { session, outputs, lookups, kept: new KeptValues(state, emptyTensor) });
 }
 
-async function run(program: Loaded, feeds: Feeds): Promise<Results> {
-  const inputs = { ...Object.fromEntries(program.values), ...tensorsOf(feeds) };
-  for (const [name, lookup] of program.lookups) {
+async function run(
+  { session, outputs, lookups, kept }: Loaded,
+  { feeds, results }: OrtCommand & { readonly kind: "run" },
+): Promise<Results> {
+  const inputs = { ...kept.inputs, ...tensorsOf(feeds) };
+  for (const [name, lookup] of lookups) {
     const { data, dims } = present(inputs[lookup.places], "The model has an input of places");
     const rows = lookUp(lookup, data as Int32Array | BigInt64Array); // as `Lookup` says
     inputs[name] = new ort.Tensor("float32", rows, [...dims, ...lookup.row]);
   }
-  const outputs = await program.session.run(inputs, program.outputs);
-  const kept = new Set<string>();
-  for (const [input, output] of Object.entries(program.state)) {
-    if (output === null) continue;
-    program.values.set(input, present(outputs[output], "A state output is an output"));
-    kept.add(output);
+  if (results === undefined) return valuesOf(await session.run(inputs, outputs));
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, { type, shape }] of Object.entries(results))
+    tensors[name] = emptyTensor({ type, dims: shape });
+  await runInto(session, inputs, { ...kept.targets, ...tensors });
+  kept.advance();
+  return valuesOf(tensors);
+}
+
+/**
+ * Runs and leaves the outputs in `targets`. ONNX Runtime writes there, but its binding then copies
+ * every output for JavaScript, which for the state of a training step takes a fifth of the step. It
+ * copies them in their order and gives up at the first that is no tensor: models of programs that
+ * replace state have an empty sequence in front, and its refusal says that the run is over. A
+ * binding that gave it out would have copied, and all the same be right.
+ */
+async function runInto(
+  session: InferenceSession,
+  inputs: Readonly<Record<string, Tensor>>,
+  targets: Readonly<Record<string, Tensor>>,
+): Promise<void> {
+  try {
+    await session.run(inputs, { [endOfRun]: null, ...targets });
+  } catch (error) {
+    if (!(error instanceof Error) || error.message !== endMessage) throw error;
   }
-  const results: Record<string, Value> = {};
-  for (const name of program.outputs)
-    if (!kept.has(name)) results[name] = valueOf(present(outputs[name], "All outputs are fetched"));
-  return results;
 }
 
 function read(program: Loaded, names: readonly string[]): Results {
   const results: Record<string, Value> = {};
   for (const name of names) {
-    const value = valueOf(present(program.values.get(name), `State "${name}" was never written`));
+    const value = valueOf(program.kept.read(name));
     results[name] = { ...value, values: value.values.slice() };
   }
   return results;
@@ -140,6 +170,18 @@ function tensorsOf(feeds: Feeds): Record<string, Tensor> {
 /** ONNX Runtime takes no shared memory. */
 function unshared(values: TypedValues): TypedValues {
   return isShared(values) ? values.slice() : values;
+}
+
+function emptyTensor({ type, dims }: Pick<Tensor, "type" | "dims">): Tensor {
+  const count = dims.reduce((product, size) => product * size, 1);
+  const array = arrays[type as DataType]; // the graph has no other types
+  return new ort.Tensor(type, new array(count), dims);
+}
+
+function valuesOf(tensors: Readonly<Record<string, Tensor>>): Results {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [name, valueOf(tensor)]),
+  );
 }
 
 function valueOf(tensor: Tensor): Value {

@@ -1,5 +1,6 @@
 /** Messages between the main thread and the worker that owns the ONNX Runtime sessions. */
 import type { OnnxModel } from "../../tensor/onnx/to-onnx.ts";
+import type { DataType } from "../../tensor/tensor.ts";
 import type { Feeds, Results, StateNames } from "../runtime.ts";
 
 export interface OrtOptions {
@@ -9,6 +10,12 @@ export interface OrtOptions {
   readonly spinUs: number;
 }
 
+/** A result of a run, before it is computed. */
+export interface ResultType {
+  readonly type: DataType;
+  readonly shape: readonly number[];
+}
+
 export type OrtCommand =
   | {
       readonly kind: "load";
@@ -16,7 +23,13 @@ export type OrtCommand =
       readonly model: OnnxModel;
       readonly state: StateNames;
     }
-  | { readonly kind: "run"; readonly program: number; readonly feeds: Feeds }
+  | {
+      readonly kind: "run";
+      readonly program: number;
+      readonly feeds: Feeds;
+      /** The results by name, of a program that replaces state. */
+      readonly results: Readonly<Record<string, ResultType>> | undefined;
+    }
   | { readonly kind: "write"; readonly program: number; readonly feeds: Feeds }
   | { readonly kind: "read"; readonly program: number; readonly names: readonly string[] }
   | { readonly kind: "release"; readonly program: number }

@@ -80,6 +80,17 @@ export function withInitializers(
   return writer.finish();
 }
 
+/** The model with an output of this name, an empty sequence, in front of all others. */
+export function withSequence(model: Uint8Array, name: string): Uint8Array {
+  const writer = new BinaryWriter();
+  const node = { operator: "SequenceEmpty", domain: "", inputs: [], outputs: [name] };
+  message(writer, 7, (graph) => {
+    message(graph, 1, (child) => writeNode(child, { ...node, attributes: {} }));
+    message(graph, 12, (child) => writeSequence(child, name));
+  });
+  return writer.raw(model).finish();
+}
+
 function writeGraph(writer: BinaryWriter, graph: OnnxGraph): void {
   for (const node of graph.nodes) message(writer, 1, (child) => writeNode(child, node));
   text(writer, 2, "graph");
@@ -137,6 +148,17 @@ function writeValue(writer: BinaryWriter, name: string, { type, shape }: TensorT
           message(shapeWriter, 1, (child) => writeDimension(child, dimension));
       });
     }),
+  );
+}
+
+function writeSequence(writer: BinaryWriter, name: string): void {
+  text(writer, 1, name);
+  message(writer, 2, (type) =>
+    message(type, 4, (sequence) =>
+      message(sequence, 1, (element) =>
+        message(element, 1, (tensor) => tensor.tag(1, WireType.Varint).int32(onnxTypes.float32)),
+      ),
+    ),
   );
 }
 
