@@ -9,7 +9,8 @@ import { assert, present } from "../src/foundation/assert.ts";
 import { Pace } from "../src/foundation/pace.ts";
 import { type ContentSequences, picked } from "../src/learning/sequences.ts";
 import { contentsOf } from "../src/tasks/contents-of.ts";
-import { taskKinds } from "../src/tasks/task-kinds.ts";
+import { exampleForms, taskKinds } from "../src/tasks/task-kinds.ts";
+import { textClassification } from "../src/tasks/text-classification.ts";
 import type { TaskKind } from "../src/tasks/tasks.ts";
 import { encodeContents } from "../src/learning/contents.ts";
 
@@ -83,14 +84,16 @@ async function readExamples(
   part: string,
 ): Promise<readonly LabelledText[] | undefined> {
   const dataset = await readPart(folder, part);
-  assert(dataset?.task !== "token-classification", "the task's files hold labels");
-  return dataset?.examples;
+  if (dataset === undefined) return undefined;
+  assert(dataset.task === textClassification.name, "the task's files hold labels");
+  return dataset.examples as readonly LabelledText[]; // as its form makes them
 }
 
 async function readPart(folder: string, part: string): Promise<Dataset | undefined> {
   for (const ending of ["jsonl", "csv", "conll"]) {
     const path = join(folder, `${part}.${ending}`);
-    if (existsSync(path)) return readDataset(createReadStream(path), { filename: path });
+    if (existsSync(path))
+      return readDataset(createReadStream(path), { filename: path, forms: exampleForms });
   }
   return undefined;
 }

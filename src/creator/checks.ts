@@ -7,7 +7,6 @@ import {
   nameFault,
   type TaskName,
 } from "../entities/virtual-model.ts";
-import { labelCountMins } from "../datasets/datasets.ts";
 import { faultOfShapes, shapesOf } from "../entities/weights.ts";
 import { assert } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -29,7 +28,7 @@ export function checkSpecification({ id, task, labels }: ModelSpecification): vo
 /** Checks the labels alone, as above. */
 export function checkLabels(labels: readonly string[], task: TaskName = defaultTask): void {
   const { labelCountMax } = limits;
-  const countMin = labelCountMins[task];
+  const countMin = taskKinds[task].form.labelCountMin;
   if (labels.length < countMin || labels.length > labelCountMax) {
     const range = `${countMin} to ${labelCountMax} labels`;
     refuse("create", "labels", `expected ${range}, got ${labels.length}`);

@@ -5,6 +5,8 @@
  */
 
 const astral = /[\ud800-\udbff][\udc00-\udfff]/;
+/** Characters of words that white space separates; each of Han is a word to most tokenizers. */
+const wordCharacter = /^(?!\p{Script=Han})[\p{L}\p{N}\p{M}]$/u;
 
 export class CodePoints {
   readonly #text: string;
@@ -37,6 +39,15 @@ export class CodePoints {
     let place = end;
     while (place < this.count && /^\p{M}$/u.test(this.slice(place, place + 1))) place += 1;
     return place;
+  }
+
+  /** Whether both what stands before the place and what stands behind it are parts of one word. */
+  isWithinWord(place: number): boolean {
+    return this.#isOfWord(place - 1) && this.#isOfWord(place);
+  }
+
+  #isOfWord(place: number): boolean {
+    return place >= 0 && wordCharacter.test(this.slice(place, place + 1));
   }
 
   #unitOf(place: number): number {

@@ -1,19 +1,14 @@
 /** Rows become examples: each is checked, counted and compared with the others. */
 import { limits } from "../foundation/limits.ts";
+import { present } from "../foundation/assert.ts";
 import type { Pace } from "../foundation/pace.ts";
 import { visible } from "../foundation/visible.ts";
 import { Conflicts } from "./conflicts.ts";
-import type { Dataset, Example, LineFault } from "./datasets.ts";
-import type { ExampleForm } from "./example-form.ts";
+import { type Dataset, type Example, type LineFault, shortageOf } from "./datasets.ts";
+import type { ExampleForm, FormReview } from "./example-form.ts";
 import { labelCountFault, Labels } from "./labels.ts";
-import { labelledForm } from "./labelled.ts";
-import { markedForm } from "./marked.ts";
-import type { Notes, RawRow, Swallowed } from "./readers/rows.ts";
+import type { Notes, RawRow, RawText, Swallowed } from "./readers/rows.ts";
 import { type ReadOptions, refuse } from "./readers/source.ts";
-import { TagUse } from "./tags.ts";
-
-/** The forms of all kinds of tasks. The first row that can be used decides the file's. */
-const forms: readonly ExampleForm[] = [labelledForm, markedForm];
 
 const lossRemark =
   'the text holds "\ufffd", which another program has put for what it could not read';
@@ -60,21 +55,27 @@ export class Faults {
   }
 }
 
+export interface CollectedOptions extends ReadOptions {
+  /** Those that a file may have: the first row that can be used decides. There is one at least. */
+  readonly forms: readonly ExampleForm[];
+}
+
 export class Collected {
-  readonly #source: ReadOptions;
+  readonly #source: CollectedOptions;
   readonly #notes: Notes;
   readonly #faults: Faults;
   readonly #examples: Example[] = [];
+  readonly #lines: number[] = [];
   readonly #labels = new Labels();
   readonly #conflicts = new Conflicts();
-  readonly #tagUse = new TagUse();
   readonly #suspects: Suspect[] = [];
   readonly #fieldCounts = new Map<string, number>();
   #form: ExampleForm | undefined;
+  #review: FormReview | undefined;
   /** The line that has decided the form. */
   #formLine = 0;
 
-  constructor(source: ReadOptions, notes: Notes) {
+  constructor(source: CollectedOptions, notes: Notes) {
     this.#source = source;
     this.#notes = notes;
     this.#faults = new Faults(source);
@@ -83,29 +84,36 @@ export class Collected {
   add(row: RawRow): void {
     const { line } = row;
     this.#faults.countRow(line);
+    if ("fault" in row) return this.#faults.add(line, row.fault);
+    if ("skipped" in row) return this.#notes.add(line, row.skipped);
     const example = this.#checked(row);
     if (typeof example === "string") return this.#faults.add(line, example);
     if (this.#labels.size > limits.labelCountMax) refuse(this.#source, labelCountFault(line));
-    if ("swallowed" in row)
+    if (row.swallowed !== undefined)
       this.#suspects.push({ index: this.#examples.length, line, swallowed: row.swallowed });
     this.#examples.push(example);
+    this.#lines.push(line);
     this.#conflicts.add(example.text, this.#formOf().spelled(example));
+    this.#review?.add({ row, example, line });
     if (example.text.includes("\ufffd")) this.#notes.add(line, lossRemark);
-    if ("tags" in row) this.#tagUse.add(row.tags);
-    if ("fields" in row)
+    for (const remark of row.remarks ?? []) this.#notes.add(line, remark);
+    if (row.fields !== undefined)
       this.#fieldCounts.set(row.fields, (this.#fieldCounts.get(row.fields) ?? 0) + 1);
   }
 
   async dataset(pace: Pace): Promise<Dataset> {
-    const examples = await this.#withoutSuspects(pace);
+    const { examples, lines } = await this.#withoutSuspects(pace);
     const sorted = this.#labels.sorted();
     const labels = sorted.map(([label]) => label);
     const labelCounts = sorted.map(([, count]) => count);
+    const { task, labelCountMin } = this.#formOf();
     return {
-      task: this.#formOf().task,
+      task,
       examples,
+      lines,
       labels,
       labelCounts,
+      shortage: shortageOf({ labels, labelCounts }, labelCountMin),
       faults: this.#faults.first,
       faultCount: this.#faults.count,
       warnings: firstOf([
@@ -113,29 +121,30 @@ export class Collected {
         ...this.#fieldWarnings(),
         ...this.#labelWarnings(),
       ]),
-    } as Dataset; // its form has made all examples
+    };
   }
 
-  /** That of most files where no row can be used. */
+  /** The last one, which is that of most files, where no row can be used. */
   #formOf(): ExampleForm {
-    return this.#form ?? labelledForm;
+    return this.#form ?? present(this.#source.forms.at(-1), "a form of examples");
   }
 
   /** The checked example, or the reason why it is none. */
-  #checked(row: RawRow): Example | string {
-    if ("fault" in row) return row.fault;
-    const form = forms.find((one) => one.claims(row)) ?? labelledForm;
+  #checked(row: RawText & { readonly line: number }): Example | string {
+    const form = this.#source.forms.find((one) => one.claims(row));
+    if (form === undefined) return "it is no example of any kind of task";
     if (this.#form !== undefined && form !== this.#form)
       return `it has ${form.content}, where line ${this.#formLine} has ${this.#form.content}`;
     const example = form.checked(row, this.#labels);
     if (typeof example === "string" || this.#form !== undefined) return example;
     this.#form = form;
+    this.#review = form.review();
     this.#formLine = row.line;
     return example;
   }
 
   /** The examples but those that stand for several lines of which a quote has made one cell. */
-  async #withoutSuspects(pace: Pace): Promise<readonly Example[]> {
+  async #withoutSuspects(pace: Pace): Promise<Pick<Dataset, "examples" | "lines">> {
     const swallowing = new Set<number>();
     for (const { index, line, swallowed } of this.#suspects) {
       const fault = swallowFault(swallowed, (label) => this.#labels.has(label));
@@ -144,14 +153,17 @@ export class Collected {
       swallowing.add(index);
       this.#faults.add(line, fault);
     }
-    if (swallowing.size === 0) return this.#examples;
-    const kept: Example[] = [];
+    if (swallowing.size === 0) return { examples: this.#examples, lines: this.#lines };
+    const examples: Example[] = [];
+    const lines: number[] = [];
     for (const [index, example] of this.#examples.entries()) {
       if (index % stepCount === 0 && pace.isDue) await pace.rest();
-      if (!swallowing.has(index)) kept.push(example);
-      else for (const label of this.#formOf().labelsOf(example)) this.#labels.remove(label);
+      if (!swallowing.has(index)) {
+        examples.push(example);
+        lines.push(this.#lines[index] ?? 0);
+      } else for (const label of this.#formOf().labelsOf(example)) this.#labels.remove(label);
     }
-    return kept;
+    return { examples, lines };
   }
 
   #fieldWarnings(): readonly string[] {
@@ -166,7 +178,7 @@ export class Collected {
     const { count } = this.#conflicts;
     const conflict = count === 1 ? "1 text stands" : `${count} texts stand`;
     return [
-      ...this.#tagUse.warnings(),
+      ...(this.#review?.warnings() ?? []),
       ...this.#labels.warnings(),
       ...(count === 0 ? [] : [`${conflict} ${this.#formOf().conflict}`]),
     ];

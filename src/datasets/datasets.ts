@@ -1,18 +1,21 @@
-/** Labelled texts for training: reading, checking, splitting, measuring. */
+/** Texts to learn from, and what is right to say of them: read, checked, split, measured. */
 import type { TaskName } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { unstorableText, visible } from "../foundation/visible.ts";
 
-/** A text and its one label. */
-export interface LabelledText {
+/** What a model of some kind of task learns from: a text, and what its form knows beside it. */
+export interface Example {
   readonly text: string;
+}
+
+/** A text and its one label. */
+export interface LabelledText extends Example {
   readonly label: string;
 }
 
 /** A text and the entities that are marked in it, in their order; they do not overlap. */
-export interface MarkedText {
-  readonly text: string;
+export interface MarkedText extends Example {
   readonly entities: readonly Entity[];
 }
 
@@ -23,9 +26,6 @@ export interface Entity {
   readonly label: string;
 }
 
-/** What a model of some kind of task learns from. */
-export type Example = LabelledText | MarkedText;
-
 /** A line that could not be used, and why. */
 export interface LineFault {
   /** Counted from 1, as an editor shows it. */
@@ -33,18 +33,18 @@ export interface LineFault {
   readonly reason: string;
 }
 
-export type Dataset =
-  | (DatasetOf<LabelledText> & { readonly task: "text-classification" })
-  | (DatasetOf<MarkedText> & { readonly task: "token-classification" });
-
-export interface DatasetOf<E extends Example> {
+export interface Dataset {
   /** The kind of task that the file's rows are examples of. */
   readonly task: TaskName;
-  readonly examples: readonly E[];
+  readonly examples: readonly Example[];
+  /** The line at which each example begins. */
+  readonly lines: readonly number[];
   /** Distinct labels in code-point order. */
   readonly labels: readonly string[];
   /** How many examples, or entities, each label has. */
   readonly labelCounts: readonly number[];
+  /** Why no model can be trained on these examples alone, or undefined when one can. */
+  readonly shortage: string | undefined;
   /** There are at most `limits.reportedLineErrorCountMax`; `faultCount` counts all. */
   readonly faults: readonly LineFault[];
   readonly faultCount: number;
@@ -81,36 +81,33 @@ export function kindOf(value: unknown): string {
 
 /** INVALID_ARGUMENT when no line of the file can be used, with what is wrong with them. */
 export function checkUsable(
-  { examples, ...lines }: Pick<Dataset, "examples" | "faults" | "faultCount">,
+  {
+    examples,
+    warnings,
+    ...lines
+  }: Pick<Dataset, "examples" | "faults" | "faultCount" | "warnings">,
   { filename, field }: { readonly filename: string; readonly field: string },
 ): void {
   if (examples.length > 0) return;
-  const state = faultSummary(lines, 0) ?? "it is empty";
+  // A warning may say why rows were left out.
+  const state = faultSummary(lines, 0) ?? warnings[0] ?? "it is empty";
   throw new StrataError("INVALID_ARGUMENT", `Cannot train on "${filename}": ${state}`, { field });
 }
 
-/** What is asked of the labels of a file before a model can be trained on it. */
-export type LabelledFile = Pick<Dataset, "task" | "labels" | "labelCounts">;
-
 /** INVALID_ARGUMENT when no model can be trained on the examples. Ignores faults. */
-export function checkTrainable(dataset: LabelledFile): void {
-  const fault = trainingFault(dataset);
-  if (fault === undefined) return;
-  throw new StrataError("INVALID_ARGUMENT", `Cannot train on the data: ${fault}`, {
+export function checkTrainable({ shortage }: Pick<Dataset, "shortage">): void {
+  if (shortage === undefined) return;
+  throw new StrataError("INVALID_ARGUMENT", `Cannot train on the data: ${shortage}`, {
     field: "training_file",
   });
 }
 
-/** The fewest labels of each kind of task: a text without an entity is one of none. */
-export const labelCountMins: Readonly<Record<TaskName, number>> = {
-  "text-classification": limits.labelCountMin,
-  "token-classification": 1,
-};
-
 /** Why no model can be trained on examples of these labels, or undefined when one can. */
-export function trainingFault({ task, labels, labelCounts }: LabelledFile): string | undefined {
+export function shortageOf(
+  { labels, labelCounts }: Pick<Dataset, "labels" | "labelCounts">,
+  countMin: number,
+): string | undefined {
   const { labelCountMax, trainingLabelExampleCountMin } = limits;
-  const countMin = labelCountMins[task];
   if (labels.length < countMin) {
     const wanted = countMin === 1 ? "1 label" : `${countMin} labels`;
     return `expected at least ${wanted}, got ${labels.length}${named(labels)}`;

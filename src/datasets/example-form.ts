@@ -1,24 +1,47 @@
-/** What the rows of a file become, by the kind of task that they are examples of. */
+/**
+ * `ExampleForm`: what the rows of a file become, by the kind of task that they are examples of.
+ * Reading knows no more of a task than this; a kind of task brings its form.
+ */
 import type { TaskName } from "../entities/virtual-model.ts";
 import type { Example } from "./datasets.ts";
 import type { Labels } from "./labels.ts";
-import type { RawExample } from "./readers/rows.ts";
+import type { Fields } from "./readers/fields.ts";
+import type { RawExample, RawText } from "./readers/rows.ts";
 
-/** What rows hold that are not faults. */
-export type RawFields = Exclude<RawExample, { readonly fault: string }>;
-
-export interface ExampleForm<Row extends RawFields = RawFields, E extends Example = Example> {
+export interface ExampleForm<Row extends RawText = RawText, E extends Example = Example> {
   readonly task: TaskName;
   /** What its rows hold, for messages. */
   readonly content: string;
   /** How texts stand that occur with several of them, for messages. */
   readonly conflict: string;
+  /** The fewest labels from which a model can be trained. */
+  readonly labelCountMin: number;
+  /**
+   * The row that the fields of a JSON object make, or why they make none; undefined where they are
+   * of another form. Where labels are not asked for, the text is enough.
+   */
+  ofObject(fields: Fields, isLabelled: boolean): RawExample | undefined;
   /** Whether a row is of this form. */
-  claims(row: RawFields): row is Row;
+  claims(row: RawText): row is Row;
   /** The checked example, its labels counted; or the reason why it is none, nothing counted. */
   checked(row: Row, labels: Labels): E | string;
   /** Each label as often as it was counted. */
   labelsOf(example: E): readonly string[];
   /** Alike for examples of one text that say the same. */
   spelled(example: E): string;
+  /** A look over all rows of one file. */
+  review(): FormReview<Row, E>;
+}
+
+/** Sees each example of a file, and says in the end what its user may not have meant. */
+export interface FormReview<Row extends RawText = RawText, E extends Example = Example> {
+  add(read: ReadRow<Row, E>): void;
+  warnings(): readonly string[];
+}
+
+export interface ReadRow<Row extends RawText = RawText, E extends Example = Example> {
+  readonly row: Row;
+  readonly example: E;
+  /** The line at which the row begins, counted from 1 as an editor shows it. */
+  readonly line: number;
 }

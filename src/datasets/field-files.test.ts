@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { readDataset, readTexts } from "./read.ts";
+import { readDataset, readTexts } from "./exam-reading.ts";
 
 async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 5) yield bytes.subarray(at, at + 5);

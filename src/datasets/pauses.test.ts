@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { readDataset } from "./read.ts";
+import { readDataset } from "./exam-reading.ts";
 
 /** Processor time between two turns of the event loop. Other processes do not count. */
 const turnMsMax = 100;

@@ -5,8 +5,8 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import type { Dataset, LabelledText } from "./datasets.ts";
-import { readDataset, readTexts } from "./read.ts";
+import type { Dataset } from "./datasets.ts";
+import { labelledOf, readDataset, readTexts } from "./exam-reading.ts";
 
 async function* chunksOf(bytes: Uint8Array, size = 1 << 16): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -16,11 +16,6 @@ const read = (content: string | Uint8Array, filename: string, size?: number): Pr
   readDataset(chunksOf(Buffer.from(content), size), { filename });
 const jsonl = (text: string): Promise<Dataset> => read(text, "a.jsonl");
 const csv = (text: string): Promise<Dataset> => read(text, "a.csv");
-/** The examples of a file without entities. */
-const labelledOf = (dataset: Dataset): readonly LabelledText[] => {
-  assert.ok(dataset.task === "text-classification");
-  return dataset.examples;
-};
 const pairs = (dataset: Dataset): string[] =>
   labelledOf(dataset).map(({ text, label }) => `${text}=${label}`);
 const faults = (dataset: Dataset): string[] =>
@@ -157,7 +152,7 @@ describe("JSON", () => {
     assert.deepEqual(pairs(array), ["a=x", "c=x"]);
     assert.deepEqual(faults(array), [
       "5: line is not valid JSON (item 2 of the array)",
-      "5: line is not a JSON object (item 3 of the array)",
+      '5: line is not a JSON object, nor a pair [text, {"entities": …}] (item 3 of the array)',
     ]);
     const cut = await read(`[${good("a")},\n{"text":"b`, "a.json");
     assert.match(faults(cut)[0] ?? "", /5: .*cut short \(item 2/);

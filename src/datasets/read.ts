@@ -5,12 +5,12 @@
  * Reading holds the thread for a slice of time only, and stops at the first limit that is passed.
  */
 import { Pace } from "../foundation/pace.ts";
-import { Collected } from "./collected.ts";
-import { roleOf } from "./readers/columns.ts";
-import { ConllReader, isConllLine, isConlluLine } from "./readers/conll.ts";
+import { Collected, type CollectedOptions } from "./collected.ts";
+import { endingOf, formatNamed, kindOf, refuseForeign } from "./file-kind.ts";
+import { ConllReader } from "./readers/conll.ts";
 import { CsvReader } from "./readers/csv.ts";
-import { separatorOf } from "./readers/csv-header.ts";
 import type { Dataset } from "./datasets.ts";
+import type { ExampleForm } from "./example-form.ts";
 import type { DecodingLoss } from "./readers/decoding.ts";
 import { JsonReader } from "./readers/json.ts";
 import { LineReader } from "./readers/lines.ts";
@@ -28,7 +28,8 @@ const startLength = 64 * 1024;
  *   under one of the names of `columns.ts`, or chat, `{"messages"}`, where what the user says is
  *   the text and the assistant's last answer the label. Entities are marked by
  *   `{"text", "entities": [{"start", "end", "label"}]}`, in Unicode code points, or by
- *   `{"tokens", "tags"}`, where single spaces make the tokens a text; see `tags.ts`.
+ *   `{"tokens", "tags"}`, where single spaces make the tokens a text; see `tags.ts`. What tools
+ *   for labelling write is read as they mean it; see `entity-fields.ts` and `labelling-tools.ts`.
  * - CoNLL columns: a word and its tag a line, a blank line between sentences.
  * - CSV: a header that names the text and the label alike; the separator is a comma, a semicolon,
  *   a tab or a bar.
@@ -39,12 +40,12 @@ const startLength = 64 * 1024;
  */
 export async function readDataset(
   chunks: AsyncIterable<Uint8Array>,
-  options: ReadOptions,
+  options: CollectedOptions,
 ): Promise<Dataset> {
   const notes = new Notes();
   const pace = new Pace(options.signal);
   const collected = new Collected(options, notes);
-  const reading = { source: options, notes, pace, isLabelled: true };
+  const reading = { source: options, notes, pace, forms: options.forms, isLabelled: true };
   await readRows(chunks, reading, (row) => collected.add(row));
   return collected.dataset(pace);
 }
@@ -55,12 +56,12 @@ export async function readDataset(
  */
 export async function readTexts(
   chunks: AsyncIterable<Uint8Array>,
-  options: ReadOptions,
+  options: CollectedOptions,
 ): Promise<Texts> {
   const notes = new Notes();
   const pace = new Pace(options.signal);
   const collected = new CollectedTexts(options, notes);
-  const reading = { source: options, notes, pace, isLabelled: false };
+  const reading = { source: options, notes, pace, forms: options.forms, isLabelled: false };
   await readRows(chunks, reading, (row) => collected.add(row));
   return collected.texts();
 }
@@ -69,6 +70,7 @@ interface Reading {
   readonly source: ReadOptions;
   readonly notes: Notes;
   readonly pace: Pace;
+  readonly forms: readonly ExampleForm[];
   readonly isLabelled: boolean;
 }
 
@@ -125,10 +127,10 @@ function canDecide(start: string): boolean {
 }
 
 function readerOf(start: string, reading: Reading): RowReader {
-  const { source, notes, isLabelled } = reading;
-  const ending = endingPattern.exec(source.filename)?.[1];
+  const { source, notes, forms, isLabelled } = reading;
+  const ending = endingOf(source.filename);
   const named = formatNamed(ending);
-  if (named === "conll" || isLabelled) refuseConllu(start, source);
+  if (named === "conll" || isLabelled) refuseForeign(start, source);
   const kind = kindOf(start, { named, isLabelled });
   const content = kind === "array" ? "json" : kind;
   if (named !== undefined && content !== named)
@@ -138,49 +140,5 @@ function readerOf(start: string, reading: Reading): RowReader {
   if (kind === "lines") return new LineReader(notes);
   if (kind === "conll") return new ConllReader({ isLabelled, notes });
   if (kind === "csv") return new CsvReader({ isLabelled, notes, source });
-  return new JsonReader({ isLabelled, notes, isArray: kind === "array" });
-}
-
-function refuseConllu(start: string, source: ReadOptions): void {
-  if (!isConlluLine(firstWords(start))) return;
-  const expected = "expected a word in the first column and its tag in the last";
-  refuse(source, `it is CoNLL-U, whose ten columns hold no entities: ${expected}`);
-}
-
-/** The first line that is no comment as CoNLL's files have them. */
-function firstWords(start: string): string {
-  return /^(?:#[^\n]*\n\s*)*([^\n]*)/.exec(start.trimStart())?.[1] ?? "";
-}
-
-/** Formats that a file's name may tell. */
-type NamedFormat = "json" | "csv" | "conll";
-
-const endingPattern = /\.(jsonl|ndjson|json|csv|tsv|psv|conllu?|bio|iob2?)(?:\.gz)?$/i;
-
-function formatNamed(ending: string | undefined): NamedFormat | undefined {
-  if (ending === undefined) return undefined;
-  if (/json/i.test(ending)) return "json";
-  return /sv$/i.test(ending) ? "csv" : "conll";
-}
-
-function kindOf(
-  start: string,
-  { named, isLabelled }: { readonly named: NamedFormat | undefined; readonly isLabelled: boolean },
-): NamedFormat | "array" | "lines" {
-  const content = start.trimStart();
-  const [line = ""] = content.split("\n", 1);
-  if (namesBoth(line) || separatorOf(line) !== undefined) return "csv";
-  if (/^\[\s*\{/.test(content)) return "array";
-  const expectsTags = isLabelled || named === "conll";
-  const lines = [line, firstWords(start)];
-  if (lines.some((one) => isConllLine(one, expectsTags))) return "conll";
-  // A line of plain text may begin with a brace.
-  if (content.startsWith("{") && (isLabelled || /^\{\s*(?:"|$)/.test(line))) return "json";
-  return named ?? (isLabelled ? "csv" : "lines");
-}
-
-/** Whether a line names a column for the text and one for the label. */
-function namesBoth(line: string): boolean {
-  const roles = line.split(/[,;\t|]/).map((cell) => roleOf(cell.replaceAll('"', "")));
-  return roles.includes("text") && roles.includes("label");
+  return new JsonReader({ forms, isLabelled, notes, isArray: kind === "array" });
 }

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { shortDigestCount } from "../foundation/digest.ts";
 import { Pace } from "../foundation/pace.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
-import { checkTrainable, type LabelledFile } from "./datasets.ts";
+import { checkTrainable, shortageOf } from "./datasets.ts";
 import { type Contents, distinctContents, splitByContent } from "./split.ts";
 
 interface Row {
@@ -103,20 +103,14 @@ test("a content under two labels stands for the one that most of its copies have
 });
 
 test("what cannot be trained on is refused by name and limit", () => {
-  const dataset = (
-    all: readonly string[],
-    task: LabelledFile["task"] = "text-classification",
-  ): LabelledFile => {
+  const dataset = (all: readonly string[], labelCountMin = 2) => {
     const labels = [...new Set(all)];
-    return {
-      task,
-      labels,
-      labelCounts: labels.map((label) => all.filter((other) => other === label).length),
-    };
+    const labelCounts = labels.map((label) => all.filter((other) => other === label).length);
+    return { shortage: shortageOf({ labels, labelCounts }, labelCountMin) };
   };
   checkTrainable(dataset(["a", "a", "b", "b"]));
-  checkTrainable(dataset(["a", "a"], "token-classification"));
-  const none = dataset([], "token-classification");
+  checkTrainable(dataset(["a", "a"], 1));
+  const none = dataset([], 1);
   assert.throws(() => checkTrainable(none), { message: /at least 1 label, got 0$/ });
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /at least 2 labels, got 0$/],

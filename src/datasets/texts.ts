@@ -29,8 +29,9 @@ export class CollectedTexts {
     const { line } = row;
     this.#faults.countRow(line);
     if ("fault" in row) return this.#faults.add(line, row.fault);
-    const { text } = row;
-    const { label, swallowed } = "label" in row ? row : {};
+    if ("skipped" in row) return this.#faults.add(line, row.skipped);
+    const { text, swallowed } = row;
+    const label = "label" in row ? row.label : undefined;
     const fault = textValueFault(text);
     if (fault !== undefined || typeof text !== "string")
       return this.#faults.add(line, fault ?? "text is missing");

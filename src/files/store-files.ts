@@ -1,7 +1,7 @@
 /** The files of a store. A blob leaves with the last row that names it. */
 import pLimit from "p-limit";
 import { shortageRemark } from "../contract/remarks.ts";
-import { type Dataset, faultSummary, trainingFault } from "../datasets/datasets.ts";
+import { type Dataset, faultSummary } from "../datasets/datasets.ts";
 import type { Caller } from "../entities/caller.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Clock } from "../foundation/clock.ts";
@@ -109,8 +109,8 @@ class StoreFiles implements Files {
   async #checked({ digest, filename }: ReceivedFile, signal: AbortSignal): Promise<FileFindings> {
     const chunks = this.#parts.store.blobs.stream(digest);
     const dataset = await readExamples({ chunks, filename, field: "file", signal });
-    const faults = faultSummary(dataset, dataset.examples.length);
-    const shortage = trainingFault(dataset);
+    const { examples, shortage } = dataset;
+    const faults = faultSummary(dataset, examples.length);
     const remarks = [
       ...(faults === undefined ? [] : [faults]),
       ...dataset.warnings,

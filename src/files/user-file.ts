@@ -3,6 +3,7 @@ import { checkUsable, type Dataset } from "../datasets/datasets.ts";
 import { readDataset, readTexts } from "../datasets/read.ts";
 import type { ReadOptions } from "../datasets/readers/source.ts";
 import type { Texts } from "../datasets/texts.ts";
+import { exampleForms } from "../tasks/task-kinds.ts";
 
 /** Bytes, and what is known of them before they are read. */
 export interface UserFile extends ReadOptions {
@@ -18,12 +19,12 @@ export async function readExamples({
   chunks,
   ...options
 }: UserFile & { readonly field: string }): Promise<Dataset> {
-  const dataset = await readDataset(chunks, options);
+  const dataset = await readDataset(chunks, { ...options, forms: exampleForms });
   checkUsable(dataset, options);
   return dataset;
 }
 
 /** The texts of the file, labels or none; INVALID_ARGUMENT when a line cannot be used. */
 export function readInputs({ chunks, ...options }: UserFile): Promise<Texts> {
-  return readTexts(chunks, options);
+  return readTexts(chunks, { ...options, forms: exampleForms });
 }

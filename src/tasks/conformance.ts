@@ -13,8 +13,8 @@ import { Graph } from "../tensor/tensor.ts";
 import { targetsOf } from "./targets.ts";
 import { type Answer, errorCount, type SequenceParts, type TaskKind } from "./tasks.ts";
 
-export interface ExamExample {
-  readonly example: Example;
+export interface ExamExample<E extends Example = Example> {
+  readonly example: E;
   readonly words: Words | undefined;
   /** Tokens of the sequence, special ones included. */
   readonly tokenCount: number;
@@ -23,19 +23,22 @@ export interface ExamExample {
   readonly spelled: string;
 }
 
-export interface Examined {
+export interface Examined<E extends Example> {
   readonly labels: readonly string[];
-  readonly examples: readonly ExamExample[];
+  readonly examples: readonly ExamExample<E>[];
 }
 
-export function examineTask(kind: TaskKind, { labels, examples }: Examined): void {
+export function examineTask<E extends Example>(
+  kind: TaskKind<E>,
+  { labels, examples }: Examined<E>,
+): void {
   const numbered = (names: readonly string[]): ReadonlyMap<string, number> =>
     new Map(names.map((name, index) => [name, index]));
   const partsOf = ({ words }: ExamExample, labelCount = labels.length): SequenceParts => ({
     labelCount,
     firsts: words?.tokens,
   });
-  const expectedOf = ({ example, words }: ExamExample, names = labels) =>
+  const expectedOf = ({ example, words }: ExamExample<E>, names = labels) =>
     kind.expected(example, { words, indexByLabel: numbered(names) });
   /** Scores that are high where the classes of an answer are. */
   const scoresOf = (answer: Answer, one: ExamExample, labelCount = labels.length) => {

@@ -5,7 +5,9 @@
  * `conformance.ts`.
  */
 import type { Example } from "../datasets/datasets.ts";
+import type { ExampleForm } from "../datasets/example-form.ts";
 import type { Interval, RatioPart } from "../datasets/metrics.ts";
+import type { RawText } from "../datasets/readers/rows.ts";
 import type { Hyperparameters } from "../entities/job.ts";
 import type { TaskName } from "../entities/virtual-model.ts";
 import type { Words } from "../entities/words.ts";
@@ -17,8 +19,10 @@ import type { TaskGraph } from "../models/task-graph.ts";
  */
 export type Answer = Int32Array;
 
-export interface TaskKind {
+export interface TaskKind<E extends Example = Example> {
   readonly name: TaskName;
+  /** What the rows of a file become examples of this kind by. */
+  readonly form: ExampleForm<RawText, E>;
   readonly graph: TaskGraph;
   /** Whether answers concern the words of a text, so that encoding has to tell where they are. */
   readonly hasWords: boolean;
@@ -29,7 +33,7 @@ export interface TaskKind {
   /** Outputs of a head over so many labels. */
   outputCount(labelCount: number): number;
   /** What it is right to answer to an encoded example; its labels are numbered. */
-  expected(example: Example, encoded: EncodedExample): Expected;
+  expected(example: E, encoded: EncodedExample): Expected;
   /** The labels that occur in an answer, ascending, each once. */
   labelsIn(answer: Answer): readonly number[];
   /** What is learned of a sequence: tokens of it, and the output that is right for each. */

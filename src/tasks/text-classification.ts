@@ -1,12 +1,15 @@
 /** One label for a text. An answer is the number of the label. */
+import type { LabelledText } from "../datasets/datasets.ts";
+import { labelledForm } from "../datasets/labelled.ts";
 import { shareInterval } from "../datasets/metrics.ts";
-import { assert, present } from "../foundation/assert.ts";
+import { present } from "../foundation/assert.ts";
 import { sequenceClasses } from "../models/task-graph.ts";
 import { highest } from "./highest.ts";
 import type { Answer, Judged, TaskKind } from "./tasks.ts";
 
-export const textClassification: TaskKind = {
+export const textClassification: TaskKind<LabelledText> = {
   name: "text-classification",
+  form: labelledForm,
   graph: sequenceClasses,
   hasWords: false,
   score: {
@@ -28,7 +31,6 @@ export const textClassification: TaskKind = {
   hyperparameters: {},
   outputCount: (labelCount) => labelCount,
   expected(example, { indexByLabel }) {
-    assert("label" in example, "the examples of a classification have labels");
     const label = present(indexByLabel.get(example.label), "a label of the model");
     return { answer: Int32Array.of(label), lostCount: 0 };
   },

@@ -1,6 +1,7 @@
 /** Entities as answers: the exam of tasks, and spans in characters of the original text. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { MarkedText } from "../datasets/datasets.ts";
 import type { Words } from "../entities/words.ts";
 import { examineTask, type ExamExample } from "./conformance.ts";
 import {
@@ -25,7 +26,7 @@ const words = wordsAt([0, 3], [4, 7], [8, 11], [12, 15], [16, 18], [19, 22], [23
 function exampleOf(
   entities: readonly (readonly [start: number, end: number, label: string])[],
   expected: Pick<ExamExample, "answer" | "lostCount" | "spelled">,
-): ExamExample {
+): ExamExample<MarkedText> {
   const marked = entities.map(([start, end, label]) => ({ start, end, label }));
   return { example: { text, entities: marked }, words, tokenCount: 9, ...expected };
 }

@@ -4,10 +4,11 @@
  * answer is a list of spans of words: first word, word behind the last, label.
  */
 import { CodePoints } from "../datasets/code-points.ts";
-import type { Entity } from "../datasets/datasets.ts";
+import type { Entity, MarkedText } from "../datasets/datasets.ts";
+import { markedForm } from "../datasets/marked.ts";
 import { ratioInterval } from "../datasets/metrics.ts";
 import type { Words } from "../entities/words.ts";
-import { assert, present } from "../foundation/assert.ts";
+import { present } from "../foundation/assert.ts";
 import { tokenClasses } from "../models/task-graph.ts";
 import { highest } from "./highest.ts";
 import type { Answer, Classes, Expected, TaskKind } from "./tasks.ts";
@@ -15,8 +16,9 @@ import type { Answer, Classes, Expected, TaskKind } from "./tasks.ts";
 /** The output of a word that is part of no entity. */
 const outside = 0;
 
-export const tokenClassification: TaskKind = {
+export const tokenClassification: TaskKind<MarkedText> = {
   name: "token-classification",
+  form: markedForm,
   graph: tokenClasses,
   hasWords: true,
   score: {
@@ -34,7 +36,6 @@ export const tokenClassification: TaskKind = {
   hyperparameters: { learningRate: 4e-3, batchSize: 8 },
   outputCount: (labelCount) => 1 + 2 * labelCount,
   expected(example, { words, indexByLabel }) {
-    assert("entities" in example, "the examples of token classification have entities");
     const labelled = example.entities.map(({ label, ...place }) => ({
       ...place,
       label: present(indexByLabel.get(label), "a label of the model"),

@@ -1,5 +1,6 @@
 /** An uploaded file becomes tokenised, split examples. */
 import { checkTrainable, type Dataset } from "../datasets/datasets.ts";
+import { LineCount } from "../datasets/line-count.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
 import type { Caller } from "../entities/caller.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
@@ -215,7 +216,7 @@ interface EncodedFile {
 }
 
 async function encoded(
-  { examples, labels: found }: Dataset,
+  { examples, labels: found, lines }: Dataset,
   { tokenizer, kind, labels, field, signal }: Encoding,
 ): Promise<EncodedFile> {
   const { hasWords } = kind;
@@ -226,11 +227,13 @@ async function encoded(
   const { ids, digests, words, isTruncated } = contents;
   const answers: Answer[] = [];
   let lostCount = 0;
+  const lost = new LineCount();
   await new Pace(signal).each(examples.length, (index) => {
     const example = present(examples[index], "an example at each position");
     const expected = kind.expected(example, { words: words?.[index], indexByLabel });
     answers.push(expected.answer);
     lostCount += expected.lostCount;
+    if (expected.lostCount > 0) lost.add(lines[index] ?? 0);
   });
   const cutCount = isTruncated.filter(Boolean).length;
   return {
@@ -243,7 +246,7 @@ async function encoded(
     },
     complaints: [
       ...counted(cutCount, `texts of ${field} are longer than the base reads: their ends are cut`),
-      ...counted(lostCount, `entities of ${field} ${lostRemark}`),
+      ...counted(lostCount, `entities of ${field} (${lost.lines}) ${lostRemark}`),
     ],
   };
 }

@@ -1,5 +1,6 @@
 /** A row of chat as a text and its label. */
-import type { RawExample } from "./rows.ts";
+import { isArray } from "./fields.ts";
+import type { RawExample, RawLabelled } from "./rows.ts";
 
 const ignoredRoles = new Set<unknown>(["system", "developer", "tool", "function"]);
 /** Kinds of parts whose `text` is what was said. */
@@ -32,9 +33,11 @@ export function fromMessages(messages: unknown, isLabelled: boolean): RawExample
   const bad = texts.find((text) => "fault" in text);
   if (bad !== undefined) return bad;
   const text = texts.map((part) => ("text" in part ? part.text : "")).join("\n");
-  if (!isLabelled) return { text, label: undefined, fields: "messages" };
+  if (!isLabelled) return { text, fields: "messages" };
   const answer = labelOf(turns[last]);
-  return "fault" in answer ? answer : { text, label: answer.text, fields: "messages" };
+  if ("fault" in answer) return answer;
+  const row: RawLabelled = { text, label: answer.text, fields: "messages" };
+  return row;
 }
 
 /** The turn, or why it is none. */
@@ -70,9 +73,4 @@ function textOf(content: unknown): Said {
     texts.push(text);
   }
   return { text: texts.join("\n") };
-}
-
-/** `Array.isArray` would make the items `any`. */
-function isArray(value: unknown): value is readonly unknown[] {
-  return Array.isArray(value);
 }

@@ -4,20 +4,18 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
 import { limits } from "../../foundation/limits.ts";
-import type { DatasetOf, MarkedText } from "../datasets.ts";
-import { readDataset, readTexts } from "../read.ts";
+import type { Dataset } from "../datasets.ts";
+import { markedOf, readDataset, readTexts } from "../exam-reading.ts";
 
-async function readBytes(bytes: Uint8Array, filename = "a.conll"): Promise<DatasetOf<MarkedText>> {
-  const dataset = await readDataset(Readable.from([bytes]), { filename });
-  assert.ok(dataset.task === "token-classification");
-  return dataset;
+function readBytes(bytes: Uint8Array, filename = "a.conll"): Promise<Dataset> {
+  return readDataset(Readable.from([bytes]), { filename });
 }
-const read = (text: string, filename?: string): Promise<DatasetOf<MarkedText>> =>
+const read = (text: string, filename?: string): Promise<Dataset> =>
   readBytes(Buffer.from(text), filename);
 
 /** Each text with its entities in brackets. */
-function shown({ examples }: DatasetOf<MarkedText>): readonly string[] {
-  return examples.map(({ text, entities }) => {
+function shown(dataset: Dataset): readonly string[] {
+  return markedOf(dataset).map(({ text, entities }) => {
     const characters = Array.from(text);
     const parts = entities.map(
       ({ start, end, label }) => `[${label}: ${characters.slice(start, end).join("")}]`,

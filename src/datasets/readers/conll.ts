@@ -7,9 +7,9 @@
  */
 import { limits } from "../../foundation/limits.ts";
 import { Lines, withoutMark } from "./lines.ts";
-import { fromTokens, textOfTokens } from "../marked.ts";
-import type { Notes, RawRow, RowReader } from "./rows.ts";
 import { isTag } from "../tags.ts";
+import { fromTags, textOfTokens } from "../tokens.ts";
+import type { Notes, RawRow, RowReader } from "./rows.ts";
 
 const documentStart = "-DOCSTART-";
 
@@ -146,7 +146,7 @@ export class ConllReader implements RowReader {
     if (isEmpty) return;
     if (words.length > 1 && words.every((word, index) => word === String(index + 1)))
       this.#notes.add(line, numbersRemark);
-    const row = this.#isLabelled ? fromTokens(words, tags, "word and tag") : textOfTokens(words);
+    const row = this.#isLabelled ? fromTags(words, tags, "word and tag") : textOfTokens(words);
     yield { ...row, line };
   }
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StrataError } from "../../foundation/errors.ts";
 import { type Dataset, faultSummary } from "../datasets.ts";
-import { readDataset, readTexts } from "../read.ts";
+import { readDataset, readTexts } from "../exam-reading.ts";
 
 async function* chunksOf(content: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(content);

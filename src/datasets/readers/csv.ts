@@ -182,8 +182,12 @@ export class CsvReader implements RowReader {
     const { cells } = record;
     if (countFault(cells, header) !== undefined) return undefined;
     this.#options.notes.add(number, quoting === "none" ? remarks.literal : remarks.backslash);
-    return { line: number, text: cells[header.text], label: cells[header.label] };
+    return rowOf(number, cells, header);
   }
+}
+
+function rowOf(line: number, cells: readonly string[], { text, label }: CsvHeader) {
+  return { line, text: cells[text], label: cells[label] };
 }
 
 function countFault(cells: readonly string[], header: CsvHeader): string | undefined {

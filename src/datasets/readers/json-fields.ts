@@ -1,9 +1,8 @@
-/** Takes text and label, or text and entities, out of the source of one JSON value. */
+/** Takes a row out of the source of one JSON value. */
 import { limits } from "../../foundation/limits.ts";
-import { fromMessages } from "./chat.ts";
-import { roleNames, roleOf, shownNames } from "./columns.ts";
-import { fromTokens, textOfTokens } from "../marked.ts";
+import type { ExampleForm } from "../example-form.ts";
 import type { RawExample } from "./rows.ts";
+import { unwrapped } from "./labelling-tools.ts";
 
 /** What the search for its end has counted outside of the value's strings. */
 export interface JsonShape {
@@ -12,11 +11,15 @@ export interface JsonShape {
   readonly commaCount: number;
 }
 
-/**
- * The row that an object makes. Fields are found by the names of `columns.ts`; where two could be
- * the text, or the label, none is taken.
- */
-export function fromJson(source: string, shape: JsonShape, isLabelled: boolean): RawExample {
+/** The forms of which rows may be, those first that know theirs by its fields. */
+export interface JsonRows {
+  readonly forms: readonly ExampleForm[];
+  /** Whether labels, or what stands for them, are asked for. */
+  readonly isLabelled: boolean;
+}
+
+/** The row that a value makes, of the first form that knows it. */
+export function fromJson(source: string, shape: JsonShape, wanted: JsonRows): RawExample {
   if (shape.depth > limits.jsonDepthMax)
     return { fault: `line is nested deeper than the limit of ${limits.jsonDepthMax}` };
   if (shape.colonCount + shape.commaCount > limits.trainingRowValueCountMax)
@@ -27,10 +30,16 @@ export function fromJson(source: string, shape: JsonShape, isLabelled: boolean):
   } catch {
     return { fault: `line is not valid JSON${hint(source)}` };
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    return { fault: "line is not a JSON object" };
   if (keyCount(value) < shape.colonCount) return { fault: repeatedKey(source, shape) };
-  return fromObject(value as Record<string, unknown>, isLabelled); // an object's fields are unknown
+  const found = unwrapped(value, wanted.isLabelled);
+  if (!("fields" in found)) return found;
+  for (const form of wanted.forms) {
+    const row = form.ofObject(found.fields, wanted.isLabelled);
+    if (row === undefined) continue;
+    if (!("text" in row) || found.remarks === undefined) return row;
+    return { ...row, remarks: [...found.remarks, ...(row.remarks ?? [])] };
+  }
+  return { fault: `line has none of ${wanted.forms.map(({ content }) => content).join(", ")}` };
 }
 
 /** The parser's own message quotes the input at a length that it chooses. */
@@ -63,75 +72,4 @@ function repeatedKey(source: string, { depth }: JsonShape): string {
     seen.add(key);
   }
   return "a key stands twice in the same object";
-}
-
-function fromObject(value: Readonly<Record<string, unknown>>, isLabelled: boolean): RawExample {
-  const keys = Object.keys(value);
-  const tokens = tokenNames.find((name) => Array.isArray(value[name]));
-  if (tokens !== undefined) return fromTagged(value, tokens, isLabelled);
-  const entities = isLabelled ? entitiesOf(value) : undefined;
-  if (entities !== undefined) return fromMarked(value, entities);
-  const chat = keys.includes("messages") ? ["messages"] : [];
-  const texts = [...candidates(value, "text"), ...chat];
-  const labels = isLabelled ? [...candidates(value, "label"), ...chat] : [];
-  if (texts.length > 1) return { fault: severalFault("text", texts) };
-  if (labels.length > 1) return { fault: severalFault("label", labels) };
-  const [[text], [label]] = [texts, labels];
-  if (text === undefined) return { fault: missingFault("text", keys) };
-  if (text === "messages") return fromMessages(value[text], isLabelled);
-  if (!isLabelled) return { text: value[text], label: undefined, fields: text };
-  if (label === undefined) return { fault: missingFault("label", keys) };
-  return { text: value[text], label: value[label], fields: `${text} and ${label}` };
-}
-
-/** The names by which files call tokens, their tags, and the entities of a text. */
-const tokenNames = ["tokens", "words"] as const;
-const tagNames = ["tags", "ner_tags", "labels"] as const;
-const entityNames = ["entities", "spans"] as const;
-
-/** The field of a row's entities. A null yields to a label. */
-function entitiesOf(value: Readonly<Record<string, unknown>>): string | undefined {
-  const filled = entityNames.find((name) => value[name] != null);
-  const hasLabel = candidates(value, "label").some((name) => value[name] !== null);
-  return filled ?? (hasLabel ? undefined : entityNames.find((name) => Object.hasOwn(value, name)));
-}
-
-function fromTagged(
-  value: Readonly<Record<string, unknown>>,
-  tokens: string,
-  isLabelled: boolean,
-): RawExample {
-  if (!isLabelled) return textOfTokens(value[tokens]);
-  const tags = tagNames.find((name) => value[name] != null);
-  if (tags !== undefined) return fromTokens(value[tokens], value[tags], `${tokens} and ${tags}`);
-  const expected = tagNames.map((name) => `"${name}"`).join(", ");
-  return { fault: `tags are missing: expected one of ${expected} beside "${tokens}"` };
-}
-
-function fromMarked(value: Readonly<Record<string, unknown>>, entities: string): RawExample {
-  const texts = candidates(value, "text");
-  if (texts.length > 1) return { fault: severalFault("text", texts) };
-  const [text] = texts;
-  if (text === undefined) return { fault: missingFault("text", Object.keys(value)) };
-  return { text: value[text], entities: value[entities], fields: `${text} and ${entities}` };
-}
-
-/** The fields of a role. A null yields to a value. */
-function candidates(
-  value: Readonly<Record<string, unknown>>,
-  role: "text" | "label",
-): readonly string[] {
-  const named = Object.keys(value).filter((key) => roleOf(key) === role);
-  const filled = named.filter((key) => value[key] !== null);
-  return filled.length === 0 ? named.slice(0, 1) : filled;
-}
-
-function missingFault(role: "text" | "label", keys: readonly string[]): string {
-  const found = keys.length === 0 ? "no field" : shownNames(keys);
-  const expected = `expected one of ${roleNames[role]}, or chat in "messages"`;
-  return `${role} is missing: ${expected}; found ${found}`;
-}
-
-function severalFault(role: string, names: readonly string[]): string {
-  return `${names.map((name) => `"${name}"`).join(" and ")} could both be the ${role}`;
 }

@@ -5,7 +5,7 @@
  * looked at twice.
  */
 import { limits } from "../../foundation/limits.ts";
-import { fromJson } from "./json-fields.ts";
+import { fromJson, type JsonRows } from "./json-fields.ts";
 import { markRemark, type Notes, type RawExample, type RawRow, type RowReader } from "./rows.ts";
 
 const [lineFeed, tab, space, quote, comma, colon] = [0x0a, 0x09, 0x20, 0x22, 0x2c, 0x3a];
@@ -35,8 +35,7 @@ interface OpenValue {
   isEscaped: boolean;
 }
 
-export interface JsonReaderOptions {
-  readonly isLabelled: boolean;
+export interface JsonReaderOptions extends JsonRows {
   readonly isArray: boolean;
   readonly notes: Notes;
 }
@@ -143,7 +142,10 @@ export class JsonReader implements RowReader {
     // No object begins here: all up to the line's end, or to the array's next item, is one fault.
     this.#skipTo(this.#options.isArray ? /[,\]\n]/g : "\n");
     this.#at += 1;
-    return this.#row(value, fromJson(this.#piece.slice(value.from, this.#at), value, true));
+    return this.#row(
+      value,
+      fromJson(this.#piece.slice(value.from, this.#at), value, this.#options),
+    );
   }
 
   /** Moves to the last character before the end; it may lie in a later piece. */
@@ -240,7 +242,7 @@ export class JsonReader implements RowReader {
         fault: `line has ${length} characters, the limit is ${lengthMax}`,
       });
     const source = value.parts.join("") + this.#piece.slice(value.from, this.#at);
-    return this.#row(value, fromJson(source, value, this.#options.isLabelled));
+    return this.#row(value, fromJson(source, value, this.#options));
   }
 
   #break(value: OpenValue, fault: string): RawRow {

@@ -110,7 +110,7 @@ export class LineReader implements RowReader {
     for (const line of lines) {
       const { number } = this.#lines;
       const text = withoutMark(line, number, this.#notes);
-      if (!isBlank(text)) yield { line: number, text, label: undefined };
+      if (!isBlank(text)) yield { line: number, text };
     }
   }
 }

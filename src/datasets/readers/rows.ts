@@ -1,24 +1,35 @@
 /** What the formats' readers hand to the check of the examples. */
 
-/** What the file has of an example, not yet checked; or why it has none. */
-export type RawExample = RawLabelled | RawMarked | { readonly fault: string };
+/**
+ * What the file has of an example, not yet checked; or why it has none; or why what it has is no
+ * example and none is missed.
+ */
+export type RawExample = RawText | RawFault | { readonly skipped: string };
 
-/** A text and its label. */
-export interface RawLabelled {
+export interface RawFault {
+  readonly fault: string;
+}
+
+/** A text, and beside it what its form knows. */
+export interface RawText {
   readonly text: unknown;
-  readonly label: unknown;
-  /** The names of the fields that they come from, for example `text and label`. */
+  /** The names of the fields that it comes from, for example `text and label`. */
   readonly fields?: string;
+  /** What its user may not have meant, in sentences. */
+  readonly remarks?: readonly string[];
   readonly swallowed?: Swallowed;
 }
 
+/** A text and its label. */
+export interface RawLabelled extends RawText {
+  readonly label: unknown;
+}
+
 /** A text and what is marked in it. */
-export interface RawMarked {
-  readonly text: unknown;
+export interface RawMarked extends RawText {
   readonly entities: unknown;
   /** The tags of its words, where they mean the entities. */
   readonly tags?: readonly string[];
-  readonly fields?: string;
 }
 
 /**

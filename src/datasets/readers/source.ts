@@ -67,6 +67,7 @@ const foreignFiles: readonly (readonly [readonly number[], string])[] = [
   [[0x25, 0x50, 0x44, 0x46], "a PDF; save it as CSV in UTF-8"],
   [[0x28, 0xb5, 0x2f, 0xfd], "packed by zstd; unpack it first, or use gzip"],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], "packed by xz; unpack it first, or use gzip"],
+  [[0x78, 0x9c], "packed by zlib, as spaCy's .spacy; save it as JSON lines"],
   [[0x42, 0x5a, 0x68, 0x39, 0x31, 0x41], "packed by bzip2; unpack it first, or use gzip"],
   [[0xff, 0xfe, 0x00, 0x00], "UTF-32; save it as UTF-8"],
   [[0x00, 0x00, 0xfe, 0xff], "UTF-32; save it as UTF-8"],

@@ -1,0 +1,88 @@
+/**
+ * The shapes in which JSON objects mark entities: by places in a text, by a tag for each token, and
+ * by spans of tokens. Sources: what spaCy, Prodigy, doccano, Label Studio, GLiNER and data sets of
+ * Hugging Face write.
+ */
+import { fromTags, fromTokenSpans, textOfTokens } from "../tokens.ts";
+import { candidates, type Fields, isArray, isFields, textField } from "./fields.ts";
+import type { RawExample } from "./rows.ts";
+
+/** The names by which files call tokens, their tags, and the entities of a text. */
+const tokenNames = ["tokens", "words"] as const;
+const tagNames = ["tags", "ner_tags", "labels"] as const;
+const entityNames = ["entities", "spans"] as const;
+/** Fields that may hold labels of texts as well as entities. */
+const placeNames = ["label", "labels", "annotations"] as const;
+
+/** GLiNER's tokens, and its spans of them. */
+const [spannedName, spansName] = ["tokenized_text", "ner"];
+
+/** The row of an object that marks entities; undefined for any other. */
+export function entitiesOfObject(fields: Fields, isLabelled: boolean): RawExample | undefined {
+  if (isArray(fields[spannedName])) return fromSpanned(fields, isLabelled);
+  const tokens = tokenNames.find((name) => isArray(fields[name]));
+  const places = isLabelled ? placesIn(fields) : undefined;
+  const hasText = candidates(fields, "text").length > 0;
+  if (tokens !== undefined && !(hasText && (places !== undefined || isDetailed(fields[tokens]))))
+    return fromTagged(fields, tokens, isLabelled);
+  return places === undefined ? undefined : fromPlaces(fields, places);
+}
+
+/** Whether tokens are objects that tell where they stand in the text, as Prodigy's. */
+function isDetailed(tokens: unknown): boolean {
+  return isArray(tokens) && isFields(tokens[0]);
+}
+
+/** The field of a row's entities. A null yields to a label. */
+function placesIn(fields: Fields): string | undefined {
+  const filled = entityNames.find((name) => fields[name] != null);
+  if (filled !== undefined) return filled;
+  const places = placeNames.find((name) => arePlaces(fields[name]));
+  const hasLabel = candidates(fields, "label").some(
+    (name) => fields[name] !== null && name !== places,
+  );
+  if (hasLabel) return undefined;
+  return places ?? entityNames.find((name) => Object.hasOwn(fields, name));
+}
+
+/** Whether a value is a list of entities: empty, or of triples or objects that have a place. */
+function arePlaces(value: unknown): boolean {
+  if (!isArray(value)) return false;
+  const [first] = value;
+  if (isArray(first) || value.length === 0) return true;
+  return isFields(first) && startNames.some((name) => Object.hasOwn(first, name));
+}
+
+export const startNames = ["start", "start_offset"] as const;
+
+function fromSpanned(fields: Fields, isLabelled: boolean): RawExample {
+  const tokens = fields[spannedName];
+  if (!isLabelled) return textOfTokens(tokens);
+  return fromTokenSpans(tokens, fields[spansName], `${spannedName} and ${spansName}`);
+}
+
+function fromTagged(fields: Fields, tokens: string, isLabelled: boolean): RawExample {
+  if (!isLabelled) return textOfTokens(fields[tokens]);
+  const tags = tagNames.find((name) => fields[name] != null);
+  if (tags !== undefined) return fromTags(fields[tokens], fields[tags], `${tokens} and ${tags}`);
+  const expected = tagNames.map((name) => `"${name}"`).join(", ");
+  return { fault: `tags are missing: expected one of ${expected} beside "${tokens}"` };
+}
+
+const refusedRemark =
+  'an entity has "answer": "reject" or "ignore", as Prodigy writes it, and is none here';
+
+function fromPlaces(fields: Fields, places: string): RawExample {
+  const found = textField(fields);
+  if ("fault" in found) return found;
+  const all = fields[places];
+  const entities = isArray(all) ? all.filter((entity) => !isRefused(entity)) : all;
+  const isShorter = isArray(all) && isArray(entities) && entities.length < all.length;
+  const names = `${found.name} and ${places}`;
+  const row = { text: fields[found.name], entities, fields: names };
+  return isShorter ? { ...row, remarks: [refusedRemark] } : row;
+}
+
+function isRefused(entity: unknown): boolean {
+  return isFields(entity) && (entity["answer"] === "reject" || entity["answer"] === "ignore");
+}
