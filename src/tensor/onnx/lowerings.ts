@@ -177,13 +177,18 @@ function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
     [quantized, values, float(lowering, 1), columnScale, middle],
     { domain: microsoft },
   );
-  // 1 W: ONNX Runtime computes it once, when the session is made.
+  // 1 W: ONNX Runtime computes it once, when the session is made. As a sum of floats it would turn
+  // all weights into floats on the way, whose memory stays with the thread.
   const columnSums = lowering.once(`column sums ${values}`, () => {
-    const cast = { attributes: { to: { int: onnxTypes.float32 } } };
-    const floats = lowering.emit("Cast", [values], cast);
-    const attributes = { keepdims: { int: 1 } };
-    const sums = lowering.emit("ReduceSum", [floats, lowering.integers([0])], { attributes });
-    return lowering.emit("Mul", [sums, columnScale]);
+    const [depth = 0] = node.inputs[1]?.shape ?? [];
+    const size = shapeVector(lowering, [1, depth]);
+    const ones = lowering.emit("Expand", [lowering.constant("uint8", Uint8Array.of(1)), size]);
+    const none = lowering.constant("uint8", Uint8Array.of(0));
+    return lowering.emit(
+      "MatMulIntegerToFloat",
+      [ones, values, float(lowering, 1), columnScale, none],
+      { domain: microsoft },
+    );
   });
   const scaled = lowering.emit("Mul", [product, scale]);
   const column = lowering.once(`shift and one ${x}`, () => {
