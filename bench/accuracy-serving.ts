@@ -3,8 +3,8 @@ import { upperBottleneck, upperForm } from "../src/models/adapters/adapters.ts";
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { quantizeGraph } from "../src/models/quantize.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
-import type { Resident } from "../src/processor/adapter-pool.ts";
-import { batchFeeds } from "../src/processor/batch.ts";
+import type { Resident } from "../src/lanes/lane.ts";
+import { textFeeds } from "../src/lanes/batch-feeds.ts";
 import { float32Result, type Runtime } from "../src/runtime/runtime.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
 import type { Fitted } from "../src/learning/learning.ts";
@@ -72,7 +72,7 @@ async function serve(
       resident,
     }));
     const feeds = {
-      ...batchFeeds(config, rows, { memory, adapters }),
+      ...textFeeds(config, rows, { memory, adapters }),
       ...sourceFeeds(test, batch, { pooling, hiddenSize: config.hiddenSize }),
     };
     const own = Object.entries(feeds).filter(([name]) => graph.inputs.has(name));

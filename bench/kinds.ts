@@ -7,9 +7,9 @@ import { SeededRandom } from "../src/foundation/random.ts";
 import { allLayers, upperBottleneck, upperLayers } from "../src/models/adapters/adapters.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
 import { versionTensors } from "../src/models/version-tensors.ts";
-import { AdapterPrograms } from "../src/processor/adapter-programs.ts";
-import { batchFeeds, type BatchRow } from "../src/processor/batch.ts";
-import type { LaneProgram } from "../src/processor/lane.ts";
+import { AdapterPrograms } from "../src/lanes/adapter-programs.ts";
+import type { BatchRow, LaneProgram } from "../src/lanes/lane.ts";
+import { textFeeds } from "../src/lanes/batch-feeds.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { float32Result, type Program, type Results, type Runtime } from "../src/runtime/runtime.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
@@ -121,7 +121,7 @@ class Served {
     const { graph, constants, adapters } = program;
     const loading = this.#loaded.get(program) ?? this.#runtime.load(graph, { constants });
     this.#loaded.set(program, loading);
-    return (await loading).run(batchFeeds(benchConfig, rows, { memory: this.#memory, adapters }));
+    return (await loading).run(textFeeds(benchConfig, rows, { memory: this.#memory, adapters }));
   }
 
   /** Probabilities and embedding of each row. */

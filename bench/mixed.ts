@@ -10,8 +10,9 @@ import type { AdapterForm } from "../src/models/adapter-kind.ts";
 import { formsIn, upperBottleneck, upperLayers } from "../src/models/adapters/adapters.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
 import { versionTensors, type VersionSize } from "../src/models/version-tensors.ts";
-import { AdapterPool, type Resident } from "../src/processor/adapter-pool.ts";
-import { batchFeeds, type BatchRow } from "../src/processor/batch.ts";
+import { AdapterPool } from "../src/engine/adapter-pool.ts";
+import type { Resident, BatchRow } from "../src/lanes/lane.ts";
+import { textFeeds } from "../src/lanes/batch-feeds.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Program, Runtime } from "../src/runtime/runtime.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
@@ -44,8 +45,8 @@ export async function benchMixed({ isQuick }: BenchOptions): Promise<BenchResult
     Array.from({ length: batch }, () => rowOf(random, timed, sequence));
   const times = await measure(
     {
-      single: () => plain.run(withoutAdapters(batchFeeds(benchConfig, draw(), place))),
-      mixed: () => int8.run(batchFeeds(benchConfig, draw(), place)),
+      single: () => plain.run(withoutAdapters(textFeeds(benchConfig, draw(), place))),
+      mixed: () => int8.run(textFeeds(benchConfig, draw(), place)),
     },
     { warmupCount: 5, roundCount: isQuick ? 150 : 500, budgetMs: isQuick ? 20_000 : 90_000 },
   );
@@ -138,7 +139,7 @@ async function load(
   return runtime.load(graph, { constants: constantsOf(graph, options.weights) });
 }
 
-function withoutAdapters(feeds: ReturnType<typeof batchFeeds>): ReturnType<typeof batchFeeds> {
+function withoutAdapters(feeds: ReturnType<typeof textFeeds>): ReturnType<typeof textFeeds> {
   return Object.fromEntries(Object.entries(feeds).filter(([name]) => !name.startsWith("adapter.")));
 }
 
@@ -177,7 +178,7 @@ async function answersOf(
   memory: Float32Array,
 ): Promise<readonly (readonly number[])[]> {
   const { probabilities, embeddings } = await program.run(
-    batchFeeds(benchConfig, rows, { memory, adapters }),
+    textFeeds(benchConfig, rows, { memory, adapters }),
   );
   const [all, vectors] = [probabilities?.values ?? [], embeddings?.values ?? []];
   const outputCount = all.length / rows.length;

@@ -6,7 +6,7 @@ import { upperBottleneck, upperForm } from "../src/models/adapters/adapters.ts";
 import type { EncoderConfig } from "../src/entities/base-model.ts";
 import { present } from "../src/foundation/assert.ts";
 import { stageGraph } from "../src/models/stage-graph.ts";
-import { batchFeeds } from "../src/processor/batch.ts";
+import { textFeeds } from "../src/lanes/batch-feeds.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Feeds, Program, Results } from "../src/runtime/runtime.ts";
 import type { Graph } from "../src/tensor/tensor.ts";
@@ -59,7 +59,7 @@ function run({ config, graph, program }: Loaded, { ids, states }: StageInput): P
   const own = { pooling: "mean", adapter, outputCount: 2, resident: undefined } as const;
   const rows = ids.map((tokens) => ({ ids: tokens, ...own }));
   const feeds: Record<string, Feeds[string]> = {
-    ...batchFeeds(config, rows, { memory, adapters: [upperForm(config)] }),
+    ...textFeeds(config, rows, { memory, adapters: [upperForm(config)] }),
   };
   // A copy: the buffer is the channel's, and a run takes buffers over.
   if (states !== undefined) feeds["states"] = { ...states, values: states.values.slice() };

@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { after, describe, it, type TestContext } from "node:test";
 import type { Precision } from "../src/entities/base-model.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
-import { type BatchRow, batchFeeds } from "../src/processor/batch.ts";
+import type { BatchRow } from "../src/lanes/lane.ts";
+import { textFeeds } from "../src/lanes/batch-feeds.ts";
 import { float32Result, type Program } from "../src/runtime/runtime.ts";
 import {
   adapterOf,
@@ -70,7 +71,7 @@ class Bench {
     const { hiddenSize } = this.#stack.checkpoint.config;
     const { memory } = this.#stack.pool;
     const { config } = this.#stack.checkpoint;
-    const feeds = batchFeeds(config, rows, { memory, adapters: formsIn(upperLayers(config)) });
+    const feeds = textFeeds(config, rows, { memory, adapters: formsIn(upperLayers(config)) });
     const results = await this.#program.run(feeds);
     const { values: probabilities } = float32Result(results, "probabilities");
     const { values: embeddings } = float32Result(results, "embeddings");

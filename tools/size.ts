@@ -53,9 +53,12 @@ const budgets: readonly Budget[] = [
   { folders: ["judging"], linesMax: 700 },
   // Jobs alone: a queue, files made into examples, runs, endings and events.
   { folders: ["trainer"], linesMax: 1_600 },
-  // Admission by predicted wait, faults of single rows, the loss of a worker, and questions of
-  // several tasks live here.
-  { folders: ["processor"], linesMax: 2_500 },
+  { folders: ["lanes"], linesMax: 450 },
+  // Admission by predicted wait, loads beside the queue, faults of single rows and the loss of a
+  // worker live here.
+  { folders: ["engine"], linesMax: 1_300 },
+  // Questions of several tasks live here.
+  { folders: ["processor"], linesMax: 950 },
   // Streams and deadlines are in it.
   { folders: ["http"], linesMax: 2_100 },
   // Who must be waited for when a server stops, and who has never asked, came to it.

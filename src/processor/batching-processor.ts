@@ -6,13 +6,13 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Flow } from "../scheduling/flow.ts";
 import { notFound, unlessDeleted } from "../storage/checks.ts";
-import type { WantedWeights } from "./adapter-pool.ts";
-import type { Engine } from "./engine.ts";
+import type { WantedWeights } from "../engine/adapter-pool.ts";
+import type { Engine } from "../engine/engine.ts";
 import { checkInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
-import type { Lane } from "./lane.ts";
+import type { Lane } from "../lanes/lane.ts";
 import type { ModelDirectory, Resolved } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
-import type { Place } from "./places.ts";
+import type { Place } from "../engine/places.ts";
 import type {
   Answers,
   ModelRequest,
@@ -21,7 +21,7 @@ import type {
   RequestTimings,
 } from "./processor.ts";
 import { type Question, questions } from "./questions.ts";
-import type { SequenceAnswer } from "./sequence.ts";
+import type { SequenceAnswer } from "../engine/sequence.ts";
 import { type RowKind, Servables } from "./servables.ts";
 
 export interface BatchingProcessorOptions {

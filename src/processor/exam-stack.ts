@@ -23,13 +23,13 @@ import { formsIn, upperForm, upperLayers } from "../models/adapters/adapters.ts"
 import { servingGraph } from "../models/serving-graph.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
-import { AdapterPool } from "./adapter-pool.ts";
+import { AdapterPool } from "../engine/adapter-pool.ts";
 import { BatchingProcessor } from "./batching-processor.ts";
-import { Engine } from "./engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { ModelDirectory } from "./model-directory.ts";
 import { type OpenBase, openBase } from "./open-base.ts";
 import type { Processor } from "./processor.ts";
-import { Workers } from "./workers.ts";
+import { Workers } from "../engine/workers.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Program } from "../runtime/runtime.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";

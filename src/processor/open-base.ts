@@ -5,14 +5,14 @@ import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import type { TaskUnit } from "../models/task-graph.ts";
-import { AdapterPrograms } from "./adapter-programs.ts";
-import type { Lane } from "./lane.ts";
-import { type TextAnswer, textLane } from "./text-lane.ts";
+import { AdapterPrograms } from "../lanes/adapter-programs.ts";
+import type { Lane } from "../lanes/lane.ts";
+import { type TextAnswer, textLane } from "../lanes/text-lane.ts";
 import type { TokenOutputs } from "../tasks/token-classification.ts";
-import { tokenLane } from "./token-lane.ts";
-import { measureMsPerToken } from "./warm-up.ts";
+import { tokenLane } from "../lanes/token-lane.ts";
+import { measureMsPerToken } from "../lanes/warm-up.ts";
 import { TokenizeQueue } from "./tokenize-queue.ts";
-import type { Workers } from "./workers.ts";
+import type { Workers } from "../engine/workers.ts";
 
 export interface OpenBase {
   readonly id: string;

@@ -12,11 +12,11 @@ import {
   type TokenOutputs,
 } from "../tasks/token-classification.ts";
 import { encodeInputs, encodeWords } from "./inputs.ts";
-import type { Lane } from "./lane.ts";
+import type { Lane } from "../lanes/lane.ts";
 import type { Resolved, ResolvedVersion } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
 import type { AnswerFacts, Answers, ModelRequest, QuestionName } from "./processor.ts";
-import type { TextAnswer } from "./text-lane.ts";
+import type { TextAnswer } from "../lanes/text-lane.ts";
 
 export interface Question<Answer> {
   /** The task of the models that can answer; undefined where every one can, and a bare base. */

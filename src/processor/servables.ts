@@ -6,8 +6,7 @@ import { StrataError } from "../foundation/errors.ts";
 import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
-import type { BatchRow } from "./batch.ts";
-import type { Lane } from "./lane.ts";
+import type { BatchRow, Lane } from "../lanes/lane.ts";
 
 /** What rows of a version, or of a bare base, have in common. */
 export type RowKind = Omit<BatchRow, "ids" | "resident">;

@@ -6,11 +6,8 @@ import type { Caller } from "../../src/entities/caller.ts";
 import type { TrainingFile } from "../../src/entities/training-file.ts";
 import { type Digest, digestOf } from "../../src/foundation/digest.ts";
 import type { Ids } from "../../src/foundation/random.ts";
-import {
-  AdapterPool,
-  type Resident,
-  type WantedWeights,
-} from "../../src/processor/adapter-pool.ts";
+import { AdapterPool, type WantedWeights } from "../../src/engine/adapter-pool.ts";
+import type { Resident } from "../../src/lanes/lane.ts";
 import type { Around } from "../../src/server/compose-server.ts";
 import type { FileOperations } from "../../src/storage/files/file-operations.ts";
 import type { BlobDriver, Catalog, Keeper } from "../../src/storage/storage.ts";

@@ -6,8 +6,8 @@ import type { BaseWeights } from "../../src/checkpoints/base-weights.ts";
 import { present } from "../../src/foundation/assert.ts";
 import { decodeWeights } from "../../src/formats/safetensors.ts";
 import { openBase, type OpenBase } from "../../src/processor/open-base.ts";
-import type { TextAnswer } from "../../src/processor/text-lane.ts";
-import { Workers } from "../../src/processor/workers.ts";
+import type { TextAnswer } from "../../src/lanes/text-lane.ts";
+import { Workers } from "../../src/engine/workers.ts";
 import type { VersionLife } from "./ledger-entries.ts";
 import { baseModel, SlowRuntime, tinyCheckpoint, tokensOf } from "./tiny-base.ts";
 

@@ -12,13 +12,13 @@ import { formsIn, upperBottleneck, upperLayers } from "../../models/adapters/ada
 import { servingGraph } from "../../models/serving-graph.ts";
 import { stageGraph } from "../../models/stage-graph.ts";
 import type { LayerTimes } from "../../placement/layer-times.ts";
-import { AdapterPool } from "../../processor/adapter-pool.ts";
-import { type BatchRow, batchFeeds } from "../../processor/batch.ts";
-import { Engine } from "../../processor/engine.ts";
-import type { LaneProgram } from "../../processor/lane.ts";
-import { AdapterPrograms } from "../../processor/adapter-programs.ts";
-import { textLane } from "../../processor/text-lane.ts";
-import { Workers } from "../../processor/workers.ts";
+import { AdapterPool } from "../../engine/adapter-pool.ts";
+import type { BatchRow, LaneProgram } from "../../lanes/lane.ts";
+import { textFeeds } from "../../lanes/batch-feeds.ts";
+import { Engine } from "../../engine/engine.ts";
+import { AdapterPrograms } from "../../lanes/adapter-programs.ts";
+import { textLane } from "../../lanes/text-lane.ts";
+import { Workers } from "../../engine/workers.ts";
 import type { Feeds, Program, Runtime } from "../../runtime/runtime.ts";
 import type { Graph } from "../../tensor/tensor.ts";
 
@@ -156,7 +156,7 @@ export class LayerMeter {
     const values = new Float32Array(batchSize * tokenCount * hiddenSize);
     for (const index of values.keys()) values[index] = this.#random.uniform() - 0.5;
     return {
-      ...batchFeeds(config, this.#rows(shape), {
+      ...textFeeds(config, this.#rows(shape), {
         memory: this.#pool.memory,
         adapters: formsIn(upperLayers(config)),
       }),

@@ -15,15 +15,7 @@ import { assert, present } from "../foundation/assert.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import type { Metrics } from "../foundation/telemetry.ts";
-
-/** A tensor's place in the pool, counted in float32. */
-export interface PoolSpan {
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** A resident version's tensors by name. */
-export type Resident = ReadonlyMap<string, PoolSpan>;
+import type { PoolSpan, Resident } from "../lanes/lane.ts";
 
 export interface WantedWeights {
   readonly blob: Digest;

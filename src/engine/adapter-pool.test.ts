@@ -5,7 +5,8 @@ import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
-import { AdapterPool, type Resident, type WantedWeights } from "./adapter-pool.ts";
+import { AdapterPool, type WantedWeights } from "./adapter-pool.ts";
+import type { Resident } from "../lanes/lane.ts";
 
 /** A pool whose blob `sha256:<n>` holds two tensors of n floats in all, each of them n. */
 function poolOf(length: number, load?: (length: number) => Promise<void>) {

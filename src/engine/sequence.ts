@@ -1,9 +1,8 @@
 /** A sequence of the engine: one tokenised text of one vPLM, or of a bare base. */
 import type { Flow } from "../scheduling/flow.ts";
 import type { WantedWeights } from "./adapter-pool.ts";
-import type { BatchRow } from "./batch.ts";
+import type { BatchRow, Lane } from "../lanes/lane.ts";
 import type { Queued } from "./fair-queue.ts";
-import type { Lane } from "./lane.ts";
 import type { Needing } from "./weight-loads.ts";
 
 /** What a sequence asks for. */

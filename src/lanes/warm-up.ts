@@ -4,7 +4,7 @@ import type { Clock } from "../foundation/clock.ts";
 import { limits } from "../foundation/limits.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
 import type { Program } from "../runtime/runtime.ts";
-import { batchFeeds } from "./batch.ts";
+import { textFeeds } from "./batch-feeds.ts";
 
 /** The length of each sequence, as far as the base allows. */
 const sequenceTokens = 32;
@@ -29,7 +29,7 @@ export async function measureMsPerToken(
   const memory = new Float32Array(new SharedArrayBuffer(0));
   const run = async (program: Program): Promise<number> => {
     const startMs = clock.monotonic();
-    await program.run(batchFeeds(config, rows, { memory, adapters }));
+    await program.run(textFeeds(config, rows, { memory, adapters }));
     return clock.monotonic() - startMs;
   };
   // The first run allocates.

@@ -7,7 +7,8 @@ import { assert, present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Metrics } from "../foundation/telemetry.ts";
 import { type AwaitedWeights, planLoads } from "../scheduling/loads.ts";
-import type { AdapterPool, Resident, WantedWeights } from "./adapter-pool.ts";
+import type { AdapterPool, WantedWeights } from "./adapter-pool.ts";
+import type { Resident } from "../lanes/lane.ts";
 
 /** A sequence, as far as its weights are concerned. */
 export interface Needing {

@@ -22,7 +22,8 @@ import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Value } from "../runtime/runtime.ts";
 import { softmax } from "../tensor/operators/neural.ts";
 import { Graph } from "../tensor/tensor.ts";
-import { batchFeeds, type BatchRow } from "./batch.ts";
+import type { BatchRow } from "./lane.ts";
+import { textFeeds } from "./batch-feeds.ts";
 
 const layers = allLayers(smallConfig);
 const outputCount = 3;
@@ -127,7 +128,7 @@ class Bench {
     const graph = servingGraph(smallConfig, precision, { adapters });
     const constants = inputsAmong(graph, await smallWeights(this.#runtime));
     const program = await this.#runtime.load(graph, { constants });
-    const feeds = batchFeeds(smallConfig, rows, { memory: this.#memory, adapters });
+    const feeds = textFeeds(smallConfig, rows, { memory: this.#memory, adapters });
     const { probabilities } = await program.run(feeds);
     await program.release();
     const values = Array.from(probabilities?.values ?? [], Number);

@@ -1,7 +1,7 @@
 /** What batches take: told to the metrics, and foreseen for each lane. */
 import type { Metrics } from "../foundation/telemetry.ts";
 import type { RunTime } from "./batch-run.ts";
-import type { Lane } from "./lane.ts";
+import type { Lane } from "../lanes/lane.ts";
 import type { Scheduled } from "./sequence.ts";
 
 /** The last batch's share in the running mean of what a token takes. */

@@ -11,12 +11,12 @@ import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
 import type { Flow } from "../scheduling/flow.ts";
 import { AdapterPool, type WantedWeights } from "./adapter-pool.ts";
-import type { BatchRow } from "./batch.ts";
+import type { BatchRow, Lane, LaneProgram } from "../lanes/lane.ts";
 import { type Arriving, Engine } from "./engine.ts";
-import type { Lane, LaneProgram } from "./lane.ts";
 import type { SequenceAnswer, SequenceRequest } from "./sequence.ts";
-import { AdapterPrograms } from "./adapter-programs.ts";
-import { type TextAnswer, textLane, type TextLaneOptions } from "./text-lane.ts";
+import { AdapterPrograms } from "../lanes/adapter-programs.ts";
+import type { DenseLaneOptions } from "../lanes/dense-lane.ts";
+import { type TextAnswer, textLane } from "../lanes/text-lane.ts";
 import { Workers } from "./workers.ts";
 import { formsIn, upperLayers } from "../models/adapters/adapters.ts";
 
@@ -55,7 +55,7 @@ const pool = new AdapterPool({
   metrics: silentTelemetry.metrics,
 });
 
-function laneOf(options: Partial<TextLaneOptions> = {}): Lane<TextAnswer> {
+function laneOf(options: Partial<DenseLaneOptions> = {}): Lane<TextAnswer> {
   const programs = new AdapterPrograms(smallConfig, () => source);
   const fixed = { key: "small", config: smallConfig, programs, memory: pool.memory };
   return textLane({ ...fixed, msPerToken: 0.001, ...options });

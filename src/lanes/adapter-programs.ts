@@ -7,8 +7,7 @@ import type { EncoderConfig } from "../entities/base-model.ts";
 import { assert } from "../foundation/assert.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
 import { allLayers, computes, formsIn, upperLayers } from "../models/adapters/adapters.ts";
-import type { LaneProgram } from "./lane.ts";
-import type { WeightRow } from "./weight-feeds.ts";
+import type { LaneProgram, WeightRow } from "./lane.ts";
 
 /** A program, and the adapters that its graph takes. */
 export interface AdapterProgram extends LaneProgram {

@@ -1,6 +1,6 @@
 /** The workers of the process: runtimes of one thread each, which all lanes share. */
 import type { Program, Runtime } from "../runtime/runtime.ts";
-import type { LaneProgram } from "./lane.ts";
+import type { LaneProgram } from "../lanes/lane.ts";
 
 /** A runtime, and the programs that it has loaded so far. */
 export class Worker {

@@ -6,8 +6,7 @@
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { Log } from "../foundation/telemetry.ts";
-import type { BatchRow } from "./batch.ts";
-import type { Lane } from "./lane.ts";
+import type { BatchRow, Lane } from "../lanes/lane.ts";
 import type { Worker } from "./workers.ts";
 
 /** What a sequence got: `answer` is of its lane's kind. */

@@ -14,7 +14,7 @@ import type { AdapterPool } from "./adapter-pool.ts";
 import { BatchMeter } from "./batch-meter.ts";
 import { type Outcome, runBatch } from "./batch-run.ts";
 import { FairQueue } from "./fair-queue.ts";
-import type { Lane } from "./lane.ts";
+import type { Lane } from "../lanes/lane.ts";
 import { type Arrival, type Place, Places } from "./places.ts";
 import type { Scheduled, Sequence, SequenceAnswer, SequenceRequest } from "./sequence.ts";
 import { WeightLoads } from "./weight-loads.ts";

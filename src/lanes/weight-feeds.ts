@@ -1,23 +1,13 @@
 /** The weights that the rows of a batch bring, gathered from the pool's memory by the worker. */
 import type { EncoderConfig } from "../entities/base-model.ts";
-import type { AdapterKindName, AdapterSpecification } from "../entities/virtual-model.ts";
+import type { AdapterKindName } from "../entities/virtual-model.ts";
 import type { WeightShape } from "../entities/weights.ts";
 import { assert, present } from "../foundation/assert.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
 import { adapterKinds, rowsInput } from "../models/adapters/adapters.ts";
 import { headTensors } from "../models/head.ts";
 import type { Feed, GatheredValue } from "../runtime/runtime.ts";
-import type { Resident } from "./adapter-pool.ts";
-
-/** What a sequence's weights are, and where they lie. */
-export interface WeightRow {
-  /** Undefined without an adapter. */
-  readonly adapter: AdapterSpecification | undefined;
-  /** 0 without a head. */
-  readonly outputCount: number;
-  /** Absent for a bare base model. */
-  readonly resident: Resident | undefined;
-}
+import type { WeightRow } from "./lane.ts";
 
 /**
  * Feeds for the adapters that the graph takes, and for heads: ranks and label counts are padded
