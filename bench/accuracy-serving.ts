@@ -1,7 +1,10 @@
 /** Scores on test as a tenant would see them: through the serving graph, in its precision. */
-import { upperBottleneck, upperForm } from "../src/models/adapters/adapters.ts";
+import { upperForm } from "../src/models/adapters/adapters.ts";
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
+import { present } from "../src/foundation/assert.ts";
+import { familyOf } from "../src/models/families/families.ts";
 import { quantizeGraph } from "../src/models/quantize.ts";
+import { versionTensors } from "../src/models/version-tensors.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
 import type { Resident } from "../src/lanes/lane.ts";
 import { textFeeds } from "../src/lanes/batch-feeds.ts";
@@ -25,18 +28,19 @@ export interface ServingOptions {
   readonly labelCount: number;
 }
 
-type Tensors = Fitted["tensors"];
+type Learned = Pick<Fitted, "tensors" | "adapter">;
+type Tensors = Learned["tensors"];
 
 /**
- * The task's score on `test`. `tensors` holds a head, and an adapter or the base's own weights
+ * The task's score on `test`. The tensors are a head, and an adapter or the base's own weights
  * where they were learned. States that `test` brings take the place of the shallow part.
  */
 export async function servedScore(
-  tensors: Tensors,
+  learned: Learned,
   options: ServingOptions & { readonly test: Sequences },
 ): Promise<number> {
   const { kind, test } = options;
-  const answers = await serve(tensors, options);
+  const answers = await serve(learned, options);
   const judged = answers.map((answer, index) =>
     kind.judged(test.answers[index] ?? new Int32Array(), answer),
   );
@@ -45,7 +49,7 @@ export async function servedScore(
 
 /** The answer to each sequence. */
 async function serve(
-  tensors: Tensors,
+  { tensors, adapter }: Learned,
   options: ServingOptions & { readonly test: Source },
 ): Promise<readonly Answer[]> {
   const { base, runtime, kind, labelCount, test } = options;
@@ -57,18 +61,16 @@ async function serve(
   });
   const constants = constantsOf(graph, await weightsOf(tensors, options));
   const program = await runtime.load(graph, { constants });
-  const { memory, resident } = placed(tensors);
-  const adapter = upperBottleneck(
-    config,
-    Number(tensors.get(`adapter.${config.shallowLayerCount}.down`)?.shape[0] ?? 0),
-  );
+  const outputCount = kind.outputCount(labelCount);
+  const parts = versionTensors(config, { adapter, outputCount }).map(({ name }) => name);
+  const { memory, resident } = placed(tensors, parts);
   const answers: Answer[] = Array.from({ length: test.ids.length });
   for (const batch of sortedBatches(test.ids, evaluationShape)) {
     const rows = batch.map((index) => ({
       ids: test.ids[index] ?? new Int32Array(),
       pooling,
       adapter,
-      outputCount: kind.outputCount(labelCount),
+      outputCount,
       resident,
     }));
     const feeds = {
@@ -96,14 +98,19 @@ async function weightsOf(
 ): Promise<ReadonlyMap<string, TypedValues>> {
   const weights = new Map(base.weights);
   const quantizer = await runtime.load(quantizeGraph());
-  for (const [name, { shape, values }] of tensors) {
-    if (!/^(layer|embeddings)\./.test(name)) continue;
-    weights.set(name, values);
-    if (!name.endsWith(".weight")) continue;
-    const learned = values as Float32Array; // as all that is learned
-    const stored = { shape: shape.toReversed(), values: transposed(learned, shape) };
+  const { config } = base.checkpoint;
+  for (const { name, role } of familyOf(config).checkpoint.tensors(config)) {
+    const learned = tensors.get(role === "matrix" ? `${name}.weight` : name);
+    if (learned === undefined) continue;
+    const values = learned.values as Float32Array; // as all that is learned
+    if (role !== "matrix") {
+      weights.set(name, values);
+      continue;
+    }
+    const { shape } = learned;
+    const stored = { shape: shape.toReversed(), values: transposed(values, shape) };
     for (const [form, array] of await linearForms(quantizer, stored))
-      weights.set(name.replace(/weight$/, form), array);
+      weights.set(`${name}.${form}`, array);
   }
   await quantizer.release();
   return weights;
@@ -119,8 +126,11 @@ function transposed(values: Float32Array, shape: readonly number[]): Float32Arra
 }
 
 /** Adapter and head in memory that a worker can read. */
-function placed(tensors: Tensors): { readonly memory: Float32Array; readonly resident: Resident } {
-  const own = [...tensors].filter(([name]) => /^(adapter|head)\./.test(name));
+function placed(
+  tensors: Tensors,
+  parts: readonly string[],
+): { readonly memory: Float32Array; readonly resident: Resident } {
+  const own = parts.map((name) => [name, present(tensors.get(name), "a learned part")] as const);
   const length = own.reduce((sum, [, { values }]) => sum + values.length, 0);
   const memory = new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
   const resident = new Map<string, { offset: number; length: number }>();

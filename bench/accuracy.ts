@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { openBaseCheckpoint, openPulledBase } from "../src/sources/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import { present } from "../src/foundation/assert.ts";
+import { upperBottleneck } from "../src/models/adapters/adapters.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit, type Fitted } from "../src/learning/learning.ts";
 import { fitInstantHead } from "../src/learning/instant.ts";
@@ -167,10 +168,10 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
     base,
     { kind, train, dev, labelCount, pooling },
     {
-      method,
+      adapter:
+        method === "full" ? undefined : upperBottleneck(base.checkpoint.config, settings.rank),
       seed,
       learningRate,
-      rank: settings.rank,
       epochCount: tasks[plan.task]?.[method] ?? 1,
       batchSize: settings.batchSize[method],
       patience: settings.patience,
@@ -181,7 +182,7 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
   return {
     ...plan,
     devAccuracy: round(100 * present(fitted.devScore, "every task has a dev")),
-    testAccuracy: round(100 * (await servedScore(fitted.tensors, options))),
+    testAccuracy: round(100 * (await servedScore(fitted, options))),
     instantTestAccuracy: round(100 * (await servedScore(head, options))),
     bestEpoch: fitted.epochCount,
     seconds: Math.round((performance.now() - started) / 1000),
@@ -192,13 +193,14 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
 function headOnly(
   head: { readonly weight: Float32Array; readonly bias: Float32Array },
   labelCount: number,
-): Fitted["tensors"] {
+): Pick<Fitted, "tensors" | "adapter"> {
   const value = (values: Float32Array, shape: readonly number[]) =>
     ({ kind: "value", type: "float32", shape, values }) as const;
-  return new Map([
+  const tensors = new Map([
     ["head.weight", value(head.weight, [labelCount, head.weight.length / labelCount])],
     ["head.bias", value(head.bias, [labelCount])],
   ]);
+  return { tensors, adapter: undefined };
 }
 
 /** The rate with the best dev accuracy on the tuning task. */

@@ -11,6 +11,7 @@ import type { Checkpoint } from "../src/checkpoints/checkpoints.ts";
 import { checkDomain, type HierarchicalBase, openHierarchy } from "../src/checkpoints/hierarchy.ts";
 import { assert, present } from "../src/foundation/assert.ts";
 import { digestOf } from "../src/foundation/digest.ts";
+import { upperBottleneck } from "../src/models/adapters/adapters.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit } from "../src/learning/learning.ts";
 import { lookedUpStates } from "../src/distillation/looked-up-states.ts";
@@ -210,10 +211,11 @@ async function runTask(plan: Plan, parts: Parts): Promise<Scores> {
   const { train, dev, test } = await withStates(task, plan.arm, parts);
   const { seed, epochCount } = plan;
   const own = isNer ? settings.ner : settings.classification;
-  const options = { ...own, method: "adapter", seed, epochCount } as const;
-  const { devScore, tensors } = await fit(base, { kind, train, dev, labelCount, pooling }, options);
-  const testScore = await servedScore(tensors, { base, runtime, kind, labelCount, test });
-  return scoresOf(devScore, testScore);
+  const adapter = upperBottleneck(checkpoint.config, own.rank);
+  const options = { ...own, adapter, seed, epochCount };
+  const fitted = await fit(base, { kind, train, dev, labelCount, pooling }, options);
+  const testScore = await servedScore(fitted, { base, runtime, kind, labelCount, test });
+  return scoresOf(fitted.devScore, testScore);
 }
 
 function scoresOf(devScore: number | undefined, testScore: number): Scores {

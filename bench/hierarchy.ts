@@ -7,7 +7,7 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBaseCheckpoint, openPulledBase } from "../src/sources/base-cache.ts";
-import { constantsOf } from "../src/checkpoints/base-weights.ts";
+import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import { type HitCounts, hitRates, type NgramEncoder } from "../src/knowledge/knowledge.ts";
@@ -18,7 +18,8 @@ import { loadNgramEncoder } from "../src/knowledge/ngram-encoder.ts";
 import { numberNgrams } from "../src/knowledge/ngram-map.ts";
 import { readTable, writeTable } from "../src/knowledge/table-file.ts";
 import { allocateRows, rowsBytes } from "../src/knowledge/table-rows.ts";
-import { ngramGraph } from "../src/models/hierarchy.ts";
+import { hierarchyWeights } from "../src/models/hierarchical-states.ts";
+import { quantizeGraph } from "../src/models/quantize.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Program, Runtime, Value } from "../src/runtime/runtime.ts";
@@ -181,17 +182,16 @@ function commonFeeds(texts: readonly Int32Array[]): Record<string, Value> {
 /** A base of random weights with a tri-gram part of others. */
 async function hierarchicalWeights(runtime: Runtime): Promise<ReadonlyMap<string, TypedValues>> {
   const weights = new Map(await randomWeights(runtime));
-  const inputs = [
-    ...ngramGraph(config, precision).inputs,
-    ...servingGraph(config, precision, { adapters: [], source: "sums" }).inputs,
-  ];
-  for (const [name, { shape }] of inputs) {
-    if (!name.startsWith("ngram.")) continue;
-    // Layers are as fast as the base's own.
-    const own = weights.get(name.slice("ngram.".length));
-    const values = name.includes(".layer.") ? own : undefined;
-    weights.set(name, values ?? randomValues(shape.map(Number), weights.size));
+  const quantizer = await runtime.load(quantizeGraph());
+  for (const { name, shape, linear } of hierarchyWeights(config, false)) {
+    const values = randomValues(shape, weights.size);
+    weights.set(name, values);
+    if (linear === undefined) continue;
+    const stored = { shape: shape.toReversed(), values: values.slice() };
+    for (const [form, array] of await linearForms(quantizer, stored))
+      weights.set(`${linear}.${form}`, array);
   }
+  await quantizer.release();
   return weights;
 }
 

@@ -122,7 +122,7 @@ export class Stage {
     const test = { ids, answers, states: undefined };
     const labelCount = version.labels.length;
     const parts = { base: this.base, runtime: this.#runtime, kind: textClassification };
-    return servedScore(tensors, { ...parts, labelCount, test });
+    return servedScore({ tensors, adapter: version.adapter }, { ...parts, labelCount, test });
   }
 
   async #upload(rows: readonly Row[]): Promise<string> {

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { openBaseCheckpoint, openPulledBase } from "../src/sources/base-cache.ts";
 import { loadBaseWeights } from "../src/checkpoints/base-weights.ts";
 import type { Precision } from "../src/entities/base-model.ts";
+import { upperBottleneck } from "../src/models/adapters/adapters.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import { fit } from "../src/learning/learning.ts";
 import { shallowStates } from "../src/learning/sequences.ts";
@@ -38,9 +39,10 @@ export async function int8Cost({ isQuick, cacheFolder }: BenchOptions): Promise<
     const kind = textClassification;
     const fitTask = { kind, train, dev, labelCount, pooling: checkpoint.pooling };
     for (const seed of seeds) {
-      const fitted = await fit(base, fitTask, { ...settings, method: "adapter", seed });
+      const adapter = upperBottleneck(checkpoint.config, settings.rank);
+      const fitted = await fit(base, fitTask, { ...settings, adapter, seed });
       const options = { base, runtime, kind, labelCount, test: task.test };
-      testAccuracy[precision].push(round(100 * (await servedScore(fitted.tensors, options))));
+      testAccuracy[precision].push(round(100 * (await servedScore(fitted, options))));
     }
   }
   await runtime.close();

@@ -14,7 +14,7 @@ import { AdapterPool } from "../src/engine/adapter-pool.ts";
 import type { Resident, BatchRow } from "../src/lanes/lane.ts";
 import { textFeeds } from "../src/lanes/batch-feeds.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
-import type { Program, Runtime } from "../src/runtime/runtime.ts";
+import type { Feeds, Program, Runtime } from "../src/runtime/runtime.ts";
 import type { BenchOptions, BenchResult } from "./claim.ts";
 import { machine, measure, medianRatio, round, spreadOf } from "./measure.ts";
 import { benchConfig, randomValues, randomWeights } from "./random-base.ts";
@@ -139,8 +139,10 @@ async function load(
   return runtime.load(graph, { constants: constantsOf(graph, options.weights) });
 }
 
-function withoutAdapters(feeds: ReturnType<typeof textFeeds>): ReturnType<typeof textFeeds> {
-  return Object.fromEntries(Object.entries(feeds).filter(([name]) => !name.startsWith("adapter.")));
+/** What a graph without adapters reads of these feeds. */
+function withoutAdapters(feeds: Feeds): Feeds {
+  const { inputs } = servingGraph(benchConfig, "int8", { adapters: [] });
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.has(name)));
 }
 
 /** Each sequence in batches of mixed lengths, ranks and label counts against itself alone. */

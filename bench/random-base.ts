@@ -1,11 +1,9 @@
 /** An encoder of random weights: as fast as a real one, and nothing to download. */
-import { type BaseWeights, linearForms } from "../src/checkpoints/base-weights.ts";
+import type { BaseWeights } from "../src/checkpoints/base-weights.ts";
+import { drawnWeights } from "../src/checkpoints/exam-encoder.ts";
 import type { EncoderConfig } from "../src/entities/base-model.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
-import { servingGraph } from "../src/models/serving-graph.ts";
-import { quantizeGraph } from "../src/models/quantize.ts";
 import type { Runtime, Value } from "../src/runtime/runtime.ts";
-import type { TypedValues } from "../src/tensor/tensor.ts";
 
 /** The shape of all-MiniLM-L6-v2. */
 export const benchConfig: EncoderConfig = {
@@ -36,34 +34,15 @@ export const mpnetConfig: EncoderConfig = {
 };
 
 /** Weights for all graphs of the encoder; every tensor, and every seed, has values of its own. */
-export async function randomWeights(
+export function randomWeights(
   runtime: Runtime,
   config = benchConfig,
   seed = 0,
 ): Promise<BaseWeights> {
-  const weights = new Map<string, TypedValues>();
-  const graph = servingGraph(config, "fp32", { adapters: [] });
-  const quantizer = await runtime.load(quantizeGraph());
-  let stream = 1_000_000 * seed;
-  for (const [name, { shape }] of graph.inputs) {
-    if (!/^(layer|embeddings)\./.test(name)) continue;
-    const sizes = shape.map(Number);
-    const values = randomValues(sizes, (stream += 1));
-    if (name.endsWith(".gain"))
-      weights.set(
-        name,
-        values.map((value) => 1 + value),
-      );
-    else if (!name.endsWith(".weight")) weights.set(name, values);
-    else
-      for (const [form, array] of await linearForms(quantizer, {
-        shape: sizes.toReversed(),
-        values,
-      }))
-        weights.set(name.replace(/weight$/, form), array);
-  }
-  await quantizer.release();
-  return weights;
+  return drawnWeights(runtime, config, ({ shape, role }, number) => {
+    const values = randomValues(shape, 1_000_000 * seed + number + 1);
+    return role === "gain" ? values.map((value) => 1 + value) : values;
+  });
 }
 
 /** Normal values of standard deviation 0.05. */

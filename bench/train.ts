@@ -7,8 +7,8 @@ import {
   featuresGraph,
   stepGraph,
   type TrainingGraphOptions,
-  wordTable,
 } from "../src/models/training-graph.ts";
+import { wordTable } from "../src/models/encoder-scope.ts";
 import { OrtRuntime } from "../src/runtime/ort/ort-runtime.ts";
 import type { Feeds, Program, Runtime, Value } from "../src/runtime/runtime.ts";
 import type { BaseWeights } from "../src/checkpoints/base-weights.ts";

@@ -28,7 +28,7 @@ const formsOf: Readonly<Record<Precision, readonly LinearForm[]>> = {
  * one precision, or all of them.
  */
 export async function loadBaseWeights(
-  checkpoint: Checkpoint,
+  checkpoint: Pick<Checkpoint, "config" | "tensors">,
   runtime: Runtime,
   precision?: Precision,
 ): Promise<BaseWeights> {
@@ -38,7 +38,7 @@ export async function loadBaseWeights(
   const quantizer = await runtime.load(quantizeGraph());
   for await (const [source, tensor] of checkpoint.tensors()) {
     const entry = present(bySource.get(source), "Every promised tensor has its place");
-    if (entry.isLinear)
+    if (entry.role === "matrix")
       for (const [form, array] of await linearForms(quantizer, tensor, precision))
         weights.set(`${entry.name}.${form}`, array);
     else weights.set(entry.name, inSharedMemory(rowsOf(entry, tensor.values)));

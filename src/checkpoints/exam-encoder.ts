@@ -1,11 +1,12 @@
 /** An encoder of a few hundred random weights, for exams of graphs that need no real text. */
 import type { EncoderConfig } from "../entities/base-model.ts";
-import { present } from "../foundation/assert.ts";
+import type { Weight } from "../entities/weights.ts";
 import { SeededRandom } from "../foundation/random.ts";
+import { familyOf } from "../models/families/families.ts";
+import type { CheckpointEntry } from "../models/family.ts";
 import type { Runtime, Value } from "../runtime/runtime.ts";
 import type { TypedValues } from "../tensor/tensor.ts";
-import { quantizeGraph } from "../models/quantize.ts";
-import { servingGraph } from "../models/serving-graph.ts";
+import { type BaseWeights, loadBaseWeights } from "./base-weights.ts";
 
 export const smallConfig: EncoderConfig = {
   family: "bert",
@@ -21,30 +22,25 @@ export const smallConfig: EncoderConfig = {
 };
 
 /** Values of every weight of the base, in float32 and int8, by the names of the graphs' inputs. */
-export async function smallWeights(runtime: Runtime): Promise<ReadonlyMap<string, TypedValues>> {
-  const quantizer = await runtime.load(quantizeGraph());
-  const weights = new Map<string, TypedValues>();
-  for (const [name, { shape }] of servingGraph(smallConfig, "fp32", { adapters: [] }).inputs) {
-    if (!/^(layer|embeddings)\./.test(name)) continue;
-    const sizes = shape.map(Number);
-    const mean = name.endsWith(".gain") ? 1 : 0;
-    const values = randomFloats(sizes, { stream: weights.size, mean, deviation: 0.4 }).values;
-    weights.set(name, values.slice());
-    if (!name.endsWith(".weight")) continue;
-    const [width = 0, size = 0] = sizes;
-    const stored = transposed(values, width);
-    const forms = await quantizer.run({
-      stored: { kind: "value", type: "float32", shape: [size, width], values: stored },
-    });
-    for (const form of ["int8", "int8-transposed"])
-      for (const part of ["values", "scale"])
-        weights.set(
-          name.replace(/weight$/, `${form}.${part}`),
-          present(forms[`${form}.${part}`], "An output of the quantise graph").values,
-        );
+export function smallWeights(runtime: Runtime): Promise<BaseWeights> {
+  return drawnWeights(runtime, smallConfig, ({ shape, role }, stream) => {
+    const mean = role === "gain" ? 1 : 0;
+    return randomFloats(shape, { stream, mean, deviation: 0.4 }).values;
+  });
+}
+
+/** Weights of an encoder, each tensor as `draw` gives it; their numbers count from 0. */
+export function drawnWeights(
+  runtime: Runtime,
+  config: EncoderConfig,
+  draw: (entry: CheckpointEntry, number: number) => Float32Array,
+): Promise<BaseWeights> {
+  const entries = familyOf(config).checkpoint.tensors(config);
+  async function* tensors(): AsyncGenerator<readonly [string, Weight]> {
+    for (const [number, entry] of entries.entries())
+      yield [entry.source, { shape: entry.shape, values: draw(entry, number) }];
   }
-  await quantizer.release();
-  return weights;
+  return loadBaseWeights({ config, tensors }, runtime);
 }
 
 /** Those of `values` that are inputs of the graph. */
@@ -65,13 +61,4 @@ export function randomFloats(
   const count = shape.reduce((product, size) => product * size, 1);
   const values = Float32Array.from({ length: count }, () => mean + deviation * random.normal());
   return { kind: "value", type: "float32", shape, values };
-}
-
-/** `[rows, columns]` to `[columns, rows]`. */
-function transposed(values: Float32Array, rows: number): Float32Array {
-  const columns = values.length / rows;
-  return values.map((_, index) => {
-    const [column, row] = [Math.floor(index / rows), index % rows];
-    return values[row * columns + column] ?? 0;
-  });
 }

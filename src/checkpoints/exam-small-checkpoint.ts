@@ -6,6 +6,8 @@ import type { EncoderConfig, FamilyName } from "../entities/base-model.ts";
 import type { Weight } from "../entities/weights.ts";
 import { encodeSafetensors } from "../formats/safetensors.ts";
 import { SeededRandom } from "../foundation/random.ts";
+import type { WeightRole } from "../models/declared-weight.ts";
+import { wordTable } from "../models/encoder-scope.ts";
 import { familyOf } from "../models/families/families.ts";
 import { parseConfig } from "./config.ts";
 
@@ -44,9 +46,9 @@ export async function writeSmallCheckpoint(family: FamilyName = "bert"): Promise
 function weightsOf(config: EncoderConfig): Map<string, Weight> {
   const random = new SeededRandom(1);
   const tensors = new Map<string, Weight>();
-  for (const { source, shape, isLinear } of familyOf(config).checkpoint.tensors(config)) {
-    const mean = source.endsWith("LayerNorm.weight") ? 1 : 0;
-    const deviation = isLinear ? 0.3 : deviationOf(source);
+  for (const { source, name, shape, role } of familyOf(config).checkpoint.tensors(config)) {
+    const mean = role === "gain" ? 1 : 0;
+    const deviation = name === wordTable ? 1 : deviations[role];
     const length = shape.reduce((product, size) => product * size, 1);
     const values = Float32Array.from({ length }, () => mean + deviation * random.normal());
     tensors.set(source, { shape, values });
@@ -54,7 +56,9 @@ function weightsOf(config: EncoderConfig): Map<string, Weight> {
   return tensors;
 }
 
-function deviationOf(source: string): number {
-  if (source === "embeddings.word_embeddings.weight") return 1;
-  return source.endsWith("_embeddings.weight") ? 0.2 : 0.1;
-}
+const deviations: Readonly<Record<WeightRole, number>> = {
+  matrix: 0.3,
+  table: 0.2,
+  gain: 0.1,
+  bias: 0.1,
+};

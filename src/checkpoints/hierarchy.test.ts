@@ -45,7 +45,8 @@ function runOf(from?: string): string {
 type Tensors = Weights;
 
 function encoded(tensors: Tensors, from?: string): Promise<Uint8Array> {
-  return encodeHierarchy(tensors, runOf(from), runtime);
+  const config = { ...checkpoint.config, shallowLayerCount: 1 };
+  return encodeHierarchy(tensors, { config, run: runOf(from) }, runtime);
 }
 
 async function opened(tensors: Tensors, from?: string): Promise<HierarchicalBase> {

@@ -13,11 +13,10 @@ import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors.ts"
 import { present } from "../foundation/assert.ts";
 import { type Digest, digestOf } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
-import { mergeGraph, ngramGraph, ngramPrefix, upperPrefix } from "../models/hierarchy.ts";
+import { type HierarchyWeight, hierarchyWeights } from "../models/hierarchical-states.ts";
 import { quantizeGraph } from "../models/quantize.ts";
-import { featuresGraph } from "../models/training-graph.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Graph, TypedValues } from "../tensor/tensor.ts";
+import type { TypedValues } from "../tensor/tensor.ts";
 import { type BaseWeights, linearForms } from "./base-weights.ts";
 import type { Checkpoint } from "./checkpoints.ts";
 import { checkFinite } from "./weights-file.ts";
@@ -41,7 +40,10 @@ const run = z.object({
   config: z.object({ shallowLayerCount: z.int().min(1) }),
 });
 
-const scaleSuffix = ".scale";
+/** The scales of a matrix in bytes lie beside it under this name. */
+function scaleOf(matrix: string): string {
+  return `${matrix}.scale`;
+}
 
 /** Reads the file, see `readHierarchy`, and prepares its linear layers in all forms. */
 export async function openHierarchy(
@@ -52,24 +54,23 @@ export async function openHierarchy(
   const bytes = await readFile(path).catch((error: unknown) => {
     throw wrapError(error, "NOT_FOUND", `Cannot open hierarchical base "${path}"`);
   });
-  const { config, ownsUpper, from, names, tensor } = readHierarchy(bytes, path, base.checkpoint);
+  const file = readHierarchy(bytes, path, base.checkpoint);
+  const { config, ownsUpper, from, names, tensor, parts } = file;
   const all = new Map<string, TypedValues>(base.weights);
   const quantizer = await runtime.load(quantizeGraph());
-  for (const name of names) {
-    if (name.endsWith(scaleSuffix)) continue;
+  for (const { name, linear } of parts) {
     const { shape, values } = tensor(name);
     checkFinite(name, values);
-    if (!isLinear(name)) {
+    if (linear === undefined) {
       all.set(name, values);
       continue;
     }
-    const scales = names.includes(name + scaleSuffix)
-      ? tensor(name + scaleSuffix).values
-      : new Float32Array();
-    checkFinite(name + scaleSuffix, scales);
+    const scale = scaleOf(name);
+    const scales = names.includes(scale) ? tensor(scale).values : new Float32Array();
+    checkFinite(scale, scales);
     const stored = { shape: shape.toReversed(), values: transposed(values, shape, scales) };
     for (const [form, array] of await linearForms(quantizer, stored))
-      all.set(name.replace(/weight$/, form), array);
+      all.set(`${linear}.${form}`, array);
   }
   await quantizer.release();
   return { config, weights: all, ownsUpper, digest: digestOf(bytes), from };
@@ -88,14 +89,15 @@ export function checkDomain(domain: HierarchicalBase, general: HierarchicalBase)
 /** The bytes of such a file; `tensors` by the names of the graphs' inputs, `run` is metadata. */
 export async function encodeHierarchy(
   tensors: Weights,
-  run: string,
+  { config, run }: { readonly config: EncoderConfig; readonly run: string },
   runtime: Runtime,
 ): Promise<Uint8Array> {
+  const linears = new Map(hierarchyWeights(config, true).map(({ name, linear }) => [name, linear]));
   const quantizer = await runtime.load(quantizeGraph());
   const stored = new Map<string, StoredTensor>();
   for (const [name, { shape, values }] of tensors) {
     stored.set(name, { shape, values, dtype: "F16" });
-    if (!isLinear(name)) continue;
+    if (linears.get(name) === undefined) continue;
     const turned = { shape: shape.toReversed(), values: transposed(values, shape) };
     const forms = new Map(await linearForms(quantizer, turned));
     const [bytes, scales] = (["int8.values", "int8.scale"] as const).map((form) =>
@@ -103,10 +105,16 @@ export async function encodeHierarchy(
     ) as [Int8Array, Float32Array]; // of these types, see `quantizeGraph`
     stored.set(name, { shape, values: bytes });
     // Halves times bytes are exact in float32: what is read gives the same bytes again.
-    stored.set(name + scaleSuffix, { shape: shape.slice(1), values: scales, dtype: "F16" });
+    stored.set(scaleOf(name), { shape: shape.slice(1), values: scales, dtype: "F16" });
   }
   await quantizer.release();
   return encodeSafetensors(stored, { metadata: { run } });
+}
+
+interface HierarchyFile
+  extends TensorFile, Pick<HierarchicalBase, "config" | "ownsUpper" | "from"> {
+  /** What the file holds, without scales. */
+  readonly parts: readonly HierarchyWeight[];
 }
 
 /**
@@ -117,7 +125,7 @@ export function readHierarchy(
   bytes: Uint8Array,
   path: string,
   base: { readonly digest: Digest; readonly config: EncoderConfig },
-): TensorFile & Pick<HierarchicalBase, "config" | "ownsUpper" | "from"> {
+): HierarchyFile {
   const file = decodeSafetensors(bytes);
   const made = parse(run, file.metadata["run"] ?? "", path);
   if (made.digest !== base.digest)
@@ -127,20 +135,25 @@ export function readHierarchy(
         `this one is ${base.digest}`,
     );
   const config = { ...base.config, shallowLayerCount: made.config.shallowLayerCount };
-  const ownsUpper = file.names.some((name) => name.startsWith(upperPrefix));
-  checkShapes(file, expectedShapes(config, ownsUpper), path);
-  return { ...file, config, ownsUpper, from: made.from };
+  // A form has its own upper layers as a whole, or none of them.
+  const all = hierarchyWeights(config, true);
+  const ownsUpper = all.some(({ part, name }) => part === "upper" && file.names.includes(name));
+  const parts = ownsUpper ? all : hierarchyWeights(config, false);
+  checkShapes(file, parts, path);
+  return { ...file, config, ownsUpper, parts, from: made.from };
 }
 
 /** Every part is there, in its shape, and nothing else but the scales of those in bytes. */
 function checkShapes(
   { names, shape, dtype }: TensorFile,
-  parts: ReadonlyMap<string, readonly number[]>,
+  parts: readonly HierarchyWeight[],
   path: string,
 ): void {
-  const expected = new Map(parts);
-  for (const [name, sizes] of parts)
-    if (isLinear(name) && dtype(name) === "I8") expected.set(name + scaleSuffix, sizes.slice(1));
+  const expected = new Map<string, readonly number[]>();
+  for (const { name, shape: sizes, linear } of parts) {
+    expected.set(name, sizes);
+    if (linear !== undefined && dtype(name) === "I8") expected.set(scaleOf(name), sizes.slice(1));
+  }
   const text = (sizes: readonly number[] | undefined): string => sizes?.join(" × ") ?? "none";
   for (const name of new Set([...expected.keys(), ...names])) {
     const [wanted, found] = [expected.get(name), shape(name)].map(text);
@@ -150,27 +163,6 @@ function checkShapes(
       `Cannot open hierarchical base "${path}": expected "${name}" of ${wanted}, got ${found}`,
     );
   }
-}
-
-function expectedShapes(
-  config: EncoderConfig,
-  ownsUpper: boolean,
-): ReadonlyMap<string, readonly number[]> {
-  const shapes = new Map<string, readonly number[]>();
-  const take = (graph: Graph, prefix: string): void => {
-    for (const [name, { shape }] of graph.inputs)
-      if (name.startsWith(prefix)) shapes.set(name, shape.map(Number));
-  };
-  take(ngramGraph(config, "fp32"), ngramPrefix);
-  take(mergeGraph(config), ngramPrefix);
-  const features = { config, precision: "fp32", source: "states", unit: "sequence" } as const;
-  if (ownsUpper) take(featuresGraph(features), upperPrefix);
-  return shapes;
-}
-
-/** The layers' alone: the gate's is a vector. */
-function isLinear(name: string): boolean {
-  return /(^|\.)layer\..*\.weight$/.test(name);
 }
 
 /** `[rows, columns]` to `[columns, rows]`, times the scale of each column, if there are any. */

@@ -16,7 +16,7 @@ import { toFloat32 } from "../formats/safetensors.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { familyOf } from "../models/families/families.ts";
-import type { CheckpointEntry, CheckpointLayout } from "../models/family.ts";
+import type { CheckpointEntry } from "../models/family.ts";
 import { corruptFile } from "./files.ts";
 
 /** Checks the header: the tensors that the configuration promises are there in their sizes. */
@@ -67,29 +67,37 @@ interface Header {
 }
 
 async function readHeader(reader: HashedReader, config: EncoderConfig): Promise<Header> {
-  const prefix = await reader.read(Math.min(prefixBytes, reader.bytes));
-  const headerBytes = headerBytesOf(prefix, reader.bytes);
+  const start = await reader.read(Math.min(prefixBytes, reader.bytes));
+  const headerBytes = headerBytesOf(start, reader.bytes);
   const dataBytes = reader.bytes - prefixBytes - headerBytes;
   const header = parseSafetensorsHeader(await reader.read(headerBytes), dataBytes);
-  const layout = familyOf(config).checkpoint;
+  const { prefix, tensors } = familyOf(config).checkpoint;
+  const entries = tensors(config);
+  const sources = sourcesByName(entries, prefix);
   const found = new Map<string, TensorRange>();
   for (const [name, range] of header.ranges) {
-    const plain = plainName(name, layout);
-    if (found.has(plain))
-      throw new StrataError("CORRUPT", `Cannot open checkpoint: two tensors are "${plain}"`);
-    found.set(plain, range);
+    const source = sources.get(name);
+    if (source === undefined) continue;
+    if (found.has(source))
+      throw new StrataError("CORRUPT", `Cannot open checkpoint: two tensors are "${source}"`);
+    found.set(source, range);
   }
-  const ranges = layout
-    .tensors(config)
-    .map((entry) => [entry.source, checkedRange(entry, found.get(entry.source))] as const);
+  const ranges = entries.map(
+    (entry) => [entry.source, checkedRange(entry, found.get(entry.source))] as const,
+  );
   return { ranges: ranges.toSorted(([, a], [, b]) => a.begin - b.begin), dataBytes };
 }
 
-/** Checkpoints of the first years call a norm's weight and bias gamma and beta. */
-function plainName(name: string, { prefix }: CheckpointLayout): string {
-  return (name.startsWith(prefix) ? name.slice(prefix.length) : name)
-    .replace(/\.gamma$/, ".weight")
-    .replace(/\.beta$/, ".bias");
+/** Each tensor by all names that a checkpoint may give it. */
+function sourcesByName(
+  entries: readonly CheckpointEntry[],
+  prefix: string,
+): ReadonlyMap<string, string> {
+  const sources = new Map<string, string>();
+  for (const { source, olderSource = source } of entries)
+    for (const name of [source, olderSource])
+      sources.set(name, source).set(`${prefix}${name}`, source);
+  return sources;
 }
 
 /** The range, which says that as many bytes lie in the file as the configuration promises. */

@@ -25,7 +25,7 @@ import { StrataError, wrapError } from "../foundation/errors.ts";
 import { makeFolder } from "../foundation/make-folder.ts";
 import { permutation, SeededRandom } from "../foundation/random.ts";
 import { familyOf } from "../models/families/families.ts";
-import { ngramPrefix, upperPrefix } from "../models/hierarchy.ts";
+import { hierarchyWeights } from "../models/hierarchical-states.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import {
@@ -136,7 +136,7 @@ async function learnForm(
       onProgress({ step, stepCount, tokenCount, cosine });
     },
   });
-  return finish({ outFolder, last, record, runtime });
+  return finish({ outFolder, last, record, task, runtime });
 }
 
 /** Runs before the base is loaded, which takes a while. INVALID_ARGUMENT names the path. */
@@ -289,10 +289,6 @@ function tensorsOf(values: SavePoint["values"]): Weights {
   );
 }
 
-function isOfForm(name: string): boolean {
-  return name.startsWith(ngramPrefix) || name.startsWith(upperPrefix);
-}
-
 type Report = Parameters<typeof hierarchiseReport>[0];
 
 async function writeReport(outFolder: string, report: Report): Promise<void> {
@@ -304,19 +300,22 @@ async function finish({
   outFolder,
   last,
   record,
+  task,
   runtime,
 }: {
   readonly outFolder: string;
   readonly last: SavePoint | undefined;
   readonly record: Omit<Report, "curve">;
+  readonly task: Pick<DistillationTask, "config" | "ownsUpper">;
   readonly runtime: Runtime;
 }): Promise<HierarchiseReport> {
   const { values = new Map(), curve = [] } = last ?? {};
-  const form = [...tensorsOf(values)].filter(
-    ([name]) => isOfForm(name) && !/\.(mean|square)$/.test(name),
-  );
+  const { config } = task;
+  const parts = new Set(hierarchyWeights(config, task.ownsUpper).map(({ name }) => name));
+  const form = new Map([...tensorsOf(values)].filter(([name]) => parts.has(name)));
   const weights = join(outFolder, weightsFile);
-  await replaceFile(weights, await encodeHierarchy(new Map(form), JSON.stringify(record), runtime));
+  const run = JSON.stringify(record);
+  await replaceFile(weights, await encodeHierarchy(form, { config, run }, runtime));
   // A run that was killed after its last save point may have left an older one.
   await writeReport(outFolder, { ...record, curve });
   const { cosine = 0, errors = [], lookedUp, tokenCount = 0, words } = curve.at(-1) ?? {};

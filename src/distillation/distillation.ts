@@ -14,7 +14,7 @@ import {
   distillationStep,
   type LearnedPart,
 } from "../models/distillation-graph.ts";
-import { ngramPrefix } from "../models/hierarchy.ts";
+import { hierarchyWeights } from "../models/hierarchical-states.ts";
 import type { StepGraph } from "../models/learning.ts";
 import { float32Result, type Program, type Runtime, type Value } from "../runtime/runtime.ts";
 import { BackOff, type Hidden } from "./back-off.ts";
@@ -201,26 +201,24 @@ function textsOf(texts: readonly Int32Array[], batch: Batch): readonly Int32Arra
   return batch.map((index) => present(texts[index], "a batch indexes the texts"));
 }
 
-/**
- * The tri-gram part of a base starts as its shallow layers at the first three positions, upper
- * layers as the base's or the given form's.
- */
+/** The form's weights start as the given form's, or as the base's; the objective knows the rest. */
 function initialValues(
   { config, weights, ownsUpper }: DistillationTask,
   { phases, initialValue }: HierarchyObjective,
 ): ReadonlyMap<string, Value> {
-  const lastShallow = `layer.${config.shallowLayerCount - 1}.outer`;
+  const starts = new Map(hierarchyWeights(config, ownsUpper).map((own) => [own.name, own.start]));
   const graphs = [distillationExam(config, ownsUpper), ...phases.map(({ graph }) => graph)];
   const state = new Map<string, Value>();
   for (const { graph, learned } of graphs)
     for (const name of learned) {
       const shape = (graph.inputs.get(name)?.shape ?? []).map(Number);
       const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      const ownName = name.slice(ngramPrefix.length).replace(/^merge\.norm/, `${lastShallow}.norm`);
-      const source = weights.get(name) ?? initialValue?.(name, shape) ?? weights.get(ownName);
+      const start = starts.get(name);
+      const base = start !== undefined && "base" in start ? weights.get(start.base) : undefined;
+      const source =
+        weights.get(name) ?? (start === undefined ? initialValue?.(name, shape) : base);
       if (source instanceof Float32Array) values.set(source.subarray(0, values.length));
-      // Three slots make a token: each counts a third at first.
-      else if (ownName === "gate.bias") values.fill(-Math.LN2);
+      else if (start !== undefined && "fill" in start) values.fill(start.fill);
       state.set(name, { kind: "value", type: "float32", shape, values });
     }
   return state;

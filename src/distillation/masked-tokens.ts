@@ -11,7 +11,8 @@ import { permutation, type Random, SeededRandom } from "../foundation/random.ts"
 import {
   maskedTokensExam,
   maskedTokensStep,
-  wordHeadPrefix,
+  wordBias,
+  wordHeadWeights,
 } from "../models/masked-tokens-graph.ts";
 import type { Program } from "../runtime/runtime.ts";
 import type {
@@ -57,6 +58,7 @@ export function maskedTokens(
   special: SpecialTokens,
 ): HierarchyObjective {
   const headStepCount = Math.ceil(headShare * stepCount);
+  const head = wordHeadWeights(config);
   return {
     phases: [
       { graph: maskedTokensStep(config, { learnsNgrams: false }), stepCount: headStepCount },
@@ -69,9 +71,10 @@ export function maskedTokens(
     feeds: (texts, { random }) => maskedFeeds(texts, { special, random }),
     initialValue(name, shape) {
       const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      if (name === `${wordHeadPrefix}bias`) return wordChances(train, special, values);
-      if (name.endsWith(".gain")) return values.fill(1);
-      if (shape.length === 1) return values;
+      if (name === wordBias) return wordChances(train, special, values);
+      const role = head.get(name)?.role;
+      if (role === "gain") return values.fill(1);
+      if (role !== "matrix") return values;
       const random = new SeededRandom(seed);
       return values.map(() => random.normal() / Math.sqrt(config.hiddenSize));
     },

@@ -4,7 +4,8 @@ import { after, before, describe, it } from "node:test";
 import { StrataError } from "../foundation/errors.ts";
 import { answersTo } from "./answers.ts";
 import { fit, type FitOptions, type FitProgress } from "./learning.ts";
-import { upperForm } from "../models/adapters/adapters.ts";
+import type { AdapterSpecification } from "../entities/virtual-model.ts";
+import { upperBottleneck, upperForm } from "../models/adapters/adapters.ts";
 import { type Sequences, shallowStates } from "./sequences.ts";
 import { textClassification } from "../tasks/text-classification.ts";
 import { tokenClassification } from "../tasks/token-classification.ts";
@@ -22,12 +23,14 @@ before(async () => {
 
 after(() => small.close());
 
+function bottleneck(): AdapterSpecification {
+  return upperBottleneck(small.checkpoint.config, 16);
+}
+
 describe("a fit", () => {
-  const options: FitOptions = {
+  const options: Omit<FitOptions, "adapter"> = {
     epochCount: 12,
     learningRate: 0.01,
-    rank: 16,
-    method: "adapter",
     batchSize: 16,
     patience: 3,
     seed: 1,
@@ -50,12 +53,17 @@ describe("a fit", () => {
     } as const;
     const progress: FitProgress[] = [];
     const onProgress = (step: FitProgress): void => void progress.push(step);
-    return { task, progress, fitted: await fit(base, task, { ...options, ...change, onProgress }) };
+    return {
+      task,
+      progress,
+      fitted: await fit(base, task, { ...options, adapter: bottleneck(), ...change, onProgress }),
+    };
   }
 
   for (const method of ["adapter", "full"] as const)
     it(`gives the same bits for the same seed, and others for another: ${method}`, async () => {
-      const change = { method, epochCount: 3 } as const;
+      const adapter = method === "adapter" ? bottleneck() : undefined;
+      const change = { adapter, epochCount: 3 };
       const [first, again] = [(await run(change)).fitted, (await run(change)).fitted];
       assert.deepEqual([...again.tensors], [...first.tensors]);
       assert.deepEqual(again, first);
@@ -108,6 +116,7 @@ describe("a fit", () => {
     const { task } = await run({ epochCount: 1 });
     let reportCount = 0;
     const fitting = fit(base, task, {
+      adapter: bottleneck(),
       ...options,
       signal: abort.signal,
       onProgress: () => {
@@ -137,8 +146,7 @@ describe("a fit of tokens", () => {
     const options: FitOptions = {
       epochCount: 40,
       learningRate: 0.01,
-      rank: 16,
-      method: "adapter",
+      adapter: bottleneck(),
       batchSize: 16,
       patience: 10,
       seed: 1,

@@ -4,19 +4,27 @@
  * What is particular to a kind of task it is told by `TaskKind`.
  */
 import type { Pooling } from "../entities/base-model.ts";
+import type { AdapterSpecification } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { SeededRandom } from "../foundation/random.ts";
-import type { AdapterForm } from "../models/adapter-kind.ts";
-import { adapterTensors, upperForm } from "../models/adapters/adapters.ts";
-import { headTensors } from "../models/head.ts";
+import { upperForm } from "../models/adapters/adapters.ts";
+import { wordTable } from "../models/encoder-scope.ts";
 import type { LearnedTensor } from "../models/learned-tensor.ts";
-import { type TrainingMethod, wordTable } from "../models/training-graph.ts";
+import { versionTensors } from "../models/version-tensors.ts";
 import type { Value } from "../runtime/runtime.ts";
 import { targetsOf } from "../tasks/targets.ts";
 import { type Answer, type Judged, scoreOf, type TaskKind } from "../tasks/tasks.ts";
-import { answersTo, from, joined, type Learned, poolingOf, sourceOf } from "./answers.ts";
+import {
+  answersTo,
+  from,
+  joined,
+  type Learned,
+  poolingOf,
+  sourceOf,
+  type Taught,
+} from "./answers.ts";
 import { BestEpoch, CrossedAnswers } from "./epoch-choice.ts";
 import { scheduleFeeds } from "./schedule-feeds.ts";
 import {
@@ -42,11 +50,8 @@ export interface FitTask {
 }
 
 export interface FitOptions {
-  readonly method: TrainingMethod;
-  /** What `adapter` learns; a bottleneck in the upper layers when absent. */
-  readonly adapter?: AdapterForm;
-  /** The adapter's. */
-  readonly rank: number;
+  /** What is learned beside the head: an adapter, or all of the base where it is undefined. */
+  readonly adapter: AdapterSpecification | undefined;
   readonly learningRate: number;
   readonly epochCount: number;
   readonly batchSize: number;
@@ -68,6 +73,8 @@ export interface FitProgress {
 }
 
 export interface Fitted {
+  /** The adapter among `tensors`, as its graph computes it. */
+  readonly adapter: AdapterSpecification | undefined;
   /** Tensors by name; see `versionTensors`, and all of the base's for `full`. */
   readonly tensors: ReadonlyMap<string, Value>;
   /** The task's score, in [0, 1], of the epoch that is best; without dev none. */
@@ -87,9 +94,8 @@ const warmupShare = 0.1;
 
 /** The best epoch is the one with the highest score on dev; without dev the last one. */
 export async function fit(base: TrainingBase, task: FitTask, options: FitOptions): Promise<Fitted> {
-  const { method, epochCount, patience, seed } = options;
-  const { adapter = upperForm(base.checkpoint.config) } = options;
-  const taught = { method, adapter };
+  const { adapter, epochCount, patience, seed } = options;
+  const taught = taughtBy(base, options);
   const { kind, dev } = task;
   const source = sourceOf(task.train, taught, base);
   const step = await base.step({ ...taught, source, task: kind.graph });
@@ -121,9 +127,16 @@ export async function fit(base: TrainingBase, task: FitTask, options: FitOptions
   }
   return {
     ...present(chosen, "at least one epoch ran"),
+    adapter,
     trainedTokenCount: run.tokenCount,
     devAnswers: crossed.answers.map((answer) => present(answer, "an epoch answers each")),
   };
+}
+
+/** The graphs take a form of an adapter even where none learns. */
+function taughtBy({ checkpoint }: TrainingBase, { adapter }: FitOptions): Taught {
+  if (adapter !== undefined) return { method: "adapter", adapter };
+  return { method: "full", adapter: upperForm(checkpoint.config) };
 }
 
 /** What these learned values answer to dev and to the others. */
@@ -241,11 +254,10 @@ function initialState(
   { task, options }: Pick<RunOptions, "task" | "options">,
 ): Record<string, Value> {
   const { config } = base.checkpoint;
-  const { method, rank, adapter = upperForm(config) } = options;
-  const tensors: readonly LearnedTensor[] = [
-    ...(method === "adapter" ? adapterTensors(config, { ...adapter, rank }) : []),
-    ...headTensors(config, task.kind.outputCount(task.labelCount)),
-  ];
+  const tensors: readonly LearnedTensor[] = versionTensors(config, {
+    adapter: options.adapter,
+    outputCount: task.kind.outputCount(task.labelCount),
+  });
   const state: Record<string, Value> = {};
   const set = (name: string, shape: readonly number[], values: Float32Array): void => {
     const zeros = (): Float32Array => new Float32Array(values.length);

@@ -2,7 +2,7 @@
  * The word embeddings during full training, with their AdamW moments. A step reads and replaces
  * only the rows of the words in its batch; other rows keep their moments, as in lazy Adam.
  */
-import { wordTable } from "../models/training-graph.ts";
+import { wordTable } from "../models/encoder-scope.ts";
 import { float32Result, type Results, type Value } from "../runtime/runtime.ts";
 
 const parts = [wordTable, `${wordTable}.mean`, `${wordTable}.square`] as const;

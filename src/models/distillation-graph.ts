@@ -8,16 +8,14 @@ import { add, cast, div, less, mul, sub, where } from "../tensor/operators/eleme
 import { l2Normalize, maskedMean, positions } from "../tensor/operators/neural.ts";
 import { concat, reduceSum, reshape } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
+import type { DeclaredWeight } from "./declared-weight.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { sequenceInputs, shallowPart, upperStates } from "./encoder.ts";
 import {
-  mergedState,
-  ngramPrefix,
-  ngramSize,
-  ngramSlots,
-  slotSums,
-  upperPrefix,
-} from "./hierarchy.ts";
+  type HierarchicalStates,
+  hierarchicalStates,
+  type HierarchyPart,
+} from "./hierarchical-states.ts";
 import { encoderInput, learningStep, type StepGraph } from "./learning.ts";
 
 /**
@@ -33,9 +31,9 @@ export function distillationStep(
 ): StepGraph {
   const graph = new Graph();
   const upper = learns === "upper" ? "fp32" : "int8";
-  const { errors } = comparison(graph, config, { base: "int8", upper });
-  const learned = learnedInputs(graph, learns).map(([name, tensor]) =>
-    encoderInput(name, tensor, name.startsWith(upperPrefix) ? upperRateFactor : 1),
+  const { errors, declared } = comparison(graph, config, { base: "int8", upper });
+  const learned = learnedWeights(declared, learns).map(([part, name, own]) =>
+    encoderInput(name, own, part === "upper" ? upperRateFactor : 1),
   );
   const loss = div(errors.reduce(add), graph.scalar(errors.length));
   return learningStep(graph, loss, learned);
@@ -48,7 +46,8 @@ export function distillationStep(
  */
 export function distillationExam(config: EncoderConfig, ownsUpper: boolean): StepGraph {
   const graph = new Graph();
-  const { errors, cosines } = comparison(graph, config, { base: "fp32", upper: "fp32" });
+  const fp32 = { base: "fp32", upper: "fp32" } as const;
+  const { errors, cosines, declared } = comparison(graph, config, fp32);
   graph.output(
     "errors",
     concat(
@@ -57,49 +56,26 @@ export function distillationExam(config: EncoderConfig, ownsUpper: boolean): Ste
     ),
   );
   graph.output("cosines", cosines);
-  const isOfForm = isLearned(ownsUpper ? "upper" : "merge");
-  const learned = [...graph.inputs.keys()].filter(isOfForm);
+  const learned = learnedWeights(declared, ownsUpper ? "upper" : "merge").map(([, name]) => name);
   return { graph, learned, state: Object.fromEntries(learned.map((name) => [name, null])) };
 }
 
-/**
- * What learns of a hierarchical form, each with those before it. Tables of several domains are
- * merged by one graph and read by one upper part: a domain learns tri-grams alone.
- */
-export type LearnedPart = "ngrams" | "merge" | "upper";
+/** What learns of a hierarchical form, each with those before it. */
+export type LearnedPart = HierarchyPart;
 
-/** What is learned of the hierarchical form whose weights the graph has declared. */
-export function learnedInputs(
-  graph: Graph,
+const parts = ["ngrams", "merge", "upper"] as const satisfies readonly LearnedPart[];
+
+/** The weights that learn, of those that the parts of the form have declared. */
+function learnedWeights(
+  declared: HierarchicalStates["declared"],
   learns: LearnedPart,
-): readonly (readonly [string, Tensor])[] {
-  const isChosen = isLearned(learns);
-  return [...graph.inputs].filter(([name]) => isChosen(name));
+): readonly (readonly [LearnedPart, string, DeclaredWeight])[] {
+  return parts
+    .slice(0, parts.indexOf(learns) + 1)
+    .flatMap((part) => [...declared[part]].map(([name, own]) => [part, name, own] as const));
 }
 
-function isLearned(learns: LearnedPart): (name: string) => boolean {
-  const merge = `${ngramPrefix}merge.`;
-  return (name) => {
-    if (name.startsWith(upperPrefix)) return learns === "upper";
-    return name.startsWith(ngramPrefix) && (learns !== "ngrams" || !name.startsWith(merge));
-  };
-}
-
-/**
- * Declares `ngrams` and `indices`; gives the state between the parts and every upper layer's,
- * `[batch*sequence, hidden]` each. The tri-gram part is in float32, the upper one as `scope` says.
- */
-export function hierarchicalStates(upper: EncoderScope, lengths: Tensor): readonly Tensor[] {
-  const { graph } = upper;
-  const scope: EncoderScope = { ...upper, precision: "fp32" };
-  const sequence = "sequence";
-  const ngrams = graph.input("ngrams", "int32", ["ngrams", ngramSize]);
-  const indices = graph.input("indices", "int32", ["batch", sequence, ngramSize]);
-  const state = mergedState(scope, slotSums(ngramSlots(scope, ngrams), indices));
-  return [state, ...upperStates(upper, { state, lengths, sequence })];
-}
-
-interface Comparison {
+interface Comparison extends Pick<HierarchicalStates, "declared"> {
   readonly errors: readonly Tensor[];
   readonly cosines: Tensor;
 }
@@ -132,7 +108,8 @@ function comparison(graph: Graph, config: EncoderConfig, precisions: Precisions)
     precision: precisions.upper,
     isDifferentiated: true,
   };
-  const given = hierarchicalStates(own, lengths).map(rows);
+  const form = hierarchicalStates(own, lengths);
+  const given = form.states.map(rows);
   const count = reshape(cast(lengths, "float32"), ["batch", 1, 1]);
   const isToken = less(reshape(positions(ids, 1), [1, sequence, 1]), count);
   const pairs = wanted.map((right, index) => ({ right, state: given[index] ?? right }));
@@ -143,6 +120,7 @@ function comparison(graph: Graph, config: EncoderConfig, precisions: Precisions)
   return {
     errors: pairs.map((pair) => relativeError(pair, isToken)),
     cosines: reduceSum(mul(vectors[0] ?? count, vectors[1] ?? count), [1]),
+    declared: form.declared,
   };
 }
 

@@ -4,6 +4,7 @@ import type { Dimension, Shape } from "../tensor/dimension.ts";
 import { linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
 import { layerNorm } from "../tensor/operators/neural.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
+import type { DeclaredWeight, WeightRole } from "./declared-weight.ts";
 import type { LayerSites } from "./layer-sites.ts";
 
 export interface EncoderScope {
@@ -18,24 +19,44 @@ export interface EncoderScope {
   readonly prefix?: string;
   /** The sites where adapters act; there are none when it is absent. */
   readonly sites?: LayerSites;
-  /** Gets each float32 weight that this encoder declares, by name, where one asks for them. */
-  readonly declared?: Map<string, Tensor>;
+  /** Gets each float32 weight of its own that this encoder declares, by name, if one asks. */
+  readonly declared?: Map<string, DeclaredWeight>;
+}
+
+/** What a weight is called in its encoder, and what it is. */
+export interface WeightSpecification {
+  readonly name: string;
+  readonly role: WeightRole;
+  readonly shape: Shape;
+  /** The linear layer that has it in other forms too. */
+  readonly linear?: string;
 }
 
 /** A float32 weight of this encoder, declared at its first use. */
-export function weight(scope: EncoderScope, name: string, shape: Shape): Tensor {
+export function weight(
+  scope: EncoderScope,
+  { name, role, shape, linear: layer }: WeightSpecification,
+): Tensor {
   const { graph, prefix = "", declared } = scope;
   const full = `${prefix}${name}`;
   const tensor = graph.inputs.get(full) ?? graph.input(full, "float32", shape);
-  declared?.set(full, tensor);
+  const linear = layer === undefined ? {} : { linear: `${prefix}${layer}` };
+  declared?.set(full, { tensor, role, ownName: name, ...linear });
   return tensor;
 }
 
+/** The word embeddings' input. */
+export const wordTable = "embeddings.word";
+
 /** The rows of the word embeddings, `[words, hidden]`. */
 export function wordEmbeddings(scope: EncoderScope): Tensor {
+  const { prefix, declared, ...shared } = scope;
   const { hiddenSize, vocabularySize } = scope.config;
   const shape = [scope.wordCount ?? vocabularySize, hiddenSize];
-  return weight({ ...scope, prefix: "" }, "embeddings.word", shape);
+  // They are an encoder's own where nothing tells its weights from another one's.
+  const isOwn = prefix === undefined && declared !== undefined;
+  const specification = { name: wordTable, role: "table", shape } as const;
+  return weight(isOwn ? { ...shared, declared } : shared, specification);
 }
 
 /** A frozen or trained linear layer of the base, in the precision of the scope. */
@@ -46,15 +67,19 @@ export function project(
 ): Tensor {
   const { precision, isDifferentiated, prefix = "" } = scope;
   const width = Number(x.shape[1]);
-  const bias = weight(scope, `${name}.bias`, [size]);
-  if (precision === "fp32") return linear(x, weight(scope, `${name}.weight`, [width, size]), bias);
+  const bias = weight(scope, { name: `${name}.bias`, role: "bias", shape: [size] });
+  if (precision === "fp32") {
+    const shape = [width, size];
+    const matrix = { name: `${name}.weight`, role: "matrix", shape, linear: name } as const;
+    return linear(x, weight(scope, matrix), bias);
+  }
   const quantized = (part: string, rows: number, columns: number) => {
     const { graph } = scope;
     const full = `${prefix}${name}.${part}.values`;
     return {
       // A graph may run a layer twice.
       values: graph.inputs.get(full) ?? graph.input(full, "int8", [rows, columns]),
-      scale: weight(scope, `${name}.${part}.scale`, [columns]),
+      scale: weight(scope, { name: `${name}.${part}.scale`, role: "gain", shape: [columns] }),
     };
   };
   const forward = { ...quantized("int8", width, size), bias };
@@ -66,8 +91,8 @@ export function project(
 export function norm(scope: EncoderScope, x: Tensor, name: string): Tensor {
   const { hiddenSize, layerNormEpsilon: epsilon } = scope.config;
   return layerNorm(x, {
-    gain: weight(scope, `${name}.gain`, [hiddenSize]),
-    bias: weight(scope, `${name}.bias`, [hiddenSize]),
+    gain: weight(scope, { name: `${name}.gain`, role: "gain", shape: [hiddenSize] }),
+    bias: weight(scope, { name: `${name}.bias`, role: "bias", shape: [hiddenSize] }),
     epsilon,
   });
 }

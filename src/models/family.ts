@@ -6,6 +6,7 @@
 import type { EncoderConfig, FamilyName, SpecialTokens } from "../entities/base-model.ts";
 import type { Dimension } from "../tensor/dimension.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { WeightRole } from "./declared-weight.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 
 export interface Family {
@@ -48,11 +49,13 @@ export interface CheckpointLayout {
 export interface CheckpointEntry {
   /** Its name in the checkpoint, without the prefix. */
   readonly source: string;
+  /** What older checkpoints call it. */
+  readonly olderSource?: string;
   readonly shape: readonly number[];
-  /** The input of the graphs, without the form of a linear weight. */
+  /** The input of the graphs; that of a linear layer, whose matrix has several forms. */
   readonly name: string;
-  /** A linear weight `[out, in]` is prepared in all its forms, others are taken as they are. */
-  readonly isLinear: boolean;
+  /** A matrix `[out, in]` is prepared in all its forms, others are taken as they are. */
+  readonly role: WeightRole;
   /** The first row that is taken and the one after the last; all when absent. */
   readonly rows?: readonly [number, number];
 }

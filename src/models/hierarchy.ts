@@ -21,16 +21,16 @@ import { Graph, type Tensor } from "../tensor/tensor.ts";
 export const ngramSize = 3;
 
 /** The names of the weights that the hierarchical form adds to its base begin so. */
-export const ngramPrefix = "ngram.";
-
-/** The names of upper layers begin so: a form may have its own in place of its base's. */
-export const upperPrefix = "layer.";
+const ngramPrefix = "ngram.";
 
 /** The base's shallow configuration with local positions 0, 1 and 2. */
 function localScope(scope: EncoderScope): EncoderScope {
   const config: EncoderConfig = { ...scope.config, positionCount: ngramSize };
   return { ...scope, config, prefix: ngramPrefix };
 }
+
+/** The gate of the slots, which no base has. */
+export const gate = { weight: "gate.weight", bias: "gate.bias" } as const;
 
 /** Tri-grams `[ngrams, 3]` of token ids to their gated slots `[3*ngrams, hidden]`. */
 export function ngramSlots(scope: EncoderScope, ngrams: Tensor): Tensor {
@@ -40,12 +40,12 @@ export function ngramSlots(scope: EncoderScope, ngrams: Tensor): Tensor {
   const size = graph.scalar(ngramSize);
   const lengths = cast(add(zerosOf(graph, [count]), size), "int64");
   const state = shallowPart(local, { ids: ngrams, lengths, sequence: ngramSize });
-  const gate = linear(
+  const opening = linear(
     state,
-    weight(local, "gate.weight", [scope.config.hiddenSize, 1]),
-    weight(local, "gate.bias", [1]),
+    weight(local, { name: gate.weight, role: "matrix", shape: [scope.config.hiddenSize, 1] }),
+    weight(local, { name: gate.bias, role: "bias", shape: [1] }),
   );
-  return mul(state, sigmoid(gate));
+  return mul(state, sigmoid(opening));
 }
 
 /**
@@ -62,15 +62,19 @@ export function slotSums(slots: Tensor, indices: Tensor): Tensor {
   return reduceSum(where(isThere, chosen, graph.scalar(0)), [2]);
 }
 
+/** The norm of the merge, in its own names. */
+export const mergeNorm = "norm";
+
 /** Sums `[batch, sequence, hidden]` to the state between the parts, `[batch*sequence, hidden]`. */
 export function mergedState(scope: EncoderScope, sums: Tensor): Tensor {
   const { config } = scope;
   const [batch = 1, sequence = 1, hidden = 1] = sums.shape;
   const merge: EncoderScope = { ...scope, prefix: `${ngramPrefix}merge.` };
   // The segment, which is always 0, is part of the place.
-  const place = weight(merge, "position", [config.positionCount, hidden]);
+  const shape = [config.positionCount, hidden];
+  const place = weight(merge, { name: "position", role: "table", shape });
   const placed = add(sums, gather(place, cast(positions(sums, 1), "int64")));
-  return norm(merge, reshape(placed, [multiply(batch, sequence), hidden]), "norm");
+  return norm(merge, reshape(placed, [multiply(batch, sequence), hidden]), mergeNorm);
 }
 
 /** Input `ngrams [ngrams, 3]`; output `slots [ngrams, 3, hidden]`, as a lookup table keeps them. */

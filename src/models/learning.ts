@@ -6,6 +6,7 @@ import { gradient } from "../tensor/gradient.ts";
 import { mul, scalarOf } from "../tensor/operators/elementwise.ts";
 import { adamW, clipScale, linearSchedule } from "../tensor/optimizer.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
+import type { DeclaredWeight } from "./declared-weight.ts";
 
 export interface StepGraph {
   readonly graph: Graph;
@@ -27,11 +28,15 @@ export interface LearnedInput {
 }
 
 /**
- * A weight of an encoder, as it learns: matrices are decayed; biases, gains of normalisation and
- * other vectors are not, as is usual.
+ * A weight of an encoder, as it learns: matrices and tables are decayed; biases, gains of
+ * normalisation and other vectors are not, as is usual.
  */
-export function encoderInput(name: string, tensor: Tensor, rateFactor = 1): LearnedInput {
-  return { name, tensor, isDecayed: tensor.shape.length > 1, rateFactor };
+export function encoderInput(
+  name: string,
+  { tensor, role }: DeclaredWeight,
+  rateFactor = 1,
+): LearnedInput {
+  return { name, tensor, isDecayed: role === "matrix" || role === "table", rateFactor };
 }
 
 const weightDecay = 0.01;

@@ -6,17 +6,24 @@
  */
 import type { EncoderConfig } from "../entities/base-model.ts";
 import { add, cast, equal, gelu, mul } from "../tensor/operators/elementwise.ts";
-import { linear, matmul } from "../tensor/operators/matmul.ts";
+import { matmul } from "../tensor/operators/matmul.ts";
 import { crossEntropy, oneHot, reduceMax, reduceMean } from "../tensor/operators/neural.ts";
 import { gather, reduceSum } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
-import { hierarchicalStates, learnedInputs } from "./distillation-graph.ts";
-import { type EncoderScope, norm, weight } from "./encoder-scope.ts";
-import { ngramPrefix } from "./hierarchy.ts";
+import type { DeclaredWeight } from "./declared-weight.ts";
+import { type EncoderScope, norm, project, weight, wordEmbeddings } from "./encoder-scope.ts";
+import {
+  type Declared,
+  type HierarchicalStates,
+  hierarchicalStates,
+} from "./hierarchical-states.ts";
 import { encoderInput, learningStep, type StepGraph } from "./learning.ts";
 
 /** The names of the head's weights, which serve training alone, begin so. */
-export const wordHeadPrefix = "wordHead.";
+const wordHeadPrefix = "wordHead.";
+
+/** What the head adds to the score of each word. */
+export const wordBias = `${wordHeadPrefix}bias`;
 
 /** The head is new, and the tri-gram part is not. */
 const headRateFactor = 4;
@@ -31,12 +38,11 @@ export function maskedTokensStep(
   { learnsNgrams }: { readonly learnsNgrams: boolean },
 ): StepGraph {
   const graph = new Graph();
-  const { losses } = prediction(graph, config);
-  const head = [...graph.inputs].filter(([name]) => name.startsWith(wordHeadPrefix));
-  const ngrams = learnsNgrams ? learnedInputs(graph, "ngrams") : [];
+  const { losses, head, form } = prediction(graph, config);
+  const ngrams = learnsNgrams ? [...form.ngrams] : [];
   return learningStep(graph, reduceMean(losses, [0]), [
-    ...head.map(([name, tensor]) => encoderInput(name, tensor, headRateFactor)),
-    ...ngrams.map(([name, tensor]) => encoderInput(name, tensor)),
+    ...[...head].map(([name, own]) => encoderInput(name, own, headRateFactor)),
+    ...ngrams.map(([name, own]) => encoderInput(name, own)),
   ]);
 }
 
@@ -45,42 +51,49 @@ export function maskedTokensStep(
  */
 export function maskedTokensExam(config: EncoderConfig): StepGraph {
   const graph = new Graph();
-  const { losses, hits } = prediction(graph, config);
+  const { losses, hits, head, form } = prediction(graph, config);
   graph.output("losses", losses);
   graph.output("hits", hits);
-  const learned = [...graph.inputs.keys()].filter(
-    (name) => name.startsWith(wordHeadPrefix) || name.startsWith(ngramPrefix),
-  );
+  const learned = [form.ngrams, form.merge, head].flatMap((part) => [...part.keys()]);
   return { graph, learned, state: Object.fromEntries(learned.map((name) => [name, null])) };
 }
 
+/** The head's weights by name. */
+export function wordHeadWeights(config: EncoderConfig): Declared {
+  return prediction(new Graph(), config).head;
+}
+
 interface Prediction {
+  readonly head: Declared;
+  readonly form: HierarchicalStates["declared"];
   readonly losses: Tensor;
   readonly hits: Tensor;
 }
 
 function prediction(graph: Graph, config: EncoderConfig): Prediction {
   const scope: EncoderScope = { graph, config, precision: "fp32", isDifferentiated: true };
-  const states = hierarchicalStates(scope, graph.input("lengths", "int64", ["batch"]));
+  const lengths = graph.input("lengths", "int64", ["batch"]);
+  const { states, declared: form } = hierarchicalStates(scope, lengths);
   const rows = graph.input("rows", "int32", ["masked"]);
   const targets = graph.input("targets", "int64", ["masked"]);
   const top = states.at(-1) ?? graph.scalar(0);
-  const logits = wordScores(scope, gather(top, rows));
+  const head = new Map<string, DeclaredWeight>();
+  const own: EncoderScope = { ...scope, prefix: wordHeadPrefix, declared: head };
+  const logits = wordScores(own, gather(top, rows));
   const words = oneHot(targets, config.vocabularySize);
   const ofTarget = reduceSum(mul(logits, words), [1]);
   return {
+    head,
+    form,
     losses: crossEntropy(logits, words),
     hits: cast(equal(ofTarget, reduceMax(logits, [1])), "float32"),
   };
 }
 
 /** States `[masked, hidden]` to scores `[masked, vocabulary]`. */
-function wordScores(scope: EncoderScope, states: Tensor): Tensor {
-  const { hiddenSize: hidden, vocabularySize: words } = scope.config;
-  const head: EncoderScope = { ...scope, prefix: wordHeadPrefix };
-  const dense = weight(head, "dense.weight", [hidden, hidden]);
-  const wide = gelu(linear(states, dense, weight(head, "dense.bias", [hidden])));
-  const decoder = weight(scope, "embeddings.word", [words, hidden]);
-  const scores = matmul(norm(head, wide, "norm"), decoder, { transposeB: true });
-  return add(scores, weight(head, "bias", [words]));
+function wordScores(head: EncoderScope, states: Tensor): Tensor {
+  const { hiddenSize: size, vocabularySize } = head.config;
+  const wide = gelu(project(head, states, { name: "dense", size }));
+  const product = matmul(norm(head, wide, "norm"), wordEmbeddings(head), { transposeB: true });
+  return add(product, weight(head, { name: "bias", role: "bias", shape: [vocabularySize] }));
 }

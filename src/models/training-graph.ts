@@ -4,7 +4,8 @@ import { present } from "../foundation/assert.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 import type { AdapterForm } from "./adapter-kind.ts";
 import { adapterKinds, adapterTensors, upperForm } from "./adapters/adapters.ts";
-import type { EncoderScope } from "./encoder-scope.ts";
+import type { DeclaredWeight } from "./declared-weight.ts";
+import { type EncoderScope, wordTable } from "./encoder-scope.ts";
 import { upperPart } from "./encoder.ts";
 import { headTensors, pool, sharedHead } from "./head.ts";
 import { encoderInput, type LearnedInput, learningStep, type StepGraph } from "./learning.ts";
@@ -27,9 +28,6 @@ export interface TrainingGraphOptions {
   /** `sequenceClasses` when absent. */
   readonly task?: TaskGraph;
 }
-
-/** The word embeddings' input. */
-export const wordTable = "embeddings.word";
 
 /** A pretrained base takes small steps; its new head, which starts at zero, needs larger ones. */
 const headRateFactor = 20;
@@ -81,10 +79,10 @@ function forward(options: TrainingGraphOptions): Forward {
   const graph = new Graph();
   const { config } = options;
   if (options.method === "full") {
-    const declared = new Map<string, Tensor>();
+    const declared = new Map<string, DeclaredWeight>();
     const logits = sharedHead(graph, encode(graph, options, { wordCount: "words", declared }));
-    const base = [...declared].map(([name, tensor]) => ({
-      ...encoderInput(name, tensor),
+    const base = [...declared].map(([name, own]) => ({
+      ...encoderInput(name, own),
       isFed: name === wordTable,
     }));
     const head = inputsOf(graph, headTensors(config, 1));

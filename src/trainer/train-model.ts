@@ -107,7 +107,7 @@ export async function trainModel(
       labels,
       tensors,
       task: kind.name,
-      adapter,
+      adapter: fitted.adapter,
       form: "dense",
       domain: undefined,
       pooling,
@@ -183,7 +183,6 @@ async function fitAndAnswer(
   const task = { kind, train, dev, others, labelCount: labels.length, pooling };
   const fitted = await fit(base, task, {
     ...chosen,
-    method: "adapter",
     adapter,
     patience: patience * stretchOf(train.ids.length, chosen.batchSize),
     seed: job.seed,

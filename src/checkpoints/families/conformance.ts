@@ -136,10 +136,10 @@ function olderName(source: string): string {
 /** What a checkpoint of the family holds, every number drawn. */
 function randomTensors(config: EncoderConfig): Map<string, Weight> {
   const tensors = new Map<string, Weight>();
-  for (const { source, shape } of familyOf(config).checkpoint.tensors(config)) {
+  for (const { source, shape, role } of familyOf(config).checkpoint.tensors(config)) {
     const random = new SeededRandom(11, tensors.size);
     const length = shape.reduce((product, size) => product * size, 1);
-    const mean = source.endsWith("LayerNorm.weight") ? 1 : 0;
+    const mean = role === "gain" ? 1 : 0;
     const values = Float32Array.from({ length }, () => mean + 0.4 * random.normal());
     tensors.set(source, { shape, values });
   }

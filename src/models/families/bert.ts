@@ -3,9 +3,9 @@ import type { Family } from "../family.ts";
 import {
   embeddedStates,
   type LayerNames,
-  plainEntry,
   postNormEntries,
   postNormLayer,
+  tableEntry,
 } from "./post-norm.ts";
 
 const layerNames: LayerNames = {
@@ -32,8 +32,8 @@ export const bert: Family = {
         (part) => `embeddings.${part}_embeddings.weight`,
       ) as [string, string]; // one name for each
       return postNormEntries(config, layerNames, [
-        plainEntry(position, "embeddings.position", [positionCount, hidden]),
-        { ...plainEntry(segment, "embeddings.segment", [segmentCount, hidden]), rows: [0, 1] },
+        tableEntry(position, "embeddings.position", [positionCount, hidden]),
+        { ...tableEntry(segment, "embeddings.segment", [segmentCount, hidden]), rows: [0, 1] },
       ]);
     },
   },

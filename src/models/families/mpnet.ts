@@ -12,9 +12,9 @@ import type { Family } from "../family.ts";
 import {
   embeddedStates,
   type LayerNames,
-  plainEntry,
   postNormEntries,
   postNormLayer,
+  tableEntry,
 } from "./post-norm.ts";
 
 /** Half of the buckets are for tokens before, half for those after. */
@@ -52,10 +52,10 @@ export const mpnet: Family = {
       const source = "embeddings.position_embeddings.weight";
       return postNormEntries(config, layerNames, [
         {
-          ...plainEntry(source, "embeddings.position", [rowCount, hidden]),
+          ...tableEntry(source, "embeddings.position", [rowCount, hidden]),
           rows: [mpnet.checkpoint.unusedPositionCount, rowCount],
         },
-        plainEntry("encoder.relative_attention_bias.weight", "embeddings.distance", [
+        tableEntry("encoder.relative_attention_bias.weight", "embeddings.distance", [
           bucketCount,
           headCount,
         ]),
@@ -81,7 +81,11 @@ export const mpnet: Family = {
  */
 function distanceBias(scope: EncoderScope, sequence: Dimension): Tensor {
   const { graph, config } = scope;
-  const table = weight(scope, "embeddings.distance", [bucketCount, config.headCount]);
+  const table = weight(scope, {
+    name: "embeddings.distance",
+    role: "table",
+    shape: [bucketCount, config.headCount],
+  });
   const buckets = Int32Array.from({ length: 2 * distanceMax + 1 }, (_, index) =>
     bucketOf(index - distanceMax),
   );

@@ -8,7 +8,14 @@ import { attention, positions } from "../../tensor/operators/neural.ts";
 import { gather, reshape } from "../../tensor/operators/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { multiply } from "../../tensor/dimension.ts";
-import { type EncoderScope, norm, project, weight, wordEmbeddings } from "../encoder-scope.ts";
+import {
+  type EncoderScope,
+  norm,
+  project,
+  weight,
+  wordEmbeddings,
+  wordTable,
+} from "../encoder-scope.ts";
 import type { CheckpointEntry, LayerInputs } from "../family.ts";
 import { noSites, type Projection } from "../layer-sites.ts";
 
@@ -20,8 +27,9 @@ export function embeddedStates(
 ): Tensor {
   const { hiddenSize: hidden, positionCount } = scope.config;
   const words = wordEmbeddings(scope);
-  const table = weight(scope, "embeddings.position", [positionCount, hidden]);
-  const shared = vectors.map((name) => weight(scope, name, [hidden]));
+  const place = { name: "embeddings.position", role: "table" } as const;
+  const table = weight(scope, { ...place, shape: [positionCount, hidden] });
+  const shared = vectors.map((name) => weight(scope, { name, role: "bias", shape: [hidden] }));
   const places = shared.reduce(add, gather(table, cast(positions(ids, 1), "int64")));
   const states = add(gather(words, ids), places);
   const [batch = 0, sequence = 0] = ids.shape;
@@ -47,7 +55,12 @@ export function postNormLayer(scope: EncoderScope, inputs: LayerInputs, bias?: T
   const middle = norm(scope, add(attended, state), name("attention.norm"));
   const adapted = sites.adapted(layer, middle);
   const wide = gelu(projected("inner", adapted, inner));
-  return norm(scope, add(projected("outer", wide), adapted), name("outer.norm"));
+  return norm(scope, add(projected("outer", wide), adapted), outputNormOf(layer));
+}
+
+/** The norm that ends a layer. */
+export function outputNormOf(layer: number): string {
+  return `layer.${layer}.outer.norm`;
 }
 
 /** Names in a checkpoint below `encoder.layer.<i>.`. */
@@ -66,7 +79,7 @@ export function postNormEntries(
 ): readonly CheckpointEntry[] {
   const { hiddenSize: hidden, intermediateSize: inner, layerCount, vocabularySize } = config;
   const entries: CheckpointEntry[] = [
-    plainEntry("embeddings.word_embeddings.weight", "embeddings.word", [vocabularySize, hidden]),
+    tableEntry("embeddings.word_embeddings.weight", wordTable, [vocabularySize, hidden]),
     ...embedded,
     ...normEntries("embeddings.LayerNorm", "embeddings.norm", hidden),
   ];
@@ -85,19 +98,24 @@ export function postNormEntries(
   return entries;
 }
 
-export function plainEntry(
+export function tableEntry(
   source: string,
   name: string,
   shape: readonly number[],
 ): CheckpointEntry {
-  return { source, name, shape, isLinear: false };
+  return { source, name, shape, role: "table" };
 }
 
+/** Checkpoints of the first years call a norm's weight and bias gamma and beta. */
 function normEntries(source: string, name: string, size: number): readonly CheckpointEntry[] {
-  return [
-    plainEntry(`${source}.weight`, `${name}.gain`, [size]),
-    plainEntry(`${source}.bias`, `${name}.bias`, [size]),
-  ];
+  const entry = (now: string, before: string, role: "gain" | "bias"): CheckpointEntry => ({
+    source: `${source}.${now}`,
+    olderSource: `${source}.${before}`,
+    name: `${name}.${role}`,
+    shape: [size],
+    role,
+  });
+  return [entry("weight", "gamma", "gain"), entry("bias", "beta", "bias")];
 }
 
 /** A weight of `shape`, `[out, in]`, and a bias of `out`. */
@@ -107,7 +125,7 @@ function linearEntries(
   shape: readonly [number, number],
 ): readonly CheckpointEntry[] {
   return [
-    { source: `${source}.weight`, name, shape, isLinear: true },
-    plainEntry(`${source}.bias`, `${name}.bias`, shape.slice(0, 1)),
+    { source: `${source}.weight`, name, shape, role: "matrix" },
+    { source: `${source}.bias`, name: `${name}.bias`, shape: shape.slice(0, 1), role: "bias" },
   ];
 }
