@@ -15,11 +15,10 @@ import { type Domain, KnowledgeTree } from "../src/knowledge/knowledge-tree.ts";
 import { buildTable, type LookupTable } from "../src/knowledge/lookup-table.ts";
 import { loadNgramEncoder } from "../src/knowledge/ngram-encoder.ts";
 import { type NgramMap, numberNgrams, packNgram } from "../src/knowledge/ngram-map.ts";
-import { parentDistances, pruneTable } from "../src/knowledge/prune.ts";
 import type { RowShape } from "../src/knowledge/table-rows.ts";
-import { mergeGraph } from "../src/models/hierarchy.ts";
 import type { Program, Runtime } from "../src/runtime/runtime.ts";
-import type { LookedUpSource } from "../src/distillation/looked-up-states.ts";
+import { loadMerge, type LookedUpSource } from "../src/distillation/looked-up-states.ts";
+import { parentDistances, pruneTable } from "./prune.ts";
 
 /** Every twentieth text is kept out and tells the hit rate. */
 const heldOutEvery = 20;
@@ -100,13 +99,10 @@ export class CorpusKnowledge {
     const { bases, tokenizer, corpora } = options;
     const load = ({ config, weights }: HierarchicalBase): Promise<NgramEncoder> =>
       loadNgramEncoder(runtime, { config, precision: "int8", weights });
-    const { config, weights } = bases.general;
-    const graph = mergeGraph(config);
-    const constants = new Map([...weights].filter(([name]) => graph.inputs.has(name)));
     return new CorpusKnowledge({
       encoders: { general: await load(bases.general), domain: await load(bases.domain) },
-      merge: await runtime.load(graph, { constants }),
-      hiddenSize: config.hiddenSize,
+      merge: await loadMerge(runtime, bases.general),
+      hiddenSize: bases.general.config.hiddenSize,
       general: (await corpusNgrams(options)).ngrams,
       domain: count(await readTexts(join(corpora, "biomedical.txt"), tokenizer)),
     });

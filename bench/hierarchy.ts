@@ -10,7 +10,7 @@ import { openBaseCheckpoint, openPulledBase } from "../src/sources/base-cache.ts
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
-import { type HitCounts, hitRates, type NgramEncoder } from "../src/knowledge/knowledge.ts";
+import type { HitCounts, NgramEncoder } from "../src/knowledge/knowledge.ts";
 import { KnowledgeTree } from "../src/knowledge/knowledge-tree.ts";
 import { lookedUpSums } from "../src/knowledge/looked-up-sums.ts";
 import type { LookupTable } from "../src/knowledge/lookup-table.ts";
@@ -230,7 +230,9 @@ async function measureLoad(): Promise<number> {
   }
 }
 
+/** Shares of all positions, in [0, 1]; of no positions, 0. */
 function roundedRates(hits: HitCounts): Readonly<Record<string, number>> {
-  const { hitRateTri, hitRateAny } = hitRates(hits);
-  return { hitRateTri: round(hitRateTri), hitRateAny: round(hitRateAny) };
+  const known = hits.trigram + hits.bigram + hits.unigram;
+  const count = Math.max(1, known + hits.none);
+  return { hitRateTri: round(hits.trigram / count), hitRateAny: round(known / count) };
 }

@@ -76,16 +76,6 @@ export async function openHierarchy(
   return { config, weights: all, ownsUpper, digest: digestOf(bytes), from };
 }
 
-/** CONFLICT when the domain's form did not start from the general one, which reads its rows. */
-export function checkDomain(domain: HierarchicalBase, general: HierarchicalBase): void {
-  if (domain.from === general.digest) return;
-  throw new StrataError(
-    "CONFLICT",
-    `Cannot read a domain's rows by the general form ${general.digest}: ` +
-      `they were made from ${domain.from ?? "the base"}`,
-  );
-}
-
 /** The bytes of such a file; `tensors` by the names of the graphs' inputs, `run` is metadata. */
 export async function encodeHierarchy(
   tensors: Weights,

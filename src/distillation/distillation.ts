@@ -16,6 +16,7 @@ import {
 } from "../models/distillation-graph.ts";
 import { hierarchyWeights } from "../models/hierarchical-states.ts";
 import type { StepGraph } from "../models/learning.ts";
+import type { TypedValues } from "../tensor/tensor.ts";
 import { float32Result, type Program, type Runtime, type Value } from "../runtime/runtime.ts";
 import { BackOff, type Hidden } from "./back-off.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
@@ -208,17 +209,20 @@ function initialValues(
 ): ReadonlyMap<string, Value> {
   const starts = new Map(hierarchyWeights(config, ownsUpper).map((own) => [own.name, own.start]));
   const graphs = [distillationExam(config, ownsUpper), ...phases.map(({ graph }) => graph)];
+  const startOf = (name: string, shape: readonly number[]): TypedValues | undefined => {
+    const start = starts.get(name);
+    if (start === undefined) return initialValue?.(name, shape);
+    return typeof start === "string" ? weights.get(start) : Float32Array.of(start);
+  };
   const state = new Map<string, Value>();
   for (const { graph, learned } of graphs)
     for (const name of learned) {
       const shape = (graph.inputs.get(name)?.shape ?? []).map(Number);
       const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      const start = starts.get(name);
-      const base = start !== undefined && "base" in start ? weights.get(start.base) : undefined;
-      const source =
-        weights.get(name) ?? (start === undefined ? initialValue?.(name, shape) : base);
-      if (source instanceof Float32Array) values.set(source.subarray(0, values.length));
-      else if (start !== undefined && "fill" in start) values.fill(start.fill);
+      const source = weights.get(name) ?? startOf(name, shape);
+      // One number fills the vector that it starts.
+      if (source?.length === 1) values.fill(Number(source[0]));
+      else if (source instanceof Float32Array) values.set(source.subarray(0, values.length));
       state.set(name, { kind: "value", type: "float32", shape, values });
     }
   return state;

@@ -7,11 +7,12 @@ import { KnowledgeTree } from "../knowledge/knowledge-tree.ts";
 import { buildTable } from "../knowledge/lookup-table.ts";
 import { loadNgramEncoder } from "../knowledge/ngram-encoder.ts";
 import type { EncoderScope } from "../models/encoder-scope.ts";
-import { mergedState, mergeGraph, ngramGraph, ngramSlots, slotSums } from "../models/hierarchy.ts";
+import { hierarchyWeights } from "../models/hierarchical-states.ts";
+import { mergedState, ngramSlots, slotSums } from "../models/hierarchy.ts";
 import { ReferenceRuntime } from "../runtime/reference/reference.ts";
 import { float32Result, type Program } from "../runtime/runtime.ts";
 import { Graph, type TypedValues } from "../tensor/tensor.ts";
-import { lookedUpStates } from "./looked-up-states.ts";
+import { loadMerge, lookedUpStates } from "./looked-up-states.ts";
 import { ngramFeeds } from "./ngram-batch.ts";
 
 const runtime = new ReferenceRuntime();
@@ -24,17 +25,14 @@ let encoder: NgramEncoder;
 let merge: Program;
 before(async () => {
   const all = new Map(await smallWeights(runtime));
-  for (const { inputs } of [ngramGraph(smallConfig, "fp32"), mergeGraph(smallConfig)])
-    for (const [name, { shape }] of inputs)
-      if (name.startsWith("ngram.") && !all.has(name)) {
-        const mean = name.endsWith(".gain") ? 1 : 0;
-        const drawn = randomFloats(shape.map(Number), { stream: all.size, mean, deviation: 0.4 });
-        all.set(name, drawn.values);
-      }
+  for (const { name, shape, role } of hierarchyWeights(smallConfig, false)) {
+    const mean = role === "gain" ? 1 : 0;
+    all.set(name, randomFloats(shape, { stream: all.size, mean, deviation: 0.4 }).values);
+  }
   weights = all;
   const base = { config: smallConfig, precision: "fp32", weights } as const;
   encoder = await loadNgramEncoder(runtime, base);
-  merge = await load(mergeGraph(smallConfig));
+  merge = await loadMerge(runtime, base);
 });
 
 function load(graph: Graph): Promise<Program> {

@@ -2,10 +2,13 @@
  * The states between the parts by look-up, for training on exactly what will be served: the same
  * tables, the same rule for what they lack, the same precision.
  */
+import { constantsOf } from "../checkpoints/base-weights.ts";
+import type { HierarchicalBase } from "../checkpoints/hierarchy.ts";
 import { present } from "../foundation/assert.ts";
 import type { Knowledge, NgramEncoder } from "../knowledge/knowledge.ts";
 import { lookedUpSums } from "../knowledge/looked-up-sums.ts";
-import type { Program } from "../runtime/runtime.ts";
+import { mergeGraph } from "../models/hierarchy.ts";
+import type { Program, Runtime } from "../runtime/runtime.ts";
 import { keepStates } from "../learning/sequences.ts";
 
 export interface LookedUpSource {
@@ -14,9 +17,18 @@ export interface LookedUpSource {
   readonly domain: number;
   /** Computes what the knowledge lacks; without it, look-ups back off. */
   readonly encoder?: NgramEncoder;
-  /** The program of `mergeGraph`. */
+  /** See `loadMerge`. */
   readonly merge: Program;
   readonly signal?: AbortSignal;
+}
+
+/** The program that merges the sums of slots, by the weights of the hierarchical form. */
+export function loadMerge(
+  runtime: Runtime,
+  { config, weights }: Pick<HierarchicalBase, "config" | "weights">,
+): Promise<Program> {
+  const graph = mergeGraph(config);
+  return runtime.load(graph, { constants: constantsOf(graph, weights) });
 }
 
 /** States of each text, `[tokens, hidden]`. */

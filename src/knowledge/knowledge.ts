@@ -56,13 +56,3 @@ export interface HitCounts {
 
 /** Computes what tables keep: of n-grams `[count, 3]` the gated slots `[count, 3, hidden]`. */
 export type NgramEncoder = (ngrams: Int32Array) => Promise<Float32Array>;
-
-/** Shares of all positions, in [0, 1]; of no positions, 0. */
-export function hitRates(hits: HitCounts): {
-  readonly hitRateTri: number;
-  readonly hitRateAny: number;
-} {
-  const known = hits.trigram + hits.bigram + hits.unigram;
-  const count = Math.max(1, known + hits.none);
-  return { hitRateTri: hits.trigram / count, hitRateAny: known / count };
-}

@@ -11,7 +11,8 @@ import { buildTable, type LookupTable } from "./lookup-table.ts";
 import { highLane, lowLane, ngramsInOrder } from "./ngram-map.ts";
 import { standInEncoder } from "./exam-encoder.ts";
 import { readTable, writeTable } from "./table-file.ts";
-import { readRow, type RowPrecision } from "./table-rows.ts";
+import { readRow } from "./exam-rows.ts";
+import { type RowPrecision } from "./table-rows.ts";
 
 const origin = { base: digestOf("base"), parent: digestOf("parent") };
 

@@ -4,7 +4,7 @@
  * and its indexes are slow past 2^31. Row 0 is all zeros. A row is written once, before it is read.
  */
 import { present } from "../foundation/assert.ts";
-import { halfValues, writeHalves } from "../foundation/half.ts";
+import { writeHalves } from "../foundation/half.ts";
 
 /** fp16, or int8 with a float32 scale per slot of a row. */
 export type RowPrecision = "fp16" | "int8";
@@ -29,11 +29,6 @@ export type RowBlock = Uint16Array | Int8Array;
 export interface RowPlace {
   readonly block: RowBlock;
   readonly offset: number;
-}
-
-interface RowInTable {
-  readonly rows: TableRows;
-  readonly row: number;
 }
 
 const blockShift = 14;
@@ -76,27 +71,6 @@ export function writeRows(rows: TableRows, first: number, values: Float32Array):
         scales[3 * row + slot] = writeBytes(source.subarray(start, end), target);
       }
   }
-}
-
-/** The row's values `[3, hidden]`, into `values`. */
-export function readRow(rows: TableRows, row: number, values: Float32Array): void {
-  const { precision, hiddenSize, scales } = rows;
-  const { block, offset } = placeOf(rows, row);
-  for (let index = 0; index < 3 * hiddenSize; index++) {
-    const element = block[offset + index] ?? 0;
-    const scale = scales[3 * row + Math.floor(index / hiddenSize)] ?? 1;
-    values[index] = precision === "fp16" ? (halfValues[element] ?? 0) : scale * element;
-  }
-}
-
-/** Copies a row of another table of the same shape, bit by bit. */
-export function copyRow(from: RowInTable, to: RowInTable): void {
-  const { hiddenSize } = from.rows;
-  const [source, target] = [placeOf(from.rows, from.row), placeOf(to.rows, to.row)];
-  const elements = source.block.subarray(source.offset, source.offset + 3 * hiddenSize);
-  target.block.set(elements, target.offset);
-  const scales = from.rows.scales.subarray(3 * from.row, 3 * from.row + 3);
-  if (scales.length > 0) to.rows.scales.set(scales, 3 * to.row);
 }
 
 export function placeOf({ blocks, hiddenSize }: TableRows, row: number): RowPlace {

@@ -1,6 +1,6 @@
 /** An encoder's hierarchical form as a whole, from tri-grams up, and the weights of its own. */
 import type { EncoderConfig } from "../entities/base-model.ts";
-import type { DeclaredWeight } from "./declared-weight.ts";
+import type { DeclaredWeight, WeightRole } from "./declared-weight.ts";
 import type { EncoderScope } from "./encoder-scope.ts";
 import { upperStates } from "./encoder.ts";
 import { outputNormOf } from "./families/post-norm.ts";
@@ -48,10 +48,11 @@ export interface HierarchyWeight {
   readonly name: string;
   readonly shape: readonly number[];
   readonly part: HierarchyPart;
+  readonly role: WeightRole;
   /** The linear layer whose matrix it is, if it has other forms too. */
   readonly linear: string | undefined;
   /** The base's weight with whose first values it starts, or the number that fills it. */
-  readonly start: { readonly base: string } | { readonly fill: number };
+  readonly start: string | number;
 }
 
 /** All weights of the form in float32: those of its upper layers only where they are its own. */
@@ -64,10 +65,11 @@ export function hierarchyWeights(
   const { declared } = hierarchicalStates(scope, graph.input("lengths", "int64", ["batch"]));
   const parts = (["ngrams", "merge", "upper"] as const).slice(0, ownsUpper ? 3 : 2);
   return parts.flatMap((part) =>
-    [...declared[part]].map(([name, { tensor, ownName, linear }]) => ({
+    [...declared[part]].map(([name, { tensor, role, ownName, linear }]) => ({
       name,
       shape: tensor.shape.map(Number),
       part,
+      role,
       linear,
       start: startOf(config, part, ownName),
     })),
@@ -86,9 +88,9 @@ function startOf(
   if (part === "merge") {
     const last = outputNormOf(shallowLayerCount - 1);
     const kind = (["gain", "bias"] as const).find((one) => ownName === `${mergeNorm}.${one}`);
-    return kind === undefined ? { fill: 0 } : { base: `${last}.${kind}` };
+    return kind === undefined ? 0 : `${last}.${kind}`;
   }
   // Three slots make a token: each counts a third at first.
-  if (ownName === gate.bias) return { fill: -Math.LN2 };
-  return ownName === gate.weight ? { fill: 0 } : { base: ownName };
+  if (ownName === gate.bias) return -Math.LN2;
+  return ownName === gate.weight ? 0 : ownName;
 }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buildTable, type LookupTable } from "./lookup-table.ts";
-import { ngramsInOrder } from "./ngram-map.ts";
+import { buildTable, type LookupTable } from "../src/knowledge/lookup-table.ts";
+import { ngramsInOrder } from "../src/knowledge/ngram-map.ts";
+import { readRow } from "../src/knowledge/exam-rows.ts";
+import type { RowPrecision } from "../src/knowledge/table-rows.ts";
 import { parentDistances, pruneTable } from "./prune.ts";
-import { readRow, type RowPrecision } from "./table-rows.ts";
 
 /** Rows of hidden size 1, given by n-gram. */
 function tableOf(

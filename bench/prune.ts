@@ -1,7 +1,13 @@
 /** Pruning of a domain's table: what its parents say nearly as well is not kept twice. */
-import type { LookupTable } from "./lookup-table.ts";
-import { ngramsInOrder, numberNgrams, packNgram } from "./ngram-map.ts";
-import { allocateRows, copyRow, readRow } from "./table-rows.ts";
+import { readRow } from "../src/knowledge/exam-rows.ts";
+import type { LookupTable } from "../src/knowledge/lookup-table.ts";
+import { ngramsInOrder, numberNgrams, packNgram } from "../src/knowledge/ngram-map.ts";
+import { allocateRows, placeOf, type TableRows } from "../src/knowledge/table-rows.ts";
+
+interface RowInTable {
+  readonly rows: TableRows;
+  readonly row: number;
+}
 
 /**
  * Each row of the domain's table, from the first on, gets the mean absolute difference to the row
@@ -55,4 +61,14 @@ function meanAbsoluteDifference(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let index = 0; index < a.length; index++) sum += Math.abs((a[index] ?? 0) - (b[index] ?? 0));
   return sum / a.length;
+}
+
+/** Copies a row of another table of the same shape, bit by bit. */
+function copyRow(from: RowInTable, to: RowInTable): void {
+  const { hiddenSize } = from.rows;
+  const [source, target] = [placeOf(from.rows, from.row), placeOf(to.rows, to.row)];
+  const elements = source.block.subarray(source.offset, source.offset + 3 * hiddenSize);
+  target.block.set(elements, target.offset);
+  const scales = from.rows.scales.subarray(3 * from.row, 3 * from.row + 3);
+  if (scales.length > 0) to.rows.scales.set(scales, 3 * to.row);
 }
