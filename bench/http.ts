@@ -12,6 +12,7 @@ import type { BenchOptions, BenchResult } from "./claim.ts";
 import type { HttpLoad, HttpLoadResult } from "./http-load.ts";
 import { machine, round, spreadOf } from "./measure.ts";
 import { createCopies } from "./model-copies.ts";
+import { labelsQuestion } from "../src/processor/questions.ts";
 
 const clientCount = 32;
 const modelCount = 32;
@@ -56,7 +57,7 @@ async function compare(server: Server, isQuick: boolean): Promise<BenchResult> {
     rates.http.push((1000 * http.latenciesMs.length) / http.elapsedMs);
     latencies.push(...http.latenciesMs);
   }
-  const one = await server.processor.ask(operator, "labels", {
+  const one = await server.processor.ask(operator, labelsQuestion, {
     model: models[0] ?? "",
     inputs: texts.slice(0, 1),
   });
@@ -93,7 +94,7 @@ async function callEngine(
   let count = 0;
   const caller = async (first: number): Promise<void> => {
     for (let n = first; performance.now() - started < durationMs; n += clientCount) {
-      await processor.ask(operator, "labels", {
+      await processor.ask(operator, labelsQuestion, {
         model: models[n % models.length] ?? "",
         inputs: [texts[n % texts.length] ?? ""],
       });

@@ -13,6 +13,7 @@ import { decodeWeights } from "../src/formats/safetensors.ts";
 import { openStack } from "../src/processor/exam-stack.ts";
 import { ExamTrainer } from "../src/trainer/exam-trainer.ts";
 import { realBaseFolder } from "./exam-real-base.ts";
+import { labelsQuestion } from "../src/processor/questions.ts";
 
 const animals = ["cat", "dog", "wolf", "horse", "mouse", "lion"];
 const birds = ["owl", "raven", "goose", "swan", "hawk", "duck"];
@@ -64,7 +65,10 @@ test("LoRA in the upper or in all layers learns as a bottleneck does", async (co
     assert.ok(adapter !== undefined);
     const firstLayer = hyperparameters.layers === "all" ? 0 : 3;
     assert.deepEqual(adapter.layers, [0, 1, 2, 3, 4, 5].slice(firstLayer));
-    const served = await processor.ask(operator, "labels", { model: `${name}@2`, inputs: texts });
+    const served = await processor.ask(operator, labelsQuestion, {
+      model: `${name}@2`,
+      inputs: texts,
+    });
     const answers = served.probabilities.map((row) => labels[row.indexOf(Math.max(...row))]);
     const right = answers.filter((answer, index) => answer === unseen[index]?.label).length;
     shares.push(right / unseen.length);

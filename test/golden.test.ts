@@ -6,6 +6,7 @@ import type { Precision } from "../src/entities/base-model.ts";
 import { operator } from "../src/entities/caller.ts";
 import { openStack } from "../src/processor/exam-stack.ts";
 import { realBaseFolder, realMpnetFolder } from "./exam-real-base.ts";
+import { embeddingsQuestion } from "../src/processor/questions.ts";
 
 interface GoldenRow {
   readonly text: string;
@@ -84,7 +85,7 @@ async function check(context: TestContext, golden: Golden, expected: Expected): 
   const rows = await rowsOf(golden);
   const stack = await openStack({ folder, precision });
   const plain = rows.filter(({ text }) => !golden.special.test(text));
-  const byIds = await stack.processor.ask(operator, "embeddings", {
+  const byIds = await stack.processor.ask(operator, embeddingsQuestion, {
     model: "base",
     inputs: plain.map(({ ids }) => ids),
   });
@@ -101,7 +102,7 @@ async function check(context: TestContext, golden: Golden, expected: Expected): 
   // The empty text is no input of the interface; of the others, some by text too.
   const short = plain.filter(({ text, ids }) => text !== "" && ids.length < 64).slice(0, 40);
   const some = [...short, ...rows.filter(({ text }) => golden.special.test(text))];
-  const byText = await stack.processor.ask(operator, "embeddings", {
+  const byText = await stack.processor.ask(operator, embeddingsQuestion, {
     model: "base",
     inputs: some.map(({ text }) => text),
   });

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { Argument, Option } from "commander";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { Model, ModelVersion } from "../contract/models.ts";
-import { type TaskName, taskNames } from "../contract/tasks.ts";
+import { type TaskName, taskNames } from "../foundation/task-names.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { visible } from "../foundation/visible.ts";
 import type { CommandContext } from "./command-context.ts";

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import type { Client } from "../client/client.ts";
 import type { Classifications, TokenClassifications } from "../contract/inference.ts";
-import type { TaskName } from "../contract/tasks.ts";
+import type { TaskName } from "../foundation/task-names.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { visible } from "../foundation/visible.ts";

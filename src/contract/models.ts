@@ -3,7 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { limits } from "../foundation/limits.ts";
 import { answers, idSchema, jsonBody, listOf, modelIdSchema, pageQuery } from "./schemas.ts";
 import { seedSchema, unixSecondsSchema } from "./schemas.ts";
-import { taskNames } from "./tasks.ts";
+import { taskNames } from "../foundation/task-names.ts";
 
 const baseFactsSchema = z.object({
   kind: z.literal("base"),

@@ -5,8 +5,8 @@ import {
   labelFault,
   type ModelIdentity,
   nameFault,
-  type TaskName,
 } from "../entities/virtual-model.ts";
+import type { TaskName } from "../foundation/task-names.ts";
 import { faultOfShapes, shapesOf } from "../entities/weights.ts";
 import { assert } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";

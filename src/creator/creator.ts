@@ -7,12 +7,12 @@ import type { Caller } from "../entities/caller.ts";
 import type {
   Incarnation,
   ModelIdentity,
-  TaskName,
   Version,
   VersionFit,
   VersionKind,
   VirtualModel,
 } from "../entities/virtual-model.ts";
+import type { TaskName } from "../foundation/task-names.ts";
 import type { Weights } from "../entities/weights.ts";
 
 export interface Creator {

@@ -5,11 +5,9 @@
  */
 import type { Digest } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
+import type { TaskName } from "../foundation/task-names.ts";
 import { unstorableText } from "../foundation/visible.ts";
 import type { Pooling, Precision } from "./base-model.ts";
-
-/** What a model answers: one label for a text, or spans of it with their labels. */
-export type TaskName = "text-classification" | "token-classification";
 
 /** The task of a model for which nothing else is said. */
 export const defaultTask: TaskName = "text-classification";

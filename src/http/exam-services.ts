@@ -15,13 +15,8 @@ import { StrataError } from "../foundation/errors.ts";
 import { type Ids, systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { resolveModel } from "../processor/model-directory.ts";
-import type {
-  AnswerFacts,
-  Answers,
-  ModelRequest,
-  Processor,
-  QuestionName,
-} from "../processor/processor.ts";
+import type { AnswerFacts, ModelRequest, Processor, Question } from "../processor/processor.ts";
+import { embeddingsQuestion, entitiesQuestion, labelsQuestion } from "../processor/questions.ts";
 import type { FoundEntity } from "../tasks/token-classification.ts";
 import type { Version } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
@@ -116,34 +111,34 @@ export function weightsOf(kind: "instant" | "trained"): VersionWeights {
 
 const timings = { tokenizeMs: 0.25, loadMs: 0.125, queueMs: 0.5, runMs: 1 };
 
-type StandInAnswers = {
-  readonly [Q in QuestionName]: (
-    texts: readonly string[],
-    version: Version | undefined,
-  ) => Omit<Answers[Q], keyof AnswerFacts>;
-};
+/** What a question is answered with, beside what every answer tells. */
+type StandInAnswer = (texts: readonly string[], version: Version | undefined) => object;
 
 /**
  * A text's first character decides its label and its vector; every word that begins with a capital
  * is an entity of the first label.
  */
-const standInAnswers: StandInAnswers = {
-  labels(texts, version) {
-    const { labels, number } = present(version, "bases are refused");
-    const rows = texts.map((text) => probabilities(text, labels.length));
-    return { version: number, labels, probabilities: rows };
-  },
-  entities(texts, version) {
-    const { labels, number } = present(version, "bases are refused");
-    const found = (text: string): readonly FoundEntity[] =>
-      Array.from(text.matchAll(/[A-Z]\w*/g), ({ 0: word, index: start }) => {
-        const place = { start, end: start + word.length, word };
-        return { label: labels[0] ?? "", score: 0.75, ...place };
-      });
-    return { version: number, entities: texts.map(found) };
-  },
-  embeddings: (texts) => ({ embeddings: texts.map((text) => vector(text)) }),
-};
+const standInAnswers: ReadonlyMap<unknown, StandInAnswer> = new Map<unknown, StandInAnswer>([
+  [labelsQuestion, labelsOf],
+  [entitiesQuestion, entitiesOf],
+  [embeddingsQuestion, (texts) => ({ embeddings: texts.map((text) => vector(text)) })],
+]);
+
+function labelsOf(texts: readonly string[], version: Version | undefined) {
+  const { labels, number } = present(version, "bases are refused");
+  const rows = texts.map((text) => probabilities(text, labels.length));
+  return { version: number, labels, probabilities: rows };
+}
+
+function entitiesOf(texts: readonly string[], version: Version | undefined) {
+  const { labels, number } = present(version, "bases are refused");
+  const found = (text: string): readonly FoundEntity[] =>
+    Array.from(text.matchAll(/[A-Z]\w*/g), ({ 0: word, index: start }) => {
+      const place = { start, end: start + word.length, word };
+      return { label: labels[0] ?? "", score: 0.75, ...place };
+    });
+  return { version: number, entities: texts.map(found) };
+}
 
 /** A word is a token. */
 class StandInProcessor implements Processor {
@@ -153,15 +148,16 @@ class StandInProcessor implements Processor {
     this.#store = store;
   }
 
-  async ask<Q extends QuestionName>(
+  async ask<Answer extends AnswerFacts>(
     caller: Caller,
-    question: Q,
+    question: Question<Answer>,
     request: ModelRequest,
-  ): Promise<Answers[Q]> {
+  ): Promise<Answer> {
     const { model: name, inputs } = request;
     const resolved = await resolveModel(caller, this.#store.catalog, name);
     const version = resolved.kind === "base" ? undefined : resolved.version;
-    if (version === undefined && question !== "embeddings") throw notFound("model", name, "model");
+    if (version === undefined && question.task !== undefined)
+      throw notFound("model", name, "model");
     const { hiddenSize } = standInBase.config;
     request.checkAnswer?.({ labels: version?.labels ?? [], hiddenSize });
     const texts = inputs.map((input) => (typeof input === "string" ? input : input.join(" ")));
@@ -172,8 +168,8 @@ class StandInProcessor implements Processor {
       tokenCount: wordCount(texts),
       timings,
     };
-    const own = standInAnswers[question](texts, version);
-    return { ...facts, ...own } as Answers[Q]; // The two parts that an answer has.
+    const own = present(standInAnswers.get(question), "a stand-in")(texts, version);
+    return { ...facts, ...own } as Answer; // The two parts that an answer has.
   }
 }
 

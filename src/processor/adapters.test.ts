@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { smallWords, writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
 import type { Precision } from "../entities/base-model.ts";
 import { operator } from "../entities/caller.ts";
-import type { TaskName } from "../entities/virtual-model.ts";
+import type { TaskName } from "../foundation/task-names.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
 import { upperForm } from "../models/adapters/adapters.ts";
@@ -19,6 +19,7 @@ import {
 } from "./exam-stack.ts";
 import type { OpenBase } from "./open-base.ts";
 import { type ModelRequest } from "./processor.ts";
+import { entitiesQuestion, labelsQuestion } from "./questions.ts";
 
 let folder = "";
 
@@ -58,10 +59,10 @@ async function answer(
   request: ModelRequest,
 ): Promise<readonly number[]> {
   if (task === "text-classification") {
-    const { probabilities } = await stack.processor.ask(operator, "labels", request);
+    const { probabilities } = await stack.processor.ask(operator, labelsQuestion, request);
     return probabilities.flatMap((row) => [...row]);
   }
-  const { entities } = await stack.processor.ask(operator, "entities", request);
+  const { entities } = await stack.processor.ask(operator, entitiesQuestion, request);
   return entities.flatMap((list) => list.flatMap(({ start, end, score }) => [start, end, score]));
 }
 

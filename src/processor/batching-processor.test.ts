@@ -19,6 +19,7 @@ import {
 } from "./exam-stack.ts";
 import { smallWords, writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
 import type { ModelInputs, ModelRequest } from "./processor.ts";
+import { embeddingsQuestion, labelsQuestion } from "./questions.ts";
 
 let folder = "";
 let stack: Stack;
@@ -44,11 +45,11 @@ function isError(code: string): (error: unknown) => boolean {
 }
 
 function classify(model: string, inputs: readonly string[], { processor } = stack) {
-  return processor.ask(operator, "labels", { model, inputs });
+  return processor.ask(operator, labelsQuestion, { model, inputs });
 }
 
 function embed(inputs: ModelInputs, options: Partial<ModelRequest> = {}) {
-  return stack.processor.ask(operator, "embeddings", { model: "base", inputs, ...options });
+  return stack.processor.ask(operator, embeddingsQuestion, { model: "base", inputs, ...options });
 }
 
 async function versionOf(name: string): Promise<number> {

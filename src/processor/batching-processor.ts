@@ -1,11 +1,12 @@
 /** The `Processor` of a server: resolves, checks, tokenises, queues, answers. */
 import type { Caller } from "../entities/caller.ts";
-import type { TaskName } from "../entities/virtual-model.ts";
+import type { TaskName } from "../foundation/task-names.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Flow } from "../scheduling/flow.ts";
 import { notFound, unlessDeleted } from "../storage/checks.ts";
+import { taskKinds } from "../tasks/task-kinds.ts";
 import type { WantedWeights } from "../engine/adapter-pool.ts";
 import type { Engine } from "../engine/engine.ts";
 import { checkInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
@@ -14,13 +15,12 @@ import type { ModelDirectory, Resolved } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
 import type { Place } from "../engine/places.ts";
 import type {
-  Answers,
+  AnswerFacts,
   ModelRequest,
   Processor,
-  QuestionName,
+  Question,
   RequestTimings,
 } from "./processor.ts";
-import { type Question, questions } from "./questions.ts";
 import type { SequenceAnswer } from "../engine/sequence.ts";
 import { type RowKind, Servables } from "./servables.ts";
 
@@ -51,12 +51,11 @@ export class BatchingProcessor implements Processor {
     this.#options = options;
   }
 
-  async ask<Q extends QuestionName>(
+  async ask<Answer extends AnswerFacts>(
     caller: Caller,
-    name: Q,
+    question: Question<Answer>,
     request: ModelRequest,
-  ): Promise<Answers[Q]> {
-    const question: Question<Answers[Q]> = questions[name];
+  ): Promise<Answer> {
     const asked = await this.#resolve(caller, question, request);
     const { base, resolved, lane, flow } = asked;
     const { inputs } = request;
@@ -84,14 +83,14 @@ export class BatchingProcessor implements Processor {
         timings: timingsOf(tokenizeMs, sequences),
       };
       const own = await question.decode({ request, resolved, encoded, answers });
-      return { ...facts, ...own } as Answers[Q]; // The two parts that an answer has.
+      return { ...facts, ...own } as Answer; // The two parts that an answer has.
     } finally {
       place.leave();
     }
   }
 
   /** What answers; CONFLICT when its base is not served. */
-  async #resolve<Answer>(
+  async #resolve<Answer extends AnswerFacts>(
     caller: Caller,
     question: Question<Answer>,
     request: ModelRequest,
@@ -157,12 +156,6 @@ interface Needed {
   readonly weights: WantedWeights | undefined;
 }
 
-/** Models of each task are called here, which is told to those who have called them elsewhere. */
-const routes: Readonly<Record<TaskName, string>> = {
-  "text-classification": "POST /v1/classify",
-  "token-classification": "POST /v1/classify-tokens",
-};
-
 /** INVALID_ARGUMENT for a base, or for a version of another task. */
 function checkTask(resolved: Resolved, task: TaskName, name: string): void {
   const own = resolved.kind === "base" ? undefined : resolved.version.task;
@@ -170,7 +163,7 @@ function checkTask(resolved: Resolved, task: TaskName, name: string): void {
   const state =
     own === undefined
       ? "it is a base model and has no labels"
-      : `its task is ${own}, which ${routes[own]} answers`;
+      : `its task is ${own}, which ${taskKinds[own].route} answers`;
   throw new StrataError("INVALID_ARGUMENT", `Cannot classify with "${name}": ${state}`, {
     field: "model",
   });

@@ -9,10 +9,10 @@ import { operator, type Tenant } from "../entities/caller.ts";
 import {
   type AdapterSpecification,
   defaultTask,
-  type TaskName,
   type Version,
   type VirtualModel,
 } from "../entities/virtual-model.ts";
+import type { TaskName } from "../foundation/task-names.ts";
 import type { Weight, Weights } from "../entities/weights.ts";
 import { decodeWeights } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";

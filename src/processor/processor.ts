@@ -3,7 +3,11 @@
  * together in batches; an answer never depends on who else is in its batch.
  */
 import type { Caller } from "../entities/caller.ts";
-import type { FoundEntity } from "../tasks/token-classification.ts";
+import type { Encoded } from "../formats/formats.ts";
+import type { TaskName } from "../foundation/task-names.ts";
+import type { Lane } from "../lanes/lane.ts";
+import type { Resolved } from "./model-directory.ts";
+import type { OpenBase } from "./open-base.ts";
 
 export interface Processor {
   /**
@@ -12,21 +16,37 @@ export interface Processor {
    * text that may not be cut, OVERLOADED when the queue is full, the reason of the request's signal
    * when that is aborted.
    */
-  ask<Q extends QuestionName>(
+  ask<Answer extends AnswerFacts>(
     caller: Caller,
-    question: Q,
+    question: Question<Answer>,
     request: ModelRequest,
-  ): Promise<Answers[Q]>;
+  ): Promise<Answer>;
 }
 
-/** What can be asked, and what it is answered with; `questions.ts` says how. */
-export interface Answers {
-  readonly labels: LabelsAnswer;
-  readonly entities: EntitiesAnswer;
-  readonly embeddings: EmbeddingsAnswer;
+/**
+ * What can be asked of a model, from inputs to an answer: whose task it is, on which lane it runs,
+ * how inputs become sequences, and what the lane's answers mean. `questions.ts` has them.
+ */
+export interface Question<Answer extends AnswerFacts> {
+  /** The task of the models that can answer; undefined where every one can, and a bare base. */
+  readonly task: TaskName | undefined;
+  lane(base: OpenBase): Lane;
+  /** The sequences of checked inputs. */
+  encode(base: OpenBase, request: ModelRequest): Promise<Encoded>;
+  /** What the lane's answers mean, beside what every answer tells. */
+  decode(ran: Ran): OwnPart<Answer> | Promise<OwnPart<Answer>>;
 }
 
-export type QuestionName = keyof Answers;
+/** A question that was run: lane and encoding are the question's own. */
+export interface Ran<Raw = unknown, E extends Encoded = Encoded, R extends Resolved = Resolved> {
+  readonly request: ModelRequest;
+  readonly resolved: R;
+  readonly encoded: E;
+  /** One per input. */
+  readonly answers: readonly Raw[];
+}
+
+export type OwnPart<Answer extends AnswerFacts> = Omit<Answer, keyof AnswerFacts>;
 
 /** Texts, or token ids that the caller has made with the base's tokenizer, for embeddings alone. */
 export type ModelInputs = readonly string[] | readonly (readonly number[])[];
@@ -65,25 +85,4 @@ export interface RequestTimings {
   readonly loadMs: number;
   readonly queueMs: number;
   readonly runMs: number;
-}
-
-/** A vPLM for text classification says of each text how probable each label is. */
-export interface LabelsAnswer extends AnswerFacts {
-  readonly version: number;
-  readonly labels: readonly string[];
-  /** One row per text: a probability per label, which add up to 1. */
-  readonly probabilities: readonly Float32Array[];
-}
-
-/** A vPLM for token classification finds the entities of each text. */
-export interface EntitiesAnswer extends AnswerFacts {
-  readonly version: number;
-  /** Those of each text, in the order of their places; nothing is found behind a cut. */
-  readonly entities: readonly (readonly FoundEntity[])[];
-}
-
-/** A base, or a vPLM's adapted layers, embed each text. */
-export interface EmbeddingsAnswer extends AnswerFacts {
-  /** Pooled, L2-normalised vectors `[hidden]`. */
-  readonly embeddings: readonly Float32Array[];
 }

@@ -7,8 +7,13 @@ import { operator } from "../entities/caller.ts";
 import type { Precision } from "../entities/base-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { SeededRandom } from "../foundation/random.ts";
-import type { EntitiesAnswer } from "./processor.ts";
 import { createRandomModel, openStack, type Stack } from "./exam-stack.ts";
+import {
+  type EntitiesAnswer,
+  embeddingsQuestion,
+  entitiesQuestion,
+  labelsQuestion,
+} from "./questions.ts";
 
 let folder = "";
 const stacks = new Map<Precision, Stack>();
@@ -56,15 +61,15 @@ describe("entities", () => {
         inputs: Array.from({ length: 1 + random.integer(4) }, () => textOf(1 + random.integer(25))),
       }));
       const others = requests.map(({ inputs }) =>
-        stack.processor.ask(operator, "labels", { model: "labels", inputs }),
+        stack.processor.ask(operator, labelsQuestion, { model: "labels", inputs }),
       );
       const together = await Promise.all(
-        requests.map((request) => stack.processor.ask(operator, "entities", request)),
+        requests.map((request) => stack.processor.ask(operator, entitiesQuestion, request)),
       );
       await Promise.all(others);
       let entityCount = 0;
       for (const [index, request] of requests.entries()) {
-        const alone = await stack.processor.ask(operator, "entities", request);
+        const alone = await stack.processor.ask(operator, entitiesQuestion, request);
         const shared = together[index] ?? assert.fail("an answer to each request");
         assert.equal(said(shared), said(alone));
         for (const [place, text] of request.inputs.entries())
@@ -83,11 +88,18 @@ describe("entities", () => {
     const task = "token-classification";
     await createRandomModel(stack, { id: "cut", task, rank: 4, labelCount: 2, deviation: 0.5 });
     const texts = [textOf(tokensMax + 10), textOf(3)];
-    const answer = await stack.processor.ask(operator, "entities", { model: "cut", inputs: texts });
+    const answer = await stack.processor.ask(operator, entitiesQuestion, {
+      model: "cut",
+      inputs: texts,
+    });
     assert.deepEqual(answer.isTruncated, [true, false]);
     assert.equal(answer.tokenCount, tokensMax + 5);
     await assert.rejects(
-      stack.processor.ask(operator, "entities", { model: "cut", inputs: texts, truncate: false }),
+      stack.processor.ask(operator, entitiesQuestion, {
+        model: "cut",
+        inputs: texts,
+        truncate: false,
+      }),
       { code: "CONTEXT_LENGTH" },
     );
   });
@@ -101,15 +113,15 @@ describe("entities", () => {
     const texts = ["w1"];
     const cases = [
       [
-        () => processor.ask(operator, "labels", { model: "words", inputs: texts }),
+        () => processor.ask(operator, labelsQuestion, { model: "words", inputs: texts }),
         /POST \/v1\/classify-tokens/,
       ],
       [
-        () => processor.ask(operator, "entities", { model: "wholes", inputs: texts }),
+        () => processor.ask(operator, entitiesQuestion, { model: "wholes", inputs: texts }),
         /POST \/v1\/classify /,
       ],
       [
-        () => processor.ask(operator, "entities", { model: "base", inputs: texts }),
+        () => processor.ask(operator, entitiesQuestion, { model: "base", inputs: texts }),
         /it is a base model/,
       ],
     ] as const;
@@ -121,7 +133,7 @@ describe("entities", () => {
         return true;
       });
     // Its adapted layers embed as those of any model.
-    const { embeddings } = await processor.ask(operator, "embeddings", {
+    const { embeddings } = await processor.ask(operator, embeddingsQuestion, {
       model: "words",
       inputs: texts,
     });

@@ -1,76 +1,89 @@
-/**
- * `Question`: what can be asked of a model, from inputs to an answer. It knows whose task it is,
- * on which lane it runs, how inputs become sequences, and what the lane's answers mean.
- */
-import type { TaskName } from "../entities/virtual-model.ts";
+/** The questions: what each kind of task is asked, and what every model can be. */
 import type { Encoded, EncodedWords } from "../formats/formats.ts";
 import { present } from "../foundation/assert.ts";
 import { Pace } from "../foundation/pace.ts";
+import type { TaskKind } from "../tasks/tasks.ts";
+import { textClassification } from "../tasks/text-classification.ts";
 import {
   entitiesFound,
   type FoundEntity,
+  tokenClassification,
   type TokenOutputs,
 } from "../tasks/token-classification.ts";
 import { encodeInputs, encodeWords } from "./inputs.ts";
-import type { Lane } from "../lanes/lane.ts";
-import type { Resolved, ResolvedVersion } from "./model-directory.ts";
-import type { OpenBase } from "./open-base.ts";
-import type { AnswerFacts, Answers, ModelRequest, QuestionName } from "./processor.ts";
+import type { ResolvedVersion } from "./model-directory.ts";
+import type { AnswerFacts, OwnPart, Question, Ran } from "./processor.ts";
 import type { TextAnswer } from "../lanes/text-lane.ts";
 
-export interface Question<Answer> {
-  /** The task of the models that can answer; undefined where every one can, and a bare base. */
-  readonly task: TaskName | undefined;
-  lane(base: OpenBase): Lane;
-  /** The sequences of checked inputs. */
-  encode(base: OpenBase, request: ModelRequest): Promise<Encoded>;
-  /** What the lane's answers mean, beside what every answer tells. */
-  decode(ran: Ran): OwnPart<Answer> | Promise<OwnPart<Answer>>;
+/** A vPLM for text classification says of each text how probable each label is. */
+export interface LabelsAnswer extends AnswerFacts {
+  readonly version: number;
+  readonly labels: readonly string[];
+  /** One row per text: a probability per label, which add up to 1. */
+  readonly probabilities: readonly Float32Array[];
 }
 
-/** A question that was run: lane and encoding are the question's own. */
-export interface Ran<Raw = unknown, E extends Encoded = Encoded, R extends Resolved = Resolved> {
-  readonly request: ModelRequest;
-  readonly resolved: R;
-  readonly encoded: E;
-  /** One per input. */
-  readonly answers: readonly Raw[];
+/** A vPLM for token classification finds the entities of each text. */
+export interface EntitiesAnswer extends AnswerFacts {
+  readonly version: number;
+  /** Those of each text, in the order of their places; nothing is found behind a cut. */
+  readonly entities: readonly (readonly FoundEntity[])[];
 }
 
-type OwnPart<Answer> = Omit<Answer, keyof AnswerFacts>;
+/** A base, or a vPLM's adapted layers, embed each text. */
+export interface EmbeddingsAnswer extends AnswerFacts {
+  /** Pooled, L2-normalised vectors `[hidden]`. */
+  readonly embeddings: readonly Float32Array[];
+}
 
-export const questions: { readonly [Q in QuestionName]: Question<Answers[Q]> } = {
-  labels: {
-    task: "text-classification",
-    lane: ({ texts }) => texts,
-    encode: encodeInputs,
-    decode({ resolved, answers }: Ran<TextAnswer, Encoded, ResolvedVersion>) {
-      const { labels, number } = resolved.version;
-      return { version: number, labels, probabilities: answers.map((own) => own.probabilities) };
-    },
+/**
+ * The question to models of a task: what gets scores says on which lane it runs, and whether it has
+ * words how inputs are encoded. `decode` is given what that lane and that encoding give.
+ */
+export function questionOf<Answer extends AnswerFacts, Raw, E extends Encoded>(
+  { name, graph, hasWords }: TaskKind,
+  decode: (ran: Ran<Raw, E, ResolvedVersion>) => OwnPart<Answer> | Promise<OwnPart<Answer>>,
+): Question<Answer> {
+  return {
+    task: name,
+    lane: ({ texts, tokens }) => (graph.unit === "token" ? tokens : texts),
+    encode: hasWords ? encodeWords : encodeInputs,
+    // A version has answered, on this lane and with this encoding.
+    decode: (ran) => decode(ran as Ran<Raw, E, ResolvedVersion>), // as just said
+  };
+}
+
+export const labelsQuestion = questionOf(
+  textClassification,
+  ({ resolved, answers }: Ran<TextAnswer, Encoded, ResolvedVersion>): OwnPart<LabelsAnswer> => {
+    const { labels, number } = resolved.version;
+    return { version: number, labels, probabilities: answers.map((own) => own.probabilities) };
   },
-  entities: {
-    task: "token-classification",
-    lane: ({ tokens }) => tokens,
-    encode: encodeWords,
-    async decode({ request, ...ran }: Ran<TokenOutputs, EncodedWords, ResolvedVersion>) {
-      const { labels, number } = ran.resolved.version;
-      const entities: (readonly FoundEntity[])[] = [];
-      await new Pace(request.signal).each(ran.answers.length, (index) => {
-        const outputs = present(ran.answers[index], "an answer to each text");
-        const words = present(ran.encoded.words[index], "words of each text");
-        const text = String(request.inputs[index]);
-        entities.push(entitiesFound({ text, words, labels, ...outputs }));
-      });
-      return { version: number, entities };
-    },
+);
+
+export const entitiesQuestion = questionOf(
+  tokenClassification,
+  async (
+    ran: Ran<TokenOutputs, EncodedWords, ResolvedVersion>,
+  ): Promise<OwnPart<EntitiesAnswer>> => {
+    const { request } = ran;
+    const { labels, number } = ran.resolved.version;
+    const entities: (readonly FoundEntity[])[] = [];
+    await new Pace(request.signal).each(ran.answers.length, (index) => {
+      const outputs = present(ran.answers[index], "an answer to each text");
+      const words = present(ran.encoded.words[index], "words of each text");
+      const text = String(request.inputs[index]);
+      entities.push(entitiesFound({ text, words, labels, ...outputs }));
+    });
+    return { version: number, entities };
   },
-  embeddings: {
-    task: undefined,
-    lane: ({ texts }) => texts,
-    encode: encodeInputs,
-    decode({ answers }: Ran<TextAnswer>) {
-      return { embeddings: answers.map(({ embedding }) => embedding) };
-    },
+);
+
+export const embeddingsQuestion: Question<EmbeddingsAnswer> = {
+  task: undefined,
+  lane: ({ texts }) => texts,
+  encode: encodeInputs,
+  decode({ answers }: Ran<TextAnswer>) {
+    return { embeddings: answers.map(({ embedding }) => embedding) };
   },
 };

@@ -1,17 +1,20 @@
 /** The kinds of tasks that there are. */
 import type { ExampleForm } from "../datasets/example-form.ts";
-import type { TaskName } from "../entities/virtual-model.ts";
+import type { TaskName } from "../foundation/task-names.ts";
 import type { TaskKind } from "./tasks.ts";
 import { textClassification } from "./text-classification.ts";
 import { tokenClassification } from "./token-classification.ts";
 
+/**
+ * The order is that in which their forms are asked whose rows a file has: the last one takes what
+ * no other knows.
+ */
 export const taskKinds: Readonly<Record<TaskName, TaskKind>> = {
-  "text-classification": textClassification,
   "token-classification": tokenClassification,
+  "text-classification": textClassification,
 };
 
-/** The forms of their examples; the last one takes what no other knows. */
-export const exampleForms: readonly ExampleForm[] = [
-  tokenClassification.form,
-  textClassification.form,
-];
+/** The forms of their examples. */
+export const exampleForms: readonly ExampleForm[] = Object.values(taskKinds).map(
+  ({ form }) => form,
+);

@@ -9,7 +9,7 @@ import type { ExampleForm } from "../datasets/example-form.ts";
 import type { Interval, RatioPart } from "../datasets/metrics.ts";
 import type { RawText } from "../datasets/readers/rows.ts";
 import type { Hyperparameters } from "../entities/job.ts";
-import type { TaskName } from "../entities/virtual-model.ts";
+import type { TaskName } from "../foundation/task-names.ts";
 import type { Words } from "../entities/words.ts";
 import type { TaskGraph } from "../models/task-graph.ts";
 
@@ -21,6 +21,8 @@ export type Answer = Int32Array;
 
 export interface TaskKind<E extends Example = Example> {
   readonly name: TaskName;
+  /** The HTTP route of its models, which is told to those who have called them by another one. */
+  readonly route: string;
   /** What the rows of a file become examples of this kind by. */
   readonly form: ExampleForm<RawText, E>;
   readonly graph: TaskGraph;

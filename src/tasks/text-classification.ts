@@ -9,6 +9,7 @@ import type { Answer, Judged, TaskKind } from "./tasks.ts";
 
 export const textClassification: TaskKind<LabelledText> = {
   name: "text-classification",
+  route: "POST /v1/classify",
   form: labelledForm,
   graph: sequenceClasses,
   hasWords: false,

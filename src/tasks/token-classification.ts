@@ -18,6 +18,7 @@ const outside = 0;
 
 export const tokenClassification: TaskKind<MarkedText> = {
   name: "token-classification",
+  route: "POST /v1/classify-tokens",
   form: markedForm,
   graph: tokenClasses,
   hasWords: true,

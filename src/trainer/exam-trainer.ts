@@ -14,8 +14,8 @@ import { trainingBaseOf } from "../learning/exam-base.ts";
 import { asJsonLines, type Line } from "../learning/exam-lines.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
 import { modelNamed, openStack, type Stack } from "../processor/exam-stack.ts";
-import type { Answers } from "../processor/processor.ts";
 import { JobTrainer } from "./job-trainer.ts";
+import { type LabelsAnswer, labelsQuestion } from "../processor/questions.ts";
 
 /** Values with which the small base learns what `hardLines` ask of it. */
 export const wellTrained = { epochCount: 12, learningRate: 0.01, rank: 16 } as const;
@@ -128,8 +128,8 @@ export class ExamTrainer {
     });
   }
 
-  classify(model: string | undefined, inputs: readonly string[]): Promise<Answers["labels"]> {
-    return this.stack.processor.ask(operator, "labels", { model: model ?? "", inputs });
+  classify(model: string | undefined, inputs: readonly string[]): Promise<LabelsAnswer> {
+    return this.stack.processor.ask(operator, labelsQuestion, { model: model ?? "", inputs });
   }
 }
 

@@ -10,6 +10,7 @@ import { permutation, SeededRandom } from "../foundation/random.ts";
 import { type Line, markedLines } from "../learning/exam-lines.ts";
 import { modelNamed } from "../processor/exam-stack.ts";
 import { type ExamTrainer, openExamTrainer } from "./exam-trainer.ts";
+import { labelsQuestion } from "../processor/questions.ts";
 
 let exam: ExamTrainer;
 let modelCount = 0;
@@ -125,7 +126,7 @@ describe("a second version", () => {
     const { version, isServed } = await trained(id, [...lines, ...more]);
     assert.deepEqual(version.labels, ["high", "low", "a new one"]);
     assert.ok(isServed, version.verdict);
-    const answer = await exam.stack.processor.ask(operator, "labels", {
+    const answer = await exam.stack.processor.ask(operator, labelsQuestion, {
       model: id,
       inputs: ["w1"],
     });

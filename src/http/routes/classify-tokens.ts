@@ -5,6 +5,7 @@ import type { AnswerSource } from "../../processor/processor.ts";
 import { answerMax, answerTooLong, listOrReply, tellTimings } from "../answer-reply.ts";
 import type { HandlersOf } from "../operation.ts";
 import type { Services } from "../services.ts";
+import { entitiesQuestion } from "../../processor/questions.ts";
 
 type TokenClassification = TokenClassifications["data"][number];
 
@@ -19,7 +20,7 @@ export function classifyTokens({
   return async ({ caller, body, signal, answerHeaders }) => {
     const texts = typeof body.input === "string" ? [body.input] : body.input;
     const { model, truncate } = body;
-    const answer = await processor.ask(caller, "entities", {
+    const answer = await processor.ask(caller, entitiesQuestion, {
       ...{ model, inputs: texts, signal, truncate },
       checkAnswer: (source) => checkEntityBytes(source, texts),
     });

@@ -8,6 +8,7 @@ import { answerMax, answerTooLong, listOrReply, tellTimings } from "../answer-re
 import type { HandlersOf } from "../operation.ts";
 import type { Services } from "../services.ts";
 import { classifyTokens } from "./classify-tokens.ts";
+import { embeddingsQuestion, labelsQuestion } from "../../processor/questions.ts";
 
 /** Characters of an answer's scores and numbers, at most: names, quotes and digits. */
 const scoreCharactersMax = 48;
@@ -22,7 +23,7 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
     createEmbeddings: async ({ caller, body, signal, answerHeaders }) => {
       const { model, dimensions, truncate, encoding_format: format } = body;
       const inputs = modelInputs(body.input);
-      const answer = await processor.ask(caller, "embeddings", {
+      const answer = await processor.ask(caller, embeddingsQuestion, {
         ...{ model, inputs, signal, truncate },
         checkAnswer: (source) => checkEmbeddingBytes(source, inputs.length),
       });
@@ -41,7 +42,7 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
     classify: async ({ caller, body, signal, answerHeaders }) => {
       const texts = typeof body.input === "string" ? [body.input] : body.input;
       const { model, truncate, top_k: scoreCount } = body;
-      const answer = await processor.ask(caller, "labels", {
+      const answer = await processor.ask(caller, labelsQuestion, {
         ...{ model, inputs: texts, signal, truncate },
         checkAnswer: (source) => checkScoreBytes(source, texts.length, scoreCount),
       });

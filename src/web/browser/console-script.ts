@@ -6,7 +6,7 @@
 import { Client } from "../../client/client.ts";
 import { type TextPart, textParts } from "../../client/text-parts.ts";
 import type { ModelVersion } from "../../contract/models.ts";
-import type { TaskName } from "../../contract/tasks.ts";
+import type { TaskName } from "../../foundation/task-names.ts";
 import { systemClock } from "../../foundation/clock.ts";
 import { wrapError } from "../../foundation/errors.ts";
 import {
