@@ -175,6 +175,7 @@ function laneOver(pool: AdapterPool): Lane<number> {
   return {
     key: "numbers",
     msPerToken: 0.001,
+    form: "dense",
     adapters: [],
     programFor: () => source,
     feeds: () => ({}),

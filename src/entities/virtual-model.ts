@@ -53,13 +53,8 @@ export interface AdapterSpecification {
 /** How a base computes its lower layers: as it was pretrained, or by looking tri-grams up. */
 export type BaseForm = "dense" | "hierarchical";
 
-/** What a version was fitted for, and on which form of its base: it is served on no other. */
-export interface VersionFit {
-  readonly task: TaskName;
-  /** Labels are in the order of the head's outputs; a later version may have more. */
-  readonly labels: readonly string[];
-  /** Undefined when there is a head alone. */
-  readonly adapter: AdapterSpecification | undefined;
+/** What of a base a version was fitted on: it is served on no other form, and no other domain. */
+export interface FittedOn {
   readonly form: BaseForm;
   /** The domain whose lookup table the form reads; undefined for the general one, or without. */
   readonly domain: string | undefined;
@@ -67,6 +62,15 @@ export interface VersionFit {
   readonly pooling: Pooling;
   /** The precision of the frozen layers that adapter and head were fitted on. */
   readonly precision: Precision;
+}
+
+/** What a version was fitted for, and on what. */
+export interface VersionFit extends FittedOn {
+  readonly task: TaskName;
+  /** Labels are in the order of the head's outputs; a later version may have more. */
+  readonly labels: readonly string[];
+  /** Undefined when there is a head alone. */
+  readonly adapter: AdapterSpecification | undefined;
 }
 
 /** Whether a version was served when it was published; the alias may have moved since. */

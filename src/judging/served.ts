@@ -66,7 +66,7 @@ export function weightsOf(
 function checkedWeights(bytes: Uint8Array, version: Version, base: TrainingBase): Weights {
   const { config } = base.checkpoint;
   const adapters = formsIn(allLayers(config));
-  const misfit = faultOfFit(version, { config, form: "dense", adapters })?.state;
+  const misfit = faultOfFit(version, { config, form: base.fittedOn.form, adapters })?.state;
   if (misfit !== undefined) throw unreadable(version, misfit);
   const read = decodeWeights(bytes);
   const fault = faultOfShapes(shapesOf(read), tensorsOf(version, base)) ?? faultOfValues(read);

@@ -25,6 +25,7 @@ export function denseLane<Answer>(
 ): Lane<Answer> {
   return {
     ...known,
+    form: "dense",
     adapters: programs.adapters,
     programFor: (rows) => programs.for(rows),
     feeds: (rows) => ({

@@ -4,7 +4,7 @@
  * results become answers; the engine knows nothing of what is asked.
  */
 import type { Pooling } from "../entities/base-model.ts";
-import type { AdapterSpecification } from "../entities/virtual-model.ts";
+import type { AdapterSpecification, BaseForm } from "../entities/virtual-model.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
 import type { Feeds, Results } from "../runtime/runtime.ts";
 import type { Graph, TypedValues } from "../tensor/tensor.ts";
@@ -14,6 +14,8 @@ export interface Lane<Answer = unknown> {
   readonly key: string;
   /** Milliseconds per token of one worker in full batches, to begin with. */
   readonly msPerToken: number;
+  /** What its graphs compute of a base: versions of another form are refused. */
+  readonly form: BaseForm;
   /** Those that its rows may bring: versions with others are refused, never answered without. */
   readonly adapters: readonly AdapterForm[];
   /** The program that these rows run on: the same object whenever it is the same program. */

@@ -3,6 +3,7 @@
  * shared by all jobs, since labels and ranks are open dimensions of the graphs.
  */
 import type { Precision } from "../entities/base-model.ts";
+import type { FittedOn } from "../entities/virtual-model.ts";
 import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import type { Checkpoint } from "../checkpoints/checkpoints.ts";
 import type { StepGraph } from "../models/learning.ts";
@@ -50,6 +51,12 @@ export class TrainingBase {
     this.precision = options.precision;
     this.solve = options.solve ?? solveInThread;
     this.#runtime = options.runtime;
+  }
+
+  /** What versions say that are fitted here: the training graphs compute the dense form. */
+  get fittedOn(): FittedOn {
+    const { precision } = this;
+    return { form: "dense", domain: undefined, pooling: this.checkpoint.pooling, precision };
   }
 
   /** One training step; its learned values and their AdamW state are state inputs. */

@@ -4,6 +4,7 @@ import type { TaskName } from "../foundation/task-names.ts";
 import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import type { Log } from "../foundation/telemetry.ts";
 import type { Flow } from "../scheduling/flow.ts";
 import { notFound, unlessDeleted } from "../storage/checks.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
@@ -11,7 +12,7 @@ import type { WantedWeights } from "../engine/adapter-pool.ts";
 import type { Engine } from "../engine/engine.ts";
 import { checkInputs, foreseenTokenCount, tokenCountOf } from "./inputs.ts";
 import type { Lane } from "../lanes/lane.ts";
-import type { ModelDirectory, Resolved } from "./model-directory.ts";
+import type { ModelDirectory, Resolved, ResolvedVersion } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";
 import type { Place } from "../engine/places.ts";
 import type {
@@ -31,6 +32,7 @@ export interface BatchingProcessorOptions {
   /** Why a base that is none of these is not served, in words that end a sentence. */
   readonly whyRefused: (base: string) => string;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** A request whose model is known. */
@@ -46,6 +48,8 @@ interface Asked {
 export class BatchingProcessor implements Processor {
   readonly #options: BatchingProcessorOptions;
   readonly #servables = new Servables();
+  /** Bases of which it was told that versions of another precision are called. */
+  readonly #toldBases = new Set<string>();
 
   constructor(options: BatchingProcessorOptions) {
     this.#options = options;
@@ -143,11 +147,27 @@ export class BatchingProcessor implements Processor {
     if (resolved.kind === "base")
       return { row: { pooling, adapter: undefined, outputCount: 0 }, weights: undefined };
     try {
+      this.#tellPrecision(base, resolved);
       const { row, tensors } = this.#servables.of(resolved.version, lane, config);
       return { row, weights: { blob: resolved.version.blob, tensors } };
     } catch (error) {
       return throwNamed(resolved, error);
     }
+  }
+
+  /**
+   * A server that was started with another precision answers with what it has, since the states of
+   * both are nearly the same. Its operator is told, once of each base.
+   */
+  #tellPrecision({ id: base, precision: serving }: OpenBase, { model, version }: ResolvedVersion) {
+    if (version.precision === serving || this.#toldBases.has(base)) return;
+    this.#toldBases.add(base);
+    const { precision: fitted, number } = version;
+    const advice = "train them again, or start with the precision that they were fitted on";
+    this.#options.log.warn(
+      `Versions that were fitted on another precision answer a little otherwise: ${advice}`,
+      { base, model: model.id, version: number, fitted, serving },
+    );
   }
 }
 

@@ -18,7 +18,7 @@ import { decodeWeights } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { SeededRandom, systemIds } from "../foundation/random.ts";
-import { silentTelemetry } from "../foundation/telemetry.ts";
+import { type Log, silentTelemetry } from "../foundation/telemetry.ts";
 import { formsIn, upperForm, upperLayers } from "../models/adapters/adapters.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { versionTensors } from "../models/version-tensors.ts";
@@ -51,13 +51,15 @@ export interface StackOptions {
   readonly folder: string;
   readonly precision: Precision;
   readonly poolBytes?: number;
+  /** A silent one when absent. */
+  readonly log?: Log;
   /** What is served of the base, where that is not all. */
   narrowed?(base: OpenBase): OpenBase;
 }
 
 /** The base model is called `base`. */
 export async function openStack(options: StackOptions): Promise<Stack> {
-  const { folder, precision, poolBytes = 64 * 1024 * 1024 } = options;
+  const { folder, precision, poolBytes = 64 * 1024 * 1024, log = silentTelemetry.log } = options;
   const [store, clock] = [createMemoryStore(), systemClock];
   const directory = new ModelDirectory(store.catalog);
   const onChange = (tenant: Tenant, model: string): void => directory.forget(tenant, model);
@@ -89,6 +91,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     directory,
     engine: new Engine({ workers, pool, clock, telemetry: silentTelemetry }),
     clock,
+    log,
     bases,
     whyRefused: (id) => `base model "${id}" is not loaded on this server`,
   });

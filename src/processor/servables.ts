@@ -36,8 +36,9 @@ export class Servables {
   }
 }
 
-function servableOf(version: Version, { adapters }: Lane, config: EncoderConfig): Servable {
-  const fault = faultOfFit(version, { config, form: "dense", adapters });
+function servableOf(version: Version, lane: Lane, config: EncoderConfig): Servable {
+  const { form, adapters } = lane;
+  const fault = faultOfFit(version, { config, form, adapters });
   if (fault !== undefined) throw new StrataError(fault.code, fault.state);
   const { task, labels, adapter, pooling, shapes } = version;
   const outputCount = taskKinds[task].outputCount(labels.length);

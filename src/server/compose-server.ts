@@ -68,7 +68,8 @@ export async function composeServer(parts: ServerParts): Promise<ComposedServer>
   const made = createCreator({ store, clock, ids, onChange });
   const creator = around.creator?.(made, store) ?? made;
   const { engine, bases } = engines;
-  const processor = new BatchingProcessor({ engine, bases, directory, clock, whyRefused });
+  const { log } = telemetry;
+  const processor = new BatchingProcessor({ engine, bases, directory, clock, log, whyRefused });
   const files = createFiles({ store, clock, ids });
   const shared = { store, creator, files, clock, ids, telemetry };
   const openBase = async (id: string): Promise<TrainingBase> =>

@@ -78,7 +78,7 @@ export async function trainModel(
   options: TrainModelOptions,
 ): Promise<TrainedModel> {
   const { base, job, say, signal } = options;
-  const { config, pooling } = base.checkpoint;
+  const { config } = base.checkpoint;
   const chosen = { ...automatic(loaded, job), ...job.hyperparameters };
   const adapter = adapterOf(config, chosen);
   const examples = {
@@ -108,10 +108,7 @@ export async function trainModel(
       tensors,
       task: kind.name,
       adapter: fitted.adapter,
-      form: "dense",
-      domain: undefined,
-      pooling,
-      precision: base.precision,
+      ...base.fittedOn,
       metrics,
       evidence: encodeEvidence(candidate.evidence),
       job: job.id,
