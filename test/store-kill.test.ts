@@ -23,28 +23,48 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs the writer until it has printed `lineCount` lines, kills it, and returns all it printed. */
-async function runAndKill(round: number, lineCount: number): Promise<readonly string[]> {
+/** What the writers have said of models, over all rounds. */
+const known = {
+  acknowledged: new Set<string>(),
+  /** What a list has shown is there, too, unless it was deleted since. */
+  seen: new Set<string>(),
+  /** Their deletion was under way: they may be there or not. */
+  doubtful: new Set<string>(),
+  deleted: new Set<string>(),
+};
+
+function note(line: string): void {
+  const [first = "", second] = line.split(" ");
+  if (second === undefined) known.acknowledged.add(first);
+  else if (first === "seen") known.seen.add(second);
+  else if (first === "deleting") known.doubtful.add(second);
+  else known.deleted.add(second);
+}
+
+/** Runs the writer until it has acknowledged so many, kills it, and notes all that it printed. */
+async function runAndKill(round: number, acknowledgedCount: number): Promise<void> {
   const writer = join(import.meta.dirname, "exam-store-writer.js");
-  const child = spawn(process.execPath, [writer, folder, String(round)], {
+  const child = spawn(process.execPath, [writer, folder, String(round), "more"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(child);
-  const lines: string[] = [];
+  const enough = known.acknowledged.size + acknowledgedCount;
   for await (const line of createInterface({ input: child.stdout })) {
-    lines.push(line);
-    if (lines.length === lineCount) child.kill("SIGKILL");
+    note(line);
+    if (known.acknowledged.size >= enough) child.kill("SIGKILL");
   }
-  assert.ok(lines.length >= lineCount, `the writer ended by itself after ${lines.length} lines`);
-  return lines;
+  assert.ok(known.acknowledged.size >= enough, "the writer ended by itself");
 }
 
 /** Every acknowledged version is served with its blob; every visible one is complete. */
-async function check(store: Store, acknowledged: ReadonlySet<string>): Promise<void> {
+async function check(store: Store): Promise<void> {
+  const { acknowledged, seen, doubtful, deleted } = known;
   const { models, versions } = store.catalog.of(operator);
   const rows = await models.list({ limit: 1_000_000 });
   const ids = new Set(rows.map(({ id }) => id));
-  for (const id of acknowledged) assert.ok(ids.has(id), `"${id}" is lost`);
+  for (const id of [...acknowledged, ...seen])
+    assert.ok(ids.has(id) || doubtful.has(id), `"${id}" is lost`);
+  for (const id of deleted) assert.ok(!ids.has(id), `"${id}" has been deleted and is there`);
   for (const model of rows) {
     // A model that was created but has no version yet is a whole thing of its own.
     if (model.servedVersion === undefined && !acknowledged.has(model.id)) continue;
@@ -59,15 +79,15 @@ async function check(store: Store, acknowledged: ReadonlySet<string>): Promise<v
 
 test(`${killCount} kills lose nothing that was acknowledged (seed ${seed})`, async () => {
   const random = new SeededRandom(seed);
-  const acknowledged = new Set<string>();
   for (let round = 0; round < killCount; round++) {
-    const lines = await runAndKill(round, 1 + random.integer(40));
-    for (const id of lines) acknowledged.add(id);
+    await runAndKill(round, 1 + random.integer(40));
     // The killed process left no lock.
     const store = await openFileStore(folder);
     assert.deepEqual(readdirSync(join(folder, "incoming")), []);
-    await check(store, acknowledged);
+    await check(store);
     await store.close();
   }
+  const { acknowledged, seen, deleted } = known;
   assert.ok(acknowledged.size > 100, `only ${acknowledged.size} versions were acknowledged`);
+  assert.ok(seen.size > 50 && deleted.size > 10, `${seen.size} seen, ${deleted.size} deleted`);
 });
