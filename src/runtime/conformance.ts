@@ -231,6 +231,21 @@ function examineOthers(runtime: () => Runtime): void {
     await program.release();
   });
 
+  it("gives GELU the slopes of its limits", async () => {
+    const graph = new Graph();
+    const x = graph.input("x", "float32", [1, 1536]);
+    const [slope = x] = gradient(reduceSum(gelu(x), [0, 1]), [x]);
+    graph.output("slope", slope);
+    const program = await runtime().load(graph);
+    const values = Float32Array.from({ length: 1536 }, (_, index) => (index - 768) / 24);
+    const results = await program.run({ x: { ...floats([1, 1536]), values } });
+    // 0 may come as -0.
+    const slopes = Array.from(results["slope"]?.values ?? [], Number).map((value) => value + 0);
+    assert.deepEqual([slopes[0], slopes[768], slopes[1535]], [0, 0.5, 1]);
+    assert.ok(slopes.every(Number.isFinite));
+    await program.release();
+  });
+
   it("shares the gradient among equal maxima", async () => {
     // Finite differences say nothing here: the maximum has a kink.
     const graph = new Graph();

@@ -31,8 +31,11 @@ export const operatorExercises: readonly Exercise[] = [
   ofOne("sqrt", elementwise.sqrt, draws.positive),
   ofOne("sigmoid", elementwise.sigmoid),
   { ...ofOne("round", elementwise.round, draws.evenGrid), isStraightThrough: true },
-  ofOne("erf", elementwise.erf),
   ofOne("gelu", elementwise.gelu),
+  {
+    name: "gelu of wide rows",
+    build: (sheet) => [elementwise.gelu(sheet.parameter([sheet.dimension("rows"), 1536]))],
+  },
   ofOne("softmax", neural.softmax),
   ofOne("logSoftmax", neural.logSoftmax),
   ofTwo("add", elementwise.add),
@@ -163,6 +166,7 @@ export const operatorExercises: readonly Exercise[] = [
     },
   },
   reducing("reduceSum", shapes.reduceSum),
+  reducing("reduceSumSquare", neural.reduceSumSquare),
   reducing("reduceMean", neural.reduceMean),
   reducing("reduceMax", neural.reduceMax, draws.distinct),
   {

@@ -1,6 +1,6 @@
 /** Optimisers and learning-rate schedules as graph. */
 import { add, div, exp, max, min, mul, scalarOf, sqrt, sub } from "./operators/elementwise.ts";
-import { reduceSum } from "./operators/shape.ts";
+import { reduceSumSquare } from "./operators/neural.ts";
 import { reject, type Tensor } from "./tensor.ts";
 
 export interface AdamState {
@@ -90,5 +90,5 @@ function correction(beta: number, step: Tensor): Tensor {
 
 function squaredSum(x: Tensor): Tensor {
   const axes = x.shape.map((_, axis) => axis);
-  return reduceSum(mul(x, x), axes);
+  return reduceSumSquare(x, axes);
 }

@@ -35,8 +35,15 @@ export const operators: Readonly<Record<string, Evaluate>> = {
   sqrt: unary(Math.sqrt),
   sigmoid: unary((x) => 1 / (1 + Math.exp(-x))),
   round: unary(roundHalfToEven),
-  erf: unary(erf),
-  gelu: unary((x) => (x / 2) * (1 + erf(x / Math.SQRT2))),
+  gelu(inputs) {
+    const { values } = first(inputs);
+    const cumulative = (x: number): number => (1 + erf(x / Math.SQRT2)) / 2;
+    const density = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+    return [
+      values.map((x) => x * cumulative(x)),
+      values.map((x) => cumulative(x) + x * density(x)),
+    ];
+  },
 
   add: binary((a, b) => a + b),
   sub: binary((a, b) => a - b),
@@ -118,6 +125,7 @@ export const operators: Readonly<Record<string, Evaluate>> = {
   positions: (_, { shape }) => [Float64Array.from(range(countOf(shape)))],
 
   reduceSum: reduction(sum),
+  reduceSumSquare: reduction((x) => sum(x.map((e) => e * e))),
   reduceMean: reduction((x) => sum(x) / x.length),
   reduceMax: reduction((x) => Math.max(...x)),
   softmax: rowwise(softmax),

@@ -74,6 +74,10 @@ export class Lowering {
     return name;
   }
 
+  float(value: number): string {
+    return this.constant("float32", Float32Array.of(value));
+  }
+
   constant(type: DataType, values: TypedValues): string {
     const name = `k_${type}_${values.join("_")}`;
     this.initializers.set(name, { type, shape: [], values });

@@ -7,8 +7,9 @@ import { present } from "../../foundation/assert.ts";
 import type { Dimension, Shape } from "../dimension.ts";
 import { axesOf } from "../operators/shape.ts";
 import { type DataType, type Node, pair, type Tensor } from "../tensor.ts";
-import { type OnnxAttribute, onnxTypes } from "./model.ts";
+import { lowerGelu } from "./gelu.ts";
 import type { Lowering } from "./lowering.ts";
+import { microsoft, type OnnxAttribute, onnxTypes } from "./model.ts";
 
 type Rule = (lowering: Lowering, node: Node) => void;
 
@@ -19,16 +20,13 @@ interface Form {
   readonly extra?: readonly string[];
 }
 
-const microsoft = "com.microsoft";
-
 export const lowerings: Readonly<Record<string, Rule>> = {
   neg: direct("Neg"),
   exp: direct("Exp"),
   sqrt: direct("Sqrt"),
   sigmoid: direct("Sigmoid"),
   round: direct("Round"),
-  erf: direct("Erf"),
-  gelu: direct("Gelu", () => ({ domain: microsoft })),
+  gelu: lowerGelu,
   add: direct("Add"),
   sub: direct("Sub"),
   mul: direct("Mul"),
@@ -54,7 +52,8 @@ export const lowerings: Readonly<Record<string, Rule>> = {
   slice: direct("Slice", (lowering, { attributes: { axis, start, end } }) => ({
     extra: [start, end, axis].map((value) => lowering.integers([Number(value)])),
   })),
-  reduceSum: direct("ReduceSum", reduction),
+  reduceSum: lowerReduceSum,
+  reduceSumSquare: direct("ReduceSumSquare", reduction),
   reduceMean: direct("ReduceMean", reduction),
   reduceMax: direct("ReduceMax", reduction),
   reshape: direct("Reshape", (lowering, node) => ({ extra: [reshapeTarget(lowering, node)] })),
@@ -103,6 +102,19 @@ function reduction(lowering: Lowering, { attributes }: Node): Form {
     attributes: { keepdims: { int: attributes["keepDimensions"] === true ? 1 : 0 } },
     extra: [lowering.integers(axesOf(attributes))],
   };
+}
+
+/** Sums of columns, such as the gradients of biases, are products: four times as fast on CPU. */
+function lowerReduceSum(lowering: Lowering, node: Node): void {
+  const [x] = node.inputs;
+  const isOfColumns = x?.shape.length === 2 && axesOf(node.attributes).join() === "0";
+  if (!isOfColumns || x.type !== "float32") return direct("ReduceSum", reduction)(lowering, node);
+  const [rows = 0] = x.shape;
+  const shape = node.attributes["keepDimensions"] === true ? [1, rows] : [rows];
+  const ones = lowering.once(`ones ${shape.join()}`, () =>
+    lowering.emit("Expand", [lowering.float(1), shapeVector(lowering, shape)]),
+  );
+  lowering.emit("MatMul", [ones, lowering.name(x)], { output: lowering.outputsOf(node)[0] ?? "" });
 }
 
 /** Reshape's own notation where it suffices: 0 copies a dimension, one -1 is inferred. */
@@ -174,7 +186,7 @@ function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
   const middle = lowering.constant("uint8", Uint8Array.of(128));
   const product = lowering.emit(
     "MatMulIntegerToFloat",
-    [quantized, values, float(lowering, 1), columnScale, middle],
+    [quantized, values, lowering.float(1), columnScale, middle],
     { domain: microsoft },
   );
   // 1 W: ONNX Runtime computes it once, when the session is made. As a sum of floats it would turn
@@ -186,13 +198,13 @@ function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
     const none = lowering.constant("uint8", Uint8Array.of(0));
     return lowering.emit(
       "MatMulIntegerToFloat",
-      [ones, values, float(lowering, 1), columnScale, none],
+      [ones, values, lowering.float(1), columnScale, none],
       { domain: microsoft },
     );
   });
   const scaled = lowering.emit("Mul", [product, scale]);
   const column = lowering.once(`shift and one ${x}`, () => {
-    const ones = lowering.emit("Expand", [float(lowering, 1), lowering.emit("Shape", [shift])]);
+    const ones = lowering.emit("Expand", [lowering.float(1), lowering.emit("Shape", [shift])]);
     return lowering.emit("Concat", [shift, ones], { attributes: { axis: { int: 1 } } });
   });
   const biasRow = lowering.emit("Unsqueeze", [bias, lowering.integers([0])]);
@@ -205,7 +217,7 @@ function quantizedRows(
   lowering: Lowering,
   x: string,
 ): Readonly<Record<"quantized" | "scale" | "shift", string>> {
-  const zero = float(lowering, 0);
+  const zero = lowering.float(0);
   const end = (reduction: string, bound: string): string =>
     lowering.once(`${bound} ${x}`, () => {
       const attributes = { keepdims: { int: 0 } };
@@ -216,9 +228,9 @@ function quantizedRows(
   const scale = lowering.once(`row scale ${x}`, () => {
     const step = lowering.emit("Mul", [
       lowering.emit("Sub", [highest, lowest]),
-      float(lowering, 1 / 255),
+      lowering.float(1 / 255),
     ]);
-    return lowering.emit("Max", [step, float(lowering, 1e-9)]);
+    return lowering.emit("Max", [step, lowering.float(1e-9)]);
   });
   const middle = lowering.once(`row zero ${x}`, () =>
     lowering.emit("Round", [lowering.emit("Div", [lowering.emit("Neg", [lowest]), scale])]),
@@ -233,7 +245,7 @@ function quantizedRows(
       lowering.emit("Unsqueeze", [vector(), lowering.integers([-1])]),
     );
   const shift = (): string => {
-    const distance = lowering.emit("Sub", [float(lowering, 128), middle]);
+    const distance = lowering.emit("Sub", [lowering.float(128), middle]);
     return lowering.emit("Mul", [scale, distance]);
   };
   return {
@@ -241,10 +253,6 @@ function quantizedRows(
     scale: column("scale column", () => scale),
     shift: column("shift column", shift),
   };
-}
-
-function float(lowering: Lowering, value: number): string {
-  return lowering.constant("float32", Float32Array.of(value));
 }
 
 function lowerScatterAdd(lowering: Lowering, node: Node): void {

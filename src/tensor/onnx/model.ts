@@ -20,7 +20,8 @@ export type OnnxAttribute =
   | { readonly int: number }
   | { readonly float: number }
   | { readonly string: string }
-  | { readonly ints: readonly number[] };
+  | { readonly ints: readonly number[] }
+  | { readonly graph: OnnxGraph };
 
 export interface OnnxInitializer {
   readonly type: DataType;
@@ -34,6 +35,9 @@ export interface OnnxGraph {
   readonly outputs: ReadonlyMap<string, TensorType>;
   readonly initializers: ReadonlyMap<string, OnnxInitializer>;
 }
+
+/** The domain of ONNX Runtime's own operators. */
+export const microsoft = "com.microsoft";
 
 const irVersion = 11;
 const standardOpset = 24;
@@ -49,7 +53,7 @@ export const onnxTypes: Readonly<Record<DataType, number>> = {
 };
 
 /** Numbers of AttributeProto.AttributeType. */
-const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const;
 
 type Write = (writer: BinaryWriter) => void;
 
@@ -61,7 +65,7 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
   message(writer, 7, (graphWriter) => writeGraph(graphWriter, graph));
   for (const [domain, version] of [
     ["", standardOpset],
-    ["com.microsoft", 1],
+    [microsoft, 1],
   ] as const)
     message(writer, 8, (opset) => {
       opset.tag(1, WireType.LengthDelimited).string(domain);
@@ -120,6 +124,7 @@ function writeAttribute(writer: BinaryWriter, name: string, value: OnnxAttribute
   if ("float" in value) writer.tag(2, WireType.Bit32).float(value.float);
   else if ("int" in value) writer.tag(3, WireType.Varint).int64(value.int);
   else if ("string" in value) text(writer, 4, value.string);
+  else if ("graph" in value) message(writer, 6, (child) => writeGraph(child, value.graph));
   else for (const item of value.ints) writer.tag(8, WireType.Varint).int64(item);
   writer.tag(20, WireType.Varint).int32(attributeType(value));
 }
@@ -127,6 +132,7 @@ function writeAttribute(writer: BinaryWriter, name: string, value: OnnxAttribute
 function attributeType(value: OnnxAttribute): number {
   if ("float" in value) return attributeTypes.float;
   if ("int" in value) return attributeTypes.int;
+  if ("graph" in value) return attributeTypes.graph;
   return "string" in value ? attributeTypes.string : attributeTypes.ints;
 }
 

@@ -23,11 +23,6 @@ export const sqrt = unary("sqrt", (_x, y, dy) => div(dy, mul(scalarOf(y, 2), y))
 export const sigmoid = unary("sigmoid", (_x, y, dy) => mul(dy, mul(y, sub(scalarOf(y, 1), y))));
 /** Rounds to the nearest integer, halves to even; its derivative is taken as zero. */
 export const round = unary("round", (_x, _y, dy) => mul(dy, scalarOf(dy, 0)));
-export const erf = unary("erf", (x, _y, dy) =>
-  mul(dy, mul(scalarOf(x, 2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x))))),
-);
-/** x Φ(x), with the exact normal distribution function (Hendrycks and Gimpel 2016). */
-export const gelu = unary("gelu", (x, _y, dy) => mul(dy, geluSlope(x)));
 
 export const add = binary("add", (_a, _b, dy) => [dy, dy]);
 export const sub = binary("sub", (_a, _b, dy) => [dy, neg(dy)]);
@@ -56,11 +51,12 @@ const whereOperator: Operator = {
   gradient(node, [dy]) {
     const [condition, a, b] = triple("where", node.inputs);
     if (dy === undefined) return [];
-    const zero = scalarOf(dy, 0);
+    // Products with 0 and 1: on CPU, Where itself takes several times as long.
+    const [isFirst, one] = [cast(condition, "float32"), scalarOf(dy, 1)];
     return [
       undefined,
-      sumTo(where(condition, dy, zero), a.shape),
-      sumTo(where(condition, zero, dy), b.shape),
+      sumTo(mul(dy, isFirst), a.shape),
+      sumTo(mul(dy, sub(one, isFirst)), b.shape),
     ];
   },
 };
@@ -90,15 +86,24 @@ export function scalarOf(tensor: Tensor, value: number): Tensor {
   return tensor.node.graph.scalar(value);
 }
 
-/** d/dx x Φ(x) = Φ(x) + x φ(x). */
-function geluSlope(x: Tensor): Tensor {
-  const half = scalarOf(x, 0.5);
-  const cumulative = mul(half, add(scalarOf(x, 1), erf(mul(x, scalarOf(x, Math.SQRT1_2)))));
-  const density = mul(
-    scalarOf(x, 1 / Math.sqrt(2 * Math.PI)),
-    exp(mul(scalarOf(x, -0.5), mul(x, x))),
-  );
-  return add(cumulative, mul(x, density));
+const geluOperator: Operator = {
+  name: "gelu",
+  infer(inputs) {
+    const [y] = floatLike("gelu", inputs);
+    return [y, y];
+  },
+  gradient({ outputs: [, slope] }, [dy, ofSlope]) {
+    if (ofSlope !== undefined) throw reject("gradient", "gelu has no second derivative");
+    return [dy && slope && mul(dy, slope)];
+  },
+};
+
+/**
+ * x Φ(x), with the exact normal distribution function (Hendrycks and Gimpel 2016). The node's
+ * second output is the slope Φ(x) + x φ(x), which shares Φ with the first.
+ */
+export function gelu(x: Tensor): Tensor {
+  return first(x.node.graph.apply(geluOperator, [x]).outputs);
 }
 
 function choose(isFirst: Tensor, dy: Tensor): readonly [Tensor, Tensor] {
@@ -109,14 +114,17 @@ function choose(isFirst: Tensor, dy: Tensor): readonly [Tensor, Tensor] {
 function unary(name: string, slope: UnaryGradient): (x: Tensor) => Tensor {
   const operator: Operator = {
     name,
-    infer(inputs) {
-      const x = first(inputs);
-      if (x.type !== "float32") throw reject(name, `expected float32, got ${describe(x)}`);
-      return [{ type: x.type, shape: x.shape }];
-    },
+    infer: (inputs) => floatLike(name, inputs),
     gradient: (node, [dy]) => [dy && slope(first(node.inputs), only(node), dy)],
   };
   return (x) => only(x.node.graph.apply(operator, [x]));
+}
+
+/** The type of an operator's only input, which must be float32. */
+function floatLike(name: string, inputs: readonly TensorType[]): readonly [TensorType] {
+  const x = first(inputs);
+  if (x.type !== "float32") throw reject(name, `expected float32, got ${describe(x)}`);
+  return [{ type: x.type, shape: x.shape }];
 }
 
 function binary(name: string, slopes: BinaryGradient): (a: Tensor, b: Tensor) => Tensor {

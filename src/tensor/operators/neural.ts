@@ -19,6 +19,7 @@ import {
   exp,
   less,
   max,
+  min,
   mul,
   neg,
   scalarOf,
@@ -55,6 +56,31 @@ const meanOperator: Operator = {
 export function reduceMean(x: Tensor, axes: readonly number[], keepDimensions = false): Tensor {
   if (axes.length === 0) return x;
   return only(x.node.graph.apply(meanOperator, [x], { axes, keepDimensions }));
+}
+
+const squaresOperator: Operator = {
+  name: "reduceSumSquare",
+  infer: (inputs, attributes) => [
+    {
+      type: "float32",
+      shape: reduced("reduceSumSquare", floats("reduceSumSquare", inputs), attributes),
+    },
+  ],
+  gradient(node, [dy]) {
+    const x = first(node.inputs);
+    if (dy === undefined) return [];
+    return [mul(mul(x, scalarOf(x, 2)), unreduce(dy, node.attributes, x.shape))];
+  },
+};
+
+/** Sum of the squares over `axes`. */
+export function reduceSumSquare(
+  x: Tensor,
+  axes: readonly number[],
+  keepDimensions = false,
+): Tensor {
+  if (axes.length === 0) return mul(x, x);
+  return only(x.node.graph.apply(squaresOperator, [x], { axes, keepDimensions }));
 }
 
 const maxOperator: Operator = {
@@ -158,15 +184,19 @@ const attentionOperator: Operator = {
     const [query, key, value] = triple("attention", node.inputs);
     const [lengths, bias] = node.inputs.slice(3);
     if (dy === undefined || lengths === undefined) return [];
-    const heads = (x: Tensor): Tensor => headsOf(x, Number(node.attributes["headCount"]));
-    const [q, k, v, dOut] = [heads(query), heads(key), heads(value), heads(dy)];
+    const count = Number(node.attributes["headCount"]);
+    const { isKey, hasKeys } = lengthMasks(lengths, key);
+    // A query without keys got zeros, which depend on nothing.
+    const dMasked = mul(dy, hasKeys);
+    const [q, k, dOut] = [headsOf(query, count), headsOf(key, count), headsOf(dMasked, count)];
     const alpha = 1 / Math.sqrt(Number(at(q.shape, 3)));
     // The probabilities are computed again: they cost 3 % of a layer, and keeping them would need
-    // a second form of the forward pass.
-    const products = matmul(q, k, { transposeB: true, alpha });
+    // a second form of the forward pass. Keys and values are laid out as columns, since a product
+    // with many small transposed matrices takes three times as long.
+    const products = matmul(q, columnsOf(key, count), { alpha });
     const scores = bias === undefined ? products : add(products, bias);
-    const p = maskedSoftmax(scores, lengthMask(lengths, k));
-    const dP = matmul(dOut, v, { transposeB: true });
+    const p = softmax(add(scores, where(isKey, scalarOf(dy, 0), scalarOf(dy, -1e9))));
+    const dP = matmul(dOut, columnsOf(value, count));
     const dS = mul(p, sub(dP, rowSum(mul(dP, p))));
     return [
       joinHeads(matmul(dS, k, { alpha }), query),
@@ -202,11 +232,19 @@ export function attention(attended: AttentionInputs): Tensor {
   return only(query.node.graph.apply(attentionOperator, inputs, { headCount }));
 }
 
-/** bool `[batch, 1, 1, keys]`: position < length, for `key [batch, heads, keys, width]`. */
-function lengthMask(lengths: Tensor, key: Tensor): Tensor {
-  const position = positions(key, 2);
-  const limit = reshape(cast(lengths, "float32"), [at(lengths.shape, 0), 1, 1, 1]);
-  return less(position, limit);
+/**
+ * Masks of `key [batch, keys, hidden]`: bool `isKey [batch, 1, 1, keys]`, position < length, and
+ * float32 `hasKeys [batch, 1, 1]`, 1 where the length is not 0.
+ */
+function lengthMasks(
+  lengths: Tensor,
+  key: Tensor,
+): { readonly isKey: Tensor; readonly hasKeys: Tensor } {
+  const [batch, length] = [at(lengths.shape, 0), cast(lengths, "float32")];
+  return {
+    isKey: less(positions(key, 1), reshape(length, [batch, 1, 1, 1])),
+    hasKeys: min(reshape(length, [batch, 1, 1]), scalarOf(key, 1)),
+  };
 }
 
 const positionsOperator: Operator = {
@@ -226,6 +264,13 @@ export function positions(x: Tensor, axis: number): Tensor {
 function headsOf(x: Tensor, headCount: number): Tensor {
   const [batch, sequence, hidden] = [at(x.shape, 0), at(x.shape, 1), Number(at(x.shape, 2))];
   return transpose(reshape(x, [batch, sequence, headCount, hidden / headCount]), [0, 2, 1, 3]);
+}
+
+/** `[batch, sequence, hidden]` to `[batch, heads, hidden / heads, sequence]`. */
+function columnsOf(x: Tensor, headCount: number): Tensor {
+  const [batch, sequence, hidden] = [at(x.shape, 0), at(x.shape, 1), Number(at(x.shape, 2))];
+  const columns = transpose(x, [0, 2, 1]);
+  return reshape(columns, [batch, headCount, hidden / headCount, sequence]);
 }
 
 function joinHeads(x: Tensor, like: Tensor): Tensor {
