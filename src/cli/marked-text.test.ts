@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { textParts } from "../client/text-parts.ts";
 import { markedText } from "./marked-text.ts";
 
 const plain = (label: string): string => label;
@@ -11,8 +12,8 @@ test("entities stand in brackets at their places, which count code points", () =
     { ...city, start: 15, end: 19, word: "Bern", entity_group: "a\u200bb" },
   ];
   assert.equal(
-    markedText("😀 in Zürich to Bern 👋", entities, plain),
+    markedText(textParts("😀 in Zürich to Bern 👋", entities), plain),
     "😀 in [Zürich](city 0.98) to [Bern](a\\u{200b}b 0.98) 👋",
   );
-  assert.equal(markedText("nothing", [], plain), "nothing");
+  assert.equal(markedText(textParts("nothing", []), plain), "nothing");
 });

@@ -2,9 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Command } from "commander";
-import type { Client } from "../client/client.ts";
-import type { Classifications, TokenClassifications } from "../contract/inference.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import { type AskedTexts, askOf, type TextAnswer } from "../client/answers.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { visible } from "../foundation/visible.ts";
@@ -17,12 +15,6 @@ import { connect, remote, unreadable } from "./remote.ts";
 interface PredictFlags extends RemoteOptions {
   readonly file?: string;
   readonly top: number;
-}
-
-/** What is printed of a text: as JSON, and as a line. */
-interface Prediction {
-  readonly value: object;
-  readonly line: string;
 }
 
 /** Texts of one call: enough to fill the engine's batches, few enough to show progress. */
@@ -62,61 +54,27 @@ async function predict(
 ): Promise<void> {
   const paint = await output.painter();
   const bold = (label: string): string => paint("bold", label);
-  const call = calls[await taskOf(client, model)];
+  // A version's task is its model's.
+  const { strata } = await client.model(model.replace(/@[1-9]\d*$/, ""));
+  const ask = askOf(strata);
   const predictions: object[] = [];
   for (const input of callsOf(texts)) {
     if (context.surroundings.signal.aborted)
       throw new StrataError("CANCELLED", "Cannot predict the remaining texts: interrupted");
-    for (const { value, line } of await call(client, { model, input, top: flags.top, bold }))
-      if (output.isJson) predictions.push(value);
-      else output.line(line);
+    const asked: AskedTexts = { model, input, top: flags.top };
+    for (const answer of (await ask(client, asked)).texts)
+      if (output.isJson) predictions.push({ text: answer.text, ...answer.fields });
+      else output.line(lineOf(answer, bold));
   }
   await output.result(predictions, () => undefined);
 }
 
-/** A version's task is its model's; of a base, the call for labels says what is wrong. */
-async function taskOf(client: Client, name: string): Promise<TaskName> {
-  const { strata } = await client.model(name.replace(/@[1-9]\d*$/, ""));
-  return strata.kind === "vplm" ? strata.task : "text-classification";
-}
-
-interface Call {
-  readonly model: string;
-  readonly input: string[];
-  readonly top: number;
-  bold(label: string): string;
-}
-
-const calls: Readonly<
-  Record<TaskName, (client: Client, call: Call) => Promise<readonly Prediction[]>>
-> = {
-  "text-classification": labelCall,
-  "token-classification": entityCall,
-};
-
-async function labelCall(
-  client: Client,
-  { model, input, top, bold }: Call,
-): Promise<readonly Prediction[]> {
-  const { data } = await client.classify({ model, input, top_k: top });
-  return data.map(({ index, label, score, scores }: Classifications["data"][number]) => {
-    const text = input[index] ?? "";
-    const line = `${bold(visible(label))}\t${score.toFixed(4)}\t${text}`;
-    return { value: { text, label, score, scores }, line };
-  });
-}
-
-async function entityCall(
-  client: Client,
-  { model, input, bold }: Call,
-): Promise<readonly Prediction[]> {
-  const { data } = await client.classifyTokens({ model, input });
-  return data.map(({ index, entities, truncated }: TokenClassifications["data"][number]) => {
-    const text = input[index] ?? "";
-    const rest = truncated ? " (its end was not read: it is too long for the model)" : "";
-    const line = `${markedText(text, entities, bold)}${rest}`;
-    return { value: { text, entities, truncated }, line };
-  });
+/** The best label with its score and the text, or the text with what was found in it. */
+function lineOf({ text, scores, parts, isCut }: TextAnswer, bold: (label: string) => string) {
+  const [best] = scores;
+  if (best !== undefined) return `${bold(visible(best.label))}\t${best.score.toFixed(4)}\t${text}`;
+  const rest = isCut ? " (its end was not read: it is too long for the model)" : "";
+  return `${markedText(parts, bold)}${rest}`;
 }
 
 async function textsOf(

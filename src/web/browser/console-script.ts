@@ -3,10 +3,10 @@
  * in this tab: a key in the address (`#key=…`) is taken over and removed from the address, any
  * other is asked for once.
  */
+import { type Ask, askOf, type TextAnswer } from "../../client/answers.ts";
 import { Client } from "../../client/client.ts";
-import { type TextPart, textParts } from "../../client/text-parts.ts";
+import type { TextPart } from "../../client/text-parts.ts";
 import type { ModelVersion } from "../../contract/models.ts";
-import type { TaskName } from "../../foundation/task-names.ts";
 import { systemClock } from "../../foundation/clock.ts";
 import { wrapError } from "../../foundation/errors.ts";
 import {
@@ -50,8 +50,8 @@ const parts = {
   versions: element("versions", HTMLElement),
 };
 
-/** The tasks of the models that can be asked, by name. */
-const tasks = new Map<string, TaskName>();
+/** How the models are asked that can be, by name. */
+const asks = new Map<string, Ask>();
 
 /** The headers of the last answer carry its timings. */
 let lastHeaders = new Headers();
@@ -91,10 +91,10 @@ async function loadModels(): Promise<void> {
   const key = sessionStorage.getItem(keyName);
   const fault = key === null ? "" : keyFault(key);
   if (key === null || fault !== "") return askForKey(fault);
-  tasks.clear();
+  asks.clear();
   for await (const { id, strata } of client.models())
-    if (strata.kind === "vplm" && strata.version !== null) tasks.set(id, strata.task);
-  const names = [...tasks.keys()];
+    if (strata.kind === "vplm" && strata.version !== null) asks.set(id, askOf(strata));
+  const names = [...asks.keys()];
   parts.model.replaceChildren(...names.map((name) => new Option(name, name)));
   const wasAsked = !parts.keyForm.hidden;
   parts.keyForm.hidden = true;
@@ -133,54 +133,16 @@ function changeModel(): void {
   showVersions().catch(tell);
 }
 
-/** What is shown of an answer, whatever the task. */
-interface Shown {
-  readonly model: string;
-  readonly version: number;
-  readonly title: string;
-  readonly isCut: boolean;
-  /** The text with its entities; empty where labels are asked for. */
-  readonly marked: readonly Node[];
-  readonly rows: readonly HTMLElement[];
-}
-
-type Ask = (model: string, text: string) => Promise<Shown>;
-
-const asks: Readonly<Record<TaskName, Ask>> = {
-  "text-classification": askLabel,
-  "token-classification": askEntities,
-};
-
-async function askLabel(model: string, text: string): Promise<Shown> {
-  const answer = await client.classify({ model, input: text });
-  const { scores, truncated: isCut } = firstOf(answer.data);
-  const ordered = scores.toSorted((a, b) => b.score - a.score);
-  const title = ordered[0]?.label ?? "";
-  return { ...answer, title, isCut, marked: [], rows: ordered.map(scoreRow) };
-}
-
-async function askEntities(model: string, text: string): Promise<Shown> {
-  const answer = await client.classifyTokens({ model, input: text });
-  const { entities, truncated: isCut } = firstOf(answer.data);
-  const marked = textParts(text, entities).map(markedPart);
-  return { ...answer, title: entityWords(entities.length), isCut, marked, rows: [] };
-}
-
-function firstOf<T>([first]: readonly T[]): T {
-  if (first === undefined) throw new Error("The answer has no text");
-  return first;
-}
-
-function show({ model, version, title, isCut, marked, rows }: Shown, timings: string): void {
+function show(source: string, { scores, parts: found, isCut }: TextAnswer): void {
+  const entityCount = found.filter(({ entity }) => entity !== undefined).length;
   parts.cut.hidden = !isCut;
   parts.fault.hidden = true;
   parts.result.hidden = false;
-  parts.answer.textContent = title;
-  parts.source.textContent = `${model}, version ${version}`;
-  parts.marked.hidden = marked.length === 0;
-  parts.marked.replaceChildren(...marked);
-  parts.scores.replaceChildren(...rows);
-  parts.timings.textContent = timings;
+  parts.answer.textContent = scores[0]?.label ?? entityWords(entityCount);
+  parts.source.textContent = source;
+  parts.marked.hidden = found.length === 0;
+  parts.marked.replaceChildren(...found.map(markedPart));
+  parts.scores.replaceChildren(...scores.map(scoreRow));
 }
 
 /** A part of the text: an entity stands out, its label and score behind it. */
@@ -212,15 +174,19 @@ function created(name: "strong" | "span" | "div" | "mark" | "small", text: strin
   return made;
 }
 
-async function ask(): Promise<void> {
+async function submit(): Promise<void> {
   // The keyboard submits beside the button: a slower first answer would replace the second.
   if (parts.go.disabled) return;
   parts.go.disabled = true;
   try {
     const started = systemClock.monotonic();
     const model = parts.model.value;
-    const shown = await asks[tasks.get(model) ?? "text-classification"](model, parts.text.value);
-    show(shown, timingWords(lastHeaders, systemClock.monotonic() - started));
+    const ask = asks.get(model) ?? askOf({ kind: "base" });
+    const { version, texts } = await ask(client, { model, input: [parts.text.value] });
+    const [answer] = texts;
+    if (answer === undefined) throw new Error("The answer has no text");
+    show(`${model}, version ${version}`, answer);
+    parts.timings.textContent = timingWords(lastHeaders, systemClock.monotonic() - started);
   } catch (failure) {
     tell(failure);
   }
@@ -239,7 +205,7 @@ function useKey(): void {
 takeKeyFromAddress();
 parts.form.addEventListener("submit", (event) => {
   event.preventDefault();
-  void ask();
+  void submit();
 });
 parts.keyForm.addEventListener("submit", (event) => {
   event.preventDefault();
