@@ -20,8 +20,8 @@ const hyperparametersSchema = z.strictObject({
     `an integer from 1 to ${limits.trainingBatchSizeMax}`,
   ).optional(),
   learning_rate_multiplier: autoOr(
-    z.number().positive().max(limits.learningRateMultiplierMax),
-    `a number above 0, at most ${limits.learningRateMultiplierMax}`,
+    z.number().min(limits.learningRateMultiplierMin).max(limits.learningRateMultiplierMax),
+    `a number from ${limits.learningRateMultiplierMin} to ${limits.learningRateMultiplierMax}`,
   ).optional(),
   adapter: autoOr(z.enum(["bottleneck", "lora"]), '"bottleneck" or "lora"').optional(),
   rank: autoOr(
@@ -42,7 +42,12 @@ const createJobSchema = z.strictObject({
   model: modelIdSchema.openapi({ description: "A base, or a vPLM to train further" }),
   training_file: idSchema,
   validation_file: idSchema.optional(),
-  suffix: z.string().min(1).max(limits.nameCharactersMax).optional(),
+  suffix: z
+    .string()
+    .min(1)
+    .max(limits.nameCharactersMax)
+    .regex(/^[A-Za-z0-9_.-]+$/, 'expected letters, digits, "_", "." or "-"')
+    .optional(),
   seed: seedSchema.optional(),
   method: methodSchema.optional(),
   hyperparameters: hyperparametersSchema.optional(),

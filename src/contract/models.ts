@@ -108,17 +108,19 @@ export type ModelVersion = z.infer<typeof versionSchema>;
 
 const createModelSchema = z
   .strictObject({
-    id: modelIdSchema,
+    id: z.string().openapi({ description: "Letters, digits, _ . -" }),
     base: modelIdSchema,
     task: taskSchema.optional().openapi({
       description: "That of the training file; without one, text-classification when absent",
     }),
     labels: z
-      .array(z.string().min(1).max(limits.labelCharactersMax))
-      .min(1)
-      .max(limits.labelCountMax)
+      .array(z.string())
       .optional()
-      .openapi({ description: "Without a training file: the labels, in the head's order" }),
+      .openapi({
+        description:
+          "Without a training file: the labels, in the head's order, as many as the task needs, " +
+          `at most ${limits.labelCountMax} of ${limits.labelCharactersMax} characters`,
+      }),
     training_file: idSchema.optional().openapi({
       description: "Labels come from this file, and an instant version is fitted on it",
     }),

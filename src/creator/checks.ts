@@ -13,19 +13,18 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
-import type { DeriveOptions, ModelSpecification, VersionWeights } from "./creator.ts";
+import type { DeriveOptions, VersionWeights } from "./creator.ts";
 
 /** `ft:<base>:strata:<suffix>:<id>`, as jobs name what they make; the suffix may be empty. */
 const trainedPattern = /^ft:([A-Za-z0-9_.-]+):strata:[A-Za-z0-9_.-]*:[A-Za-z0-9]+$/;
 
-/** INVALID_ARGUMENT that names field and limit. Whether base and id exist is not asked here. */
-export function checkSpecification({ id, task, labels }: ModelSpecification): void {
+/** INVALID_ARGUMENT that names the field. Whether the id is taken is not asked here. */
+export function checkId(id: string): void {
   const fault = idFault(id);
   if (fault !== undefined) refuse("create", "id", fault);
-  if (labels !== undefined) checkLabels(labels, task);
 }
 
-/** Checks the labels alone, as above. */
+/** INVALID_ARGUMENT that names field and limit. */
 export function checkLabels(labels: readonly string[], task: TaskName = defaultTask): void {
   const { labelCountMax } = limits;
   const countMin = taskKinds[task].form.labelCountMin;
@@ -41,25 +40,14 @@ export function checkLabels(labels: readonly string[], task: TaskName = defaultT
   }
 }
 
-/** INVALID_ARGUMENT that names field and limit. Whether the ids exist is not asked here. */
-export function checkDerivation({ ids, noise, seed }: DeriveOptions): void {
-  const { derivedModelCountMax } = limits;
-  if (ids.length === 0 || ids.length > derivedModelCountMax)
-    refuse("derive", "ids", `expected 1 to ${derivedModelCountMax}, got ${ids.length}`);
+/** INVALID_ARGUMENT that names the id. Whether the ids exist is not asked here. */
+export function checkDerivation({ ids }: Pick<DeriveOptions, "ids">): void {
   const seen = new Set<string>();
   for (const [index, id] of ids.entries()) {
     const reason = idFault(id) ?? (seen.has(id) ? `"${id}" is there twice` : undefined);
     if (reason !== undefined) refuse("derive", `ids[${index}]`, reason);
     seen.add(id);
   }
-  if (!(noise > 0 && noise <= limits.derivedNoiseMax))
-    refuse(
-      "derive",
-      "noise",
-      `expected more than 0, at most ${limits.derivedNoiseMax}, got ${noise}`,
-    );
-  if (seed !== seed >>> 0)
-    refuse("derive", "seed", `expected an integer of 0 to 4294967295, got ${seed}`);
 }
 
 /** INVALID_ARGUMENT when the labels of so many models are too much for one derivation. */

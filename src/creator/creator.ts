@@ -57,7 +57,10 @@ export interface ModelSpecification {
   readonly base: string;
   /** `defaultTask` when absent. That of its first version counts when it is made with one. */
   readonly task?: TaskName | undefined;
-  /** Distinct, as many as the task needs. Its first version's count when it is made with one. */
+  /**
+   * Distinct, as many as the task needs. Those of its first version count when it is made with one:
+   * they come from a file that was checked.
+   */
   readonly labels?: readonly string[] | undefined;
   /** Drawn when it is left out. */
   readonly incarnation?: Incarnation;

@@ -31,8 +31,8 @@ import type { BlobWriter, Store, TenantCatalog } from "../storage/storage.ts";
 import {
   checkDerivation,
   checkDerivedLabels,
+  checkId,
   checkLabels,
-  checkSpecification,
   checkWeights,
 } from "./checks.ts";
 import type { Creator, DeriveOptions, ModelSpecification, VersionWeights } from "./creator.ts";
@@ -71,8 +71,8 @@ class StoreCreator implements Creator {
     specification: ModelSpecification,
     fit?: () => Promise<VersionWeights>,
   ): Promise<VirtualModel> {
-    checkSpecification(specification);
     const { id, base, task = defaultTask, labels = [] } = specification;
+    checkId(id);
     if (fit === undefined) checkLabels(labels, task);
     const { models, versions } = this.#own(caller);
     await this.#checkFree(caller, id, "id");
@@ -97,7 +97,6 @@ class StoreCreator implements Creator {
       return model;
     }
     const weights = await fit();
-    checkLabels(weights.labels, weights.task);
     const first = { task: weights.task, labels: weights.labels };
     const served = { ...model, ...first, servedVersion: 1, versionCount: 1 };
     await this.#keep(model, { weights, number: 1 }, (version) =>

@@ -82,6 +82,7 @@ export const limits = {
   evidenceTokenCountMax: 100_000,
   trainingBatchSizeMax: 256,
   trainingBatchTokensMax: 2048,
+  learningRateMultiplierMin: 1e-4,
   learningRateMultiplierMax: 1_000,
   queuedJobCountMax: 1_000,
   /** A disk that is full takes a while to be emptied. */

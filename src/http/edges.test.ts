@@ -152,6 +152,36 @@ describe("fields", () => {
     }
   });
 
+  test("values of jobs and derivations outside their limits are refused by name", async () => {
+    const http = await httpWith({});
+    const [jobs, derive] = ["POST /v1/fine_tuning/jobs", "POST /v1/models/spam/derive"];
+    const job = { model: "tiny", training_file: "file-a" };
+    const parameters = (values: object): object => ({ ...job, hyperparameters: values });
+    const copies = { ids: ["b"], noise: 0.1, seed: 1 };
+    const faulty: readonly (readonly [string, object, string])[] = [
+      [jobs, { ...job, suffix: "a b" }, "suffix"],
+      [jobs, { ...job, suffix: "x".repeat(65) }, "suffix"],
+      [jobs, parameters({ rank: 65 }), "hyperparameters.rank"],
+      [jobs, parameters({ n_epochs: 0 }), "hyperparameters.n_epochs"],
+      [jobs, parameters({ n_epochs: 1.5 }), "hyperparameters.n_epochs"],
+      [jobs, parameters({ batch_size: 257 }), "hyperparameters.batch_size"],
+      [
+        jobs,
+        parameters({ learning_rate_multiplier: 1e-5 }),
+        "hyperparameters.learning_rate_multiplier",
+      ],
+      [derive, { ...copies, noise: 0 }, "noise"],
+      [derive, { ...copies, seed: 0.5 }, "seed"],
+      ["POST /v1/models", { id: "a", base: "tiny", labels: ["x", ""] }, "labels[1]"],
+      ["POST /v1/models", { id: "", base: "tiny", labels: ["x", "y"] }, "id"],
+    ];
+    for (const [target, json, field] of faulty) {
+      const response = await call(http, target, { json, headers });
+      assert.equal(response.status, 400, JSON.stringify(json));
+      assert.equal((await errorOf(response)).param, field);
+    }
+  });
+
   test("a null that stands for what must be there is refused by name", async () => {
     const http = await httpWith({});
     const faulty = new Map<unknown, string>([
