@@ -2,11 +2,19 @@
  * Components below HTTP without a base model: what they answer is a function of what they are
  * asked, and what they keep lies in a memory store. For tests of the interface itself.
  */
+import { EventEmitter, once } from "node:events";
 import { createCreator } from "../creator/store-creator.ts";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
 import type { BaseModel } from "../entities/base-model.ts";
 import { type Caller, operator } from "../entities/caller.ts";
-import { advance, type Job, type JobSpecification, queuedJob } from "../entities/job.ts";
+import {
+  advance,
+  isFinished,
+  type Job,
+  type JobEvent,
+  type JobSpecification,
+  queuedJob,
+} from "../entities/job.ts";
 import type { Files } from "../files/files.ts";
 import { createFiles } from "../files/store-files.ts";
 import type { Clock } from "../foundation/clock.ts";
@@ -14,13 +22,14 @@ import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { type Ids, systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
+import { checkTask } from "../processor/batching-processor.ts";
 import { resolveModel } from "../processor/model-directory.ts";
 import type { AnswerFacts, ModelRequest, Processor, Question } from "../processor/processor.ts";
 import { embeddingsQuestion, entitiesQuestion, labelsQuestion } from "../processor/questions.ts";
-import type { FoundEntity } from "../tasks/token-classification.ts";
+import { type FoundEntity, tokenClassification } from "../tasks/token-classification.ts";
 import type { Version } from "../entities/virtual-model.ts";
 import { present } from "../foundation/assert.ts";
-import { notFound } from "../storage/checks.ts";
+import { requireRow } from "../storage/checks.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store, StoreDriver } from "../storage/storage.ts";
 import { readTrainable } from "../trainer/examples.ts";
@@ -60,6 +69,19 @@ export const stuckText = "stuck";
 /** The store is at hand, its bytes too. */
 export interface StandInServices extends Services {
   readonly store: StoreDriver;
+}
+
+/** A vPLM of `tiny` that finds entities, called `name`. */
+export async function createFinder({ creator }: Services, name: string): Promise<void> {
+  const [task, labels] = [tokenClassification.name, ["ham", "spam"]];
+  const model = await creator.create(operator, { id: name, base: standInBase.id, task, labels });
+  const outputCount = tokenClassification.outputCount(labels.length);
+  const { tensors: _, ...rest } = weightsOf("instant");
+  const tensors = new Map([
+    ["head.weight", { shape: [outputCount, 8], values: new Float32Array(8 * outputCount) }],
+    ["head.bias", { shape: [outputCount], values: new Float32Array(outputCount) }],
+  ]);
+  await creator.publish(operator, model, { ...rest, tensors, task });
 }
 
 /** Services with one base, `tiny`, and one vPLM, `spam`. */
@@ -155,9 +177,8 @@ class StandInProcessor implements Processor {
   ): Promise<Answer> {
     const { model: name, inputs } = request;
     const resolved = await resolveModel(caller, this.#store.catalog, name);
+    if (question.task !== undefined) checkTask(resolved, question.task, name);
     const version = resolved.kind === "base" ? undefined : resolved.version;
-    if (version === undefined && question.task !== undefined)
-      throw notFound("model", name, "model");
     const { hiddenSize } = standInBase.config;
     request.checkAnswer?.({ labels: version?.labels ?? [], hiddenSize });
     const texts = inputs.map((input) => (typeof input === "string" ? input : input.join(" ")));
@@ -224,6 +245,8 @@ interface TrainerParts {
 /** A job waits a little, in which it can be cancelled, and then has succeeded. */
 class StandInTrainer implements Trainer {
   readonly #parts: TrainerParts;
+  /** Emits `event <job>` and `end <job>`. */
+  readonly #emitter = new EventEmitter().setMaxListeners(0);
 
   constructor(parts: TrainerParts) {
     this.#parts = parts;
@@ -254,28 +277,29 @@ class StandInTrainer implements Trainer {
   }
 
   async cancel(caller: Caller, id: string): Promise<Job> {
-    const { jobs } = this.#parts.store.catalog.of(caller);
-    const job = await jobs.get(id);
-    if (job?.status !== "queued")
+    const job = await this.#job(caller, id);
+    if (isFinished(job.status))
       throw new StrataError("CONFLICT", `Cannot cancel "${id}": it has finished`);
-    const cancelled = advance(job, "cancelled", { finishedAt: this.#parts.clock.now() });
-    await jobs.update(cancelled);
-    return cancelled;
+    return this.#end(caller, advance(job, "cancelled"));
   }
 
-  async finished(): Promise<Job> {
-    throw new StrataError("UNSUPPORTED", "The stand-in does not wait");
+  async finished(caller: Caller, id: string): Promise<Job> {
+    const job = await this.#job(caller, id);
+    if (isFinished(job.status)) return job;
+    await once(this.#emitter, `end ${id}`);
+    return this.#job(caller, id);
   }
 
-  watch(): () => void {
-    return () => {};
+  watch(_: Caller, id: string, listener: (event: JobEvent) => void): () => void {
+    this.#emitter.on(`event ${id}`, listener);
+    return () => this.#emitter.off(`event ${id}`, listener);
   }
 
   async start(): Promise<void> {}
   async close(): Promise<void> {}
 
   async #finish(caller: Caller, id: string): Promise<void> {
-    const { store, creator, clock } = this.#parts;
+    const { store, creator } = this.#parts;
     const { jobs, models } = store.catalog.of(caller);
     const job = await jobs.get(id);
     if (job?.status !== "queued") return;
@@ -285,14 +309,27 @@ class StandInTrainer implements Trainer {
       await creator.create(caller, { id: model, incarnation, base, labels: ["ham", "spam"] });
     else if ((await models.get(model))?.incarnation !== incarnation) return;
     await creator.publish(caller, { id: model, incarnation }, weightsOf("trained"));
-    const end = { model, trainedTokens: 64, finishedAt: clock.now() };
-    await jobs.update(advance(advance(job, "running"), "succeeded", end));
     await this.#tell(caller, job, "The job has succeeded");
+    const change = { model, trainedTokens: 64 };
+    await this.#end(caller, advance(advance(job, "running"), "succeeded", change));
+  }
+
+  async #end(caller: Caller, job: Job): Promise<Job> {
+    const { store, clock } = this.#parts;
+    const ended = { ...job, finishedAt: clock.now() };
+    await store.catalog.of(caller).jobs.update(ended);
+    this.#emitter.emit(`end ${job.id}`);
+    return ended;
+  }
+
+  #job(caller: Caller, id: string): Promise<Job> {
+    const { jobs } = this.#parts.store.catalog.of(caller);
+    return requireRow("job", jobs, { id, field: "id" });
   }
 
   #tell(caller: Caller, job: Job, message: string): Promise<void> {
     const { store, clock, ids } = this.#parts;
-    return store.catalog.of(caller).events.append({
+    const event: JobEvent = {
       id: ids.next("ftevent-"),
       job: job.id,
       level: "info",
@@ -300,6 +337,8 @@ class StandInTrainer implements Trainer {
       message,
       values: {},
       createdAt: clock.now(),
-    });
+    };
+    this.#emitter.emit(`event ${job.id}`, event);
+    return store.catalog.of(caller).events.append(event);
   }
 }

@@ -177,7 +177,7 @@ interface Needed {
 }
 
 /** INVALID_ARGUMENT for a base, or for a version of another task. */
-function checkTask(resolved: Resolved, task: TaskName, name: string): void {
+export function checkTask(resolved: Resolved, task: TaskName, name: string): void {
   const own = resolved.kind === "base" ? undefined : resolved.version.task;
   if (own === task) return;
   const state =

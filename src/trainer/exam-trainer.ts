@@ -4,8 +4,8 @@ import { writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
 import type { FamilyName } from "../entities/base-model.ts";
 import { operator } from "../entities/caller.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
-import type { TrainingFile } from "../entities/training-file.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import { storedFile } from "../files/exam-file.ts";
 import { createFiles } from "../files/store-files.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { systemIds } from "../foundation/random.ts";
@@ -56,22 +56,8 @@ export class ExamTrainer {
   }
 
   /** Stores a file as one from before files told their task, unchecked; returns its id. */
-  async upload(lines: readonly Line[] | string): Promise<string> {
-    const { blobs, catalog } = this.stack.store;
-    const content = typeof lines === "string" ? lines : asJsonLines(lines);
-    const bytes = new TextEncoder().encode(content);
-    const file: TrainingFile = {
-      id: systemIds.next("file-"),
-      filename: "train.jsonl",
-      purpose: "fine-tune",
-      bytes: bytes.length,
-      blob: await blobs.put(bytes),
-      task: undefined,
-      createdAt: 0,
-      faultSummary: undefined,
-    };
-    await catalog.of(operator).files.insert(file);
-    return file.id;
+  upload(lines: readonly Line[] | string): Promise<string> {
+    return storedFile(this.stack.store, typeof lines === "string" ? lines : asJsonLines(lines));
   }
 
   /** A job on a new model of the base, unless `rest` names another. */
