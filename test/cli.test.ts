@@ -20,6 +20,7 @@ async function json<T>(words: readonly string[], input = ""): Promise<T> {
 
 interface Failure {
   readonly code: string;
+  readonly message: string;
   readonly exitStatus: number;
   readonly hint?: string;
 }
@@ -231,10 +232,13 @@ describe("with a server", () => {
     const shown = await folder.run(["show", "fresh"]);
     assert.match(shown.output, /^version 1, when published: Served: the first version$/m);
     assert.doesNotMatch(shown.output, /by alias/);
+    const none = await failure(["predict", "fresh@9", "x"]);
+    assert.match(none.message, /^Cannot find version 9 of "fresh": it has 1, 2$/);
+    assert.match(none.hint ?? "", /strata show fresh$/);
     const other = /fresh: .*version 2$/m.test(shown.output) ? 1 : 2;
     await json(["alias", "fresh", String(other)]);
     const moved = await folder.run(["show", "fresh"]);
-    assert.match(moved.output, new RegExp(`^version ${other} serves by alias$`, "m"));
+    assert.match(moved.output, new RegExp(`^\\W*${other}\\W.* serves by alias `, "m"));
     await json(["delete", "fresh", "--yes"]);
   });
 

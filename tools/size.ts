@@ -63,7 +63,8 @@ const budgets: readonly Budget[] = [
   { folders: ["http"], linesMax: 2_100 },
   // Who must be waited for when a server stops, and who has never asked, came to it.
   { folders: ["listener"], linesMax: 600 },
-  { folders: ["client"], linesMax: 500 },
+  // What the command line and the console word alike has its one place here.
+  { folders: ["client"], linesMax: 600 },
   // A refused call takes back what it uploaded, entities are shown in their text, and errors say
   // what to do about them.
   { folders: ["cli"], linesMax: 2_500 },

@@ -11,6 +11,8 @@ const training: Hint = (name) => `train it: strata train ${name} --file …`;
 const whatIsThere: Hint = (name) => {
   if (name.startsWith("file-")) return "see what is there: strata list files";
   if (name.startsWith("ftjob-")) return "see what is there: strata list jobs";
+  const [, model] = /^(.+)@[1-9]\d*$/.exec(name) ?? [];
+  if (model !== undefined) return `see its versions: strata show ${model}`;
   return "see what is there: strata list";
 };
 

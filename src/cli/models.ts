@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { Argument, Option } from "commander";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
+import { adapterWords, figureWords, servingWords, verdictWords } from "../client/version-words.ts";
 import type { Model, ModelVersion } from "../contract/models.ts";
 import { type TaskName, taskNames } from "../foundation/task-names.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -189,53 +190,32 @@ async function showModel({ client, output }: Session, name: string): Promise<voi
     if (versions.length === 0) return;
     output.line();
     await output.table(
-      ["version", "kind", "served", "adapter", "size", "held out", "created (UTC)"],
-      versions.map(versionCells),
+      ["version", "kind", "serving", "adapter", "size", "held out", "created (UTC)"],
+      versions.map((version) => versionCells(version, versions)),
     );
-    printVerdicts(output, versions, ", when published");
-    const byAlias = versions.find((version) => isByAlias(version, versions));
-    if (byAlias !== undefined) output.line(`version ${byAlias.version} serves by alias`);
+    for (const version of versions) {
+      const verdict = verdictWords(version);
+      if (verdict !== "") output.line(`version ${version.version}, ${verdict}`);
+    }
   });
 }
 
-/** Why each was served when it was published, or was not; `time` says so where time has passed. */
-export function printVerdicts(output: Output, versions: readonly ModelVersion[], time = ""): void {
+/** Why each was served, now that it has been published, or was not. */
+export function printVerdicts(output: Output, versions: readonly ModelVersion[]): void {
   for (const { version, verdict } of versions)
-    if (verdict !== null) output.line(`version ${version}${time}: ${verdict}`);
+    if (verdict !== null) output.line(`version ${version}: ${verdict}`);
 }
 
-/** Verdicts would have another version serve: somebody has moved the alias since. */
-function isByAlias(served: ModelVersion, versions: readonly ModelVersion[]): boolean {
-  const isLaterWinner = ({ version, outcome }: ModelVersion): boolean =>
-    version > served.version && outcome === "served";
-  const hasLost = served.outcome === "not_served";
-  return served.is_served && (hasLost || versions.some(isLaterWinner));
-}
-
-function versionCells(version: ModelVersion): string[] {
+function versionCells(version: ModelVersion, versions: readonly ModelVersion[]): string[] {
   return [
     String(version.version),
     version.kind,
-    version.is_served ? "yes" : "",
-    adapterCell(version.adapter),
+    servingWords(version, versions),
+    adapterWords(version),
     formatBytes(version.bytes),
-    heldOutCell(version.figure),
+    figureWords(version),
     localTime(version.created_at),
   ];
-}
-
-/** "lora, rank 8, in layers 0 to 5", or that there is none. */
-function adapterCell(adapter: ModelVersion["adapter"]): string {
-  if (adapter === null) return "none, a head only";
-  const { kind, rank, layers } = adapter;
-  return `${kind}, rank ${rank}, in layers ${layers.at(0)} to ${layers.at(-1)}`;
-}
-
-/** "accuracy 86.7 % of 30", or nothing where nothing was held out. */
-function heldOutCell(figure: ModelVersion["figure"]): string {
-  if (figure === null) return "";
-  const share = `${figure.name} ${(100 * figure.value).toFixed(1)} %`;
-  return figure.count === null ? share : `${share} of ${figure.count}`;
 }
 
 async function showJob({ client, output }: Session, id: string): Promise<void> {

@@ -91,7 +91,11 @@ const versionSchema = z
     figure: figureSchema
       .nullable()
       .openapi({ description: "What it reached on held-out texts; null where there were none" }),
-    metrics: z.record(z.string(), z.number()),
+    metrics: z.record(z.string(), z.number()).openapi({
+      description:
+        "Figures by name. A baseline is the served version's score on the texts compared, " +
+        "comparedCount; where that is missing, on all that were held out, as it was told before",
+    }),
     outcome: z.enum(["served", "not_served"]).nullable().openapi({
       description: "Whether it was served when it was published; null where that is not known",
     }),

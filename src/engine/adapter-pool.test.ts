@@ -138,7 +138,9 @@ describe("the adapter pool", () => {
   it("refuses what is larger than itself, and takes what just fits", async () => {
     const { pool } = poolOf(100);
     const isTooLarge = (error: unknown): boolean =>
-      error instanceof StrataError && error.code === "TOO_LARGE" && /400 bytes/.test(error.message);
+      error instanceof StrataError &&
+      error.code === "UNSUPPORTED" &&
+      / 404 bytes.* has 400$/.test(error.message);
     await assert.rejects(pool.acquire(wanted(101)), isTooLarge);
     assert.ok(isIntact(pool, await pool.acquire(wanted(100)), 100));
   });

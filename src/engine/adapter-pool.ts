@@ -70,7 +70,7 @@ export class AdapterPool {
 
   /**
    * Loads the weights if need be and pins them; waits while all room is pinned. CORRUPT when the
-   * blob does not hold exactly the wanted tensors, or numbers that are not finite; TOO_LARGE when
+   * blob does not hold exactly the wanted tensors, or numbers that are not finite; UNSUPPORTED when
    * it is larger than the pool; the signal's reason when that is aborted.
    */
   async acquire(wanted: WantedWeights): Promise<Resident> {
@@ -148,8 +148,9 @@ export class AdapterPool {
     for (const { values } of tensors.values()) length += values.length;
     if (length > this.memory.length)
       throw new StrataError(
-        "TOO_LARGE",
-        `Cannot load adapter: expected at most ${this.memory.length * 4} bytes, got ${length * 4}`,
+        "UNSUPPORTED",
+        `Cannot load adapter: it takes ${length * 4} bytes, and the server's pool of adapters ` +
+          `has ${this.memory.length * 4}`,
       );
     while (isWanted() && !this.#entries.has(blob)) {
       const index = this.#makeRoom(length);

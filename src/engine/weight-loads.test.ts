@@ -276,7 +276,7 @@ describe("the engine over a pool", () => {
     const lane = laneOver(pool);
     const engine = engineOver(pool);
     const [large] = engine.submit(asked(lane, wanted(101)));
-    await assert.rejects(large ?? Promise.resolve(), { code: "TOO_LARGE" });
+    await assert.rejects(large ?? Promise.resolve(), { code: "UNSUPPORTED" });
     const [next] = engine.submit(asked(lane, wanted(100)));
     assert.equal((await next)?.answer, 100);
   });

@@ -176,7 +176,7 @@ describe("an answer", () => {
     for (const { model, probabilities } of all)
       assert.deepEqual(probabilities, (await classify(model, texts)).probabilities);
     await createRandomModel(tiny, { id: "large", rank: 64, labelCount: 3 });
-    await assert.rejects(classify("large", texts, tiny), isError("TOO_LARGE"));
+    await assert.rejects(classify("large", texts, tiny), isError("UNSUPPORTED"));
     await tiny.close();
   });
 });
@@ -338,5 +338,9 @@ describe("inputs past a limit", () => {
     assert.deepEqual(isTruncated, [false, true]);
     const refusal = embed(["w1", long], { truncate: false });
     await assert.rejects(refusal, { code: "CONTEXT_LENGTH", field: "input[1]" });
+    // A text that was sent by itself has no place in a list.
+    const single = embed([long], { truncate: false, isSingle: true });
+    const message = /^Cannot read "input": expected at most 32 tokens, got more$/;
+    await assert.rejects(single, { code: "CONTEXT_LENGTH", field: "input", message });
   });
 });

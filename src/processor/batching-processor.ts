@@ -2,7 +2,7 @@
 import type { Caller } from "../entities/caller.ts";
 import type { TaskName } from "../foundation/task-names.ts";
 import type { Clock } from "../foundation/clock.ts";
-import { StrataError } from "../foundation/errors.ts";
+import { type ErrorCode, StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Log } from "../foundation/telemetry.ts";
 import type { Flow } from "../scheduling/flow.ts";
@@ -63,7 +63,7 @@ export class BatchingProcessor implements Processor {
     const asked = await this.#resolve(caller, question, request);
     const { base, resolved, lane, flow } = asked;
     const { inputs } = request;
-    checkInputs(base, inputs);
+    checkInputs(base, request);
     const place = this.#options.engine.admit({
       lane,
       flow,
@@ -209,10 +209,11 @@ function flowOf({ tenant }: Caller, resolved: Resolved): Flow {
   return { id, weight: 1, deadlineMs: limits.queueWaitMsMax };
 }
 
+const codesOfWeights: readonly ErrorCode[] = ["CORRUPT", "CONFLICT", "INTERNAL", "UNSUPPORTED"];
+
 /** What is wrong with the weights is told of the version, or the base, that was asked for. */
 function throwNamed(resolved: Resolved, error: unknown): never {
-  if (!(error instanceof StrataError) || !["CORRUPT", "CONFLICT", "INTERNAL"].includes(error.code))
-    throw error;
+  if (!(error instanceof StrataError) || !codesOfWeights.includes(error.code)) throw error;
   const asked =
     resolved.kind === "base"
       ? `"${resolved.base}"`

@@ -6,15 +6,21 @@ import type { OpenBase } from "./open-base.ts";
 import type { ModelInputs, ModelRequest } from "./processor.ts";
 
 /** What is wrong with the inputs by themselves, before anything is done with them. */
-export function checkInputs(base: OpenBase, inputs: ModelInputs): void {
+export function checkInputs(base: OpenBase, request: ModelRequest): void {
+  const { inputs } = request;
   if (inputs.length === 0)
     throw new StrataError("INVALID_ARGUMENT", `Cannot read "input": it is empty`, {
       field: "input",
     });
   if (inputs.length > limits.inputCountMax)
     throw tooMuch("input", limits.inputCountMax, `${inputs.length} texts`);
-  if (areTexts(inputs)) checkCharacters(inputs);
-  else for (const [index, ids] of inputs.entries()) checkIds(base, ids, `input[${index}]`);
+  if (areTexts(inputs)) checkCharacters(inputs, request);
+  else for (const [index, ids] of inputs.entries()) checkIds(base, ids, fieldOf(request, index));
+}
+
+/** What is to blame where an input is. */
+function fieldOf({ isSingle = false }: ModelRequest, index: number): string {
+  return isSingle ? "input" : `input[${index}]`;
 }
 
 /** The tokens that the inputs will have, as far as can be told before they are read. */
@@ -37,14 +43,16 @@ const specialCount = 2;
 /** The sequences of checked inputs. */
 export async function encodeInputs(base: OpenBase, request: ModelRequest): Promise<Encoded> {
   const { inputs } = request;
-  const encoded = await (areTexts(inputs) ? base.tokenizer.encode(inputs) : own(base, inputs));
+  const encoded = await (areTexts(inputs)
+    ? base.tokenizer.encode(inputs)
+    : own(base, request, inputs));
   checkEncoded(base, encoded, request);
   return encoded;
 }
 
 function checkEncoded(base: OpenBase, encoded: Encoded, request: ModelRequest): void {
   const cut = request.truncate === false ? encoded.isTruncated.indexOf(true) : -1;
-  if (cut >= 0) throw tooLong(`input[${cut}]`, base.checkpoint.tokensMax, "more");
+  if (cut >= 0) throw tooLong(fieldOf(request, cut), base.checkpoint.tokensMax, "more");
   const tokenCount = tokenCountOf(encoded.ids);
   if (tokenCount > limits.requestTokensMax)
     throw tooMuch("input", limits.requestTokensMax, `${tokenCount} tokens`);
@@ -70,12 +78,16 @@ export function tokenCountOf(ids: readonly Int32Array[]): number {
  * Token ids say nothing of whose they are: those of another vocabulary would be answered with the
  * vector of another text. Only what the base's own tokenizer makes is taken.
  */
-async function own(base: OpenBase, lists: readonly (readonly number[])[]): Promise<Encoded> {
+async function own(
+  base: OpenBase,
+  request: ModelRequest,
+  lists: readonly (readonly number[])[],
+): Promise<Encoded> {
   const ids = lists.map((list) => Int32Array.from(list));
   const foreign = (await base.tokenizer.tokenizer.isOwn(ids)).indexOf(false);
   if (foreign >= 0)
     throw foreignIds(
-      `input[${foreign}]`,
+      fieldOf(request, foreign),
       `expected ids as the tokenizer of "${base.id}" makes them of a text, special ` +
         "tokens at both ends and none within",
     );
@@ -93,10 +105,10 @@ function checkIds(base: OpenBase, ids: readonly number[], field: string): void {
   if (ids.length > tokensMax) throw tooLong(field, tokensMax, String(ids.length));
 }
 
-function checkCharacters(texts: readonly string[]): void {
+function checkCharacters(texts: readonly string[], request: ModelRequest): void {
   let total = 0;
   for (const [index, { length }] of texts.entries()) {
-    const field = `input[${index}]`;
+    const field = fieldOf(request, index);
     if (length === 0)
       throw new StrataError("INVALID_ARGUMENT", `Cannot read "${field}": it is empty`, { field });
     if (length > limits.inputCharactersMax)

@@ -80,6 +80,8 @@ describe("the model directory", () => {
     assert.equal(await numberOf("mail"), 1);
     assert.equal(await numberOf("mail@2"), 2);
     await rejects("mail@3", "NOT_FOUND");
+    const message = 'Cannot find version 3 of "mail": it has 1, 2';
+    await assert.rejects(directory.resolve(operator, "mail@3"), { message });
   });
 
   it("sees a moved alias as soon as it is told, however far another look-up has come", async () => {

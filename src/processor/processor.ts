@@ -55,6 +55,8 @@ export interface ModelRequest {
   /** A base's name, a vPLM's id, or `<id>@<version>`. */
   readonly model: string;
   readonly inputs: ModelInputs;
+  /** Whether the caller has sent one by itself: faults then blame `input`, no place in a list. */
+  readonly isSingle?: boolean;
   readonly signal?: AbortSignal;
   /** Whether texts beyond the model's tokens are cut (default) or refused. */
   readonly truncate?: boolean;

@@ -3,14 +3,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { StrataError } from "../foundation/errors.ts";
 import { consoleDocument } from "./console.ts";
-import {
-  faultWords,
-  figureWords,
-  keyFault,
-  servingWords,
-  timingWords,
-  verdictWords,
-} from "./words.ts";
+import { faultWords, keyFault, timingWords } from "./words.ts";
 
 const html = consoleDocument.body;
 
@@ -57,6 +50,7 @@ test("faults name the console's fields, and nothing else of a message changes", 
   const error = (field: string, text: string): StrataError =>
     new StrataError("INVALID_ARGUMENT", text, { field });
   assert.equal(faultWords(error("input", message)), worded);
+  assert.equal(faultWords(error("input[0]", message.replace("input", "input[0]"))), worded);
   const absent = 'The model "input" does not exist';
   assert.equal(faultWords(error("model", absent)), absent);
 });
@@ -66,24 +60,8 @@ test("a key that the server refuses is not blamed in the words of an API", () =>
   assert.equal(faultWords(refused), "This key is not accepted.");
 });
 
-test("figures and timings are worded with what is known alone", () => {
-  assert.equal(figureWords({ figure: null }), "no figure on held-out texts");
-  const figure = { name: "accuracy", value: 0.8333, low: 0.72, high: 0.91, count: 60 };
-  assert.equal(figureWords({ figure }), "accuracy 83.3 % on 60 held-out texts");
-  const old = { name: "F1", value: 1, low: null, high: null, count: null };
-  assert.equal(figureWords({ figure: old }), "F1 100.0 % on held-out texts");
+test("timings are worded with what is known alone", () => {
   const headers = new Headers({ "openai-processing-ms": "12.4", "x-strata-run-ms": "9.6" });
   assert.equal(timingWords(headers, 20.4), "Server: total 12 ms · model 10 ms. Round trip 20 ms.");
   assert.equal(timingWords(new Headers(), 1), "Server: no timings. Round trip 1 ms.");
-});
-
-test("a version's line says what serves now, and the verdict of when it was published", () => {
-  const good = "Served: the first version";
-  assert.equal(servingWords({ outcome: "served", is_served: true }), " (served)");
-  assert.equal(servingWords({ outcome: null, is_served: true }), " (served)");
-  assert.equal(servingWords({ outcome: "not_served", is_served: true }), " (serves by alias)");
-  assert.equal(servingWords({ outcome: "served", is_served: false }), "");
-  const dated = " When published: Served: the first version";
-  assert.equal(verdictWords({ verdict: good }), dated);
-  assert.equal(verdictWords({ verdict: null }), "");
 });

@@ -21,7 +21,7 @@ export function classifyTokens({
     const texts = typeof body.input === "string" ? [body.input] : body.input;
     const { model, truncate } = body;
     const answer = await processor.ask(caller, entitiesQuestion, {
-      ...{ model, inputs: texts, signal, truncate },
+      ...{ model, inputs: texts, isSingle: texts !== body.input, signal, truncate },
       checkAnswer: (source) => checkEntityBytes(source, texts),
     });
     tellTimings(answerHeaders, answer);

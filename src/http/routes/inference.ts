@@ -24,7 +24,7 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
       const { model, dimensions, truncate, encoding_format: format } = body;
       const inputs = modelInputs(body.input);
       const answer = await processor.ask(caller, embeddingsQuestion, {
-        ...{ model, inputs, signal, truncate },
+        ...{ model, inputs, isSingle: isSingle(body.input), signal, truncate },
         checkAnswer: (source) => checkEmbeddingBytes(source, inputs.length),
       });
       tellTimings(answerHeaders, answer);
@@ -43,7 +43,7 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
       const texts = typeof body.input === "string" ? [body.input] : body.input;
       const { model, truncate, top_k: scoreCount } = body;
       const answer = await processor.ask(caller, labelsQuestion, {
-        ...{ model, inputs: texts, signal, truncate },
+        ...{ model, inputs: texts, isSingle: isSingle(body.input), signal, truncate },
         checkAnswer: (source) => checkScoreBytes(source, texts.length, scoreCount),
       });
       tellTimings(answerHeaders, answer);
@@ -90,6 +90,11 @@ function bestScores(
 ): { label: string; score: number }[] {
   const scores = labels.map((label, index) => ({ label, score: row[index] ?? 0 }));
   return scores.sort((one, other) => other.score - one.score).slice(0, count);
+}
+
+/** Whether it is one text, or the ids of one, and no list of them. */
+function isSingle(input: TextInput | TokenInput): boolean {
+  return typeof input === "string" || typeof input[0] === "number";
 }
 
 function modelInputs(input: TextInput | TokenInput): ModelInputs {

@@ -6,19 +6,17 @@
 import { type Ask, askOf, type TextAnswer } from "../../client/answers.ts";
 import { Client } from "../../client/client.ts";
 import type { TextPart } from "../../client/text-parts.ts";
+import {
+  adapterWords,
+  figureWords,
+  percentWords,
+  servingWords,
+  verdictWords,
+} from "../../client/version-words.ts";
 import type { ModelVersion } from "../../contract/models.ts";
 import { systemClock } from "../../foundation/clock.ts";
 import { wrapError } from "../../foundation/errors.ts";
-import {
-  entityWords,
-  faultWords,
-  figureWords,
-  keyFault,
-  percentWords,
-  servingWords,
-  timingWords,
-  verdictWords,
-} from "../words.ts";
+import { entityWords, faultWords, keyFault, timingWords } from "../words.ts";
 
 const keyName = "strata-api-key";
 
@@ -114,15 +112,22 @@ async function showVersions(): Promise<void> {
   const versions = await client.versions(model);
   // Another one may have been chosen in the meantime.
   if (parts.model.value !== model) return;
-  parts.versions.replaceChildren(...versions.map(versionRow).toReversed());
+  const rows = versions.map((version) => versionRow(version, versions));
+  parts.versions.replaceChildren(...rows.toReversed());
   parts.versionsCard.hidden = false;
 }
 
-function versionRow(version: ModelVersion): HTMLElement {
+function versionRow(version: ModelVersion, versions: readonly ModelVersion[]): HTMLElement {
   const item = document.createElement("li");
-  const name = created("strong", `Version ${version.version}`);
-  item.append(name, `${servingWords(version)}: ${version.kind}, ${figureWords(version)}.`);
-  item.append(verdictWords(version));
+  const said = [
+    version.kind,
+    servingWords(version, versions),
+    `adapter: ${adapterWords(version)}`,
+    `held out: ${figureWords(version)}`,
+    verdictWords(version),
+  ];
+  const words = said.filter((part) => part !== "").join("; ");
+  item.append(created("strong", `Version ${version.version}`), `: ${words}`);
   return item;
 }
 
