@@ -4,7 +4,7 @@ import { present } from "../../src/foundation/assert.ts";
 import { SeededRandom, type Random } from "../../src/foundation/random.ts";
 import type { Auditor } from "./auditor.ts";
 import { download, listFiles } from "./file-operations.ts";
-import { classify } from "./inference-operations.ts";
+import { classify, classifyTokens } from "./inference-operations.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Machine } from "./machine.ts";
 import { listModels, listVersions, retrieveModel } from "./model-operations.ts";
@@ -34,6 +34,15 @@ interface Side {
   /** What is asked for at the end, each thing once. */
   rest: Operation[];
 }
+
+interface Asked extends Pick<Side, "tenant" | "key"> {
+  readonly operation: Operation;
+  /** Called when it is over, be it answered or not. */
+  onEnd(): void;
+}
+
+/** The share of operations beside which a crowd asks. */
+const crowdShare = 0.07;
 
 export class Clients {
   readonly #options: ClientOptions;
@@ -85,7 +94,17 @@ export class Clients {
     if (process === undefined) return this.#later(side);
     const operation = side.rest.pop() ?? this.#new(side);
     if (operation === undefined) return;
-    void this.#perform(process, side, operation);
+    void this.#perform(process, { ...side, operation, onEnd: () => this.#later(side) });
+    this.#crowd(process, side);
+  }
+
+  /** Now and then many ask at once. */
+  #crowd(process: ServerProcess, side: Side): void {
+    if (this.#leftCount <= 0 || this.#random.uniform() >= crowdShare) return;
+    const crowd = side.workload.crowd();
+    this.#leftCount -= crowd.length;
+    for (const operation of crowd)
+      void this.#perform(process, { ...side, operation, onEnd: () => {} });
   }
 
   #new({ workload }: Side): Operation | undefined {
@@ -94,13 +113,13 @@ export class Clients {
     return workload.next();
   }
 
-  async #perform(process: ServerProcess, side: Side, operation: Operation): Promise<void> {
-    const { tenant, key } = side;
+  async #perform(process: ServerProcess, asked: Asked): Promise<void> {
+    const { tenant, key, operation, onEnd } = asked;
     const { machine, auditor, profile } = this.#options;
     this.beganCount += 1;
     machine.trace.say(`${machine.time.step} ${tenant} asks ${operation.what}`);
     const abort = new AbortController();
-    const pending = auditor.begin({ operation, tenant, onEnd: () => this.#later(side) });
+    const pending = auditor.begin({ operation, tenant, onEnd });
     if (this.#random.uniform() < profile.abortShare)
       machine.time.after(machine.time.latencyMs() * 10, () => {
         pending.isAborted = true;
@@ -112,7 +131,7 @@ export class Clients {
     // One after another, since how long a judgement takes depends on what is known from before.
     this.#judging = this.#judging.then(async () => {
       await auditor.judge(pending, answer);
-      this.#later(side);
+      onEnd();
     });
   }
 }
@@ -122,9 +141,10 @@ function restOf(ledger: Ledger): Operation[] {
   const rest = [listModels(), listFiles()];
   for (const [name, { now }] of ledger.models) {
     rest.push(retrieveModel(name), listVersions(name));
-    rest.push(classify({ name, version: undefined, texts: ["w1", "w2 w0"] }));
+    const ask = now?.task === "token-classification" ? classifyTokens : classify;
+    rest.push(ask({ name, version: undefined, texts: ["w1", "w2 w0"] }));
     for (const version of now?.life.versions.keys() ?? [])
-      rest.push(classify({ name, version, texts: ["w3"] }));
+      rest.push(ask({ name, version, texts: ["w3"] }));
   }
   for (const id of ledger.files.keys()) rest.push(download(id));
   return rest;

@@ -1,4 +1,5 @@
 /** Answers of models: each must be that of the same version alone. */
+import type { TaskName } from "../../src/foundation/task-names.ts";
 import type { VersionLife } from "./ledger-entries.ts";
 import { type Answer, bodyOf, type Judgement, type Operation } from "./operation.ts";
 import { baseName } from "./tiny-base.ts";
@@ -25,7 +26,8 @@ export function classify(question: Question): Operation {
     wire: { method: "POST", path: "/v1/classify", json: { model, input: texts } },
     may: () => false,
     fault: async (answer, judgement) => {
-      if (answer.status !== 200) return refusal(question, answer, judgement);
+      if (answer.status !== 200)
+        return refusal({ ...question, task: "text-classification" }, answer, judgement);
       const body = bodyOf<{ readonly version: number; readonly data: Classification[] }>(answer);
       const candidates = versionsOf(question, judgement).filter(
         ({ number }) => number === body.version,
@@ -38,6 +40,38 @@ export function classify(question: Question): Operation {
   };
 }
 
+interface Entities {
+  readonly entities: readonly {
+    readonly entity_group: string;
+    readonly score: number;
+    readonly start: number;
+    readonly end: number;
+    readonly word: string;
+  }[];
+}
+
+export function classifyTokens(question: Question): Operation {
+  const { name, version, texts } = question;
+  const model = version === undefined ? name : `${name}@${version}`;
+  return {
+    what: `classify tokens ${model} ${texts.join(", ")}`,
+    wire: { method: "POST", path: "/v1/classify-tokens", json: { model, input: texts } },
+    may: () => false,
+    fault: async (answer, judgement) => {
+      if (answer.status !== 200)
+        return refusal({ ...question, task: "token-classification" }, answer, judgement);
+      const body = bodyOf<{ readonly version: number; readonly data: Entities[] }>(answer);
+      const candidates = versionsOf(question, judgement).filter(
+        ({ number }) => number === body.version,
+      );
+      if (candidates.length === 0) return `version ${body.version} was not to answer`;
+      for (const candidate of candidates)
+        if (await areEntities(body.data, { candidate, texts, judgement })) return undefined;
+      return `version ${body.version} finds other entities when it is alone`;
+    },
+  };
+}
+
 export function embed(question: Question): Operation {
   const { name, version, texts } = question;
   const model = version === undefined ? name : `${name}@${version}`;
@@ -46,7 +80,8 @@ export function embed(question: Question): Operation {
     wire: { method: "POST", path: "/v1/embeddings", json: { model, input: texts } },
     may: () => false,
     fault: async (answer, judgement) => {
-      if (answer.status !== 200) return refusal(question, answer, judgement);
+      if (answer.status !== 200)
+        return refusal({ ...question, task: undefined }, answer, judgement);
       const { data } = bodyOf<{ readonly data: { readonly embedding: number[] }[] }>(answer);
       const candidates = name === baseName ? [undefined] : versionsOf(question, judgement);
       for (const candidate of candidates) {
@@ -75,7 +110,7 @@ function versionsOf({ name, version }: Question, judgement: Judgement): readonly
 }
 
 function refusal(
-  { name, version }: Question,
+  { name, version, task }: Question & { readonly task: TaskName | undefined },
   { status, message }: Answer,
   { ledger, from, step }: Judgement,
 ): string | undefined {
@@ -83,6 +118,7 @@ function refusal(
   const states = ledger.statesOf(name, from);
   const isRight = states.some((state) => {
     if (state === undefined) return status === 404;
+    if (status === 400) return task !== undefined && state.task !== task;
     if (version === undefined) return status === 409 && state.served === undefined;
     const possible = state.life.versions.get(version)?.presence.possible(from, step) ?? [false];
     return status === 404 && possible.includes(false);
@@ -90,15 +126,34 @@ function refusal(
   return isRight ? undefined : `it is not so: ${status} ${message}`;
 }
 
-async function areScores(
-  data: readonly Classification[],
-  given: {
-    readonly candidate: VersionLife;
-    readonly texts: readonly string[];
-    readonly judgement: Judgement;
-  },
-): Promise<boolean> {
+interface Asked {
+  readonly candidate: VersionLife;
+  readonly texts: readonly string[];
+  readonly judgement: Judgement;
+}
+
+async function areEntities(data: readonly Entities[], asked: Asked): Promise<boolean> {
+  const { candidate, texts, judgement } = asked;
+  if (candidate.task !== "token-classification") return false;
+  for (const [index, text] of texts.entries()) {
+    const expected = await judgement.references.entities(candidate, text);
+    const found = data[index]?.entities ?? [];
+    const keysOf = (entities: readonly object[]): string => JSON.stringify(entities);
+    const isAlike =
+      keysOf(expected.map(({ label, start, end, word }) => [label, start, end, word])) ===
+        keysOf(found.map((one) => [one.entity_group, one.start, one.end, one.word])) &&
+      areAlike(
+        expected.map(({ score }) => score),
+        found.map(({ score }) => score),
+      );
+    if (!isAlike) return false;
+  }
+  return data.length === texts.length;
+}
+
+async function areScores(data: readonly Classification[], given: Asked): Promise<boolean> {
   const { candidate, texts, judgement } = given;
+  if (candidate.task !== "text-classification") return false;
   for (const [index, text] of texts.entries()) {
     const { probabilities } = await judgement.references.answer(candidate, text);
     const scores = new Map(data[index]?.scores.map(({ label, score }) => [label, score]));

@@ -9,6 +9,8 @@ import {
   type Surroundings,
   transitions,
 } from "./ledger-entries.ts";
+import type { AdapterSpecification } from "../../src/entities/virtual-model.ts";
+import { smallConfig } from "../../src/checkpoints/exam-encoder.ts";
 import type { Columns } from "./simulated-catalog.ts";
 import { Timeline, type Unsettled } from "./timeline.ts";
 
@@ -17,6 +19,7 @@ export interface Published {
   readonly life: ModelLife;
   readonly number: number;
   readonly job: string;
+  readonly adapter: AdapterSpecification | undefined;
   readonly isTrained: boolean;
   readonly unsettled: Unsettled;
 }
@@ -50,6 +53,7 @@ export class JobLedger {
       targets: new Set(targets),
       incarnation: String(row["incarnation"]),
       addedStep: this.#around.startOf(change),
+      asked: JSON.parse(String(row["hyperparameters"])) as JobLife["asked"], // It holds just these.
       unsettled: [],
       published: [],
       model: undefined,
@@ -113,14 +117,30 @@ export class JobLedger {
       if (isOf(job, life) && !isFinal(job.status.now)) this.disturbedCount += 1;
   }
 
-  published({ life, number, job: id, isTrained, unsettled }: Published): void {
+  published({ life, number, job: id, adapter, isTrained, unsettled }: Published): void {
     const job = this.byId.get(id);
     const what = `version ${number} of "${life.name}" is of a job that`;
     if (job === undefined) return this.#around.fail(`${what} nobody has asked for`);
     if (job.status.now !== "running") this.#around.fail(`${what} is ${job.status.now}`);
     if (!isOf(job, life)) this.#around.fail(`${what} was asked for an earlier model of the name`);
+    if (isTrained && !isAsked(job, adapter))
+      this.#around.fail(`${what} was asked for another adapter: ${JSON.stringify(adapter)}`);
     job.published.push(number);
     job.unsettled.push(unsettled);
     if (isTrained) this.publishedCount += 1;
   }
+}
+
+/** Whether the adapter is of the kind and the size that the job was asked for. */
+function isAsked({ asked }: JobLife, adapter: AdapterSpecification | undefined): boolean {
+  const first = asked.layers === "all" ? 0 : smallConfig.shallowLayerCount;
+  const layers = Array.from(
+    { length: smallConfig.layerCount - first },
+    (_, index) => first + index,
+  );
+  return (
+    adapter?.kind === (asked.adapter ?? "bottleneck") &&
+    (asked.rank === undefined || adapter.rank === asked.rank) &&
+    adapter.layers.join() === layers.join()
+  );
 }

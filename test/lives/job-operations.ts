@@ -1,4 +1,8 @@
 /** Jobs: asked for, cancelled, looked at, deleted. */
+import type { AdaptedLayers } from "../../src/entities/job.ts";
+import type { AdapterKindName } from "../../src/entities/virtual-model.ts";
+import { contentOf } from "./contents.ts";
+import type { Columns } from "./simulated-catalog.ts";
 import { isFinal } from "./ledger-entries.ts";
 import { idsOf } from "./file-operations.ts";
 import { isFileGone } from "./model-operations.ts";
@@ -20,27 +24,47 @@ function operation(
   };
 }
 
+/** An adapter must show in the answers after a step or two. */
+const rateMultiplier = 200;
+
 export interface JobRequest {
   /** A model, or the base: then the job makes a model of its own. */
   readonly model: string;
   readonly file: string;
   readonly seed: number;
   readonly epochCount: number;
+  /** Undefined for what "auto" stands for. */
+  readonly adapter: AskedAdapter | undefined;
 }
 
-export function createJob({ model, file, seed, epochCount }: JobRequest): Operation {
-  const supervised = { hyperparameters: { n_epochs: epochCount, batch_size: 16 } };
+export interface AskedAdapter {
+  readonly adapter: AdapterKindName;
+  readonly rank: number;
+  readonly layers: AdaptedLayers;
+}
+
+export function createJob(request: JobRequest): Operation {
+  const { model, file, seed, epochCount, adapter } = request;
+  const learning = {
+    n_epochs: epochCount,
+    batch_size: 16,
+    learning_rate_multiplier: rateMultiplier,
+  };
+  const supervised = { hyperparameters: { ...learning, ...adapter } };
   const method = { type: "supervised", supervised };
   return operation(
-    `train ${model} on ${file}`,
+    `train ${model} on ${file} with ${JSON.stringify(adapter)}`,
     { method: "POST", path: jobsPath, json: { model, training_file: file, seed, method } },
     {
       may: (change) =>
         change.kind === "job added" &&
         change.row["requestedModel"] === model &&
         change.row["trainingFile"] === file &&
-        change.row["seed"] === seed,
+        change.row["seed"] === seed &&
+        hasAdapter(change.row, adapter),
       fault: ({ status, body, message }, judgement) => {
+        if (status === 400)
+          return isOfOtherTask(request, judgement) ? undefined : `it is not so: ${message}`;
         if (status === 404) {
           const isGone =
             isFileGone(file, judgement) ||
@@ -57,6 +81,18 @@ export function createJob({ model, file, seed, epochCount }: JobRequest): Operat
       },
     },
   );
+}
+
+/** Whether the job's row says of the adapter what was asked for. */
+function hasAdapter(row: Columns, adapter: AskedAdapter | undefined): boolean {
+  const told = JSON.parse(String(row["hyperparameters"])) as Partial<AskedAdapter>; // Its fields.
+  return (["adapter", "rank", "layers"] as const).every((name) => told[name] === adapter?.[name]);
+}
+
+/** Whether the model may be for another task than the file. */
+function isOfOtherTask({ model, file }: JobRequest, { ledger, from }: Judgement): boolean {
+  const task = contentOf(ledger.files.get(file)?.bytes ?? new Uint8Array())?.task;
+  return ledger.statesOf(model, from).some((state) => state !== undefined && state.task !== task);
 }
 
 function statuses(id: string, { ledger, from, step }: Judgement): readonly string[] {

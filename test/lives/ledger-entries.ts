@@ -1,5 +1,7 @@
 /** What the ledger holds: lives of models, versions, files and jobs, and changes to them. */
+import type { Hyperparameters } from "../../src/entities/job.ts";
 import type { AdapterSpecification } from "../../src/entities/virtual-model.ts";
+import type { TaskName } from "../../src/foundation/task-names.ts";
 import type { Digest } from "../../src/foundation/digest.ts";
 import type { Columns } from "./simulated-catalog.ts";
 import type { Timeline, Unsettled } from "./timeline.ts";
@@ -15,12 +17,18 @@ export interface ModelLife {
 
 /** What a name means: undefined while there is no model. */
 export type ModelState =
-  | { readonly life: ModelLife; readonly served: number | undefined; readonly labels: string }
+  | {
+      readonly life: ModelLife;
+      readonly served: number | undefined;
+      readonly labels: string;
+      readonly task: TaskName;
+    }
   | undefined;
 
 export interface VersionLife {
   readonly life: ModelLife;
   readonly number: number;
+  readonly task: TaskName;
   readonly labels: readonly string[];
   readonly blob: Digest;
   readonly evidence: Digest | undefined;
@@ -47,6 +55,8 @@ export interface JobLife {
   readonly targets: ReadonlySet<ModelLife>;
   readonly incarnation: string;
   readonly addedStep: number;
+  /** What it was asked to learn by. */
+  readonly asked: Partial<Hyperparameters>;
   /** What it has changed and may not have told everybody yet. */
   readonly unsettled: Unsettled[];
   /** The numbers of versions that it has published. */

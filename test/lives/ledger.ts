@@ -4,6 +4,7 @@
  * against the operations that are under way and the jobs that run.
  */
 import type { AdapterSpecification } from "../../src/entities/virtual-model.ts";
+import type { TaskName } from "../../src/foundation/task-names.ts";
 import type { Digest } from "../../src/foundation/digest.ts";
 import { JobLedger } from "./job-ledger.ts";
 import type {
@@ -179,6 +180,7 @@ export class Ledger {
     life.versions.set(number, {
       life,
       number,
+      task: row["task"] as TaskName, // What the column holds.
       labels: JSON.parse(String(row["labels"])) as string[], // A list of labels.
       blob,
       evidence,
@@ -190,7 +192,9 @@ export class Ledger {
     });
     const running = this.#jobs.runningFor(life);
     const isTrained = row["kind"] === "trained";
-    if (job !== undefined) this.#jobs.published({ life, number, job, isTrained, unsettled });
+    const adapter = adapterOf(row["adapter"]);
+    if (job !== undefined)
+      this.#jobs.published({ life, number, job, adapter, isTrained, unsettled });
     // A job's instant version does not name it.
     else if (running !== undefined) running.unsettled.push(unsettled);
     else this.#claim({ kind: "version added", name, row }, unsettled);
@@ -234,9 +238,9 @@ export class Ledger {
 }
 
 function stateOf(life: ModelLife, row: Columns) {
-  const { servedVersion, labels } = row;
+  const { servedVersion, labels, task } = row;
   const served = servedVersion === null ? undefined : Number(servedVersion);
-  return { life, served, labels: String(labels) };
+  return { life, served, labels: String(labels), task: task as TaskName }; // What it holds.
 }
 
 /** What the column of a version says of its adapter. */

@@ -16,6 +16,8 @@ export interface MachineOptions {
   readonly seed: number;
   readonly pacing: Pacing;
   readonly shares: FaultShares;
+  readonly slowness: number;
+  readonly poolBytes: number;
   readonly weights: BaseWeights;
   readonly trace: Trace;
   readonly onCommit: (changes: readonly RowChange[]) => void;
@@ -31,6 +33,9 @@ export class Machine {
   readonly catalog: SimulatedCatalog;
   readonly weights: BaseWeights;
   readonly trace: Trace;
+  /** How many times as long as other things a batch takes. */
+  readonly slowness: number;
+  readonly poolBytes: number;
   /** The source of ids. */
   readonly random: Random;
   /** What was written, by its digest: what a blob should hold, whatever the disk makes of it. */
@@ -41,7 +46,9 @@ export class Machine {
   onSwept = (): void => {};
   readonly #power: Random;
 
-  constructor({ seed, pacing, shares, weights, trace, onCommit }: MachineOptions) {
+  constructor({ seed, pacing, shares, weights, trace, onCommit, ...speed }: MachineOptions) {
+    this.slowness = speed.slowness;
+    this.poolBytes = speed.poolBytes;
     this.time = new VirtualTime(new SeededRandom(seed, streams.time), pacing);
     const chance = new SeededRandom(seed, streams.faults);
     this.faults = new Faults(chance, { shares, time: this.time, trace });
@@ -51,7 +58,7 @@ export class Machine {
     this.random = new SeededRandom(seed, streams.ids);
     this.#power = new SeededRandom(seed, streams.power);
     // Uploads are written piece by piece.
-    for (const content of contents) this.note(content);
+    for (const { bytes } of contents) this.note(bytes);
   }
 
   /** The process is killed, or the power fails: what was not synced is lost, or kept, by chance. */

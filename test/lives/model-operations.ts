@@ -1,4 +1,5 @@
 /** Creations, derivations, deletions and lists of models and versions, and moves of the alias. */
+import type { TaskName } from "../../src/foundation/task-names.ts";
 import type { Change, ModelState } from "./ledger-entries.ts";
 import { type Answer, bodyOf, type Judgement, type Operation, type Wire } from "./operation.ts";
 import { idsOf } from "./file-operations.ts";
@@ -62,13 +63,14 @@ export interface Creation {
   /** The file to fit the first version on; without one there is none yet. */
   readonly file: string | undefined;
   readonly labels: readonly string[];
+  readonly task: TaskName;
 }
 
-export function createModel({ name, file, labels }: Creation): Operation {
+export function createModel({ name, file, labels, task }: Creation): Operation {
   const json = {
     id: name,
     base: baseName,
-    ...(file === undefined ? { labels } : { training_file: file }),
+    ...(file === undefined ? { labels, task } : { training_file: file }),
   };
   return operation(
     `create ${name} from ${file ?? "labels"}`,
@@ -83,6 +85,7 @@ export function createModel({ name, file, labels }: Creation): Operation {
         if (status === 404) return told(answer, isFileGone(file, judgement));
         if (status !== 200) return "expected the model, or why there is none";
         const { strata } = bodyOf<WireModel>({ body });
+        if (strata.task !== task) return `it is for ${strata.task}`;
         if (strata.labels.toSorted().join() !== labels.toSorted().join())
           return `it has the labels ${strata.labels.join()} of another`;
         return done(judgement, (change) => change.kind === "model added" && change.name === name);
@@ -194,7 +197,11 @@ export function deleteModel(name: string): Operation {
 }
 
 interface WireModel {
-  readonly strata: { readonly labels: readonly string[]; readonly version: number | null };
+  readonly strata: {
+    readonly task: string;
+    readonly labels: readonly string[];
+    readonly version: number | null;
+  };
 }
 
 export function retrieveModel(name: string): Operation {
@@ -205,9 +212,12 @@ export function retrieveModel(name: string): Operation {
       fault: (answer, judgement) => {
         if (answer.status === 404) return told(answer, mayBeAbsent(name, judgement));
         if (answer.status !== 200) return "expected the model, or that it is not there";
-        const { labels, version } = bodyOf<WireModel>(answer).strata;
+        const { task, labels, version } = bodyOf<WireModel>(answer).strata;
         const isKnown = states(name, judgement).some(
-          (state) => state?.labels === JSON.stringify(labels) && (state.served ?? null) === version,
+          (state) =>
+            state?.task === task &&
+            state.labels === JSON.stringify(labels) &&
+            (state.served ?? null) === version,
         );
         return isKnown ? undefined : `it never served version ${version} with ${labels.join()}`;
       },

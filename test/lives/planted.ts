@@ -8,21 +8,27 @@ import { type Digest, digestOf } from "../../src/foundation/digest.ts";
 import type { Ids } from "../../src/foundation/random.ts";
 import { AdapterPool, type WantedWeights } from "../../src/engine/adapter-pool.ts";
 import type { Resident } from "../../src/lanes/lane.ts";
+import type { BatchRow } from "../../src/lanes/lane.ts";
+import type { OpenBase } from "../../src/processor/open-base.ts";
 import type { Around } from "../../src/server/compose-server.ts";
 import type { FileOperations } from "../../src/storage/files/file-operations.ts";
 import type { BlobDriver, Catalog, Keeper } from "../../src/storage/storage.ts";
 import { type KeptParts, sweepBlobs } from "../../src/storage/sweep.ts";
 import type { Machine } from "./machine.ts";
+import type { Profile } from "./profile.ts";
 import { keyHolders } from "./tenants.ts";
 
 /** What is put around the components when they are put together. */
 export interface Plant extends Around {
   readonly name: string;
+  /** What of a seed's world is otherwise, so that it shows soon. */
+  readonly world?: Partial<Profile>;
   files?(files: FileOperations): FileOperations;
   blobs?(blobs: BlobDriver, machine: Machine): BlobDriver;
   catalog?(catalog: Catalog, machine: Machine): Catalog;
   keeper?(parts: KeptParts): Keeper;
   ids?(ids: Ids): Ids;
+  base?(base: OpenBase): OpenBase;
   pool?(options: ConstructorParameters<typeof AdapterPool>[0]): AdapterPool;
 }
 
@@ -49,6 +55,15 @@ class UnpinnedPool extends AdapterPool {
   }
 
   override release(): void {}
+}
+
+/** Batches are slow, and many ask. */
+const crowded: Partial<Profile> = { slowness: 300, clientCount: 12, thinkMs: 2 };
+
+/** The row as it would be without its adapter. */
+function withHeadAlone(row: BatchRow): BatchRow {
+  const head = [...(row.resident ?? [])].filter(([name]) => name.startsWith("head."));
+  return { ...row, adapter: undefined, resident: row.resident && new Map(head) };
 }
 
 export const plants: readonly Plant[] = [
@@ -136,6 +151,38 @@ export const plants: readonly Plant[] = [
       }),
   },
   {
+    name: "a batch has the adapters of its first row",
+    world: { ...crowded, poolBytes: 64 * 1024 },
+    base(base) {
+      const asFirst = (rows: readonly BatchRow[]): readonly BatchRow[] =>
+        rows.map((row) =>
+          row.adapter?.kind === rows[0]?.adapter?.kind ? row : withHeadAlone(row),
+        );
+      const { texts } = base;
+      return {
+        ...base,
+        texts: {
+          ...texts,
+          programFor: (rows) => texts.programFor(asFirst(rows)),
+          feeds: (rows) => texts.feeds(asFirst(rows)),
+        },
+      };
+    },
+  },
+  {
+    name: "all rows of tokens end where the shortest one does",
+    world: crowded,
+    base(base) {
+      const { tokens } = base;
+      const answers: typeof tokens.answers = (results, rows) => {
+        const shortest = Math.min(...rows.map(({ ids }) => ids.length));
+        const cut = rows.map((row) => ({ ...row, ids: row.ids.slice(0, shortest) }));
+        return tokens.answers(results, cut);
+      };
+      return { ...base, tokens: { ...tokens, answers } };
+    },
+  },
+  {
     name: "what a name means is remembered for all tenants",
     directory: (directory) => {
       const first = new Map<string, Caller>();
@@ -176,6 +223,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: "weights are not pinned",
+    world: { ...crowded, poolBytes: 4 * 1024 },
     pool: (options) => new UnpinnedPool(options),
   },
   {

@@ -6,6 +6,10 @@ import type { Pacing } from "./virtual-time.ts";
 export interface Profile {
   readonly pacing: Pacing;
   readonly shares: FaultShares;
+  /** How many times as long as other things a batch takes: behind slow ones others gather. */
+  readonly slowness: number;
+  /** The room for resident weights; that of one or two versions lets each evict another. */
+  readonly poolBytes: number;
   readonly clientCount: number;
   /** Pauses of a client between two operations, in virtual milliseconds. */
   readonly thinkMs: number;
@@ -44,8 +48,10 @@ export function profileOf(seed: number): Profile {
       run: sometimes(0.5, between(0.005, 0.1)),
       misdirected: sometimes(0.2, between(0.01, 0.1)),
     },
-    clientCount: 2 + random.integer(7),
-    thinkMs: between(2, 60),
+    slowness: between(3, 300),
+    poolBytes: 4 * 1024 * 2 ** Math.max(0, random.integer(6) - 2),
+    clientCount: 2 + random.integer(11),
+    thinkMs: between(0.5, 60),
     abortShare: sometimes(0.5, between(0.01, 0.1)),
     crashMs: between(250, 2_500),
     restartMs: between(2_000, 20_000),

@@ -5,13 +5,16 @@
 import type { BaseWeights } from "../../src/checkpoints/base-weights.ts";
 import { present } from "../../src/foundation/assert.ts";
 import { decodeWeights } from "../../src/formats/safetensors.ts";
+import type { Lane } from "../../src/lanes/lane.ts";
 import { openBase, type OpenBase } from "../../src/processor/open-base.ts";
 import type { TextAnswer } from "../../src/lanes/text-lane.ts";
 import { Workers } from "../../src/engine/workers.ts";
+import { taskKinds } from "../../src/tasks/task-kinds.ts";
+import { entitiesFound, type FoundEntity } from "../../src/tasks/token-classification.ts";
 import type { VersionLife } from "./ledger-entries.ts";
-import { baseModel, SlowRuntime, tinyCheckpoint, tokensOf } from "./tiny-base.ts";
+import { baseModel, SlowRuntime, tinyCheckpoint, tokensOf, wordsOf } from "./tiny-base.ts";
 
-type Weighed = Pick<VersionLife, "blob" | "weights" | "adapter" | "labels">;
+type Weighed = Pick<VersionLife, "blob" | "weights" | "adapter" | "task" | "labels">;
 
 /** Floats of any version, one at a time. */
 const memoryLength = 16 * 1024;
@@ -20,7 +23,7 @@ export class References {
   readonly #base: OpenBase;
   readonly #workers: Workers;
   readonly #memory: Float32Array;
-  readonly #known = new Map<string, TextAnswer>();
+  readonly #known = new Map<string, Promise<unknown>>();
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(base: OpenBase, parts: { workers: Workers; memory: Float32Array }) {
@@ -41,30 +44,44 @@ export class References {
     return new References(base, { workers, memory });
   }
 
-  /** The answer of a version, or of the base alone. */
-  async answer(version: Weighed | undefined, text: string): Promise<TextAnswer> {
-    const key = `${version?.blob ?? ""} ${version?.labels.length ?? 0} ${text}`;
-    const known = this.#known.get(key);
+  /** The answer of a version to a whole text, or of the base alone. */
+  answer(version: Weighed | undefined, text: string): Promise<TextAnswer> {
+    return this.#ask(this.#base.texts, version, text);
+  }
+
+  /** The entities that a version finds in a text. */
+  async entities(version: Weighed, text: string): Promise<readonly FoundEntity[]> {
+    const outputs = await this.#ask(this.#base.tokens, version, text);
+    return entitiesFound({ text, words: wordsOf(text), labels: version.labels, ...outputs });
+  }
+
+  #ask<Answer>(lane: Lane<Answer>, version: Weighed | undefined, text: string): Promise<Answer> {
+    const key = `${lane.key} ${version?.blob ?? ""} ${version?.labels.length ?? 0} ${text}`;
+    const known = this.#known.get(key) as Promise<Answer> | undefined; // The lane's own answers.
     if (known !== undefined) return known;
     // All share one memory.
-    const computed = this.#last.then(() => this.#compute(version, text));
+    const computed = this.#last.then(() => this.#compute(lane, version, text));
     this.#last = computed.catch(() => undefined);
-    this.#known.set(key, await computed);
+    this.#known.set(key, computed);
     return computed;
   }
 
-  async #compute(version: Weighed | undefined, text: string): Promise<TextAnswer> {
+  async #compute<Answer>(
+    lane: Lane<Answer>,
+    version: Weighed | undefined,
+    text: string,
+  ): Promise<Answer> {
+    const outputCount = version ? taskKinds[version.task].outputCount(version.labels.length) : 0;
     const row = {
       ids: tokensOf(text),
       pooling: baseModel.pooling,
       adapter: version?.adapter,
-      outputCount: version?.labels.length ?? 0,
+      outputCount,
       resident: version && this.#place(version.weights),
     };
-    const { texts } = this.#base;
-    const [program] = await this.#workers.load(texts.programFor([row]));
-    const results = await present(program, "there is a worker").run(texts.feeds([row]));
-    return present(texts.answers(results, [row])[0], "its weights are finite");
+    const [program] = await this.#workers.load(lane.programFor([row]));
+    const results = await present(program, "there is a worker").run(lane.feeds([row]));
+    return present(lane.answers(results, [row])[0], "its weights are finite");
   }
 
   /** Puts the weights where the lane gathers them from. */

@@ -26,8 +26,6 @@ import { authenticator } from "./tenants.ts";
 import { baseModel, baseName, SlowRuntime, tinyCheckpoint } from "./tiny-base.ts";
 import type { Lifetime } from "./virtual-time.ts";
 
-/** Room for one or two versions: most calls evict another's. */
-const poolBytes = 4 * 1024;
 const reserveBytes = 8 * 1024;
 const workerCount = 2;
 
@@ -107,7 +105,7 @@ async function openEngines(
   const { time, faults, weights } = machine;
   const delays = { life, time, faults };
   const options = {
-    bytes: poolBytes,
+    bytes: machine.poolBytes,
     metrics: telemetry.metrics,
     load: async (blob: Digest) => decodeWeights(await store.blobs.get(blob)),
   };
@@ -115,11 +113,15 @@ async function openEngines(
   const checkpoint = tinyCheckpoint(delays);
   const [runtime, precision] = [new SlowRuntime(delays), "fp32"] as const;
   runtime.isMeasured = false;
-  const runtimes = Array.from({ length: workerCount }, () => new SlowRuntime(delays));
+  const runtimes = Array.from(
+    { length: workerCount },
+    () => new SlowRuntime(delays, machine.slowness),
+  );
   const workers = new Workers(runtimes);
   const { memory } = pool;
   const serving = { checkpoint, weights, precision, workers, memory, clock: life };
-  const base = await openBase({ id: baseName, ...serving });
+  const opened = await openBase({ id: baseName, ...serving });
+  const base = plant.base?.(opened) ?? opened;
   for (const each of runtimes) each.isMeasured = false;
   const training = new TrainingBase({
     checkpoint,

@@ -56,7 +56,7 @@ export async function simulate(options: RunOptions): Promise<RunReport> {
   const { weights, references } = await (known ??= shared());
   const { seed, operationCount, plant = soundProduct, onLine } = options;
   const trace = new Trace(onLine);
-  const profile = profileOf(seed);
+  const profile = { ...profileOf(seed), ...plant.world };
   trace.say(`seed ${seed}, ${JSON.stringify(profile)}`);
   // The machine tells the auditor, who looks at the machine.
   const onCommit: MachineOptions["onCommit"] = (changes) => auditor.apply(changes);

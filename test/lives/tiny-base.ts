@@ -6,6 +6,7 @@ import { type BaseWeights } from "../../src/checkpoints/base-weights.ts";
 import type { Checkpoint } from "../../src/checkpoints/checkpoints.ts";
 import { smallConfig, smallWeights } from "../../src/checkpoints/exam-encoder.ts";
 import type { BaseModel } from "../../src/entities/base-model.ts";
+import type { Words } from "../../src/entities/words.ts";
 import { digestOf } from "../../src/foundation/digest.ts";
 import type { Encoded, Tokenizer } from "../../src/formats/formats.ts";
 import { ReferenceRuntime } from "../../src/runtime/reference/reference.ts";
@@ -47,22 +48,40 @@ export function tokensOf(text: string): Int32Array {
   return Int32Array.of(clsId, ...ids.slice(0, tokensMax - 2), sepId);
 }
 
+/** The words of a text, each of which is a token. */
+export function wordsOf(text: string): Words {
+  const lengths = text.split(" ").map((word) => word.length);
+  const covered = lengths.slice(0, tokensMax - 2);
+  const starts = covered.map((_, index) =>
+    lengths.slice(0, index).reduce((sum, length) => sum + length + 1, 0),
+  );
+  return {
+    tokens: Int32Array.from(covered, (_, index) => index + 1),
+    starts: Int32Array.from(starts),
+    ends: Int32Array.from(starts, (start, index) => start + (lengths[index] ?? 0)),
+  };
+}
+
 /** Texts become tokens at once, without delays. */
 export function tinyCheckpoint(delays: Delays | undefined): Checkpoint {
+  const encode = async (texts: readonly string[]): Promise<Encoded> => {
+    await delays?.life.wait();
+    return {
+      ids: texts.map(tokensOf),
+      isTruncated: texts.map((text) => text.split(" ").length > tokensMax - 2),
+    };
+  };
   const tokenizer: Tokenizer = {
     vocabularySize: smallConfig.vocabularySize,
     padId,
     maskId: undefined,
-    encodeWords: () => Promise.reject(new Error("no task here asks for words")),
+    encodeWords: async (texts) => ({
+      ...(await encode(texts)),
+      words: texts.map(wordsOf),
+    }),
     isOwn: async (lists) =>
       lists.map((ids) => ids[0] === clsId && ids.indexOf(sepId) === ids.length - 1),
-    encode: async (texts): Promise<Encoded> => {
-      await delays?.life.wait();
-      return {
-        ids: texts.map(tokensOf),
-        isTruncated: texts.map((text) => text.split(" ").length > tokensMax - 2),
-      };
-    },
+    encode,
   };
   return {
     config: smallConfig,
@@ -86,11 +105,14 @@ export function tinyWeights(): Promise<BaseWeights> {
 export class SlowRuntime implements Runtime {
   readonly #runtime = new ReferenceRuntime();
   readonly #delays: Delays | undefined;
+  readonly #slowness: number;
   /** Full batches are run for their time alone while a base is opened: nothing is computed. */
   isMeasured = true;
 
-  constructor(delays: Delays | undefined) {
+  /** A run takes `slowness` times as long as other things do. */
+  constructor(delays: Delays | undefined, slowness = 1) {
     this.#delays = delays;
+    this.#slowness = slowness;
   }
 
   prepare(): void {}
@@ -100,12 +122,12 @@ export class SlowRuntime implements Runtime {
     const delays = this.#delays;
     return {
       run: async (feeds: Feeds): Promise<Results> => {
-        await delays?.life.wait();
+        await delays?.life.wait(this.#slowness);
         if (this.isMeasured) return {};
         const isDead = delays?.faults.strikes("run", "a graph") === true;
         if (isDead) throw new Error("the thread has died");
         const results = await program.run(feeds);
-        await delays?.life.wait();
+        await delays?.life.wait(this.#slowness);
         return results;
       },
       write: (values) => program.write(values),

@@ -133,8 +133,8 @@ export class Lifetime implements Clock, Thread {
     return this.#time.nowMs + (this.#time.happens(0.02) ? 1_000 : 0);
   }
 
-  /** Resolves after a while; never, when the process is killed before. */
-  wait(): Promise<void> {
-    return new Promise((resolve) => this.schedule(this.#time.latencyMs(), resolve));
+  /** Resolves after a while, times `factor`; never, when the process is killed before. */
+  wait(factor = 1): Promise<void> {
+    return new Promise((resolve) => this.schedule(factor * this.#time.latencyMs(), resolve));
   }
 }

@@ -1,10 +1,14 @@
 /** Which operation comes next: a mix that each seed weighs otherwise, aimed at what is there. */
+import { type TaskName, taskNames } from "../../src/foundation/task-names.ts";
+import { defaultTask } from "../../src/entities/virtual-model.ts";
+import { present } from "../../src/foundation/assert.ts";
 import type { Random } from "../../src/foundation/random.ts";
-import { badContent, contents, labelsOf, textOf } from "./contents.ts";
+import { badContent, contentOf, contents, textOf } from "./contents.ts";
 import { badRequest } from "./bad-requests.ts";
 import { deleteFile, download, listFiles, upload } from "./file-operations.ts";
-import { classify, embed } from "./inference-operations.ts";
+import { classify, classifyTokens, embed } from "./inference-operations.ts";
 import {
+  type AskedAdapter,
   cancelJob,
   createJob,
   deleteJob,
@@ -33,6 +37,10 @@ const fileCountMax = 6;
 const waitingJobCountMax = 4;
 const epochCountMax = 2;
 const seedCount = 4;
+/** Questions that are asked at once. */
+const crowdMax = 8;
+/** The weights of a version with the highest fit into the pool. */
+const rankMax = 8;
 /** The share of operations on an id of which another tenant's is taken. */
 const foreignShare = 0.05;
 
@@ -103,6 +111,19 @@ export class Workload {
     }
   }
 
+  /** Questions to some versions of any models, which are asked at once: they meet in batches. */
+  crowd(): readonly Operation[] {
+    const versions = this.#lives().flatMap((life) => [...life.versions.values()]);
+    const adapted = versions.filter(({ adapter }) => adapter !== undefined);
+    if (versions.length === 0) return [];
+    return Array.from({ length: 2 + this.#random.integer(crowdMax - 1) }, () => {
+      const among = adapted.length > 0 && this.#chance(0.7) ? adapted : versions;
+      const { life, number: version, task } = present(this.#one(among), "there are some");
+      const question = { name: life.name, version, texts: [textOf(this.#random)] };
+      return task === "token-classification" ? classifyTokens(question) : classify(question);
+    });
+  }
+
   #chance(share: number): boolean {
     return this.#random.uniform() < share;
   }
@@ -130,7 +151,7 @@ export class Workload {
   #upload(): Operation | undefined {
     if (this.#chance(0.1)) return upload(badContent, false);
     if (this.#files().length >= fileCountMax) return undefined;
-    return upload(this.#one(contents) ?? badContent, true);
+    return upload(this.#one(contents)?.bytes ?? badContent, true);
   }
 
   /** Now and then the id of what is another tenant's, which must not be there. */
@@ -150,13 +171,14 @@ export class Workload {
     const free = names.filter((name) => !taken.has(name));
     const name = this.#one(this.#chance(0.9) ? free : names);
     if (name === undefined) return undefined;
+    const task = this.#one(taskNames) ?? defaultTask;
     const foreign = this.#foreign(({ files }) => files);
-    if (foreign !== undefined) return createModel({ name, file: foreign, labels: [] });
+    if (foreign !== undefined) return createModel({ name, file: foreign, labels: [], task });
     const file = this.#one(this.#files());
     if (file === undefined || this.#chance(0.3))
-      return createModel({ name, file: undefined, labels: ["x-a", "x-b"] });
+      return createModel({ name, file: undefined, labels: ["x-a", "x-b"], task });
     const { bytes } = this.#ledger.files.get(file) ?? { bytes: badContent };
-    return createModel({ name, file, labels: labelsOf(bytes) });
+    return createModel({ name, file, ...(contentOf(bytes) ?? { labels: [], task }) });
   }
 
   #derive(): Operation {
@@ -192,9 +214,28 @@ export class Workload {
   #train(): Operation | undefined {
     const file = this.#foreign(({ files }) => files) ?? this.#one(this.#files());
     if (file === undefined || this.#open().length >= waitingJobCountMax) return undefined;
-    const model = this.#chance(0.15) ? baseName : this.#name();
+    const model = this.#chance(0.15) ? baseName : this.#pupil(file);
     const seed = this.#random.integer(seedCount);
-    return createJob({ model, file, seed, epochCount: 1 + this.#random.integer(epochCountMax) });
+    const epochCount = 1 + this.#random.integer(epochCountMax);
+    return createJob({ model, file, seed, epochCount, adapter: this.#adapter() });
+  }
+
+  /** Mostly a model of the file's task. */
+  #pupil(file: string): string {
+    const task = contentOf(this.#ledger.files.get(file)?.bytes ?? badContent)?.task;
+    const able = this.#lives().filter(({ name }) => this.#taskOf(name) === task);
+    return (this.#chance(0.9) ? this.#one(able)?.name : undefined) ?? this.#name();
+  }
+
+  #taskOf(name: string): TaskName | undefined {
+    return this.#ledger.models.get(name)?.now?.task;
+  }
+
+  #adapter(): AskedAdapter | undefined {
+    if (this.#chance(0.3)) return undefined;
+    const layers = this.#chance(0.3) ? "all" : "upper";
+    const rank = 1 + this.#random.integer(rankMax);
+    return { adapter: this.#chance(0.5) ? "lora" : "bottleneck", rank, layers };
   }
 
   #onJob(make: (id: string) => Operation, isOpen = false): Operation | undefined {
@@ -212,6 +253,8 @@ export class Workload {
   }
 
   #ask(): Operation {
-    return classify(this.#question());
+    const question = this.#question();
+    const isOfTokens = this.#taskOf(question.name) === "token-classification";
+    return isOfTokens === this.#chance(0.95) ? classifyTokens(question) : classify(question);
   }
 }
