@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { add, cast, mul } from "../tensor/operators/elementwise.ts";
-import { gather } from "../tensor/operators/shape.ts";
+import { gather, reshape } from "../tensor/operators/shape.ts";
 import { Graph } from "../tensor/tensor.ts";
 import { floats, isRefusal } from "./exam-values.ts";
 import type { Feeds, Program, Runtime } from "./runtime.ts";
@@ -80,25 +80,29 @@ export function examineState(runtime: () => Runtime): void {
   });
 
   it("keeps state of open sizes, and leaves it as it was when a run breaks off", async () => {
-    // total ← total + table[row]; y = total · row, of the total before.
+    // total ← total + table[row]; y = total · row and z = 2 total, of the total before.
     const graph = new Graph();
     const table = graph.input("table", "float32", ["rows", "n"]);
     const row = graph.input("row", "int32", []);
     const total = graph.input("total", "float32", ["n"]);
     graph.output("y", mul(total, cast(row, "float32")));
     graph.output("next", add(total, gather(table, row)));
+    graph.output("z", mul(reshape(total, ["n", 1]), graph.scalar(2)));
     const program = await runtime().load(graph, { state: { total: "next", table: null } });
     const at = (index: number): Feeds => ({
       row: { kind: "value", type: "int32", shape: [], values: Int32Array.of(index) },
     });
     await program.write({ total: floats([2], 1, 2), table: floats([3, 2], 0, 0, 10, 20, 30, 40) });
-    assert.deepEqual(await program.run(at(1)), { y: floats([2], 1, 2) });
+    assert.deepEqual(await program.run(at(1)), { y: floats([2], 1, 2), z: floats([2, 1], 2, 4) });
     await assert.rejects(program.run(at(3)), { message: /[Gg]ather/ });
     assert.deepEqual(await program.read(["total"]), { total: floats([2], 11, 22) });
-    assert.deepEqual(await program.run(at(2)), { y: floats([2], 22, 44) });
+    assert.deepEqual(await program.run(at(2)), {
+      y: floats([2], 22, 44),
+      z: floats([2, 1], 22, 44),
+    });
     assert.deepEqual(await program.read(["total"]), { total: floats([2], 41, 62) });
     await program.write({ total: floats([1], 1), table: floats([1, 1], 5) });
-    assert.deepEqual(await program.run(at(0)), { y: floats([1], 0) });
+    assert.deepEqual(await program.run(at(0)), { y: floats([1], 0), z: floats([1, 1], 2) });
     assert.deepEqual(await program.read(["total"]), { total: floats([1], 6) });
     await program.release();
   });

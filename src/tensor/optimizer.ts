@@ -5,9 +5,11 @@ import { reject, type Tensor } from "./tensor.ts";
 
 export interface AdamState {
   /**
-   * The running mean of the gradient, of the parameter's shape; the other is that of its square.
+   * The running mean of the gradient, of the parameter's shape, times √(1 - β2) / (1 - β1): the
+   * term that is added to it is then the root of what is added to the other.
    */
   readonly mean: Tensor;
+  /** The running mean of the gradient's square. */
   readonly square: Tensor;
 }
 
@@ -39,11 +41,13 @@ export function adamW(
   const g = state.gradient;
   // Scale and corrections are folded into scalars: the step is bound by passes over large tensors.
   const scale = options.gradientScale ?? k(1);
-  const mean = add(mul(k(beta1), state.mean), mul(mul(k(1 - beta1), scale), g));
-  const squareScale = mul(k(1 - beta2), mul(scale, scale));
-  const square = add(mul(k(beta2), state.square), mul(squareScale, mul(g, g)));
+  const root = Math.sqrt(1 - beta2);
+  const term = mul(mul(k(root), scale), g);
+  const mean = add(mul(k(beta1), state.mean), term);
+  const square = add(mul(k(beta2), state.square), mul(term, term));
   const rootOfSquare = sqrt(correction(beta2, step));
-  const stepSize = div(mul(learningRate, rootOfSquare), correction(beta1, step));
+  const rate = mul(learningRate, k((1 - beta1) / root));
+  const stepSize = div(mul(rate, rootOfSquare), correction(beta1, step));
   const denominator = add(sqrt(square), mul(k(epsilon), rootOfSquare));
   const change = mul(stepSize, div(mean, denominator));
   const decayed =

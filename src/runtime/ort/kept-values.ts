@@ -1,6 +1,6 @@
 /**
- * The values that a program keeps between runs. Those that a run replaces lie in two buffers, of
- * which it reads one and writes the other: a run that fails leaves them as they were.
+ * The values that a program keeps between runs. What a run replaces is overwritten where that is
+ * safe; else it lies in two buffers, of which a run reads one and writes the other.
  */
 import type { Tensor } from "onnxruntime-node";
 import { present } from "../../foundation/assert.ts";
@@ -14,12 +14,19 @@ export function isReplaced(state: StateNames): boolean {
 export class KeptValues {
   /** The output that replaces an input, by the input's name. */
   readonly #replacements: ReadonlyMap<string, string>;
+  /** Inputs whose next values take their place in memory. */
+  readonly #overwritten: ReadonlySet<string>;
   readonly #emptyLike: (tensor: Tensor) => Tensor;
   readonly #values = new Map<string, Tensor>();
   /** The other buffers. */
   readonly #spare = new Map<string, Tensor>();
 
-  constructor(state: StateNames, emptyLike: (tensor: Tensor) => Tensor) {
+  constructor(
+    state: StateNames,
+    overwritten: ReadonlySet<string>,
+    emptyLike: (tensor: Tensor) => Tensor,
+  ) {
+    this.#overwritten = overwritten;
     const replaced = Object.entries(state).flatMap(([input, output]) =>
       output === null ? [] : [[input, output] as const],
     );
@@ -29,7 +36,8 @@ export class KeptValues {
 
   write(name: string, tensor: Tensor): void {
     this.#values.set(name, tensor);
-    if (this.#replacements.has(name)) this.#spare.set(name, this.#emptyLike(tensor));
+    if (this.#replacements.has(name) && !this.#overwritten.has(name))
+      this.#spare.set(name, this.#emptyLike(tensor));
   }
 
   read(name: string): Tensor {
@@ -44,20 +52,24 @@ export class KeptValues {
   /** The buffers for what replaces them, by output. */
   get targets(): Readonly<Record<string, Tensor>> {
     return Object.fromEntries(
-      [...this.#replacements].map(([input, output]) => [output, this.#spareOf(input)]),
+      [...this.#replacements].map(([input, output]) => [output, this.#targetOf(input)]),
     );
   }
 
   /** The run is over: what it wrote is what the next one reads. */
   advance(): void {
-    for (const input of this.#replacements.keys()) {
-      const next = this.#spareOf(input);
+    for (const [input, next] of this.#spare) {
       this.#spare.set(input, this.read(input));
       this.#values.set(input, next);
     }
   }
 
-  #spareOf(input: string): Tensor {
-    return present(this.#spare.get(input), `State "${input}" was written`);
+  /** A run broke off: what it may have overwritten in part is no value any more. */
+  forgetTorn(): void {
+    for (const input of this.#overwritten) this.#values.delete(input);
+  }
+
+  #targetOf(input: string): Tensor {
+    return this.#spare.get(input) ?? this.read(input);
   }
 }

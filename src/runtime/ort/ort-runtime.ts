@@ -21,12 +21,14 @@ import type {
 } from "../runtime.ts";
 import { silenceOrt } from "./load-ort.ts";
 import { OrtThread } from "./ort-thread.ts";
+import { overwritten } from "./overwritten.ts";
 import { isReplaced } from "./kept-values.ts";
 import { type OrtCommand, type OrtOptions, type ResultType, transfers } from "./protocol.ts";
 
 interface Loaded {
   readonly model: OnnxModel;
   readonly state: StateNames;
+  readonly overwritten: ReadonlySet<string>;
 }
 
 /** What has been written down ahead, of graphs that somebody still holds. */
@@ -63,8 +65,9 @@ export class OrtRuntime implements Runtime {
     const ahead = prepared.get(graph);
     const model = ahead?.constants === constants ? ahead.model : modelOf(graph, constants);
     await this.#untilReachable();
-    await this.#loadAs(program, { model, state });
-    this.#loaded.set(program, { model, state });
+    const loaded = { model, state, overwritten: overwritten(graph, state) };
+    await this.#loadAs(program, loaded);
+    this.#loaded.set(program, loaded);
     return new OrtProgram({
       inputs: model.inputs,
       outputs: model.outputs,

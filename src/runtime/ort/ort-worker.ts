@@ -88,7 +88,7 @@ async function execute(command: OrtCommand): Promise<Results> {
 
 async function load(command: OrtCommand & { readonly kind: "load" }): Promise<void> {
   const { threadCount, spinUs } = options;
-  const { program, model, state } = command;
+  const { program, model, state, overwritten } = command;
   const { lookups } = model;
   // Tens of megabytes are put together here, where nobody waits.
   const bytes = withInitializers(model.bytes, model.constants);
@@ -108,7 +108,8 @@ async function load(command: OrtCommand & { readonly kind: "load" }): Promise<vo
     },
   });
   const outputs = [...model.outputs.keys()];
-  programs.set(program, { session, outputs, lookups, kept: new KeptValues(state, emptyTensor) });
+  const kept = new KeptValues(state, overwritten, emptyTensor);
+  programs.set(program, { session, outputs, lookups, kept });
 }
 
 async function run(
@@ -125,7 +126,12 @@ async function run(
   const tensors: Record<string, Tensor> = {};
   for (const [name, { type, shape }] of Object.entries(results))
     tensors[name] = emptyTensor({ type, dims: shape });
-  await runInto(session, inputs, { ...kept.targets, ...tensors });
+  try {
+    await runInto(session, inputs, { ...kept.targets, ...tensors });
+  } catch (error) {
+    kept.forgetTorn();
+    throw error;
+  }
   kept.advance();
   return valuesOf(tensors);
 }

@@ -22,6 +22,8 @@ export type OrtCommand =
       readonly program: number;
       readonly model: OnnxModel;
       readonly state: StateNames;
+      /** Inputs of `state` whose next values may take their place. */
+      readonly overwritten: ReadonlySet<string>;
     }
   | {
       readonly kind: "run";
