@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBaseCheckpoint, openPulledBase } from "../src/sources/base-cache.ts";
 import { constantsOf, linearForms } from "../src/checkpoints/base-weights.ts";
+import { elementCount } from "../src/foundation/element-count.ts";
 import { digestOf } from "../src/foundation/digest.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import type { HitCounts, NgramEncoder } from "../src/knowledge/knowledge.ts";
@@ -163,7 +164,7 @@ function commonFeeds(texts: readonly Int32Array[]): Record<string, Value> {
     kind: "value",
     type: "float32",
     shape,
-    values: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+    values: new Float32Array(elementCount(shape)),
   });
   return {
     lengths: { kind: "value", type: "int64", shape: [batch], values: lengths },

@@ -2,6 +2,7 @@
 import type { BaseWeights } from "../src/checkpoints/base-weights.ts";
 import { drawnWeights } from "../src/checkpoints/exam-encoder.ts";
 import type { EncoderConfig } from "../src/entities/base-model.ts";
+import { elementCount } from "../src/foundation/element-count.ts";
 import { SeededRandom } from "../src/foundation/random.ts";
 import type { Runtime, Value } from "../src/runtime/runtime.ts";
 
@@ -48,7 +49,7 @@ export function randomWeights(
 /** Normal values of standard deviation 0.05. */
 export function randomValues(shape: readonly number[], stream: number): Float32Array {
   const random = new SeededRandom(1, stream);
-  const count = shape.reduce((a, b) => a * b, 1);
+  const count = elementCount(shape);
   // Drawing millions of normals takes longer than the benchmark: a table of them is drawn from.
   const table = Float32Array.from({ length: 4096 }, () => 0.05 * random.normal());
   return Float32Array.from({ length: count }, () => table[random.integer(4096)] ?? 0);

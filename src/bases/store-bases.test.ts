@@ -3,6 +3,7 @@ import { AssertionError } from "node:assert";
 import { test } from "node:test";
 import type { CachedBase, PulledBase } from "../sources/base-cache.ts";
 import { operator } from "../entities/caller.ts";
+import { exampleBase } from "../entities/exam-base.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
@@ -12,28 +13,8 @@ import type { Bases } from "./bases.ts";
 import { createBases } from "./store-bases.ts";
 
 function pulledBase(id: string, content = id): PulledBase {
-  return {
-    id,
-    config: {
-      family: "bert",
-      layerCount: 2,
-      shallowLayerCount: 1,
-      hiddenSize: 8,
-      headCount: 2,
-      intermediateSize: 16,
-      vocabularySize: 100,
-      positionCount: 32,
-      segmentCount: 2,
-      layerNormEpsilon: 1e-12,
-    },
-    pooling: "mean",
-    tokensMax: 32,
-    digest: digestOf(content),
-    source: `dir:${content}`,
-    createdAt: 1,
-    folder: `/cache/${id}`,
-    files: {},
-  };
+  const [digest, source] = [digestOf(content), `dir:${content}`];
+  return { ...exampleBase(id), digest, source, folder: `/cache/${id}`, files: {} };
 }
 
 function whole(base: PulledBase): CachedBase {

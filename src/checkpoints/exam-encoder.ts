@@ -1,6 +1,7 @@
 /** An encoder of a few hundred random weights, for exams of graphs that need no real text. */
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { Weight } from "../entities/weights.ts";
+import { elementCount } from "../foundation/element-count.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import { familyOf } from "../models/families/families.ts";
 import type { CheckpointEntry } from "../models/family.ts";
@@ -58,7 +59,7 @@ export function randomFloats(
 ): Value & { readonly values: Float32Array } {
   const { stream, mean = 0, deviation = 1 } = options;
   const random = new SeededRandom(5, stream);
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   const values = Float32Array.from({ length: count }, () => mean + deviation * random.normal());
   return { kind: "value", type: "float32", shape, values };
 }

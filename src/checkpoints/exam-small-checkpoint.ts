@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { EncoderConfig, FamilyName } from "../entities/base-model.ts";
 import type { Weight } from "../entities/weights.ts";
 import { encodeSafetensors } from "../formats/safetensors.ts";
+import { elementCount } from "../foundation/element-count.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import type { WeightRole } from "../models/declared-weight.ts";
 import { wordTable } from "../models/encoder-scope.ts";
@@ -49,7 +50,7 @@ function weightsOf(config: EncoderConfig): Map<string, Weight> {
   for (const { source, name, shape, role } of familyOf(config).checkpoint.tensors(config)) {
     const mean = role === "gain" ? 1 : 0;
     const deviation = name === wordTable ? 1 : deviations[role];
-    const length = shape.reduce((product, size) => product * size, 1);
+    const length = elementCount(shape);
     const values = Float32Array.from({ length }, () => mean + deviation * random.normal());
     tensors.set(source, { shape, values });
   }

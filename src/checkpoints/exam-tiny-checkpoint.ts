@@ -1,4 +1,5 @@
 /** A BERT of three layers of width 4 with six tokens: a whole checkpoint of a few kilobytes. */
+import { elementCount } from "../foundation/element-count.ts";
 import type { Weight } from "../entities/weights.ts";
 import { encodeSafetensors } from "../formats/safetensors.ts";
 
@@ -31,7 +32,7 @@ export function tinyWeights(
 ): Map<string, Weight> {
   const tensors = new Map<string, Weight>();
   const add = (name: string, ...shape: number[]) => {
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     const values = Float32Array.from({ length: count }, (_, index) => tensors.size + index / 64);
     tensors.set(prefix + name, { shape, values });
   };

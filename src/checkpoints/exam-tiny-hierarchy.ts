@@ -1,4 +1,5 @@
 /** What a hierarchical form of the tiny checkpoint holds, cut above its first layer. */
+import { elementCount } from "../foundation/element-count.ts";
 import type { Weight } from "../entities/weights.ts";
 
 /** Its tri-gram part. */
@@ -37,7 +38,7 @@ function layerShapes(layer: string): Record<string, number[]> {
 
 function tensorsOf(shapes: Readonly<Record<string, number[]>>): Map<string, Weight> {
   const tensors = Object.entries(shapes).map(([name, shape], index) => {
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     return [name, { shape, values: new Float32Array(count).fill(index / 8) }] as const;
   });
   return new Map(tensors);

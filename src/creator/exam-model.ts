@@ -1,34 +1,14 @@
 /** Models and weights that the creator's tests make. */
-import type { BaseModel } from "../entities/base-model.ts";
 import { operator } from "../entities/caller.ts";
+import { exampleBase } from "../entities/exam-base.ts";
 import type { ModelIdentity, Version } from "../entities/virtual-model.ts";
 import { systemClock } from "../foundation/clock.ts";
-import { digestOf } from "../foundation/digest.ts";
 import { systemIds } from "../foundation/random.ts";
 import type { Store } from "../storage/storage.ts";
 import type { Creator, VersionWeights } from "./creator.ts";
 import { createCreator } from "./store-creator.ts";
 
-const base: BaseModel = {
-  id: "base",
-  config: {
-    family: "bert",
-    layerCount: 6,
-    shallowLayerCount: 3,
-    hiddenSize: 4,
-    headCount: 2,
-    intermediateSize: 8,
-    vocabularySize: 10,
-    positionCount: 16,
-    segmentCount: 2,
-    layerNormEpsilon: 1e-12,
-  },
-  pooling: "mean",
-  tokensMax: 16,
-  digest: digestOf("base"),
-  source: "dir:base",
-  createdAt: 0,
-};
+const base = exampleBase("base");
 
 /** The model of this name whose incarnation the tests choose. */
 export function named(id: string): ModelIdentity {

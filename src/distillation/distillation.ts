@@ -5,6 +5,7 @@
  */
 import type { BaseWeights } from "../checkpoints/base-weights.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
+import { elementCount } from "../foundation/element-count.ts";
 import { present } from "../foundation/assert.ts";
 import { type Random, SeededRandom } from "../foundation/random.ts";
 import type { Shares } from "../knowledge/counting.ts";
@@ -218,7 +219,7 @@ function initialValues(
   for (const { graph, learned } of graphs)
     for (const name of learned) {
       const shape = (graph.inputs.get(name)?.shape ?? []).map(Number);
-      const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+      const values = new Float32Array(elementCount(shape));
       const source = weights.get(name) ?? startOf(name, shape);
       // One number fills the vector that it starts.
       if (source?.length === 1) values.fill(Number(source[0]));

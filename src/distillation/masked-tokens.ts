@@ -5,6 +5,7 @@
  * Source: Devlin et al. 2019, section 3.1.
  */
 import type { Tokenizer } from "../formats/formats.ts";
+import { elementCount } from "../foundation/element-count.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { permutation, type Random, SeededRandom } from "../foundation/random.ts";
@@ -70,7 +71,7 @@ export function maskedTokens(
     // Every tri-gram is computed: what a table lacks would tell which words are masked.
     feeds: (texts, { random }) => maskedFeeds(texts, { special, random }),
     initialValue(name, shape) {
-      const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+      const values = new Float32Array(elementCount(shape));
       if (name === wordBias) return wordChances(train, special, values);
       const role = head.get(name)?.role;
       if (role === "gain") return values.fill(1);

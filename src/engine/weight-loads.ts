@@ -3,6 +3,7 @@
  * A pin begins when its sequence is scheduled. What had to be loaded is held from then on, as far
  * as `planLoads` says, or loads of others would take it away before its sequence has run.
  */
+import { elementCount } from "../foundation/element-count.ts";
 import { assert, present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Metrics } from "../foundation/telemetry.ts";
@@ -157,6 +158,6 @@ export class WeightLoads<S extends Needing> {
 
 function bytesOf({ tensors }: WantedWeights): number {
   let count = 0;
-  for (const { shape } of tensors) count += shape.reduce((product, size) => product * size, 1);
+  for (const { shape } of tensors) count += elementCount(shape);
   return count * Float32Array.BYTES_PER_ELEMENT;
 }

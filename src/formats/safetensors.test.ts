@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { elementCount } from "../foundation/element-count.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 
 const shapes = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
 const tensor = shapes.chain((shape) => {
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   return fc
     .float32Array({ minLength: count, maxLength: count })
     .map((values) => ({ shape, values }));
@@ -157,7 +158,7 @@ function expectSound(bytes: Uint8Array): void {
   }
   for (const name of file.names) {
     const { shape, values } = file.tensor(name);
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     assert.equal(values.length, count);
   }
 }

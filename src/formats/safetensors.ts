@@ -2,6 +2,7 @@
  * The safetensors format: 8 bytes of header length, a JSON header, then the tensors without gaps.
  * The arrays of this platform are little-endian, as the format is.
  */
+import { elementCount } from "../foundation/element-count.ts";
 import { assert } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { Weight, Weights } from "../entities/weights.ts";
@@ -65,7 +66,7 @@ export function encodeSafetensors(
   for (const name of names) {
     const tensor = tensors.get(name);
     assert(tensor !== undefined && name !== "__metadata__", `Tensor cannot be named "${name}"`);
-    const count = tensor.shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(tensor.shape);
     assert(count === tensor.values.length, `Tensor "${name}" has not the size of its shape`);
     const { dtype, values } = storedForm(tensor);
     const end = dataBytes + values.byteLength;

@@ -3,9 +3,11 @@
  * asked, and what they keep lies in a memory store. For tests of the interface itself.
  */
 import { EventEmitter, once } from "node:events";
+import { weightsOf as rampsOf } from "../creator/exam-model.ts";
 import { createCreator } from "../creator/store-creator.ts";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
 import type { BaseModel } from "../entities/base-model.ts";
+import { exampleBase, exampleConfig } from "../entities/exam-base.ts";
 import { type Caller, operator } from "../entities/caller.ts";
 import {
   advance,
@@ -18,7 +20,6 @@ import {
 import type { Files } from "../files/files.ts";
 import { createFiles } from "../files/store-files.ts";
 import type { Clock } from "../foundation/clock.ts";
-import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { type Ids, systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
@@ -39,23 +40,9 @@ import { operatorKey } from "./authentication.ts";
 import type { Services } from "./services.ts";
 
 export const standInBase: BaseModel = {
-  id: "tiny",
-  config: {
-    family: "bert",
-    layerCount: 2,
-    shallowLayerCount: 1,
-    hiddenSize: 8,
-    headCount: 2,
-    intermediateSize: 16,
-    vocabularySize: 100,
-    positionCount: 32,
-    segmentCount: 2,
-    layerNormEpsilon: 1e-12,
-  },
-  pooling: "mean",
+  ...exampleBase("tiny"),
+  config: { ...exampleConfig, hiddenSize: 8 },
   tokensMax: 32,
-  digest: digestOf("tiny"),
-  source: "dir:tiny",
   createdAt: 1_700_000_000_000,
 };
 
@@ -112,23 +99,7 @@ export async function standInServices(clock: Clock): Promise<StandInServices> {
 }
 
 export function weightsOf(kind: "instant" | "trained"): VersionWeights {
-  const values = Float32Array.from({ length: 16 }, (_, index) => index / 16);
-  return {
-    kind,
-    labels: ["ham", "spam"],
-    tensors: new Map([
-      ["head.weight", { shape: [2, 8], values }],
-      ["head.bias", { shape: [2], values: new Float32Array(2) }],
-    ]),
-    task: "text-classification",
-    adapter: undefined,
-    form: "dense",
-    domain: undefined,
-    pooling: "mean",
-    precision: "fp32",
-    metrics: { devAccuracy: 0.5 },
-    isServed: true,
-  };
+  return { ...rampsOf(0, true, 2 * standInBase.config.hiddenSize), kind, labels: ["ham", "spam"] };
 }
 
 const timings = { tokenizeMs: 0.25, loadMs: 0.125, queueMs: 0.5, runMs: 1 };

@@ -7,6 +7,7 @@ import type { Caller } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { faultOfShapes, faultOfValues, shapesOf, type Weights } from "../entities/weights.ts";
 import { decodeWeights } from "../formats/safetensors.ts";
+import { elementCount } from "../foundation/element-count.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { answersTo } from "../learning/answers.ts";
 import type { Source } from "../learning/sequences.ts";
@@ -88,7 +89,7 @@ export async function spelledAnswers(
   const idle = adapter === undefined ? adapterTensors(config, form) : [];
   const tensors = new Map<string, Value>();
   for (const { name, shape } of [...tensorsOf(version, base), ...idle]) {
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     const values = weights.get(name)?.values.slice() ?? new Float32Array(count);
     tensors.set(name, { kind: "value", type: "float32", shape, values });
   }

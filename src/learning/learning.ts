@@ -5,6 +5,7 @@
  */
 import type { Pooling } from "../entities/base-model.ts";
 import type { AdapterSpecification } from "../entities/virtual-model.ts";
+import { elementCount } from "../foundation/element-count.ts";
 import { present } from "../foundation/assert.ts";
 import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
@@ -282,7 +283,7 @@ function initialValues(
   { shape, initialDeviation }: LearnedTensor,
   random: SeededRandom,
 ): Float32Array {
-  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const values = new Float32Array(elementCount(shape));
   return initialDeviation === 0 ? values : values.map(() => initialDeviation * random.normal());
 }
 

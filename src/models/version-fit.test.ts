@@ -1,23 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { EncoderConfig } from "../entities/base-model.ts";
+import { exampleConfig as config } from "../entities/exam-base.ts";
 import type { AdapterSpecification, Version } from "../entities/virtual-model.ts";
 import { digestOf } from "../foundation/digest.ts";
 import { faultOfFit } from "./version-fit.ts";
 import { allLayers, formsIn, upperLayers } from "./adapters/adapters.ts";
-
-const config: EncoderConfig = {
-  family: "bert",
-  layerCount: 6,
-  shallowLayerCount: 3,
-  hiddenSize: 4,
-  headCount: 2,
-  intermediateSize: 8,
-  vocabularySize: 10,
-  positionCount: 16,
-  segmentCount: 2,
-  layerNormEpsilon: 1e-12,
-};
 
 const version: Version = {
   model: "vplm-a",

@@ -12,6 +12,7 @@ import {
   type Version,
   type VirtualModel,
 } from "../entities/virtual-model.ts";
+import { elementCount } from "../foundation/element-count.ts";
 import type { TaskName } from "../foundation/task-names.ts";
 import type { Weight, Weights } from "../entities/weights.ts";
 import { decodeWeights } from "../formats/safetensors.ts";
@@ -181,7 +182,7 @@ export function randomTensors(
     seed === undefined ? new SeededRandom(3, (stream += 1)) : new SeededRandom(4, seed);
   return new Map(
     wanted.map(({ name, shape }) => {
-      const length = shape.reduce((product, size) => product * size, 1);
+      const length = elementCount(shape);
       const values = Float32Array.from({ length }, () => deviation * random.normal());
       return [name, { shape, values }];
     }),

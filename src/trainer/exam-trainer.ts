@@ -119,6 +119,14 @@ export class ExamTrainer {
   }
 }
 
+/** How many of the lines of `hardLines` an answer to their texts has right. */
+export function rightCountOf({ probabilities }: LabelsAnswer, lines: readonly Line[]): number {
+  return lines.filter(({ label }, index) => {
+    const [other = 0, same = 0] = probabilities[index] ?? [];
+    return (same > other ? "same" : "other") === label;
+  }).length;
+}
+
 /** A started trainer over a small base of the family, in float32. */
 export async function openExamTrainer(family: FamilyName = "bert"): Promise<ExamTrainer> {
   const folder = await writeSmallCheckpoint(family);

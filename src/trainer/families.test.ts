@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hardLines } from "../learning/exam-lines.ts";
-import { openExamTrainer, wellTrained } from "./exam-trainer.ts";
+import { openExamTrainer, rightCountOf, wellTrained } from "./exam-trainer.ts";
 
 test("a text classifier is trained on MPNet and served", { timeout: 120_000 }, async () => {
   const exam = await openExamTrainer("mpnet");
@@ -16,10 +16,7 @@ test("a text classifier is trained on MPNet and served", { timeout: 120_000 }, a
       unseen.map(({ text }) => text),
     );
     assert.equal(answer.version, 2);
-    const rightCount = unseen.filter(({ label }, index) => {
-      const [other = 0, same = 0] = answer.probabilities[index] ?? [];
-      return (same > other ? "same" : "other") === label;
-    }).length;
+    const rightCount = rightCountOf(answer, unseen);
     assert.ok(rightCount >= 85, `${rightCount} of 100 are right`);
   } finally {
     await exam.close();

@@ -6,7 +6,7 @@ import { advance, queuedJob } from "../entities/job.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
-import { exampleBase } from "../storage/conformance.ts";
+import { exampleBase } from "../entities/exam-base.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import { JobEndings } from "./job-ending.ts";
 import { JobLog } from "./job-log.ts";
@@ -18,10 +18,10 @@ test("a job ends although its empty model is deleted by somebody else in between
   await store.catalog.bases.insert(exampleBase("tiny"));
   const model = await creator.create(operator, {
     id: "own",
-    base: "base-tiny",
+    base: "tiny",
     labels: ["x", "y"],
   });
-  const specification = { model: "base-tiny", trainingFile: "file-1" };
+  const specification = { model: "tiny", trainingFile: "file-1" };
   const queued = queuedJob(specification, { id: "ftjob-1", target: model, createdAt: 0 });
   const running = advance(queued, "running");
   const { jobs, models } = store.catalog.of(operator);

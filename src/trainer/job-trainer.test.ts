@@ -6,7 +6,7 @@ import { operator } from "../entities/caller.ts";
 import type { JobSpecification } from "../entities/job.ts";
 import { asJsonLines, easyLines, hardLines, markedLines } from "../learning/exam-lines.ts";
 import { modelNamed } from "../processor/exam-stack.ts";
-import { type ExamTrainer, openExamTrainer, wellTrained } from "./exam-trainer.ts";
+import { type ExamTrainer, openExamTrainer, rightCountOf, wellTrained } from "./exam-trainer.ts";
 
 let exam: ExamTrainer;
 
@@ -52,10 +52,7 @@ describe("a job", () => {
       unseen.map(({ text }) => text),
     );
     assert.equal(answer.version, 2);
-    const rightCount = unseen.filter(({ label }, index) => {
-      const [other = 0, same = 0] = answer.probabilities[index] ?? [];
-      return (same > other ? "same" : "other") === label;
-    }).length;
+    const rightCount = rightCountOf(answer, unseen);
     assert.ok(rightCount >= 85, `${rightCount} of 100 are right`);
   });
 

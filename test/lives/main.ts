@@ -2,8 +2,8 @@
  * Lives by hand: `npm run lives -- --seed N`. A seed that violates something is printed with its
  * last lines, and the exit status is 1.
  */
-import { parseArgs } from "node:util";
-import { StrataError, errorCodes } from "../../src/foundation/errors.ts";
+import { StrataError } from "../../src/foundation/errors.ts";
+import { exitStatusOf, parseWords } from "../../tools/command.ts";
 import { type Plant, plants, soundProduct } from "./planted.ts";
 import { type RunReport, simulate } from "./simulation.ts";
 
@@ -23,31 +23,8 @@ ${plants.map(({ name }) => `                        "${name}"`).join("\n")}
   --trace             prints each line of the trace
   -h, --help          prints this`;
 
-/** Returns the exit status: 0, 1 for a violation, 2 for bad arguments. */
+/** Returns the exit status: 0, or 1 for a violation. */
 async function main(words: readonly string[]): Promise<number> {
-  try {
-    const values = parseWords(words);
-    if (values.help) {
-      console.log(usage);
-      return 0;
-    }
-    return await live({
-      first: numberOf("--seed", values.seed, seedMax),
-      seedCount: numberOf("--seeds", values.seeds, seedCountMax),
-      operationCount: numberOf("--operations", values.operations, operationCountMax),
-      plant: plantOf(values.plant),
-      onLine: values.trace ? (line) => console.log(line) : undefined,
-    });
-  } catch (error) {
-    // A bug keeps its stack.
-    if (!(error instanceof StrataError)) throw error;
-    console.error(`Error: ${error.message}`);
-    return errorCodes[error.code].cliExit;
-  }
-}
-
-/** INVALID_ARGUMENT for an option that there is not. */
-function parseWords(words: readonly string[]) {
   const flag = { type: "boolean", default: false } as const;
   const options = {
     seed: { type: "string", default: "1" },
@@ -57,13 +34,19 @@ function parseWords(words: readonly string[]) {
     trace: flag,
     help: { ...flag, short: "h" },
   } as const;
-  try {
-    return parseArgs({ args: [...words], options }).values;
-  } catch (error) {
-    // Node's own message goes on to advise how a path is written that begins with a dash.
-    const reason = error instanceof Error ? error.message.split(/\. |\n/)[0] : String(error);
-    throw new StrataError("INVALID_ARGUMENT", `Cannot simulate: ${reason}\n${usage}`);
+  const config = { args: [...words], options };
+  const { values } = parseWords({ config, action: "Cannot simulate", usage });
+  if (values.help) {
+    console.log(usage);
+    return 0;
   }
+  return live({
+    first: numberOf("--seed", values.seed, seedMax),
+    seedCount: numberOf("--seeds", values.seeds, seedCountMax),
+    operationCount: numberOf("--operations", values.operations, operationCountMax),
+    plant: plantOf(values.plant),
+    onLine: values.trace ? (line) => console.log(line) : undefined,
+  });
 }
 
 /** INVALID_ARGUMENT for what is not an integer from 1 to `max`. */
@@ -128,4 +111,4 @@ function sentenceOf(
   );
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await exitStatusOf(() => main(process.argv.slice(2)));

@@ -5,16 +5,13 @@ PyTorch 1.13.1) and the folder of all-MiniLM-L6-v2:
 
     python tools/golden/make_embeddings.py FOLDER test/golden/minilm-embeddings.json
 """
-import base64
-import hashlib
-import json
-import pathlib
 import sys
 
 import sentence_transformers
 import torch
 import transformers
 
+import golden_file
 from golden_texts import golden_texts
 
 
@@ -26,21 +23,12 @@ def main(folder: str, target: str) -> None:
         # One text at a time: no padding takes part.
         vector = model.encode([text], convert_to_numpy=True)[0]
         ids = model.tokenize([text])["input_ids"][0].tolist()
-        packed = base64.b64encode(vector.astype("<f4").tobytes()).decode()
-        rows.append(json.dumps({"text": text, "ids": ids, "embedding": packed}))
-    weights = pathlib.Path(folder, "model.safetensors").read_bytes()
-    head = {
-        "model": "all-MiniLM-L6-v2",
-        "weights": f"sha256:{hashlib.sha256(weights).hexdigest()}",
-        "madeWith": {
-            "sentence-transformers": sentence_transformers.__version__,
-            "transformers": transformers.__version__,
-            "torch": torch.__version__,
-        },
-        "embedding": "float32, little-endian, base64; mean over tokens, L2-normalised",
+        rows.append(golden_file.row(text, ids, vector))
+    versions = {
+        "sentence-transformers": sentence_transformers.__version__,
+        "transformers": transformers.__version__,
     }
-    body = json.dumps(head)[:-1] + ',"rows":[\n' + ",\n".join(rows) + "\n]}\n"
-    pathlib.Path(target).write_text(body, encoding="utf-8")
+    golden_file.write(target, folder, "all-MiniLM-L6-v2", versions, rows)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,6 @@ Needs transformers, tokenizers, safetensors and PyTorch, and the folder of all-m
 
     python tools/golden/make_mpnet_embeddings.py FOLDER test/golden/mpnet-embeddings.json
 """
-import base64
-import hashlib
-import json
 import pathlib
 import random
 import sys
@@ -15,6 +12,7 @@ import tokenizers
 import torch
 import transformers
 
+import golden_file
 from golden_texts import WRITTEN, noise, passage
 
 LONGEST = 384
@@ -42,21 +40,9 @@ def main(folder: str, target: str) -> None:
         with torch.no_grad():
             states = model(torch.tensor([ids])).last_hidden_state[0]
         vector = torch.nn.functional.normalize(states.mean(dim=0), dim=0).numpy()
-        packed = base64.b64encode(vector.astype("<f4").tobytes()).decode()
-        rows.append(json.dumps({"text": text, "ids": ids, "embedding": packed}))
-    weights = pathlib.Path(folder, "model.safetensors").read_bytes()
-    head = {
-        "model": "all-mpnet-base-v2",
-        "weights": f"sha256:{hashlib.sha256(weights).hexdigest()}",
-        "madeWith": {
-            "transformers": transformers.__version__,
-            "tokenizers": tokenizers.__version__,
-            "torch": torch.__version__,
-        },
-        "embedding": "float32, little-endian, base64; mean over tokens, L2-normalised",
-    }
-    body = json.dumps(head)[:-1] + ',"rows":[\n' + ",\n".join(rows) + "\n]}\n"
-    pathlib.Path(target).write_text(body, encoding="utf-8")
+        rows.append(golden_file.row(text, ids, vector))
+    versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
+    golden_file.write(target, folder, "all-mpnet-base-v2", versions, rows)
 
 
 if __name__ == "__main__":

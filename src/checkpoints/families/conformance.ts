@@ -11,6 +11,7 @@ import { after, before, describe, it } from "node:test";
 import type { EncoderConfig, Precision } from "../../entities/base-model.ts";
 import type { Weight, Weights } from "../../entities/weights.ts";
 import { encodeSafetensors } from "../../formats/safetensors.ts";
+import { elementCount } from "../../foundation/element-count.ts";
 import { present } from "../../foundation/assert.ts";
 import { SeededRandom } from "../../foundation/random.ts";
 import { sequenceInputs, shallowPart, upperPart } from "../../models/encoder.ts";
@@ -138,7 +139,7 @@ function randomTensors(config: EncoderConfig): Map<string, Weight> {
   const tensors = new Map<string, Weight>();
   for (const { source, shape, role } of familyOf(config).checkpoint.tensors(config)) {
     const random = new SeededRandom(11, tensors.size);
-    const length = shape.reduce((product, size) => product * size, 1);
+    const length = elementCount(shape);
     const mean = role === "gain" ? 1 : 0;
     const values = Float32Array.from({ length }, () => mean + 0.4 * random.normal());
     tensors.set(source, { shape, values });

@@ -3,6 +3,7 @@
  * integers below 2^53. Elements are addressed by `offsets`: broadcasting, transposing, slicing and
  * grouping are all a matter of strides.
  */
+import { elementCount } from "../../foundation/element-count.ts";
 import type { DataType, TypedValues } from "../../tensor/tensor.ts";
 import type { Value } from "../runtime.ts";
 
@@ -66,7 +67,7 @@ export function groups({ shape, values }: Dense, axes: readonly number[]): reado
 }
 
 export function countOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+  return elementCount(shape);
 }
 
 export function range(count: number): readonly number[] {

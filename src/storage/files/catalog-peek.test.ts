@@ -3,8 +3,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
-import type { BaseModel } from "../../entities/base-model.ts";
-import { digestOf } from "../../foundation/digest.ts";
+import { exampleBase } from "../../entities/exam-base.ts";
 import { peekCatalog } from "./catalog-peek.ts";
 import { openFileStore } from "./file-store.ts";
 
@@ -14,26 +13,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-const base: BaseModel = {
-  id: "tiny",
-  source: "dir:/tiny",
-  digest: digestOf("tiny"),
-  createdAt: 1,
-  pooling: "mean",
-  tokensMax: 8,
-  config: {
-    family: "bert",
-    layerCount: 2,
-    shallowLayerCount: 1,
-    hiddenSize: 4,
-    headCount: 2,
-    intermediateSize: 8,
-    vocabularySize: 6,
-    positionCount: 8,
-    segmentCount: 2,
-    layerNormEpsilon: 1e-12,
-  },
-};
+const base = exampleBase("tiny");
 
 it("sees nothing where there is no store, and makes none", async () => {
   assert.equal(
