@@ -30,7 +30,8 @@ before(async () => {
   await folder.serve();
   const file = await folder.write("plain.csv", csv);
   const made = await folder.run(["create", "lamps", "--base", "tiny", "--file", file]);
-  assert.deepEqual([made.status, made.errors], [0, ""]);
+  const note = `Uploaded ${file}: examples of text-classification\n`;
+  assert.deepEqual([made.status, made.errors], [0, note]);
 });
 
 after(() => folder.remove());

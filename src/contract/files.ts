@@ -45,7 +45,7 @@ const uploadSchema = z.object({
     format: "binary",
     description:
       "Labelled texts, or texts with entities: JSON lines, a JSON array, CSV with a header, or " +
-      "CoNLL columns; gzip is unpacked",
+      "CoNLL columns, also as tools for labelling write them; gzip is unpacked",
   }),
 });
 
