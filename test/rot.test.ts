@@ -221,8 +221,15 @@ test("a server names what has rotted, serves the rest, and lets it be deleted", 
     const file = await program.client.uploadFile(Buffer.from(lines.join("\n")), "a.jsonl");
     for (const id of ["a", "b", "c", "d"])
       await program.client.createModel({ id, base: "tiny", training_file: file.id });
+    const other = [...lines, '{"text":"on","label":"lamp"}', '{"text":"in","label":"shade"}'];
+    const otherFile = await program.client.uploadFile(Buffer.from(other.join("\n")), "e.jsonl");
+    await program.client.createModel({ id: "e", base: "tiny", training_file: otherFile.id });
+    const digest = (await program.client.versions("e"))[0]?.digest ?? "";
     server.kill("SIGTERM");
     await once(server, "exit");
+    const hexadecimal = digest.slice("sha256:".length);
+    const path = join(program.path, "home", "store", "blobs", hexadecimal.slice(0, 2), hexadecimal);
+    flip(path, statSync(path).size - 1);
     const catalog = openSqlite(join(program.path, "home", "store", "catalog.sqlite"));
     catalog.exec(`UPDATE "models" SET "labels" = replace("labels", 'lamp', 'lamq') WHERE "id" = 'b';
       UPDATE "versions" SET "createdAt" = "createdAt" + 1 WHERE "model" =
@@ -238,7 +245,12 @@ test("a server names what has rotted, serves the rest, and lets it be deleted", 
     assert.ok(["lamp", "shade"].includes((await labelOf("a")) ?? ""));
     const listed: string[] = [];
     for await (const { id } of client.models()) listed.push(id);
-    assert.deepEqual(listed, ["tiny", "a", "c", "d"]);
+    assert.deepEqual(listed, ["tiny", "a", "c", "d", "e"]);
+    const damaged = await program.run(["show", "e"]);
+    assert.match(damaged.output, /^damaged: Cannot read blob "sha256:.* its bytes have "sha256:/m);
+    assert.doesNotMatch((await program.run(["show", "d"])).output, /damaged/);
+    assert.match((await program.run(["list"])).output, /^e .* 1, damaged /m);
+    assert.match((await program.run(["show", "c"])).output, /^damaged: Cannot read versions /m);
     await assert.rejects(client.file(file.id), { message: /Cannot read files/ });
     await client.deleteFile(file.id);
     for (const id of ["b", "c"]) {

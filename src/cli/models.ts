@@ -2,7 +2,13 @@
 import type { Command } from "commander";
 import { Argument, Option } from "commander";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
-import { adapterWords, figureWords, servingWords, verdictWords } from "../client/version-words.ts";
+import {
+  adapterWords,
+  damageWords,
+  figureWords,
+  servingWords,
+  verdictWords,
+} from "../client/version-words.ts";
 import type { Model, ModelVersion } from "../contract/models.ts";
 import { type TaskName, taskNames } from "../foundation/task-names.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -138,7 +144,7 @@ async function listModels({ client, output }: Session, limit: number): Promise<v
   const cells = models.map(({ id, parent, strata }) =>
     strata.kind === "base"
       ? [id, "base", "", ""]
-      : [id, parent ?? "", versionName(strata.version), shortened(labelsOf(strata.labels))],
+      : [id, parent ?? "", versionCell(strata), shortened(labelsOf(strata.labels))],
   );
   await output.result(models, () => output.table(["model", "base", "version", "labels"], cells));
 }
@@ -194,8 +200,10 @@ async function showModel({ client, output }: Session, name: string): Promise<voi
       versions.map((version) => versionCells(version, versions)),
     );
     for (const version of versions) {
-      const verdict = verdictWords(version);
-      if (verdict !== "") output.line(`version ${version.version}, ${verdict}`);
+      // Of the one that serves it is told above.
+      const damage = version.is_served ? "" : damageWords(version);
+      for (const words of [damage, verdictWords(version)])
+        if (words !== "") output.line(`version ${version.version}, ${words}`);
     }
   });
 }
@@ -271,6 +279,8 @@ function printModel(output: Output, { id, parent, strata }: Model): void {
     return;
   }
   output.line(`${id}: ${strata.task} on ${parent ?? ""}, version ${versionName(strata.version)}`);
+  const damage = damageWords(strata);
+  if (damage !== "") output.line(damage);
   output.line(`labels: ${labelsOf(strata.labels)}`);
 }
 
@@ -285,6 +295,11 @@ function labelsOf(labels: readonly string[]): string {
 
 function versionName(version: number | null): string {
   return version === null ? "none yet" : String(version);
+}
+
+/** The version that answers, or would if it were not damaged. */
+function versionCell({ version, fault }: Extract<Model["strata"], { kind: "vplm" }>): string {
+  return fault === null ? versionName(version) : `${versionName(version)}, damaged`;
 }
 
 function shortened(text: string): string {

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { adapterWords, figureWords, servingWords, verdictWords } from "./version-words.ts";
+import {
+  adapterWords,
+  damageWords,
+  figureWords,
+  servingWords,
+  verdictWords,
+} from "./version-words.ts";
 
 test("a figure tells what is known of it, and a missing one why it is missing", () => {
   const figure = { name: "accuracy", value: 0.8333, low: 0.72, high: 0.91, count: 60 };
@@ -34,6 +40,11 @@ test("a version serves, or serves by alias where verdicts would have had another
   const unknown = row(1, null, true);
   assert.equal(servingWords(unknown, [unknown]), "served");
   assert.equal(servingWords(row(1, "served"), []), "");
+});
+
+test("what is damaged is told with the fault that was found", () => {
+  assert.equal(damageWords({ fault: null }), "");
+  assert.equal(damageWords({ fault: "Cannot read it" }), "damaged: Cannot read it");
 });
 
 test("a verdict is dated", () => {

@@ -37,6 +37,11 @@ export function verdictWords({ verdict }: Pick<ModelVersion, "verdict">): string
   return verdict === null ? "" : `when published: ${verdict}`;
 }
 
+/** What keeps a model or a version from answering; empty where nothing does, as far as is known. */
+export function damageWords({ fault }: Pick<ModelVersion, "fault">): string {
+  return fault === null ? "" : `damaged: ${fault}`;
+}
+
 /** A share in [0, 1], for example `83.3 %`. */
 export function percentWords(share: number): string {
   return `${(100 * share).toFixed(1)} %`;

@@ -26,6 +26,14 @@ const vplmFactsSchema = z.object({
     .int()
     .nullable()
     .openapi({ description: "The version that answers; null until there is one" }),
+  fault: z
+    .string()
+    .nullable()
+    .openapi({
+      description:
+        "Why that version cannot answer, as for damaged weights; where models are listed, as far " +
+        "as is known without reading them",
+    }),
 });
 
 export type VplmFacts = z.infer<typeof vplmFactsSchema>;
@@ -81,6 +89,9 @@ const versionSchema = z
     kind: z.enum(["instant", "trained", "derived"]),
     is_served: z.boolean(),
     digest: z.string().openapi({ description: "Digest of adapter and head" }),
+    fault: z.string().nullable().openapi({
+      description: "Why the weights cannot be read; null where they can, or were not read for this",
+    }),
     bytes: z.number().int(),
     task: taskSchema,
     adapter: adapterSchema.nullable().openapi({ description: "null when there is a head only" }),

@@ -21,6 +21,24 @@ export function examineBlobs(examine: Examine): void {
     assert.equal(await blobs.has(digest), false);
     await assert.rejects(blobs.get(digest), { code: "CORRUPT" });
   });
+  examine("what reading finds wrong is known until it is mended or gone", async ({ blobs }) => {
+    const bytes = Buffer.from("to be missed");
+    const digest = digestOf(bytes);
+    const read = async (): Promise<void> => {
+      for await (const _ of blobs.stream(digest));
+    };
+    assert.equal(blobs.faults.size, 0);
+    await assert.rejects(read(), { code: "CORRUPT" });
+    assert.match(blobs.faults.get(digest) ?? "", /^Cannot read blob .*there is none$/);
+    await blobs.put(bytes);
+    assert.equal(blobs.faults.size, 0);
+    await read();
+    await blobs.remove(digest);
+    await assert.rejects(blobs.get(digest), { code: "CORRUPT" });
+    assert.equal(blobs.faults.size, 1);
+    await blobs.remove(digest);
+    assert.equal(blobs.faults.size, 0);
+  });
   examine("many blobs are put at once, the same ones too", async ({ blobs }) => {
     const texts = Array.from({ length: 300 }, (_, index) => `blob ${index % 100}`);
     await Promise.all(texts.map((text) => blobs.put(Buffer.from(text))));

@@ -31,6 +31,8 @@ export interface Blobs {
   stream(digest: Digest): AsyncIterable<Uint8Array>;
   has(digest: Digest): Promise<boolean>;
   list(): AsyncIterable<Digest>;
+  /** What was wrong with blobs when they were last read: nothing is known of what nobody reads. */
+  readonly faults: ReadonlyMap<Digest, string>;
 }
 
 /**

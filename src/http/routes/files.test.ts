@@ -30,6 +30,7 @@ function slowBlobs(blobs: Blobs): { readonly blobs: Blobs; readonly seen: { coun
     stream,
     has: (digest) => blobs.has(digest),
     list: () => blobs.list(),
+    faults: blobs.faults,
   };
   return { blobs: slow, seen };
 }

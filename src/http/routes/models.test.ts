@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { Answer, Api } from "../../contract/contract.ts";
 import type { WireError } from "../../contract/wire-error.ts";
 import type { FileObject } from "../../contract/files.ts";
+import type { Model } from "../../contract/models.ts";
 import { operator } from "../../entities/caller.ts";
 import { type Clock, systemClock } from "../../foundation/clock.ts";
 import { limits } from "../../foundation/limits.ts";
@@ -11,6 +12,7 @@ import { createHttp, type Http } from "../http.ts";
 import { standInKey, standInServices, stuckText } from "../exam-services.ts";
 
 type ModelPage = Answer<Api["GET /v1/models"]>;
+type VersionPage = Answer<Api["GET /v1/models/{id}/versions"]>;
 
 const authorization = `Bearer ${standInKey}`;
 
@@ -102,4 +104,40 @@ test("a client that reads one page alone sees all of ten thousand models", async
   // With the base and the model that the stand-ins bring.
   assert.equal(page.data.length, 10_002);
   assert.equal(page.has_more, false);
+});
+
+test("damaged weights are named where a model is shown, then where it is listed", async () => {
+  const services = await standInServices(systemClock);
+  const http = createHttp(services);
+  const get = async <T>(path: string): Promise<T> => {
+    const request = new Request(`http://local/v1/models${path}`, { headers: { authorization } });
+    return (await (await http.fetch(request)).json()) as T; // The caller names the route's answer.
+  };
+  const listed = async (): Promise<string | null | undefined> => {
+    const { data } = await get<ModelPage>("");
+    const facts = data.find(({ id }) => id === "spam")?.strata;
+    return facts?.kind === "vplm" ? facts.fault : undefined;
+  };
+  const shown = async (): Promise<string | null | undefined> => {
+    const { strata } = await get<Model>("/spam");
+    return strata.kind === "vplm" ? strata.fault : undefined;
+  };
+  const faultOfVersion = async (): Promise<string | null | undefined> =>
+    (await get<VersionPage>("/spam/versions")).data[0]?.fault;
+  assert.deepEqual([await shown(), await faultOfVersion(), await listed()], [null, null, null]);
+  const { blobs, catalog } = services.store;
+  const [version] = await catalog
+    .of(operator)
+    .versions.list((await catalog.of(operator).models.get("spam"))?.incarnation ?? "vplm-", {
+      limit: 1,
+    });
+  assert.ok(version !== undefined);
+  const bytes = await blobs.get(version.blob);
+  await blobs.remove(version.blob);
+  // Nobody has read it yet: a list reads nothing.
+  assert.equal(await listed(), null);
+  const fault = `Cannot read blob "${version.blob}": there is none`;
+  assert.deepEqual([await shown(), await faultOfVersion(), await listed()], [fault, fault, fault]);
+  await blobs.put(bytes);
+  assert.deepEqual([await listed(), await shown(), await faultOfVersion()], [null, null, null]);
 });

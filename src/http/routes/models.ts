@@ -20,6 +20,7 @@ import { pageReply } from "../list-reply.ts";
 import type { HandlersOf } from "../operation.ts";
 import { rowsOf, unixSeconds } from "../paging.ts";
 import type { Services } from "../services.ts";
+import { knownServedFault, servedFault, type ShownVersion, withFaults } from "./weight-faults.ts";
 
 export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes> {
   const { creator, ids, store, trainer } = services;
@@ -34,7 +35,7 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
     retrieveModel: async ({ caller, params }) => {
       const base = await store.catalog.bases.get(params.id);
       return base === undefined
-        ? vplmObject(await modelNamed(own(caller), params.id))
+        ? shownVplm(services, caller, await modelNamed(own(caller), params.id))
         : baseObject(base);
     },
     deleteModel: async ({ caller, params }) => {
@@ -54,7 +55,7 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
       signal,
     }) => {
       if (trainingFile === undefined)
-        return vplmObject(await creator.create(caller, { id, base, task, labels }));
+        return vplmObject(await creator.create(caller, { id, base, task, labels }), null);
       // With its instant version, or not at all.
       const fit = async (): Promise<VersionWeights> => {
         const target = task && { id, task, labels: [] };
@@ -62,14 +63,15 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
         signal.throwIfAborted();
         return weights;
       };
-      return vplmObject(await withinFits(fits, () => creator.create(caller, { id, base }, fit)));
+      const model = await withinFits(fits, () => creator.create(caller, { id, base }, fit));
+      return vplmObject(model, null);
     },
     deriveModels: async ({ caller, params, body, signal }) => {
       const source = await modelNamed(own(caller), params.id);
       const { count = 0, noise, seed } = body;
       const names = body.ids ?? Array.from({ length: count }, () => ids.next("derived-"));
       const models = await creator.derive(caller, { source, ids: names, noise, seed, signal });
-      return pageReply(models, { limit: models.length, toItem: listedVplm });
+      return pageReply(models, { limit: models.length, toItem: (row) => listedVplm(row, null) });
     },
     ...versionHandlers(services),
   };
@@ -77,19 +79,16 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
 
 type VersionRoute = "listVersions" | "deleteVersion" | "serveVersion";
 
-function versionHandlers({
-  clock,
-  creator,
-  store,
-}: Services): Pick<HandlersOf<typeof modelRoutes>, VersionRoute> {
+function versionHandlers(services: Services): Pick<HandlersOf<typeof modelRoutes>, VersionRoute> {
+  const { clock, creator, store } = services;
   const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
   return {
     listVersions: async ({ caller, params, query }) => {
       const model = await modelNamed(own(caller), params.id);
       const { limit, after } = query;
       const table = numbered(own(caller).versions, model);
-      const rows = rowsOf(table, clock, { after: after?.toString() });
-      const toItem = (row: Version): ModelVersion => versionObject(row, model);
+      const rows = withFaults(store.blobs, rowsOf(table, clock, { after: after?.toString() }));
+      const toItem = (row: ShownVersion): ModelVersion => versionObject(row, model);
       return pageReply(rows, { limit, toItem });
     },
     deleteVersion: async ({ caller, params }) => {
@@ -100,7 +99,7 @@ function versionHandlers({
     },
     serveVersion: async ({ caller, params, body }) => {
       const model = await modelNamed(own(caller), params.id);
-      return vplmObject(await creator.serve(caller, model, body.version));
+      return shownVplm(services, caller, await creator.serve(caller, model, body.version));
     },
   };
 }
@@ -125,11 +124,12 @@ async function* modelRows(
   after?: string,
 ): AsyncGenerator<Model | ListedModel, void, undefined> {
   const { bases } = store.catalog;
-  const { models } = store.catalog.of(caller);
+  const { models, versions } = store.catalog.of(caller);
   const isAfterBase = after === undefined || (await bases.get(after)) !== undefined;
   if (isAfterBase) for await (const base of rowsOf(bases, clock, { after })) yield baseObject(base);
   const rest = isAfterBase ? {} : { after };
-  for await (const model of rowsOf(models, clock, rest)) yield listedVplm(model);
+  for await (const model of rowsOf(models, clock, rest))
+    yield listedVplm(model, await knownServedFault(store.blobs, versions, model));
 }
 
 /** OVERLOADED while as many fits as may run at once do: each holds its data in memory. */
@@ -173,7 +173,13 @@ function baseObject(base: BaseModel): Model {
   };
 }
 
-function vplmObject(model: VirtualModel): Model {
+/** A model for which its weights are read, to tell whether it can answer. */
+async function shownVplm({ store }: Services, caller: Caller, model: VirtualModel): Promise<Model> {
+  const { versions } = store.catalog.of(caller);
+  return vplmObject(model, await servedFault(store.blobs, versions, model));
+}
+
+function vplmObject(model: VirtualModel, fault: string | null): Model {
   return {
     id: model.id,
     object: "model",
@@ -181,29 +187,30 @@ function vplmObject(model: VirtualModel): Model {
     owned_by: "strata",
     parent: model.base,
     root: model.base,
-    strata: vplmFacts(model),
+    strata: vplmFacts(model, fault),
   };
 }
 
 /**
  * Shows as many labels as fit into what a list may show of one model: the others it has when asked.
  */
-function listedVplm(model: VirtualModel): ListedModel {
+function listedVplm(model: VirtualModel, fault: string | null): ListedModel {
   let characters = 0;
   const fitting = model.labels.findIndex(
     (label) => (characters += label.length) > limits.listedLabelCharactersMax,
   );
   const labels = fitting === -1 ? model.labels : model.labels.slice(0, fitting);
-  const strata = { ...vplmFacts({ ...model, labels }), label_count: model.labels.length };
-  return { ...vplmObject(model), strata };
+  const strata = { ...vplmFacts({ ...model, labels }, fault), label_count: model.labels.length };
+  return { ...vplmObject(model, fault), strata };
 }
 
-function vplmFacts(model: VirtualModel): VplmFacts {
+function vplmFacts(model: VirtualModel, fault: string | null): VplmFacts {
   return {
     kind: "vplm",
     task: model.task,
     labels: [...model.labels],
     version: model.servedVersion ?? null,
+    fault,
   };
 }
 
@@ -218,7 +225,7 @@ function figureObject({ task, metrics }: Version): ModelVersion["figure"] {
   return { name, value, low, high, count };
 }
 
-function versionObject(version: Version, model: VirtualModel): ModelVersion {
+function versionObject({ version, fault }: ShownVersion, model: VirtualModel): ModelVersion {
   return {
     object: "model.version",
     model: model.id,
@@ -226,6 +233,7 @@ function versionObject(version: Version, model: VirtualModel): ModelVersion {
     kind: version.kind,
     is_served: version.number === model.servedVersion,
     digest: version.blob,
+    fault,
     bytes: version.blobBytes,
     task: version.task,
     adapter: adapterObject(version.adapter),

@@ -9,6 +9,7 @@ import pLimit from "p-limit";
 import { type Digest, digestInPieces, DigestStream } from "../../foundation/digest.ts";
 import { limits } from "../../foundation/limits.ts";
 import { blobMissing, checkedPieces, checkedStream } from "../checks.ts";
+import { KnownFaults } from "../known-faults.ts";
 import type { BlobDriver, OnDigest, StoredBytes } from "../storage.ts";
 import { SharedRuns } from "./concurrency.ts";
 import { guardDisk } from "./disk-errors.ts";
@@ -58,6 +59,7 @@ class FileBlobs implements BlobDriver {
   readonly #folderSyncs: SharedRuns;
   readonly #quarantine: FileQuarantine;
   readonly #reserve: Reserve;
+  readonly #faults = new KnownFaults();
   #incomingCount = 0;
 
   constructor(
@@ -69,6 +71,10 @@ class FileBlobs implements BlobDriver {
     this.#quarantine = quarantine;
     this.#reserve = reserve;
     this.#folderSyncs = new SharedRuns((path) => files.syncFolder(path));
+  }
+
+  get faults(): ReadonlyMap<Digest, string> {
+    return this.#faults.all;
   }
 
   async put(bytes: Uint8Array, onDigest?: OnDigest): Promise<Digest> {
@@ -87,6 +93,7 @@ class FileBlobs implements BlobDriver {
       // Also for a blob that was there: its first writer may not have come to this point yet.
       await this.#folderSyncs.run(dirname(this.#path(digest)));
     });
+    this.#faults.forget(digest);
     return digest;
   }
 
@@ -113,7 +120,15 @@ class FileBlobs implements BlobDriver {
     });
   }
 
-  async get(digest: Digest): Promise<Uint8Array> {
+  get(digest: Digest): Promise<Uint8Array> {
+    return this.#faults.noting(digest, this.#read(digest));
+  }
+
+  stream(digest: Digest): AsyncIterable<Uint8Array> {
+    return this.#faults.notingEach(digest, this.#pieces(digest));
+  }
+
+  async #read(digest: Digest): Promise<Uint8Array> {
     const file = await this.#open(digest);
     const whole = Buffer.allocUnsafeSlow(file.bytes);
     let bytes = 0;
@@ -121,7 +136,7 @@ class FileBlobs implements BlobDriver {
     return whole.subarray(0, bytes);
   }
 
-  async *stream(digest: Digest): AsyncIterable<Uint8Array> {
+  async *#pieces(digest: Digest): AsyncIterable<Uint8Array> {
     yield* checkedPieces(digest, piecesOf(await this.#open(digest)));
   }
 
@@ -143,6 +158,7 @@ class FileBlobs implements BlobDriver {
   async remove(digest: Digest): Promise<void> {
     await guardDisk(`remove blob "${digest}"`, () => this.#files.remove(this.#path(digest)));
     await this.#quarantine.remove(digest);
+    this.#faults.forget(digest);
   }
 
   /** Whether the blob is there with these bytes. One that has rotted is to be written again. */

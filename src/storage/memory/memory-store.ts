@@ -6,6 +6,7 @@ import { type Digest, digestInPieces } from "../../foundation/digest.ts";
 import { limits } from "../../foundation/limits.ts";
 import { BlobKeeper } from "../blob-keeper.ts";
 import { blobMissing, checkedStream } from "../checks.ts";
+import { KnownFaults } from "../known-faults.ts";
 import type {
   BlobDriver,
   Quarantine,
@@ -25,6 +26,7 @@ export function createMemoryStore(): StoreDriver {
 class MemoryBlobs implements BlobDriver {
   readonly #blobs = new Map<Digest, Uint8Array>();
   readonly #aside = new Map<Digest, { readonly bytes: Uint8Array; readonly sinceMs: number }>();
+  readonly #faults = new KnownFaults();
   readonly quarantine: Quarantine = {
     add: async (digest, sinceMs) => {
       const bytes = this.#blobs.get(digest);
@@ -36,10 +38,15 @@ class MemoryBlobs implements BlobDriver {
     remove: async (digest) => void this.#aside.delete(digest),
   };
 
+  get faults(): ReadonlyMap<Digest, string> {
+    return this.#faults.all;
+  }
+
   async put(bytes: Uint8Array, onDigest?: (digest: Digest) => Promise<void>): Promise<Digest> {
     const digest = await digestInPieces(bytes);
     await onDigest?.(digest);
     if (!this.#blobs.has(digest)) this.#blobs.set(digest, bytes.slice());
+    this.#faults.forget(digest);
     return digest;
   }
 
@@ -57,7 +64,11 @@ class MemoryBlobs implements BlobDriver {
     return { digest: await this.put(Buffer.concat(held), onDigest), bytes };
   }
 
-  async get(digest: Digest): Promise<Uint8Array> {
+  get(digest: Digest): Promise<Uint8Array> {
+    return this.#faults.noting(digest, this.#read(digest));
+  }
+
+  async #read(digest: Digest): Promise<Uint8Array> {
     this.#restore(digest);
     const bytes = this.#blobs.get(digest);
     if (bytes === undefined) throw blobMissing(digest);
@@ -82,6 +93,7 @@ class MemoryBlobs implements BlobDriver {
   async remove(digest: Digest): Promise<void> {
     this.#blobs.delete(digest);
     this.#aside.delete(digest);
+    this.#faults.forget(digest);
   }
 
   async *#listAside(): AsyncIterable<QuarantinedBlob> {

@@ -8,6 +8,7 @@ import { Client } from "../../client/client.ts";
 import type { TextPart } from "../../client/text-parts.ts";
 import {
   adapterWords,
+  damageWords,
   figureWords,
   percentWords,
   servingWords,
@@ -124,6 +125,7 @@ function versionRow(version: ModelVersion, versions: readonly ModelVersion[]): H
     servingWords(version, versions),
     `adapter: ${adapterWords(version)}`,
     `held out: ${figureWords(version)}`,
+    damageWords(version),
     verdictWords(version),
   ];
   const words = said.filter((part) => part !== "").join("; ");
