@@ -1,11 +1,12 @@
 /** The place where an encoder is written down, and how its weights become inputs of the graph. */
 import type { EncoderConfig, Precision } from "../entities/base-model.ts";
 import type { Dimension, Shape } from "../tensor/dimension.ts";
-import { linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
+import { type KeptRows, linear, quantizedMatmul } from "../tensor/operators/matmul.ts";
 import { layerNorm } from "../tensor/operators/neural.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
 import type { DeclaredWeight, WeightRole } from "./declared-weight.ts";
 import type { LayerSites } from "./layer-sites.ts";
+import { keptRowCount } from "./quantize.ts";
 
 export interface EncoderScope {
   readonly graph: Graph;
@@ -59,12 +60,16 @@ export function wordEmbeddings(scope: EncoderScope): Tensor {
   return weight(isOwn ? { ...shared, declared } : shared, specification);
 }
 
+export interface LinearLayer {
+  readonly name: string;
+  readonly size: number;
+  /** Whether its matrix in int8 keeps some rows in float32. */
+  readonly keepsRows?: boolean;
+}
+
 /** A frozen or trained linear layer of the base, in the precision of the scope. */
-export function project(
-  scope: EncoderScope,
-  x: Tensor,
-  { name, size }: { readonly name: string; readonly size: number },
-): Tensor {
+export function project(scope: EncoderScope, x: Tensor, layer: LinearLayer): Tensor {
+  const { name, size, keepsRows = false } = layer;
   const { precision, isDifferentiated, prefix = "" } = scope;
   const width = Number(x.shape[1]);
   const bias = weight(scope, { name: `${name}.bias`, role: "bias", shape: [size] });
@@ -82,9 +87,22 @@ export function project(
       scale: weight(scope, { name: `${name}.${part}.scale`, role: "gain", shape: [columns] }),
     };
   };
-  const forward = { ...quantized("int8", width, size), bias };
+  const forward = keepsRows
+    ? { ...quantized("int8-kept", width, size), bias, kept: keptRows(scope, layer, width) }
+    : { ...quantized("int8", width, size), bias };
   const transposed = isDifferentiated ? quantized("int8-transposed", size, width) : undefined;
   return quantizedMatmul(x, forward, transposed);
+}
+
+function keptRows(scope: EncoderScope, { name, size }: LinearLayer, width: number): KeptRows {
+  const { graph, prefix = "" } = scope;
+  const count = keptRowCount(width);
+  const places = `${prefix}${name}.int8-kept.places`;
+  const rows = { name: `${name}.int8-kept.rows`, role: "matrix", shape: [count, size] } as const;
+  return {
+    places: graph.inputs.get(places) ?? graph.input(places, "int32", [count]),
+    rows: weight(scope, rows),
+  };
 }
 
 /** LayerNorm over the hidden size. */

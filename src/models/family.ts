@@ -56,6 +56,8 @@ export interface CheckpointEntry {
   readonly name: string;
   /** A matrix `[out, in]` is prepared in all its forms, others are taken as they are. */
   readonly role: WeightRole;
+  /** Whether a matrix in int8 keeps some rows in float32. */
+  readonly keepsRows?: boolean;
   /** The first row that is taken and the one after the last; all when absent. */
   readonly rows?: readonly [number, number];
 }

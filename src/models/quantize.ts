@@ -7,6 +7,11 @@ import { reduceMax } from "../tensor/operators/neural.ts";
 import { reshape, transpose } from "../tensor/operators/shape.ts";
 import { Graph, type Tensor } from "../tensor/tensor.ts";
 
+/** How many rows of a matrix of `size` rows are kept in float32, see `KeptRows`. */
+export function keptRowCount(size: number): number {
+  return Math.min(8, Math.ceil(size / 4));
+}
+
 /**
  * Input `stored [out, in]`; outputs `weight [in, out]`, `int8.values [in, out]`,
  * `int8.scale [out]`, and the same of the transpose: `int8-transposed.values [out, in]`,

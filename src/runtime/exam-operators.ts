@@ -230,6 +230,20 @@ export const operatorExercises: readonly Exercise[] = [
       return [quantizedMatmul(x, forward, weight(sheet, [outer, inner]))];
     },
   },
+  {
+    name: "quantizedMatmul with rows kept",
+    isStraightThrough: true,
+    weights: draws.quantizable,
+    build(sheet) {
+      const [rows, inner, outer] = matrixShape(sheet);
+      const x = sheet.parameter([rows, inner], draws.quantizable);
+      // The first row twice, which counts twice.
+      const places = sheet.input("int32", [2], draws.integers(0, 0));
+      const kept = { places, rows: sheet.input("float32", [2, outer], draws.quantizable) };
+      const forward = { ...weight(sheet, [inner, outer]), kept };
+      return [quantizedMatmul(x, forward, weight(sheet, [outer, inner]))];
+    },
+  },
   { name: "attention", build: (sheet) => [attend(sheet, false)] },
   { name: "attention with bias", build: (sheet) => [attend(sheet, true)] },
 ];

@@ -141,6 +141,22 @@ describe("the reference computes what was computed by hand", () => {
     assertClose(y, [49 / 8, -99 / 2, 255 / 2, -510, 0, 0]);
   });
 
+  it("quantizedMatmul, whose kept rows multiply what is not rounded", () => {
+    // The row's scale is 1 and its zero 0: 0.25 is rounded to 0, except where a row is kept.
+    const y = compute(
+      {
+        x: [[1, 3], 255, 0.25, 0.25],
+        values: [[3, 1], 1, 100, 0],
+        scale: [[1], 2],
+        places: [[1], 2],
+        rows: [[1, 1], 8],
+      },
+      ({ x, values, scale, places, rows }) =>
+        quantizedMatmul(x, { values, scale, kept: { places: cast(places, "int32"), rows } }),
+    );
+    assertClose(y, [2 * 255 + 8 / 4]);
+  });
+
   it("scatterAdd, of indices that come twice", () => {
     const y = compute(
       { table: [[3], 1, 2, 3], indices: [[3], 2, 0, 2], updates: [[3], 10, 20, 30] },

@@ -165,9 +165,10 @@ export const operators: Readonly<Record<string, Evaluate>> = {
     const product = products(groups(x, [1]), groups(weight, [0]));
     return [product.map((y, index) => y + (bias.values[index % bias.values.length] ?? 0))];
   },
-  quantizedMatmul(inputs) {
+  quantizedMatmul(inputs, { attributes }) {
     const [x, weight, scale] = triple("quantizedMatmul", inputs);
     const columns = groups(weight, [0]);
+    const kept = attributes["keepsRows"] === true ? pair("kept", inputs.slice(4)) : undefined;
     const results = groups(x, [1]).map((row) => {
       const lowest = Math.min(...row, 0);
       const step = Math.max((Math.max(...row, 0) - lowest) / 255, 1e-9);
@@ -177,7 +178,8 @@ export const operators: Readonly<Record<string, Evaluate>> = {
         return Math.min(Math.max(q, 0), 255) - zero;
       });
       const product = products([quantized], columns);
-      return zip(product, scale.values, (y, factor) => y * step * factor);
+      const scaled = zip(product, scale.values, (y, factor) => y * step * factor);
+      return kept === undefined ? scaled : zip(scaled, keptProduct(row, kept), (y, e) => y + e);
     });
     const bias = inputs[3]?.values ?? [];
     return [join(results).map((y, index) => y + (bias[index % bias.length] ?? 0))];
@@ -292,6 +294,11 @@ function sum(values: Iterable<number>): number {
   let total = 0;
   for (const x of values) total += x;
   return total;
+}
+
+/** What a row has at the places, by the rows that are kept there. */
+function keptProduct(row: Float64Array, [places, rows]: readonly [Dense, Dense]): Float64Array {
+  return products([places.values.map((place) => row[place] ?? Number.NaN)], groups(rows, [0]));
 }
 
 function zip(

@@ -175,8 +175,9 @@ function lowerMatmul(lowering: Lowering, node: Node): void {
 
 /**
  * q = round(x / s) + z as uint8, with s and z per row, then x W + b = s (q - 128) W +
- * [s (128 - z), 1] [1 W; b]. Rows are quantised once per distinct `x`, however many products read
- * it. Activations are unsigned: int8 by int8 is ten times slower on CPU.
+ * [s (128 - z), 1] [1 W; b], and x at kept places times the rows there. Rows are quantised once per
+ * distinct `x`, however many products read it. Activations are unsigned: int8 by int8 is ten times
+ * slower on CPU.
  */
 function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
   const [x, values, columnScale, bias] = node.inputs
@@ -203,13 +204,32 @@ function lowerQuantizedMatmul(lowering: Lowering, node: Node): void {
     );
   });
   const scaled = lowering.emit("Mul", [product, scale]);
-  const column = lowering.once(`shift and one ${x}`, () => {
-    const ones = lowering.emit("Expand", [lowering.float(1), lowering.emit("Shape", [shift])]);
-    return lowering.emit("Concat", [shift, ones], { attributes: { axis: { int: 1 } } });
-  });
+  const ones = lowering.once(`ones ${x}`, () =>
+    lowering.emit("Expand", [lowering.float(1), lowering.emit("Shape", [shift])]),
+  );
   const biasRow = lowering.emit("Unsqueeze", [bias, lowering.integers([0])]);
-  const rows = lowering.emit("Concat", [columnSums, biasRow], { attributes: { axis: { int: 0 } } });
+  // What rows have at the places of kept ones goes the way of shift and bias, which costs nothing.
+  const [keptColumns, keptRows] = keptParts(lowering, node, x);
+  const columnParts = [shift, ones, ...keptColumns];
+  const column = lowering.once(`columns ${columnParts.join()}`, () =>
+    lowering.emit("Concat", columnParts, { attributes: { axis: { int: 1 } } }),
+  );
+  const rowParts = [columnSums, biasRow, ...keptRows];
+  const rows = lowering.emit("Concat", rowParts, { attributes: { axis: { int: 0 } } });
   lowering.emit("Gemm", [column, rows, scaled], { output: lowering.outputsOf(node)[0] ?? "" });
+}
+
+/** Columns of `x` and the kept rows by which they multiply; nothing where none are kept. */
+function keptParts(
+  lowering: Lowering,
+  node: Node,
+  x: string,
+): readonly [columns: readonly string[], rows: readonly string[]] {
+  if (node.attributes["keepsRows"] !== true) return [[], []];
+  const [places, rows] = pair("quantizedMatmul", node.inputs.slice(4));
+  const names = [x, lowering.name(places)];
+  const columns = lowering.emit("Gather", names, { attributes: { axis: { int: 1 } } });
+  return [[columns], [lowering.name(rows)]];
 }
 
 /** The rows of `x` as uint8, and as `[rows, 1]` their scales s and s (128 - z). */

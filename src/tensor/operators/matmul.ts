@@ -89,17 +89,32 @@ export interface QuantizedWeight {
   readonly scale: Tensor;
   /** float32 `[out]`, added to the product. */
   readonly bias?: Tensor;
+  /** Rows that are kept in float32; those of `values` are zeros. */
+  readonly kept?: KeptRows;
+}
+
+export interface KeptRows {
+  /** int32 `[kept]`: which rows they are. */
+  readonly places: Tensor;
+  /** float32 `[kept, out]`. */
+  readonly rows: Tensor;
+}
+
+/** How many inputs of the operator are those of the forward product, with rows kept or without. */
+function forwardCount({ attributes }: Node): number {
+  return attributes["keepsRows"] === true ? 6 : 4;
 }
 
 const quantizedOperator: Operator = {
   name: "quantizedMatmul",
-  infer(inputs) {
+  infer(inputs, { keepsRows }) {
     const [x, values, scale] = triple("quantizedMatmul", inputs);
     checkQuantized(x, values, scale);
+    if (keepsRows === true) checkKept(inputs.slice(4, 6), values);
     return [{ type: "float32", shape: [at(x.shape, 0), at(values.shape, 1)] }];
   },
   gradient(node: Node, [dy]) {
-    const [, , , , values, scale] = node.inputs;
+    const [values, scale] = node.inputs.slice(forwardCount(node));
     if (dy === undefined) return [];
     if (values === undefined || scale === undefined)
       throw reject("gradient", "quantizedMatmul was given no transposed weights");
@@ -112,7 +127,8 @@ const quantizedOperator: Operator = {
 /**
  * `x W + b` for `x [rows, in]` with frozen int8 weights. Each row of `x` is quantised on its own,
  * by s = max((max(row, 0) - min(row, 0)) / 255, 1e-9), z = round(-min(row, 0) / s) and
- * q = round(x / s) + z in 0 … 255: a row's result depends on that row alone.
+ * q = round(x / s) + z in 0 … 255: a row's result depends on that row alone. What `x` has at the
+ * places of kept rows multiplies these as it is.
  * The gradient by `x` multiplies by `transposed`, the same weights quantised as `[out, in]`, and
  * cannot be built without it.
  */
@@ -123,8 +139,18 @@ export function quantizedMatmul(
 ): Tensor {
   const bias = weight.bias ?? zerosOf(x.node.graph, weight.scale.shape);
   const backward = transposed === undefined ? [] : [transposed.values, transposed.scale];
-  const inputs = [x, weight.values, weight.scale, bias, ...backward];
-  return only(x.node.graph.apply(quantizedOperator, inputs));
+  const { kept } = weight;
+  const exact = kept === undefined ? [] : [kept.places, kept.rows];
+  const inputs = [x, weight.values, weight.scale, bias, ...exact, ...backward];
+  const attributes = { keepsRows: kept !== undefined };
+  return only(x.node.graph.apply(quantizedOperator, inputs, attributes));
+}
+
+function checkKept(kept: readonly TensorType[], values: TensorType): void {
+  const [places, rows] = pair("quantizedMatmul", kept);
+  const fits = places.type === "int32" && rows.type === "float32" && places.shape.length === 1;
+  if (!fits || rows.shape[0] !== places.shape[0] || rows.shape[1] !== values.shape[1])
+    throw reject("quantizedMatmul", `${describe(rows)} at ${describe(places)} cannot be kept`);
 }
 
 function checkQuantized(x: TensorType, values: TensorType, scale: TensorType): void {
