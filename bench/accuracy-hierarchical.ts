@@ -16,7 +16,7 @@ import {
   isSame,
   lackOfRuns,
   openBench,
-  type Plan,
+  type Setup,
   type Run,
   RunFile,
   settings,
@@ -48,7 +48,7 @@ const biomedicalTasks: readonly string[] = [
 ];
 const seeds = [0, 1, 2] as const;
 /** Short enough to be repeated at once; no part of the comparison. */
-const quickPlan: Plan = { task: "newsgroup", arm: "general", seed: 0, epochCount: 2 };
+const quickSetup: Setup = { task: "newsgroup", arm: "general", seed: 0, epochCount: 2 };
 
 const resultFile = new RunFile("accuracy-hierarchical.json");
 const densePath = join(import.meta.dirname, "../../bench/results/accuracy.json");
@@ -59,15 +59,15 @@ export async function benchAccuracyHierarchical(options: BenchOptions): Promise<
   if (skipped !== undefined) return { skipped };
   const known = knownRuns();
   if (isQuick) {
-    const before = known.find((run) => isSame(run, quickPlan))?.testScore ?? null;
+    const before = known.find((run) => isSame(run, quickSetup))?.testScore ?? null;
     const threadCount = availableParallelism();
     const bench = await openBench({ cacheFolder, threadCount });
-    const again = await bench.run(quickPlan);
+    const again = await bench.run(quickSetup);
     await bench.close();
     return { ...summary(known), repeated: { before, again }, ...resultFile.read() };
   }
-  const plans = [quickPlan, ...comparedPlans()];
-  const open = plans.filter((plan) => !known.some((run) => isSame(run, plan)));
+  const setups = [quickSetup, ...comparedSetups()];
+  const open = setups.filter((setup) => !known.some((run) => isSame(run, setup)));
   await runPlans(open, cacheFolder, (run) => {
     process.stderr.write(`${JSON.stringify(run)}\n`);
     resultFile.add(run);
@@ -76,7 +76,7 @@ export async function benchAccuracyHierarchical(options: BenchOptions): Promise<
 }
 
 /** Seed by seed, and the long tasks after all others: a stopped claim has seen the most. */
-function comparedPlans(): readonly Plan[] {
+function comparedSetups(): readonly Setup[] {
   const isLong = ([task]: readonly [string, number]): boolean => longTasks.includes(task);
   const all = Object.entries(tasks);
   return [all.filter((entry) => !isLong(entry)), all.filter(isLong)].flatMap((group) =>
@@ -91,7 +91,7 @@ function comparedPlans(): readonly Plan[] {
   );
 }
 
-type Score = Plan & Pick<Run, "testScore">;
+type Score = Setup & Pick<Run, "testScore">;
 
 function knownRuns(): readonly Score[] {
   return [...resultFile.runs(), ...denseRuns()];
@@ -130,8 +130,8 @@ function denseRuns(): readonly Score[] {
 }
 
 function summary(runs: readonly Score[]): BenchResult {
-  const plans = comparedPlans();
-  const compared = runs.filter((run) => plans.some((plan) => isSame(run, plan)));
+  const setups = comparedSetups();
+  const compared = runs.filter((run) => setups.some((setup) => isSame(run, setup)));
   const of = (task: string, arm: Arm): readonly Score[] =>
     compared.filter((run) => run.task === task && run.arm === arm);
   const gains = (task: string, [arm, other]: readonly [Arm, Arm]): readonly number[] =>

@@ -25,14 +25,14 @@ import { textClassification } from "../src/tasks/text-classification.ts";
 
 type Method = "adapter" | "full";
 
-interface Plan {
+interface Setup {
   readonly task: string;
   readonly method: Method;
   readonly seed: number;
   readonly learningRate: number;
 }
 
-interface Run extends Plan {
+interface Run extends Setup {
   readonly devAccuracy: number;
   /** What the serving graph reaches in int8, in percent. */
   readonly testAccuracy: number;
@@ -144,20 +144,20 @@ async function runAll(benches: Readonly<Record<Method, Bench>>, method: Method):
     }
 }
 
-async function runOnce(bench: Bench, plan: Plan): Promise<void> {
+async function runOnce(bench: Bench, setup: Setup): Promise<void> {
   const file = readResults();
-  if (file.runs.some((run) => isSame(run, plan))) return;
-  const run = await measureRun(bench, plan);
+  if (file.runs.some((run) => isSame(run, setup))) return;
+  const run = await measureRun(bench, setup);
   process.stderr.write(`${JSON.stringify(run)}\n`);
   // Others may have written meanwhile.
   const { runs } = readResults();
   writeResults({ machine: machine(), settings, runs: [...runs, run] });
 }
 
-async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
+async function measureRun(bench: Bench, setup: Setup): Promise<Run> {
   const { base, runtime } = bench;
-  const { method, seed, learningRate } = plan;
-  const task = await bench.task(plan.task);
+  const { method, seed, learningRate } = setup;
+  const task = await bench.task(setup.task);
   const { pooling } = base.checkpoint;
   const labelCount = task.labels.length;
   const { train, dev, test } = task;
@@ -172,7 +172,7 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
         method === "full" ? undefined : upperBottleneck(base.checkpoint.config, settings.rank),
       seed,
       learningRate,
-      epochCount: tasks[plan.task]?.[method] ?? 1,
+      epochCount: tasks[setup.task]?.[method] ?? 1,
       batchSize: settings.batchSize[method],
       patience: settings.patience,
     },
@@ -180,7 +180,7 @@ async function measureRun(bench: Bench, plan: Plan): Promise<Run> {
   const options = { base, runtime, kind, labelCount, test };
   const head = headOnly(instant.head, labelCount);
   return {
-    ...plan,
+    ...setup,
     devAccuracy: round(100 * present(fitted.devScore, "every task has a dev")),
     testAccuracy: round(100 * (await servedScore(fitted, options))),
     instantTestAccuracy: round(100 * (await servedScore(head, options))),
@@ -266,10 +266,10 @@ function writeResults(file: ResultFile): void {
   renameSync(`${resultPath}.new`, resultPath);
 }
 
-function isSame(run: Plan, plan: Plan): boolean {
-  const key = ({ task, method, seed, learningRate }: Plan): string =>
+function isSame(run: Setup, setup: Setup): boolean {
+  const key = ({ task, method, seed, learningRate }: Setup): string =>
     [task, method, seed, learningRate].join();
-  return key(run) === key(plan);
+  return key(run) === key(setup);
 }
 
 function mean(values: readonly number[]): number | null {

@@ -26,7 +26,7 @@ import {
   isSame,
   lackOfRuns,
   openBench,
-  type Plan,
+  type Setup,
   type Run,
   RunFile,
   rules,
@@ -35,7 +35,7 @@ import { machine, round } from "./measure.ts";
 
 const tasks = ["ncbi-disease", "rct-20k"] as const;
 const arms = Object.keys(rules).filter((arm) => arm !== "dense") as Arm[]; // the record's own keys
-const plans: readonly Plan[] = tasks.flatMap((task) =>
+const setups: readonly Setup[] = tasks.flatMap((task) =>
   arms.map((arm) => ({ task, arm, seed: 0, epochCount: 8 })),
 );
 /** Rows whose distance to their parent's is measured. */
@@ -53,7 +53,7 @@ export async function benchCapacity({ isQuick, cacheFolder }: BenchOptions): Pro
   if (skipped !== undefined) return { skipped };
   if (!isQuick) {
     const known = knownRuns();
-    const open = plans.filter((plan) => !known.some((run) => isSame(run, plan)));
+    const open = setups.filter((setup) => !known.some((run) => isSame(run, setup)));
     await runPlans(open, cacheFolder, (run) => {
       process.stderr.write(`${JSON.stringify(run)}\n`);
       resultFile.add(run);
@@ -206,10 +206,10 @@ function modelsPerGB(
 function accuracies(): Readonly<Record<string, unknown>> {
   const runs = knownRuns();
   const rows = arms.map((arm) => {
-    const scores = plans
-      .filter((plan) => plan.arm === arm)
+    const scores = setups
+      .filter((setup) => setup.arm === arm)
       .map(
-        (plan) => [plan.task, runs.find((run) => isSame(run, plan))?.testScore ?? null] as const,
+        (setup) => [setup.task, runs.find((run) => isSame(run, setup))?.testScore ?? null] as const,
       );
     const known = scores.flatMap(([, score]) => score ?? []);
     const mean = known.length < tasks.length ? null : round(sum(known) / known.length);

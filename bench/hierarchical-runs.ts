@@ -39,7 +39,7 @@ export const rules = {
 
 export type Arm = keyof typeof rules;
 
-export interface Plan {
+export interface Setup {
   readonly task: string;
   readonly arm: Arm;
   readonly seed: number;
@@ -47,7 +47,7 @@ export interface Plan {
   readonly epochCount: number;
 }
 
-export interface Run extends Plan {
+export interface Run extends Setup {
   /** What the states were made by; null for the base itself. */
   readonly weights: string | null;
   readonly devScore: number;
@@ -57,7 +57,7 @@ export interface Run extends Plan {
   readonly commit: string;
 }
 
-/** What a process answers that was told a plan. */
+/** What a process answers that was told a setup. */
 export type RunReply = { readonly run: Run } | { readonly error: string };
 
 export const nerTasks: readonly string[] = ["bc5cdr", "ncbi-disease", "scierc"];
@@ -128,17 +128,17 @@ export class RunFile {
   }
 }
 
-export function isSame(run: Plan, plan: Plan): boolean {
-  const key = ({ task, arm, seed, epochCount }: Plan): string =>
+export function isSame(run: Setup, setup: Setup): boolean {
+  const key = ({ task, arm, seed, epochCount }: Setup): string =>
     [task, arm, seed, epochCount].join();
-  return key(run) === key(plan);
+  return key(run) === key(setup);
 }
 
 export interface HierarchicalBench {
   /** The general one. */
   readonly base: HierarchicalBase;
   readonly knowledge: CorpusKnowledge;
-  run(plan: Plan): Promise<Run>;
+  run(setup: Setup): Promise<Run>;
   close(): Promise<void>;
 }
 
@@ -181,13 +181,13 @@ export async function openBench(setting: BenchSetting): Promise<HierarchicalBenc
   return {
     base: bases.general,
     knowledge,
-    async run(plan) {
+    async run(setup) {
       const started = performance.now();
-      const base = trainingBases[plan.arm === "dense" ? "dense" : "hierarchical"];
+      const base = trainingBases[setup.arm === "dense" ? "dense" : "hierarchical"];
       const parts = { base, runtime, checkpoint, knowledge };
-      const scores = await runTask(plan, parts);
+      const scores = await runTask(setup, parts);
       const seconds = Math.round((performance.now() - started) / 1000);
-      return { ...plan, weights: weightsOf(plan.arm), ...scores, seconds, commit };
+      return { ...setup, weights: weightsOf(setup.arm), ...scores, seconds, commit };
     },
     close: () => runtime.close(),
   };
@@ -203,16 +203,16 @@ interface Parts {
 
 type Scores = Pick<Run, "devScore" | "testScore">;
 
-async function runTask(plan: Plan, parts: Parts): Promise<Scores> {
+async function runTask(setup: Setup, parts: Parts): Promise<Scores> {
   const { base, runtime, checkpoint } = parts;
   const { pooling } = checkpoint;
-  const isNer = nerTasks.includes(plan.task);
+  const isNer = nerTasks.includes(setup.task);
   const folder = present(taskFolder(isNer ? "ner" : "classification"), "it was looked for");
-  const task = await loadTask(folder, plan.task, await checkpoint.tokenizer());
+  const task = await loadTask(folder, setup.task, await checkpoint.tokenizer());
   const { kind } = task;
   const labelCount = task.labels.length;
-  const { train, dev, test } = await withStates(task, plan.arm, parts);
-  const { seed, epochCount } = plan;
+  const { train, dev, test } = await withStates(task, setup.arm, parts);
+  const { seed, epochCount } = setup;
   const own = isNer ? settings.ner : settings.classification;
   const adapter = upperBottleneck(checkpoint.config, own.rank);
   const options = { ...own, adapter, seed, epochCount };

@@ -1,12 +1,12 @@
 /** A process of one thread that makes the runs it is told, one at a time; see `runPlans`. */
-import { openBench, type Plan, type RunReply } from "./hierarchical-runs.ts";
+import { openBench, type Setup, type RunReply } from "./hierarchical-runs.ts";
 
 const [, , cacheFolder = ""] = process.argv;
 const opened = openBench({ cacheFolder, threadCount: 1 });
 
-process.on("message", (plan: Plan) => {
+process.on("message", (setup: Setup) => {
   opened
-    .then((bench) => bench.run(plan))
+    .then((bench) => bench.run(setup))
     .then((run) => reply({ run }))
     .catch((error: unknown) => reply({ error: String(error) }));
 });

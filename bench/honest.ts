@@ -61,7 +61,7 @@ interface ResultFile {
 const coinCounts = { "all-MiniLM-L6-v2": 100, small: 300 } as const;
 type CoinBase = keyof typeof coinCounts;
 const coinRowCount = 200;
-interface RealPlan {
+interface RealSetup {
   readonly task: string;
   readonly seed: number;
   /** Rows of the first file, and of the grown one. */
@@ -72,7 +72,7 @@ interface RealPlan {
 
 const mislabelled = ["random labels", "new rows of random labels"] as const;
 /** Sizes from which growing makes better by far, and at which something is held out. */
-const realPlans: readonly RealPlan[] = [
+const realSetups: readonly RealSetup[] = [
   ...[0, 1, 2].flatMap((seed) => {
     const seconds = seed === 0 ? secondFiles : (["grown", ...mislabelled] as const);
     return [
@@ -137,11 +137,11 @@ async function runAll(stages: Readonly<Record<CoinBase, Stage>>): Promise<void> 
       if (!readResults().coins.some((known) => known.base === base && known.seed === seed))
         add({ coins: [await coinCase(stages[base], base, seed)] });
   const folder = taskFolder();
-  for (const plan of folder === undefined ? [] : realPlans) {
+  for (const setup of folder === undefined ? [] : realSetups) {
     const isKnown = ({ task, seed, firstCount }: RealCase): boolean =>
-      task === plan.task && seed === plan.seed && firstCount === plan.firstCount;
+      task === setup.task && seed === setup.seed && firstCount === setup.firstCount;
     if (readResults().reals.some(isKnown)) continue;
-    add({ reals: await realCases(stages["all-MiniLM-L6-v2"], folder ?? "", plan) });
+    add({ reals: await realCases(stages["all-MiniLM-L6-v2"], folder ?? "", setup) });
   }
 }
 
@@ -174,9 +174,9 @@ function figureOf({ metrics }: Version): number {
 async function realCases(
   stage: Stage,
   folder: string,
-  plan: RealPlan,
+  setup: RealSetup,
 ): Promise<readonly RealCase[]> {
-  const { seconds, ...facts } = plan;
+  const { seconds, ...facts } = setup;
   const { task, seed, firstCount, secondCount } = facts;
   const random = new SeededRandom(seed, 7);
   const all = shuffled(present(await readRows(folder, task, "train"), "the task's rows"), random);

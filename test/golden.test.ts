@@ -17,7 +17,7 @@ interface GoldenRow {
 
 interface Golden {
   readonly folder: (context: TestContext) => Promise<string | undefined>;
-  /** Written by tools/golden. */
+  /** It is written by tools/golden. */
   readonly file: string;
   /** Ids of special tokens within a text are no ids that a caller may send; the text is. */
   readonly special: RegExp;

@@ -2,7 +2,7 @@
 
 export interface Fault {
   readonly path: string;
-  /** Counted from 1; 0 when the fault is the file's or the folder's as a whole. */
+  /** It is counted from 1; 0 when the fault is the file's or the folder's as a whole. */
   readonly line: number;
   readonly message: string;
 }

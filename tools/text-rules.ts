@@ -66,6 +66,10 @@ const prepositions =
   "Except|For|From|In|Into|Of|On|Over|Per|Since|Through|To|Towards|Under|Until|Upon|When|Where|" +
   "While|Whose|With|Within|Without";
 
+/** What would begin one such as "Called when it is over." */
+const participles =
+  "Aborted|Added|Answered|Called|Counted|Drawn|Given|Handed|Made|Searched|Told|Tried|Written";
+
 const lineRules: readonly LineRule[] = [
   {
     where: "comments",
@@ -81,6 +85,11 @@ const lineRules: readonly LineRule[] = [
     where: "comments",
     pattern: new RegExp(`/\\*\\*\\s*(?:\\*\\s*)?(?:${prepositions})\\b`, "g"),
     message: "a doc comment begins with what it is about, not with a preposition",
+  },
+  {
+    where: "comments",
+    pattern: new RegExp(`/\\*\\*\\s*(?:\\*\\s*)?(?:${participles})\\b`, "g"),
+    message: "a doc comment begins with what it is about, not with a participle",
   },
   {
     where: "code",

@@ -206,6 +206,10 @@ describe("lines", () => {
     deepEqual(faultsOf("/** Rows of each table. */\nconst a = 1; // of no table"), []);
     deepEqual(faultsOf('const a = "/** Of each row. */";'), []);
   });
+  test("a doc comment that begins with a participle is refused", () => {
+    fails(faultsOf("/** Called when it is over. */\nconst a = 1;"), /not with a participle/);
+    deepEqual(faultsOf("/** It is called when it is over. */\nconst a = 1;"), []);
+  });
   test("as carries a reason", () => {
     fails(faultsOf("const a = b as C;"), /x\.ts:2: "as" without a reason/);
     fails(faultsOf("const a = [b] as readonly C[];"), /"as" without a reason/);

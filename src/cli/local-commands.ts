@@ -76,7 +76,7 @@ export interface ServerAddress {
 
 export interface PullOptions extends LocalOptions {
   readonly name: string;
-  /** Tried instead of the sources that are listed for the name. */
+  /** It is tried instead of the sources that are listed for the name. */
   readonly source: string | undefined;
   /** Whether the hierarchical form that the package ships shall be there too. */
   readonly isHierarchical: boolean;

@@ -16,7 +16,7 @@ export interface ClientOptions {
   readonly baseUrl: string;
   /** Or where it comes from once it is needed: asked before each request. */
   readonly apiKey: string | (() => Promise<string>);
-  /** Told the headers of each answer with success, which carry its timings. */
+  /** It is told the headers of each answer with success, which carry its timings. */
   readonly onHeaders?: (headers: Headers) => void;
 }
 
@@ -34,7 +34,7 @@ export type JsonOperation = {
 
 export interface WaitOptions {
   readonly clock: Clock;
-  /** Told each event once, oldest first. */
+  /** It is told each event once, oldest first. */
   readonly onEvent?: (event: FineTuningJobEvent) => void;
   /** The time between two looks; 500 by default. */
   readonly pollMs?: number;

@@ -62,7 +62,7 @@ export interface ModelSpecification {
    * they come from a file that was checked.
    */
   readonly labels?: readonly string[] | undefined;
-  /** Drawn when it is left out. */
+  /** It is drawn when it is left out. */
   readonly incarnation?: Incarnation;
 }
 

@@ -10,7 +10,7 @@ const [free, conflicting] = [0, 0xffff_ffff];
  * would keep the garbage collector busy. Two texts of a file are taken for one once in 10⁷ files.
  */
 export class Conflicts {
-  /** Made when the first text falls into them. */
+  /** It is made when the first text falls into them. */
   readonly #shards: Shard[] = [];
   /** Each content's number, from 1 on. */
   readonly #numbers = new Map<string, number>();

@@ -28,7 +28,7 @@ export interface Entity {
 
 /** A line that could not be used, and why. */
 export interface LineFault {
-  /** Counted from 1, as an editor shows it. */
+  /** It is counted from 1, as an editor shows it. */
   readonly line: number;
   readonly reason: string;
 }

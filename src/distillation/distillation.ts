@@ -110,7 +110,7 @@ export interface DistillationRun {
   readonly objective?: HierarchyObjective;
   readonly from?: SavePoint;
   readonly signal?: AbortSignal;
-  /** Called at each point; the run goes on when it resolves. */
+  /** It is called at each point; the run goes on when it resolves. */
   readonly onSavePoint: (reached: SavePoint) => Promise<void>;
 }
 

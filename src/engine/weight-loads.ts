@@ -1,13 +1,13 @@
 /**
  * The weights that waiting sequences need: which are there, which are loaded next, and their pins.
  * A pin begins when its sequence is scheduled. What had to be loaded is held from then on, as far
- * as `planLoads` says, or loads of others would take it away before its sequence has run.
+ * as `chooseLoads` says, or loads of others would take it away before its sequence has run.
  */
 import { elementCount } from "../foundation/element-count.ts";
 import { assert, present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Metrics } from "../foundation/telemetry.ts";
-import { type AwaitedWeights, planLoads } from "../scheduling/loads.ts";
+import { type AwaitedWeights, chooseLoads } from "../scheduling/loads.ts";
 import type { AdapterPool, WantedWeights } from "./adapter-pool.ts";
 import type { Resident } from "../lanes/lane.ts";
 
@@ -95,12 +95,12 @@ export class WeightLoads<S extends Needing> {
     if (inLine.size === 0) return;
     const bytesMax = pool.memory.byteLength * loadShare;
     const loadLimits = { countMin: loadCountMin, countMax: loadCountMax, bytesMax };
-    const plan = planLoads([...inLine], loadLimits);
-    for (const awaited of plan.letGo) {
+    const chosen = chooseLoads([...inLine], loadLimits);
+    for (const awaited of chosen.letGo) {
       awaited.state = "absent";
       this.release(awaited.wanted);
     }
-    for (const awaited of plan.begin) void this.#load(awaited);
+    for (const awaited of chosen.begin) void this.#load(awaited);
   }
 
   /** Pins what a ready sequence needs, which waits no more; CORRUPT when it is not what it says. */

@@ -59,7 +59,7 @@ export interface Ids {
 const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 const letterCount = 24;
-/** Drawn many at a time: one call of the system costs as much as a small request. */
+/** It is drawn many at a time: one call of the system costs as much as a small request. */
 const drawn = new Uint8Array(letterCount * 256);
 let drawnUsed = drawn.length;
 

@@ -10,7 +10,7 @@ const retryAfterMs = 5_000;
 
 export interface Deadline {
   readonly clock: Clock;
-  /** Aborted when the client has gone. */
+  /** It is aborted when the client has gone. */
   readonly client: AbortSignal;
   readonly waitMsMax: number;
 }

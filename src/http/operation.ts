@@ -14,7 +14,7 @@ export interface Call<Route> extends Parsed<Route> {
   readonly caller: Route extends { readonly security: unknown } ? undefined : Caller;
   readonly request: Request;
   readonly intake: Intake;
-  /** Aborted when the client has gone, or the route's time is over. */
+  /** It is aborted when the client has gone, or the route's time is over. */
   readonly signal: AbortSignal;
   /** Headers that the handler adds to its answer. */
   readonly answerHeaders: Record<string, string>;

@@ -19,7 +19,7 @@ export interface BuildOptions {
   readonly shape: RowShape;
   readonly encoder: NgramEncoder;
   readonly signal?: AbortSignal;
-  /** Told after each batch how many rows are there. */
+  /** It is told after each batch how many rows are there. */
   readonly onProgress?: (rowCount: number) => void;
 }
 

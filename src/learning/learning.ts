@@ -44,7 +44,7 @@ export interface FitTask {
   readonly kind: TaskKind;
   readonly train: Sequences;
   readonly dev: Sequences;
-  /** Answered as well; no epoch is chosen by them. */
+  /** They are answered as well; no epoch is chosen by them. */
   readonly others?: Source;
   readonly labelCount: number;
   readonly pooling: Pooling;

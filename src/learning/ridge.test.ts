@@ -51,7 +51,7 @@ function eliminated(a: readonly (readonly number[])[], b: readonly number[]): nu
 
 interface Fit {
   readonly weights: readonly number[];
-  /** Added to the diagonal, but for the constant feature. */
+  /** It is added to the diagonal, but for the constant feature. */
   readonly shrink: number;
   readonly labelCount: number;
 }

@@ -151,9 +151,9 @@ async function evaluator(made: StepGraph, options: Options) {
 }
 
 /**
- * The product of `mean` with a random direction, which after one step from zero moments is (1 - β₁)
- * times that of the clipped gradient, is compared with the central difference of the loss along
- * that direction.
+ * The product of `mean` with a random direction, which after one step from zero moments is
+ * √(1 - β₂) times that of the clipped gradient (see `AdamState`), is compared with the central
+ * difference of the loss along that direction.
  */
 async function checkGradients(options: Options): Promise<void> {
   const made = stepGraph({ config: smallConfig, ...options });
@@ -162,7 +162,7 @@ async function checkGradients(options: Options): Promise<void> {
   const pairs: { name: string; analytic: number; numeric: number }[] = [];
   let squares = 0;
   for (const [index, name] of made.learned.entries()) {
-    const gradient = run(`next.${name}.mean`).map((value) => value / 0.1);
+    const gradient = run(`next.${name}.mean`).map((value) => value / Math.sqrt(0.001));
     squares += gradient.reduce((sum, value) => sum + value * value, 0);
     const direction = Float64Array.from(
       randomFloats([gradient.length], { stream: 9000 + index }).values,

@@ -90,7 +90,7 @@ export function fitDemand(arrivals: Arrivals, options: FitOptions): Demand {
   return { windowSeconds, loads };
 }
 
-/** Added to the time between two arrivals, which may be 0 and has a logarithm in the fit. */
+/** It is added to the time between two arrivals, which may be 0 and has a logarithm in the fit. */
 const gapSecondsMin = 1e-6;
 /** A fit whose rate is this many times the counted one is not believed. */
 const rateRatioMax = 5;

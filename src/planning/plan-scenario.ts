@@ -17,7 +17,7 @@ export interface PlanRun {
   readonly baselines: readonly Method[];
   readonly axes: readonly Axis[];
   readonly findsCheapest: boolean;
-  /** Called as soon as there is a plan. */
+  /** It is called as soon as there is a plan. */
   readonly onPlan: (plan: Plan) => Promise<void>;
   readonly onStep: (step: PlanStep) => void;
 }

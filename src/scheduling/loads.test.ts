@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type AwaitedWeights, planLoads } from "./loads.ts";
+import { type AwaitedWeights, chooseLoads } from "./loads.ts";
 
 const limits = { countMin: 2, countMax: 5, bytesMax: 100 };
 
@@ -15,7 +15,7 @@ const line = fc.array(
 test("the first in line are loaded whatever their sizes are, and never let go", () => {
   fc.assert(
     fc.property(line, (inLine) => {
-      const { begin, letGo } = planLoads(inLine, limits);
+      const { begin, letGo } = chooseLoads(inLine, limits);
       for (const first of inLine.slice(0, limits.countMin)) {
         assert.equal(begin.includes(first), first.state === "absent");
         assert.ok(!letGo.includes(first));
@@ -27,7 +27,7 @@ test("the first in line are loaded whatever their sizes are, and never let go", 
 test("what is kept is the front of the line, within both limits; all behind is let go", () => {
   fc.assert(
     fc.property(line, (inLine) => {
-      const { begin, letGo } = planLoads(inLine, limits);
+      const { begin, letGo } = chooseLoads(inLine, limits);
       const absent = inLine.filter(({ state }) => state === "absent");
       const held = inLine.filter(({ state }) => state === "held");
       assert.deepEqual(begin, absent.slice(0, begin.length));
@@ -44,9 +44,9 @@ test("what is kept is the front of the line, within both limits; all behind is l
 
 test("a newcomer in front takes the place of the last that is held", () => {
   const held = [40, 40, 20].map((bytes) => ({ bytes, state: "held" }) as const);
-  assert.deepEqual(planLoads(held, limits), { begin: [], letGo: [] });
+  assert.deepEqual(chooseLoads(held, limits), { begin: [], letGo: [] });
   const newcomer = { bytes: 10, state: "absent" } as const;
-  assert.deepEqual(planLoads([newcomer, ...held], limits), {
+  assert.deepEqual(chooseLoads([newcomer, ...held], limits), {
     begin: [newcomer],
     letGo: held.slice(2),
   });

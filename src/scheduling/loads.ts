@@ -18,17 +18,17 @@ export interface LoadLimits {
   readonly bytesMax: number;
 }
 
-export interface LoadPlan<W> {
+export interface ChosenLoads<W> {
   readonly begin: readonly W[];
   /** These stay resident while nothing else wants their room. */
   readonly letGo: readonly W[];
 }
 
 /** `inLine` has each weights once, in the order of the first sequences that need them. */
-export function planLoads<W extends AwaitedWeights>(
+export function chooseLoads<W extends AwaitedWeights>(
   inLine: readonly W[],
   { countMin, countMax, bytesMax }: LoadLimits,
-): LoadPlan<W> {
+): ChosenLoads<W> {
   let bytes = 0;
   const past = inLine.findIndex((weights, place) => {
     bytes += weights.bytes;

@@ -77,7 +77,7 @@ test("every sequence runs after at most as many batches as there were sequences 
   );
 });
 
-test("sequences of the head's length are taken before others that came earlier", () => {
+test("sequences of the first one's length are taken before others that came earlier", () => {
   const of = (tokenCount: number, tag: number) => ({ ...waitingAt(tag), tokenCount });
   const waiting = [of(10, 0), of(250, 1), of(12, 2), of(9, 3)];
   const lengths = schedule(waiting, { tokensMax: 48, sequencesMax: 64 }).map((s) => s.tokenCount);
@@ -136,7 +136,7 @@ test("few who came later run before a sequence, whatever its length is", () => {
   assert.ok(most <= 100, `${most} came later and ran earlier`);
 });
 
-test("virtual time passes slower the more weight waits, and at least to the head's tag", () => {
+test("virtual time passes slower the more weight waits, at least to the first one's tag", () => {
   const batch = [waitingAt(5), waitingAt(7)];
   // 20 ms of work, of which a flow of weight 1 among 4 has a share of 5 ms.
   assert.equal(virtualTimeAfter(3, batch, 4), 8);

@@ -15,7 +15,7 @@ import type { SourceRequest } from "./network.ts";
 
 const placePattern = /^(?<repository>[\w.-]+(?:\/[\w.-]+)?)(?:@(?<revision>[\w.-]+))?$/;
 
-/** Written beside the files of a pull that is not pinned: the commit that they are of. */
+/** It is written beside the files of a pull that is not pinned: the commit that they are of. */
 const commitFile = ".commit";
 
 const commitPattern = /^[0-9a-f]{40}$/;

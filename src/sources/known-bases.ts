@@ -3,7 +3,7 @@ import type { Digest } from "../foundation/digest.ts";
 
 export interface KnownBase {
   readonly name: string;
-  /** Tried in order. */
+  /** They are tried in order. */
   readonly sources: readonly string[];
   /** Digests of all its files by path; the same bytes from every source. */
   readonly pins: Readonly<Record<string, Digest>>;

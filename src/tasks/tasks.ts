@@ -92,7 +92,7 @@ export interface Comparison {
 
 /** What encoding has found of an example. */
 export interface EncodedExample {
-  /** Given where the kind has words. */
+  /** It is given where the kind has words. */
   readonly words: Words | undefined;
   readonly indexByLabel: ReadonlyMap<string, number>;
 }

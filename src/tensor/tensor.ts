@@ -46,7 +46,7 @@ export interface Operator {
   /** Types of the outputs; a fault of the inputs is told by `reject`. */
   infer(inputs: readonly TensorType[], attributes: Attributes): readonly TensorType[];
   /**
-   * Given the gradients of the loss by each output, those by each input; undefined where it is
+   * It makes the gradients of the loss by each input of those by each output; undefined where it is
    * zero or not defined. Absent when the operator cannot be differentiated.
    */
   gradient?(

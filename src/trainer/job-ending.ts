@@ -16,7 +16,7 @@ import type { JobLog } from "./job-log.ts";
 export interface Ending {
   readonly status: "succeeded" | "failed" | "cancelled";
   readonly change?: Partial<Job>;
-  /** Given for a run: what cannot be written is tried again until it aborts. */
+  /** It is given for a run: what cannot be written is tried again until it aborts. */
   readonly patience?: AbortSignal;
 }
 

@@ -61,7 +61,7 @@ export class JobTrainer implements Trainer {
   /** Whether the loop waits for the disk to come back. */
   #isResting = false;
   #loop: Promise<void> = Promise.resolve();
-  /** Aborted while the trainer is closed. */
+  /** It is aborted while the trainer is closed. */
   #stop = new AbortController();
 
   constructor(options: JobTrainerOptions) {

@@ -37,7 +37,7 @@ interface Side {
 
 interface Asked extends Pick<Side, "tenant" | "key"> {
   readonly operation: Operation;
-  /** Called when it is over, be it answered or not. */
+  /** It is called when it is over, be it answered or not. */
   onEnd(): void;
 }
 

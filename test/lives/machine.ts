@@ -42,7 +42,7 @@ export class Machine {
   readonly meant = new Map<Digest, Uint8Array>();
   /** Whether any bytes have been spoilt. */
   isHurt = false;
-  /** Told when a start has swept the blobs. */
+  /** It is told when a start has swept the blobs. */
   onSwept = (): void => {};
   readonly #power: Random;
 

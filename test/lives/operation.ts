@@ -53,7 +53,7 @@ export interface Pending {
   readonly tenant: Tenant;
   readonly from: number;
   readonly fromMs: number;
-  /** Called when the process ends before it has answered. */
+  /** It is called when the process ends before it has answered. */
   readonly onEnd: () => void;
   readonly claims: Claim[];
   /** Whether its client has gone. */
@@ -79,7 +79,7 @@ export interface Wire {
   readonly path: string;
   readonly json?: unknown;
   readonly form?: { readonly type: string; readonly bytes: Uint8Array };
-  /** Given for a key that is not the client's own. */
+  /** It is given for a key that is not the client's own. */
   readonly key?: string;
 }
 

@@ -24,7 +24,7 @@ export interface Profile {
 
 const stream = 9;
 
-/** Drawn anew for each seed: a mean world would never be extreme in anything. */
+/** It is drawn anew for each seed: a mean world would never be extreme in anything. */
 export function profileOf(seed: number): Profile {
   const random = new SeededRandom(seed, stream);
   /**

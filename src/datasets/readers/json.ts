@@ -225,7 +225,7 @@ export class JsonReader implements RowReader {
     }
   }
 
-  /** Searched once per line, not once per string. */
+  /** It is searched once per line, not once per string. */
   #nextLineEnd(): number {
     if (this.#lineEnd < this.#at) {
       const found = this.#piece.indexOf("\n", this.#at);

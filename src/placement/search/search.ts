@@ -70,7 +70,7 @@ const runsPerRound = 60;
 const defaultRoundCount = 6;
 /** Those that do best with all units on all devices are tried in a bucket. */
 const shapesPerBucket = 5;
-/** Handed out at a time; the others wait, and are not begun when time is over. */
+/** They are handed out at a time; the others wait, and are not begun when time is over. */
 const tasksAtOnce = 8;
 
 /** The plan breaks no rule of `verify`; it has no groups if no unit runs on this cluster. */

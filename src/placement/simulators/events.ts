@@ -35,7 +35,7 @@ export interface EventInput extends KernelInput {
   readonly dispatching: Dispatching;
   /** What starting a request takes in truth; what the profile foresees by default. */
   readonly startSeconds?: number;
-  /** Drawn for each run of a group's stage: what it takes over what was measured. 1 by default. */
+  /** What each run of a group's stage takes over what was measured, drawn. 1 by default. */
   readonly drawFactor?: (group: number, stage: number) => number;
   /** 1 by default, whatever their number: what the kernel assumes. */
   readonly speedOf?: SpeedOf;
@@ -82,7 +82,7 @@ export function simulate(input: EventInput): Outcomes {
 interface EventRequest {
   readonly unit: number;
   readonly deadlineSeconds: number;
-  /** Called when it was answered, or rejected. */
+  /** It is called when it was answered, or rejected. */
   readonly onEnd: (isServed: boolean) => void;
 }
 

@@ -8,12 +8,12 @@ import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from "nod
 import { halfDigestOf } from "../../foundation/digest.ts";
 
 export interface CatalogState {
-  /** Drawn when the catalog was made; no other catalog has it. */
+  /** It is drawn when the catalog was made; no other catalog has it. */
   readonly id: string;
   readonly changeCount: number;
 }
 
-/** Written over in place: it must need no space when the disk is full. */
+/** It is written over in place: it must need no space when the disk is full. */
 const lineBytes = 128;
 
 /** What the mark says: "absent" without a file, "damaged" when its check is wrong. */

@@ -9,7 +9,7 @@ export type Rows<Row> = Map<string, Owned<Row>>;
 export interface MemoryTableParts<Row> {
   readonly rows: Rows<Row>;
   readonly tenant: Tenant;
-  /** Called with each row that is removed. */
+  /** It is called with each row that is removed. */
   readonly removed?: (row: Row) => void;
 }
 
