@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
-import { standInKey, standInServices } from "../http/exam-services.ts";
+import { createFinder, standInKey, standInServices } from "../http/exam-services.ts";
 import { createHttp } from "../http/http.ts";
 import { listen, type Listener } from "../listener/listener.ts";
 import { askOf } from "./answers.ts";
@@ -13,6 +13,7 @@ let client: Client;
 
 before(async () => {
   const services = await standInServices(systemClock);
+  await createFinder(services, "names");
   listener = await listen(createHttp(services), { clock: systemClock, port: 0 });
   client = new Client({ baseUrl: listener.url, apiKey: standInKey });
 });
@@ -37,7 +38,7 @@ test("labels are scores of whole texts, as many as are asked for", async () => {
 
 test("entities are parts of a text, which together are the text", async () => {
   const ask = askOf({ kind: "vplm", task: "token-classification" });
-  const { texts } = await ask(client, asked);
+  const { texts } = await ask(client, { ...asked, model: "names" });
   const entity = { entity_group: "ham", score: 0.75, start: 5, end: 9, word: "Bonn" };
   assert.deepEqual(texts, [
     {
