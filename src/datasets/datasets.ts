@@ -131,10 +131,26 @@ export function faultSummary(
   usableCount: number,
 ): string | undefined {
   if (faultCount === 0) return undefined;
-  const told = faults.map(({ line, reason }) => `line ${line}: ${reason}`);
-  const rest = faultCount - told.length;
+  const told = byReason(faults).map(({ reason, lines }) => {
+    const places = lines.length === 1 ? `line ${lines[0]}` : `lines ${lines.join(", ")}`;
+    return `${places}: ${reason}`;
+  });
+  const rest = faultCount - faults.length;
   if (rest > 0) told.push(`and ${rest} more`);
   return `${faultCount} of ${faultCount + usableCount} rows cannot be used: ${told.join("; ")}`;
+}
+
+/** The lines of each reason, in the order of the first ones. */
+function byReason(
+  faults: readonly LineFault[],
+): readonly { readonly reason: string; readonly lines: readonly number[] }[] {
+  const groups = new Map<string, number[]>();
+  for (const { line, reason } of faults) {
+    const lines = groups.get(reason);
+    if (lines === undefined) groups.set(reason, [line]);
+    else lines.push(line);
+  }
+  return [...groups].map(([reason, lines]) => ({ reason, lines }));
 }
 
 function named(labels: readonly string[]): string {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import { checkUsable, type Dataset } from "./datasets.ts";
+import { checkUsable, type Dataset, faultSummary } from "./datasets.ts";
 import { labelledOf, markedOf, readDataset, readTexts } from "./exam-reading.ts";
 
 function readFile(content: string, filename = "a.jsonl"): Promise<Dataset> {
@@ -245,6 +245,16 @@ describe("Label Studio", () => {
 test("tags by number are refused with where their names are", async () => {
   const { faults } = await readRows({ tokens: ["in", "Bern"], ner_tags: [0, 5] });
   assert.match(faults[0]?.reason ?? "", /tag 1 is 0: write .*Hugging Face .*\.feature\.names/);
+});
+
+test("a reason that many rows share is told once, with their lines", async () => {
+  const row = { tokens: ["in", "Bern"], ner_tags: [0, 5] };
+  const { faults, faultCount } = await readRows(row, row, { text }, row);
+  const told = faultSummary({ faults, faultCount }, 0) ?? "";
+  assert.match(
+    told,
+    /^4 of 4 rows cannot be used: lines 1, 2, 4: tag 1 is 0: .*; line 3: label is/,
+  );
 });
 
 test("files whose text is elsewhere are refused with what to do", async () => {
