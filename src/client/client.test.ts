@@ -31,6 +31,7 @@ test("uploads, creates at once, waits for a job and reads the bytes", async () =
     task: "text-classification",
     labels: ["x", "y"],
     version: 1,
+    fault: null,
   });
   const job = await client.createJob({ model: "mine", training_file: file.id });
   const messages: string[] = [];
