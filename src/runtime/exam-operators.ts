@@ -128,6 +128,19 @@ export const operatorExercises: readonly Exercise[] = [
     },
   },
   {
+    name: "split",
+    build(sheet) {
+      const axis = sheet.random.integer(sheet.shape.length);
+      const sizes = [sheet.symbol("m", 2), 3, sheet.symbol("k", 1)];
+      const parts = sizes.map((size) => sheet.parameter(sheet.shape.with(axis, size)));
+      const joined = shapes.concat(parts, axis);
+      return [
+        ...shapes.split(joined, sizes, axis),
+        shapes.split(mul(joined, joined), sizes, axis)[1] ?? joined,
+      ];
+    },
+  },
+  {
     name: "concat of symbolic sizes",
     build(sheet) {
       const axis = sheet.random.integer(sheet.shape.length);

@@ -4,7 +4,7 @@
  */
 import { StrataError } from "../../foundation/errors.ts";
 import { evaluate } from "../../tensor/dimension.ts";
-import { axesOf } from "../../tensor/operators/shape.ts";
+import { axesOf, sizesOf } from "../../tensor/operators/shape.ts";
 import { type Attributes, first, pair, triple } from "../../tensor/tensor.ts";
 import {
   broadcastStrides,
@@ -97,6 +97,18 @@ export const operators: Readonly<Record<string, Evaluate>> = {
       start += (from[axis] ?? 0) * (strides[axis] ?? 0);
     }
     return [result];
+  },
+  split(inputs, { attributes, symbols }) {
+    const { values, shape: from } = first(inputs);
+    const axis = Number(attributes["axis"]);
+    const strides = stridesOf(from);
+    let start = 0;
+    return sizesOf(attributes).map((dimension) => {
+      const size = evaluate(dimension, symbols);
+      start += size;
+      const first = (start - size) * (strides[axis] ?? 0);
+      return pick(values, offsets(from.with(axis, size), strides), first);
+    });
   },
   gather(inputs) {
     const [table, indices] = pair("gather", inputs);

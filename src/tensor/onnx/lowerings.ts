@@ -5,7 +5,7 @@
  */
 import { present } from "../../foundation/assert.ts";
 import type { Dimension, Shape } from "../dimension.ts";
-import { axesOf } from "../operators/shape.ts";
+import { axesOf, sizesOf } from "../operators/shape.ts";
 import { type DataType, type Node, pair, type Tensor } from "../tensor.ts";
 import { lowerGelu } from "./gelu.ts";
 import type { Lowering } from "./lowering.ts";
@@ -48,6 +48,7 @@ export const lowerings: Readonly<Record<string, Rule>> = {
   concat: direct("Concat", (_, { attributes }) => ({
     attributes: { axis: { int: Number(attributes["axis"]) } },
   })),
+  split: lowerSplit,
   gather: direct("Gather"),
   slice: direct("Slice", (lowering, { attributes: { axis, start, end } }) => ({
     extra: [start, end, axis].map((value) => lowering.integers([Number(value)])),
@@ -102,6 +103,21 @@ function reduction(lowering: Lowering, { attributes }: Node): Form {
     attributes: { keepdims: { int: attributes["keepDimensions"] === true ? 1 : 0 } },
     extra: [lowering.integers(axesOf(attributes))],
   };
+}
+
+function lowerSplit(lowering: Lowering, node: Node): void {
+  const inputs = node.inputs.map((input) => lowering.name(input));
+  // Each part has a name, also one that nobody reads.
+  const outputs = lowering
+    .outputsOf(node)
+    .map((name, index) => (name === "" ? `part ${node.id} ${index}` : name));
+  lowering.nodes.push({
+    operator: "Split",
+    domain: "",
+    inputs: [...inputs, shapeVector(lowering, sizesOf(node.attributes))],
+    outputs,
+    attributes: { axis: { int: Number(node.attributes["axis"]) } },
+  });
 }
 
 /** Sums of columns, such as the gradients of biases, are products: four times as fast on CPU. */

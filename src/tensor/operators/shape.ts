@@ -129,22 +129,39 @@ const concatOperator: Operator = {
   },
   gradient(node, [dy]) {
     const axis = numberOf(node.attributes, "axis");
-    let start = 0;
-    return node.inputs.map((input) => {
-      const size = at(input.shape, axis);
-      if (dy === undefined) return undefined;
-      if (typeof size !== "number")
-        throw reject("gradient", `concat of ${describe(input)} along axis ${axis}`);
-      start += size;
-      return slice(dy, { axis, start: start - size, end: start });
-    });
+    const sizes = node.inputs.map(({ shape }) => at(shape, axis));
+    return dy === undefined ? [] : split(dy, sizes, axis);
   },
 };
 
-/** Joins tensors that differ only along `axis`. Differentiable where their sizes are numbers. */
+/** Joins tensors that differ only along `axis`. */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const x = first(tensors);
   return tensors.length === 1 ? x : only(x.node.graph.apply(concatOperator, tensors, { axis }));
+}
+
+const splitOperator: Operator = {
+  name: "split",
+  infer(inputs, attributes) {
+    const x = first(inputs);
+    const axis = numberOf(attributes, "axis");
+    const sizes = sizesOf(attributes);
+    if (sizes.reduce<Dimension>(plus, 0) !== at(x.shape, axis))
+      throw reject("split", `${showShape(sizes)} do not fill axis ${axis} of ${describe(x)}`);
+    return sizes.map((size) => ({ type: x.type, shape: replaced(x.shape, axis, size) }));
+  },
+  gradient(node, gradients) {
+    const parts = node.outputs.map(
+      ({ shape }, index) => gradients[index] ?? zerosOf(node.graph, shape),
+    );
+    return [concat(parts, numberOf(node.attributes, "axis"))];
+  },
+};
+
+/** Parts of these sizes along `axis`, one after another: what `concat` has joined. */
+export function split(x: Tensor, sizes: readonly Dimension[], axis: number): readonly Tensor[] {
+  if (sizes.length === 1) return [x];
+  return x.node.graph.apply(splitOperator, [x], { axis, sizes }).outputs;
 }
 
 const sumOperator: Operator = {
@@ -269,6 +286,11 @@ function replaced(shape: Shape, axis: number, dimension: Dimension): Shape {
 
 function shapeOf(attributes: Attributes): Shape {
   return attributes["shape"] as Shape; // set by the operator's own maker
+}
+
+/** The sizes of the parts of a `split`. */
+export function sizesOf(attributes: Attributes): Shape {
+  return attributes["sizes"] as Shape; // set by `split`
 }
 
 function sliceOf(attributes: Attributes): Slice {
