@@ -2,6 +2,7 @@
 import type { Tenant } from "../../src/entities/caller.ts";
 import { present } from "../../src/foundation/assert.ts";
 import { type Digest, digestOf } from "../../src/foundation/digest.ts";
+import { limits } from "../../src/foundation/limits.ts";
 import { Ledger } from "./ledger.ts";
 import { type Change, isFinal, type JobLife, type Surroundings } from "./ledger-entries.ts";
 import type { Machine } from "./machine.ts";
@@ -14,6 +15,16 @@ import type { Unsettled } from "./timeline.ts";
 /** A fault may be felt by who came a little later, as one who waits for the same sync. */
 const faultMemorySteps = 300;
 const deadlineMs = 60_000;
+
+/** A store as a start finds it. */
+export interface Unswept {
+  readonly nowMs: number;
+  readonly quarantined: ReadonlyMap<Digest, number>;
+  /** Blobs that no row names and that are not set aside. */
+  readonly orphans: readonly Digest[];
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
 
 export class Auditor {
   readonly #ledgers: ReadonlyMap<Tenant, Ledger>;
@@ -129,9 +140,38 @@ export class Auditor {
   checkOrphans(): void {
     const named = this.#named();
     for (const path of this.#machine.blobPaths()) {
-      const name = path.slice(path.lastIndexOf("/") + 1);
-      if (!named.has(`sha256:${name}`)) this.fail(`blob ${name} is there and no row names it`);
+      const digest = digestIn(path);
+      if (!named.has(digest)) this.fail(`blob ${digest} is there and no row names it`);
     }
+  }
+
+  /** What lies in the store, to be compared with what a sweep makes of it. */
+  beforeSweep(): Unswept {
+    const named = this.#named();
+    const digests = this.#machine.blobPaths().map((path) => digestIn(path));
+    return {
+      nowMs: this.#machine.time.nowMs,
+      quarantined: this.#machine.quarantined(),
+      orphans: digests.filter((digest) => !named.has(digest)),
+    };
+  }
+
+  /** What no row names is kept for its time, and not longer. */
+  checkQuarantine({ nowMs, quarantined, orphans }: Unswept): void {
+    const named = this.#named();
+    const now = this.#machine.quarantined();
+    const keptMs = limits.quarantineDaysMax * dayMs;
+    for (const [digest, sinceMs] of quarantined) {
+      if (named.has(digest)) continue;
+      if (nowMs - sinceMs > keptMs && now.get(digest) === sinceMs)
+        this.fail(`blob ${digest} is set aside for longer than it is kept`);
+      // The sweep itself takes its time.
+      if (this.#machine.time.nowMs - sinceMs <= keptMs && !now.has(digest))
+        this.fail(`blob ${digest} was set aside and is gone too early`);
+    }
+    for (const digest of orphans)
+      if (!named.has(digest) && !now.has(digest))
+        this.fail(`blob ${digest} is gone, and was never set aside`);
   }
 
   /** Every job has ended when all is calm and nobody asks. */
@@ -231,6 +271,11 @@ export class Auditor {
     if (claim.makerCount === 0)
       this.fail(`all who may have done it were refused: ${JSON.stringify(claim.change)}`);
   }
+}
+
+/** The digest that a blob's file is called by. */
+function digestIn(path: string): Digest {
+  return `sha256:${path.slice(path.lastIndexOf("/") + 1)}`;
 }
 
 /** The tenant of a row. */

@@ -1,5 +1,5 @@
 /** What outlives a process: the disk, the catalog, time, and chance itself. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { BaseWeights } from "../../src/checkpoints/base-weights.ts";
 import { type Digest, digestOf } from "../../src/foundation/digest.ts";
 import { SeededRandom, type Random } from "../../src/foundation/random.ts";
@@ -97,6 +97,13 @@ export class Machine {
   blobPaths(): readonly string[] {
     const folders = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
     return folders.flatMap((name) => this.disk.pathsIn(join(storeFolder, "blobs", name)));
+  }
+
+  /** Blobs that are set aside, with the time from which they are kept. */
+  quarantined(): ReadonlyMap<Digest, number> {
+    const paths = this.disk.pathsIn(join(storeFolder, "quarantine"));
+    const parts = paths.map((path) => basename(path).split("."));
+    return new Map(parts.map(([hexadecimal, since]) => [`sha256:${hexadecimal}`, Number(since)]));
   }
 
   /** The bytes that lie under the blob's name now. */

@@ -11,6 +11,8 @@ import type { Resident } from "../../src/lanes/lane.ts";
 import type { BatchRow } from "../../src/lanes/lane.ts";
 import type { OpenBase } from "../../src/processor/open-base.ts";
 import type { Around } from "../../src/server/compose-server.ts";
+import { BlobKeeper } from "../../src/storage/blob-keeper.ts";
+import type { Sqlite } from "../../src/storage/files/sqlite.ts";
 import type { FileOperations } from "../../src/storage/files/file-operations.ts";
 import type { BlobDriver, Catalog, Keeper } from "../../src/storage/storage.ts";
 import { type KeptParts, sweepBlobs } from "../../src/storage/sweep.ts";
@@ -26,6 +28,7 @@ export interface Plant extends Around {
   files?(files: FileOperations): FileOperations;
   blobs?(blobs: BlobDriver, machine: Machine): BlobDriver;
   catalog?(catalog: Catalog, machine: Machine): Catalog;
+  readonly reading?: (reading: Sqlite) => void;
   keeper?(parts: KeptParts): Keeper;
   ids?(ids: Ids): Ids;
   base?(base: OpenBase): OpenBase;
@@ -109,6 +112,31 @@ export const plants: readonly Plant[] = [
         sweep: (nowMs) => sweepBlobs(parts, nowMs),
       };
     },
+  },
+  {
+    name: "what is set aside is kept for five days",
+    world: { offShare: 0.5 },
+    keeper(parts) {
+      const earlierMs = 25 * 24 * 60 * 60 * 1000;
+      const { quarantine } = parts;
+      async function* list() {
+        for await (const { digest, sinceMs } of quarantine.list())
+          yield { digest, sinceMs: sinceMs - earlierMs };
+      }
+      return new BlobKeeper({ ...parts, quarantine: changed(quarantine, { list }) });
+    },
+  },
+  {
+    name: "a sweep removes what no row names",
+    keeper(parts) {
+      const add = (digest: Digest): Promise<void> => parts.blobs.remove(digest);
+      return new BlobKeeper({ ...parts, quarantine: changed(parts.quarantine, { add }) });
+    },
+  },
+  {
+    // A transaction that reads was begun and is never ended.
+    name: "what is read is that of the start",
+    reading: (reading) => void reading.exec("BEGIN"),
   },
   {
     name: "folders are not synced",

@@ -18,6 +18,8 @@ export interface Profile {
   /** Virtual milliseconds between two crashes, and between two restarts, on the mean. */
   readonly crashMs: number;
   readonly restartMs: number;
+  /** The share of ends after which the machine stays off for days. */
+  readonly offShare: number;
   /** The same for a flipped bit. */
   readonly flipMs: number;
 }
@@ -55,6 +57,7 @@ export function profileOf(seed: number): Profile {
     abortShare: sometimes(0.5, between(0.01, 0.1)),
     crashMs: between(250, 2_500),
     restartMs: between(2_000, 20_000),
+    offShare: sometimes(0.5, between(0.05, 0.5)),
     flipMs: sometimes(0.4, between(300, 5_000)),
   };
 }

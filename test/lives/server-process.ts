@@ -86,7 +86,8 @@ async function openStore(
   const opened = await openFileBlobs(storeFolder, { files, reserve });
   const blobs = plant.blobs?.(opened.blobs, machine) ?? opened.blobs;
   const { log } = telemetry;
-  const own = await machine.catalog.open({ life, time, faults, reserve, log });
+  const { reading: onReading } = plant;
+  const own = await machine.catalog.open({ life, time, faults, reserve, log, onReading });
   const catalog = plant.catalog?.(own, machine) ?? own;
   await reserve.take();
   const kept = { blobs, quarantine: opened.quarantine, catalog };

@@ -2,7 +2,7 @@
 import { present } from "../../src/foundation/assert.ts";
 import { pause } from "../../src/foundation/clock.ts";
 import { SeededRandom, type Random } from "../../src/foundation/random.ts";
-import type { Auditor } from "./auditor.ts";
+import type { Auditor, Unswept } from "./auditor.ts";
 import type { Machine } from "./machine.ts";
 import type { Plant } from "./planted.ts";
 import type { Profile } from "./profile.ts";
@@ -21,6 +21,8 @@ const stream = 5;
 /** Starts that may fail one after another before faults are held back for one. */
 const failedStartCountMax = 2;
 /** The time between two looks at whether all requests are answered. */
+/** The machine is off for so long at most: blobs that are set aside outlast one time, or two. */
+const offMsMax = 20 * 24 * 60 * 60 * 1000;
 const drainMs = 5;
 
 export class Server {
@@ -31,6 +33,8 @@ export class Server {
   #isDraining = false;
   #isCalm = false;
   #failedStartCount = 0;
+  /** What the start has found in the store. */
+  #found: Unswept | undefined;
   /** Whether the start has come to sweep the blobs. */
   #hasSwept = false;
   /** Faults that had struck when the process was opened. */
@@ -44,6 +48,7 @@ export class Server {
     options.machine.onSwept = () => {
       this.#hasSwept = true;
       options.auditor.checkOrphans();
+      if (this.#found !== undefined) options.auditor.checkQuarantine(this.#found);
     };
     this.#plan(options.profile.crashMs, () => this.crash());
     this.#plan(options.profile.restartMs, () => this.restart());
@@ -70,6 +75,7 @@ export class Server {
     const life = new Lifetime(machine.time);
     this.#life = life;
     this.#hasSwept = false;
+    this.#found = auditor.beforeSweep();
     auditor.isBetweenRuns = true;
     machine.faults.areOff = this.#isCalm || this.#failedStartCount > failedStartCountMax;
     machine.trace.say(`${machine.time.step} start`);
@@ -133,6 +139,10 @@ export class Server {
     machine.crash();
     auditor.processEnded();
     auditor.isBetweenRuns = true;
+    if (this.#random.uniform() < this.#options.profile.offShare) {
+      machine.time.skip(this.#random.uniform() * offMsMax);
+      machine.trace.say(`${machine.time.step} was off until ${machine.time.nowMs}`);
+    }
     machine.time.after(1 + this.#random.integer(100), () => this.start());
   }
 

@@ -43,6 +43,8 @@ export interface CatalogParts {
   readonly faults: Faults;
   readonly reserve: Reserve;
   readonly log: Log;
+  /** Looks at the connection that reads before anybody reads. */
+  readonly onReading?: ((reading: Sqlite) => void) | undefined;
 }
 
 interface Named {
@@ -83,6 +85,7 @@ export class SimulatedCatalog {
     const database = kyselyOn(this.#sqlite, watch);
     if (!this.#isMade) await this.#make(database);
     this.#reading ??= openSqlite(join(this.#folder, "catalog.sqlite"), { isReadOnly: true });
+    parts.onReading?.(this.#reading);
     const reads = kyselyOn(this.#reading, watch);
     const mark = {
       advance: (count: number): void => {
@@ -95,7 +98,8 @@ export class SimulatedCatalog {
 
   /** The process is gone, and with it the transaction that it was in. */
   crash(): void {
-    if (this.#sqlite.inTransaction) this.#sqlite.exec("ROLLBACK");
+    for (const sqlite of [this.#sqlite, this.#reading])
+      if (sqlite?.inTransaction === true) sqlite.exec("ROLLBACK");
     this.#changes = [];
   }
 
