@@ -4,6 +4,7 @@ import { createCreator } from "../creator/store-creator.ts";
 import { operator } from "../entities/caller.ts";
 import { advance, queuedJob } from "../entities/job.ts";
 import { systemClock } from "../foundation/clock.ts";
+import { StrataError } from "../foundation/errors.ts";
 import { systemIds } from "../foundation/random.ts";
 import { silentTelemetry } from "../foundation/telemetry.ts";
 import { exampleBase } from "../entities/exam-base.ts";
@@ -41,4 +42,29 @@ test("a job ends although its empty model is deleted by somebody else in between
   assert.equal(ended.status, "cancelled");
   assert.equal((await jobs.get("ftjob-1"))?.status, "cancelled");
   assert.equal(await models.get("own"), undefined);
+});
+
+test("a job ends although the row of the model that it has made has rotted", async () => {
+  const store = createMemoryStore();
+  const queued = queuedJob(
+    { model: "base-tiny", trainingFile: "file-1" },
+    { id: "ftjob-1", target: { incarnation: "vplm-1" }, createdAt: 0 },
+  );
+  const running = advance(queued, "running", { model: "own" });
+  const own = store.catalog.of(operator);
+  await own.jobs.insert(running);
+  const get = async (): Promise<never> => {
+    throw new StrataError("CORRUPT", 'Cannot read models "own": its check is wrong');
+  };
+  const { models, jobs } = own;
+  // It would be the same for whoever reads it.
+  models.get = get;
+  const parts = {
+    store: { ...store, catalog: { ...store.catalog, of: () => own } },
+    ...{ clock: systemClock, ids: systemIds, telemetry: silentTelemetry },
+  };
+  const log = new JobLog(parts);
+  const endings = new JobEndings({ ...parts, log, creator: createCreator(parts) });
+  await endings.finish(operator, running, { status: "failed" });
+  assert.equal((await jobs.get("ftjob-1"))?.status, "failed");
 });

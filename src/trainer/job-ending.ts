@@ -10,6 +10,7 @@ import { type Clock, pause } from "../foundation/clock.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
+import { unlessRotten } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import type { JobLog } from "./job-log.ts";
 
@@ -113,10 +114,14 @@ export class JobEndings {
     return (await this.#ownModel(caller, job))?.servedVersion;
   }
 
-  /** OpenAI names no model for a job that has not succeeded, so that its events have to. */
+  /**
+   * The model that the job has made. OpenAI names none for a job that has not succeeded, so that
+   * its events have to. One whose row has rotted is left as it is, and the job ends all the same.
+   */
   async #ownModel(caller: Caller, { model, requestedModel, incarnation }: Job) {
     if (model === undefined || model === requestedModel) return undefined;
-    const found = await this.#options.store.catalog.of(caller).models.get(model);
+    const { models } = this.#options.store.catalog.of(caller);
+    const found = await unlessRotten(models.get(model));
     return found?.incarnation === incarnation ? found : undefined;
   }
 }

@@ -8,7 +8,7 @@ import { type Change, isFinal, type JobLife, type Surroundings } from "./ledger-
 import type { Machine } from "./machine.ts";
 import type { Answer, Claim, Pending } from "./operation.ts";
 import type { References } from "./references.ts";
-import type { Columns, RowChange } from "./simulated-catalog.ts";
+import type { Columns, Rotten, RowChange } from "./simulated-catalog.ts";
 import { keyHolders } from "./tenants.ts";
 import type { Unsettled } from "./timeline.ts";
 
@@ -19,7 +19,7 @@ const deadlineMs = 60_000;
 /** A store as a start finds it. */
 export interface Unswept {
   readonly nowMs: number;
-  readonly quarantined: ReadonlyMap<Digest, number>;
+  readonly quarantined: ReturnType<Machine["quarantined"]>;
   /** Blobs that no row names and that are not set aside. */
   readonly orphans: readonly Digest[];
 }
@@ -34,6 +34,8 @@ export class Auditor {
   readonly #digests = new WeakMap<Uint8Array, Digest>();
   /** The first one; what follows from it tells nothing new. */
   violation: string | undefined;
+  /** The step at which the process began. */
+  startStep = 0;
   /** Whether the server starts or stops. */
   isBetweenRuns = true;
 
@@ -52,6 +54,12 @@ export class Auditor {
 
   get ledgers(): readonly Ledger[] {
     return [...this.#ledgers.values()];
+  }
+
+  /** A row has rotted: from now on it is neither told, nor taken for absent. */
+  rotted({ table, row }: Rotten): void {
+    const owner = ownerOf(row);
+    if (owner !== undefined) this.ledgerOf(owner).rotted(table, row);
   }
 
   /** The changes of one transaction, which is one tenant's. */
@@ -161,9 +169,10 @@ export class Auditor {
     const named = this.#named();
     const now = this.#machine.quarantined();
     const keptMs = limits.quarantineDaysMax * dayMs;
-    for (const [digest, sinceMs] of quarantined) {
+    for (const [digest, times] of quarantined) {
       if (named.has(digest)) continue;
-      if (nowMs - sinceMs > keptMs && now.get(digest) === sinceMs)
+      const [sinceMs = 0] = times.toReversed();
+      if (nowMs - sinceMs > keptMs && times.length === 1 && now.has(digest))
         this.fail(`blob ${digest} is set aside for longer than it is kept`);
       // The sweep itself takes its time.
       if (this.#machine.time.nowMs - sinceMs <= keptMs && !now.has(digest))
@@ -177,7 +186,7 @@ export class Auditor {
   /** Every job has ended when all is calm and nobody asks. */
   get openJobs(): readonly JobLife[] {
     const jobs = this.ledgers.flatMap((ledger) => [...ledger.jobs.values()]);
-    return jobs.filter(({ status }) => !isFinal(status.now));
+    return jobs.filter(({ status, rotStep }) => !isFinal(status.now) && rotStep === undefined);
   }
 
   /** Every blob that a row of any tenant names now. */
@@ -202,7 +211,8 @@ export class Auditor {
     const changes = claims.map(({ change }) => change);
     const others = this.ledgers.filter((each) => each !== ledger);
     const references = this.#references;
-    const judgement = { ledger, others, references, from, step: time.step, changes };
+    const { startStep } = this;
+    const judgement = { ledger, others, references, from, step: time.step, startStep, changes };
     return operation.fault(answer, judgement);
   }
 

@@ -1,7 +1,7 @@
 /** Uploads, downloads, deletions and lists of files. */
 import { digestOf } from "../../src/foundation/digest.ts";
 import { formOf } from "./contents.ts";
-import { type Answer, bodyOf, type Judgement, type Operation } from "./operation.ts";
+import { type Answer, bodyOf, hadRotted, type Judgement, type Operation } from "./operation.ts";
 
 export function upload(content: Uint8Array, isGood: boolean): Operation {
   const blob = digestOf(content);
@@ -29,6 +29,7 @@ export function download(id: string): Operation {
       if (status === 404) return mayBe(judgement, id, false);
       if (status !== 200) return "expected the bytes, or that they are not there";
       const file = judgement.ledger.files.get(id);
+      if (file !== undefined && hadRotted(file, judgement)) return "its row has rotted";
       if (file === undefined || Buffer.compare(bytes, file.bytes) !== 0) return "other bytes came";
       return mayBe(judgement, id, true);
     },
@@ -55,14 +56,19 @@ export function listFiles(): Operation {
     what: "list files",
     wire: { path: "/v1/files?limit=1000" },
     may: () => false,
-    fault: (answer, { ledger, from, step }) => {
+    fault: (answer, judgement) => {
+      const { ledger, from, step } = judgement;
       const listed = idsOf(answer);
       if (listed === undefined) return "expected a list";
       for (const id of listed)
         if (ledger.files.get(id)?.presence.possible(from, step).includes(true) !== true)
           return `"${id}" is listed and is not there`;
-      for (const { id, presence } of ledger.files.values())
-        if (!presence.possible(from, step).includes(false) && !listed.includes(id))
+      for (const { id, presence, rotStep } of ledger.files.values())
+        if (
+          rotStep === undefined &&
+          !presence.possible(from, step).includes(false) &&
+          !listed.includes(id)
+        )
           return `"${id}" is there and is not listed`;
       return undefined;
     },

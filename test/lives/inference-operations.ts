@@ -1,7 +1,7 @@
 /** Answers of models: each must be that of the same version alone. */
 import type { TaskName } from "../../src/foundation/task-names.ts";
 import type { VersionLife } from "./ledger-entries.ts";
-import { type Answer, bodyOf, type Judgement, type Operation } from "./operation.ts";
+import { type Answer, bodyOf, isForgotten, type Judgement, type Operation } from "./operation.ts";
 import { baseName } from "./tiny-base.ts";
 
 /** Sums in batches of another shape may be rounded otherwise. */
@@ -102,10 +102,11 @@ export function embed(question: Question): Operation {
 function versionsOf({ name, version }: Question, judgement: Judgement): readonly VersionLife[] {
   const { from, step } = judgement;
   return judgement.ledger.statesOf(name, from).flatMap((state) => {
+    if (state !== undefined && isForgotten(state, judgement)) return [];
     const found = state?.life.versions.get(version ?? state.served ?? 0);
     const isPossible =
       version === undefined || found?.presence.possible(from, step).includes(true) === true;
-    return found !== undefined && isPossible ? [found] : [];
+    return found !== undefined && isPossible && !isForgotten(found, judgement) ? [found] : [];
   });
 }
 

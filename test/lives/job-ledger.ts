@@ -63,7 +63,8 @@ export class JobLedger {
   removed(id: string): void {
     const known = this.byId.get(id);
     this.byId.delete(id);
-    if (known !== undefined && !isFinal(known.status.now))
+    // What has rotted can be deleted, whatever it was.
+    if (known !== undefined && known.rotStep === undefined && !isFinal(known.status.now))
       this.#around.fail(`job "${id}" went and had not ended`);
   }
 
@@ -76,6 +77,7 @@ export class JobLedger {
       this.#around.fail(`job "${id}" changes and was never added`);
       return undefined;
     }
+    job.rotStep = undefined;
     job.model = after["model"] === null ? undefined : String(after["model"]);
     const [from, to] = [job.status.now, String(after["status"])];
     if (from === to) return undefined;

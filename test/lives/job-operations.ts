@@ -6,7 +6,7 @@ import type { Columns } from "./simulated-catalog.ts";
 import { isFinal } from "./ledger-entries.ts";
 import { idsOf } from "./file-operations.ts";
 import { isFileGone } from "./model-operations.ts";
-import { bodyOf, type Judgement, type Operation, type Wire } from "./operation.ts";
+import { bodyOf, hadRotted, type Judgement, type Operation, type Wire } from "./operation.ts";
 import { baseName } from "./tiny-base.ts";
 
 const jobsPath = "/v1/fine_tuning/jobs";
@@ -99,6 +99,11 @@ function statuses(id: string, { ledger, from, step }: Judgement): readonly strin
   return ledger.jobs.get(id)?.status.possible(from, step) ?? [];
 }
 
+function hasJobRotted(id: string, judgement: Judgement): boolean {
+  const job = judgement.ledger.jobs.get(id);
+  return job !== undefined && hadRotted(job, judgement);
+}
+
 export function cancelJob(id: string): Operation {
   return operation(
     `cancel ${id}`,
@@ -130,6 +135,7 @@ export function retrieveJob(id: string): Operation {
         const possible = statuses(id, judgement);
         if (status === 404) return possible.length === 0 ? undefined : "it is there";
         if (status !== 200) return "expected the job";
+        if (hasJobRotted(id, judgement)) return "its row has rotted, and is told";
         const { status: now } = bodyOf<{ readonly status: string }>({ body });
         return possible.length === 0 || possible.includes(now) ? undefined : `it never was ${now}`;
       },
@@ -159,9 +165,12 @@ export function listJobs(): Operation {
     "list jobs",
     { path: `${jobsPath}?limit=100` },
     {
-      fault: (answer, { others }) => {
+      fault: (answer, judgement) => {
+        const { others } = judgement;
         const listed = idsOf(answer);
         if (listed === undefined) return "expected a list";
+        const rotten = listed.find((id) => hasJobRotted(id, judgement));
+        if (rotten !== undefined) return `the row of "${rotten}" has rotted, and is listed`;
         const foreign = listed.find((id) => others.some(({ jobs }) => jobs.has(id)));
         return foreign === undefined ? undefined : `"${foreign}" is another tenant's`;
       },

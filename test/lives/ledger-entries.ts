@@ -22,6 +22,8 @@ export type ModelState =
       readonly served: number | undefined;
       readonly labels: string;
       readonly task: TaskName;
+      /** The step at which the row has rotted, until it is written anew. */
+      readonly rotStep?: number;
     }
   | undefined;
 
@@ -38,6 +40,8 @@ export interface VersionLife {
   /** The weights as they were when the version was committed. */
   readonly weights: Uint8Array;
   readonly presence: Timeline<boolean>;
+  /** The step at which the row has rotted. */
+  rotStep?: number;
 }
 
 export interface FileLife {
@@ -45,6 +49,8 @@ export interface FileLife {
   readonly blob: Digest;
   readonly bytes: Uint8Array;
   readonly presence: Timeline<boolean>;
+  /** The step at which the row has rotted. */
+  rotStep?: number;
 }
 
 export interface JobLife {
@@ -62,6 +68,8 @@ export interface JobLife {
   /** The numbers of versions that it has published. */
   readonly published: number[];
   model: string | undefined;
+  /** The step at which the row has rotted, until it is written anew. */
+  rotStep?: number | undefined;
 }
 
 export type Change =

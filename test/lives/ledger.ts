@@ -55,6 +55,23 @@ export class Ledger {
     for (const change of changes) this.#apply(change);
   }
 
+  /** The row is there, and cannot be read any more. */
+  rotted(table: string, row: Columns): void {
+    const { step } = this.#around;
+    const id = String(row["id"]);
+    if (table === "models") {
+      const timeline = this.models.get(id);
+      const { now } = timeline ?? {};
+      if (now !== undefined) timeline?.set({ ...now, rotStep: step }, step).settle(step);
+    } else if (table === "versions") {
+      const version = this.#lives.get(String(row["model"]))?.versions.get(Number(row["number"]));
+      if (version !== undefined) version.rotStep ??= step;
+    } else {
+      const owner = table === "jobs" ? this.jobs.get(id) : this.files.get(id);
+      if (owner !== undefined) owner.rotStep ??= step;
+    }
+  }
+
   #apply({ table, before, after }: RowChange): void {
     if (table === "models") this.#model(before, after);
     else if (table === "versions") this.#version(before, after);

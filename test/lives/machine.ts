@@ -6,7 +6,7 @@ import { SeededRandom, type Random } from "../../src/foundation/random.ts";
 import { SimulatedDisk } from "../../src/storage/exam-faults.ts";
 import { contents } from "./contents.ts";
 import { Faults, type FaultShares } from "./faults.ts";
-import { type RowChange, SimulatedCatalog } from "./simulated-catalog.ts";
+import { type Rotten, type RowChange, SimulatedCatalog } from "./simulated-catalog.ts";
 import type { Trace } from "./trace.ts";
 import { type Pacing, VirtualTime } from "./virtual-time.ts";
 
@@ -42,6 +42,8 @@ export class Machine {
   readonly meant = new Map<Digest, Uint8Array>();
   /** Whether any bytes have been spoilt. */
   isHurt = false;
+  /** Whether any row has rotted. */
+  hasRotted = false;
   /** It is told when a start has swept the blobs. */
   onSwept = (): void => {};
   readonly #power: Random;
@@ -77,6 +79,17 @@ export class Machine {
     return true;
   }
 
+  /** Some row of the catalog rots; undefined when there is none, or not now. */
+  rot(): Rotten | undefined {
+    const rotten = this.catalog.rot(this.#power);
+    if (rotten === undefined) return undefined;
+    this.isHurt = true;
+    this.hasRotted = true;
+    const { table, row } = rotten;
+    this.faults.note("rotten", `${table} ${String(row["id"] ?? row["number"])}`);
+    return rotten;
+  }
+
   note(bytes: Uint8Array): void {
     const copy = bytes.slice();
     this.meant.set(digestOf(copy), copy);
@@ -99,11 +112,18 @@ export class Machine {
     return folders.flatMap((name) => this.disk.pathsIn(join(storeFolder, "blobs", name)));
   }
 
-  /** Blobs that are set aside, with the time from which they are kept. */
-  quarantined(): ReadonlyMap<Digest, number> {
-    const paths = this.disk.pathsIn(join(storeFolder, "quarantine"));
-    const parts = paths.map((path) => basename(path).split("."));
-    return new Map(parts.map(([hexadecimal, since]) => [`sha256:${hexadecimal}`, Number(since)]));
+  /**
+   * Blobs that are set aside, with the times from which they are kept, in order: a crash may bring
+   * back an earlier one.
+   */
+  quarantined(): ReadonlyMap<Digest, readonly number[]> {
+    const found = new Map<Digest, number[]>();
+    for (const path of this.disk.pathsIn(join(storeFolder, "quarantine"))) {
+      const [hexadecimal, since] = basename(path).split(".");
+      const times = found.get(`sha256:${hexadecimal}`) ?? [];
+      found.set(`sha256:${hexadecimal}`, [...times, Number(since)]);
+    }
+    return found;
   }
 
   /** The bytes that lie under the blob's name now. */

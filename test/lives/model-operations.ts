@@ -1,7 +1,14 @@
 /** Creations, derivations, deletions and lists of models and versions, and moves of the alias. */
 import type { TaskName } from "../../src/foundation/task-names.ts";
 import type { Change, ModelState } from "./ledger-entries.ts";
-import { type Answer, bodyOf, type Judgement, type Operation, type Wire } from "./operation.ts";
+import {
+  type Answer,
+  bodyOf,
+  hadRotted,
+  type Judgement,
+  type Operation,
+  type Wire,
+} from "./operation.ts";
 import { idsOf } from "./file-operations.ts";
 import { baseName } from "./tiny-base.ts";
 
@@ -30,7 +37,9 @@ function mayBeAbsent(name: string, judgement: Judgement): boolean {
 }
 
 function mayBeThere(name: string, judgement: Judgement): boolean {
-  return states(name, judgement).some((state) => state !== undefined);
+  return states(name, judgement).some(
+    (state) => state !== undefined && !hadRotted(state, judgement),
+  );
 }
 
 function isWithoutVersion(name: string, judgement: Judgement): boolean {
@@ -196,6 +205,12 @@ export function deleteModel(name: string): Operation {
   );
 }
 
+/** Whether one model has been there all the time, with a row that can be read. */
+function isSteady(among: readonly ModelState[]): boolean {
+  const isSound = among.every((state) => state?.rotStep === undefined);
+  return isSound && new Set(among.map((state) => state?.life)).size === 1;
+}
+
 interface WireModel {
   readonly strata: {
     readonly task: string;
@@ -216,6 +231,7 @@ export function retrieveModel(name: string): Operation {
         const isKnown = states(name, judgement).some(
           (state) =>
             state?.task === task &&
+            !hadRotted(state, judgement) &&
             state.labels === JSON.stringify(labels) &&
             (state.served ?? null) === version,
         );
@@ -239,8 +255,7 @@ export function listModels(): Operation {
         for (const name of judgement.ledger.models.keys())
           if (!mayBeAbsent(name, judgement) && !listed.includes(name))
             // One that was created anew in the midst of the list stands at another place of it.
-            if (new Set(states(name, judgement).map((state) => state?.life)).size === 1)
-              return `"${name}" is there and is not listed`;
+            if (isSteady(states(name, judgement))) return `"${name}" is there and is not listed`;
         return undefined;
       },
     },
@@ -260,11 +275,16 @@ export function listVersions(name: string): Operation {
         const lives = new Set(states(name, judgement).flatMap((state) => state?.life ?? []));
         const { from, step } = judgement;
         const isRight = [...lives].some((life) => {
-          const isPossible = (number: number): boolean =>
-            life.versions.get(number)?.presence.possible(from, step).includes(true) === true;
+          const isPossible = (number: number): boolean => {
+            const version = life.versions.get(number);
+            if (version === undefined || hadRotted(version, judgement)) return false;
+            return version.presence.possible(from, step).includes(true);
+          };
           const missing = [...life.versions.values()].filter(
-            ({ number, presence }) =>
-              !presence.possible(from, step).includes(false) && !listed.includes(number),
+            ({ number, presence, rotStep }) =>
+              rotStep === undefined &&
+              !presence.possible(from, step).includes(false) &&
+              !listed.includes(number),
           );
           return listed.every(isPossible) && missing.length === 0;
         });

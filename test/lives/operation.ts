@@ -30,8 +30,25 @@ export interface Judgement {
   /** The time at which the operation was begun. */
   readonly from: number;
   readonly step: number;
+  /** The time at which the process began: what has rotted before is in nobody's memory. */
+  readonly startStep: number;
   /** The changes that this operation may have made, so far. */
   readonly changes: readonly Change[];
+}
+
+/** A row, and the step at which it has rotted. */
+interface Rottable {
+  readonly rotStep?: number | undefined;
+}
+
+/** Whether the row had rotted before the question, so that nobody can have read it. */
+export function hadRotted({ rotStep }: Rottable, { from }: Judgement): boolean {
+  return rotStep !== undefined && rotStep < from;
+}
+
+/** Whether the row had rotted before the process began, which may remember others. */
+export function isForgotten({ rotStep }: Rottable, { startStep }: Judgement): boolean {
+  return rotStep !== undefined && rotStep < startStep;
 }
 
 export interface Operation {

@@ -11,6 +11,7 @@ import type { Resident } from "../../src/lanes/lane.ts";
 import type { BatchRow } from "../../src/lanes/lane.ts";
 import type { OpenBase } from "../../src/processor/open-base.ts";
 import type { Around } from "../../src/server/compose-server.ts";
+import { unlessRotten } from "../../src/storage/checks.ts";
 import { BlobKeeper } from "../../src/storage/blob-keeper.ts";
 import type { Sqlite } from "../../src/storage/files/sqlite.ts";
 import type { FileOperations } from "../../src/storage/files/file-operations.ts";
@@ -234,6 +235,18 @@ export const plants: readonly Plant[] = [
           return lists.flat();
         };
         return { ...own, models: changed(own.models, { list }) };
+      },
+    }),
+  },
+  {
+    name: "what has rotted is taken for absent",
+    world: { rotMs: 500 },
+    catalog: (catalog) => ({
+      ...catalog,
+      of: (caller) => {
+        const own = catalog.of(caller);
+        const get: typeof own.models.get = (id) => unlessRotten(own.models.get(id));
+        return { ...own, models: changed(own.models, { get }) };
       },
     }),
   },

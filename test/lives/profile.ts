@@ -22,6 +22,8 @@ export interface Profile {
   readonly offShare: number;
   /** The same for a flipped bit. */
   readonly flipMs: number;
+  /** The same for a row of the catalog that rots. */
+  readonly rotMs: number;
 }
 
 const stream = 9;
@@ -59,5 +61,6 @@ export function profileOf(seed: number): Profile {
     restartMs: between(2_000, 20_000),
     offShare: sometimes(0.5, between(0.05, 0.5)),
     flipMs: sometimes(0.4, between(300, 5_000)),
+    rotMs: sometimes(0.3, between(500, 5_000)),
   };
 }

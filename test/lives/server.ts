@@ -21,9 +21,9 @@ const stream = 5;
 /** Starts that may fail one after another before faults are held back for one. */
 const failedStartCountMax = 2;
 /** The time between two looks at whether all requests are answered. */
+const drainMs = 5;
 /** The machine is off for so long at most: blobs that are set aside outlast one time, or two. */
 const offMsMax = 20 * 24 * 60 * 60 * 1000;
-const drainMs = 5;
 
 export class Server {
   readonly #options: ServerOptions;
@@ -53,6 +53,10 @@ export class Server {
     this.#plan(options.profile.crashMs, () => this.crash());
     this.#plan(options.profile.restartMs, () => this.restart());
     this.#plan(options.profile.flipMs, () => void options.machine.flip());
+    this.#plan(options.profile.rotMs, () => {
+      const rotten = options.machine.rot();
+      if (rotten !== undefined) options.auditor.rotted(rotten);
+    });
   }
 
   /** Whether requests are taken. */
@@ -76,6 +80,7 @@ export class Server {
     this.#life = life;
     this.#hasSwept = false;
     this.#found = auditor.beforeSweep();
+    auditor.startStep = machine.time.step;
     auditor.isBetweenRuns = true;
     machine.faults.areOff = this.#isCalm || this.#failedStartCount > failedStartCountMax;
     machine.trace.say(`${machine.time.step} start`);
@@ -116,7 +121,8 @@ export class Server {
     auditor.isBetweenRuns = true;
     machine.trace.say(`${machine.time.step} stop`);
     const stopped = (): void => {
-      const isUnhurt = machine.faults.count === this.#faultCountBefore;
+      // Of a row that has rotted nobody knows what it has named.
+      const isUnhurt = machine.faults.count === this.#faultCountBefore && !machine.hasRotted;
       if (this.#hasSwept && isUnhurt && auditor.isQuiet) auditor.checkOrphans();
       this.#end();
     };

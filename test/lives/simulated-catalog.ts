@@ -18,6 +18,8 @@ import {
   SqliteDriver,
   type SqliteStatement,
 } from "kysely";
+import { present } from "../../src/foundation/assert.ts";
+import type { Random } from "../../src/foundation/random.ts";
 import type { Log } from "../../src/foundation/telemetry.ts";
 import type { Reserve } from "../../src/storage/files/reserve.ts";
 import { type CatalogTables, migrate } from "../../src/storage/files/schema.ts";
@@ -53,6 +55,20 @@ interface Named {
 
 /** The share of statements after which the caller hears of it only later. */
 const lateShare = 0.3;
+
+/** The columns of which one may rot: those by which a row is found stay. */
+const rottingColumns = {
+  models: ["labels", "servedVersion", "check"],
+  versions: ["labels", "metrics", "shapes", "check"],
+  jobs: ["hyperparameters", "seed", "check"],
+  files: ["filename", "bytes", "check"],
+} as const;
+
+export interface Rotten {
+  readonly table: string;
+  /** The row as it was. */
+  readonly row: Columns;
+}
 
 const watchedTables = ["models", "versions", "jobs", "files", "events"] as const;
 
@@ -94,6 +110,24 @@ export class SimulatedCatalog {
       },
     };
     return sqlCatalog({ ...parts, database, reads, mark });
+  }
+
+  /** Changes a column of some row behind SQLite's back; undefined when that cannot be done now. */
+  rot(random: Random): Rotten | undefined {
+    // It would be a part of the transaction.
+    if (!this.#isMade || this.#sqlite.inTransaction) return undefined;
+    const tables = Object.keys(rottingColumns) as (keyof typeof rottingColumns)[]; // Its own keys.
+    const table = present(tables[random.integer(tables.length)], "there are tables");
+    const rows = this.#sqlite.prepare(`SELECT rowid AS "place", * FROM "${table}"`).all();
+    const row = rows[random.integer(Math.max(1, rows.length))] as Columns | undefined; // A row.
+    const names = rottingColumns[table];
+    const column = present(names[random.integer(names.length)], "there are columns");
+    const value = row?.[column];
+    if (row === undefined || value === undefined || value === null) return undefined;
+    const update = this.#sqlite.prepare(`UPDATE "${table}" SET "${column}" = ? WHERE rowid = ?`);
+    update.run(typeof value === "number" ? value + 1 : `${value} `, row["place"]);
+    this.#changes = [];
+    return { table, row };
   }
 
   /** The process is gone, and with it the transaction that it was in. */
