@@ -5,17 +5,14 @@ import { limits } from "../foundation/limits.ts";
 import type { OpenBase } from "./open-base.ts";
 import type { ModelInputs, ModelRequest } from "./processor.ts";
 
-/** What is wrong with the inputs by themselves, before anything is done with them. */
+/**
+ * What only a base can tell of token ids. All else that can be told of inputs by themselves, their
+ * number, kinds and lengths, is told by the schema of the contract, and not asked again here.
+ */
 export function checkInputs(base: OpenBase, request: ModelRequest): void {
   const { inputs } = request;
-  if (inputs.length === 0)
-    throw new StrataError("INVALID_ARGUMENT", `Cannot read "input": it is empty`, {
-      field: "input",
-    });
-  if (inputs.length > limits.inputCountMax)
-    throw tooMuch("input", limits.inputCountMax, `${inputs.length} texts`);
-  if (areTexts(inputs)) checkCharacters(inputs, request);
-  else for (const [index, ids] of inputs.entries()) checkIds(base, ids, fieldOf(request, index));
+  if (areTexts(inputs)) return;
+  for (const [index, ids] of inputs.entries()) checkIds(base, ids, fieldOf(request, index));
 }
 
 /** What is to blame where an input is. */
@@ -97,26 +94,10 @@ async function own(
 function checkIds(base: OpenBase, ids: readonly number[], field: string): void {
   const { vocabularySize } = base.tokenizer.tokenizer;
   const { tokensMax } = base.checkpoint;
-  if (ids.length === 0)
-    throw new StrataError("INVALID_ARGUMENT", `Cannot read "${field}": it is empty`, { field });
-  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+  const wrong = ids.find((id) => id >= vocabularySize);
   if (wrong !== undefined)
     throw foreignIds(field, `expected token ids below ${vocabularySize}, got ${wrong}`);
   if (ids.length > tokensMax) throw tooLong(field, tokensMax, String(ids.length));
-}
-
-function checkCharacters(texts: readonly string[], request: ModelRequest): void {
-  let total = 0;
-  for (const [index, { length }] of texts.entries()) {
-    const field = fieldOf(request, index);
-    if (length === 0)
-      throw new StrataError("INVALID_ARGUMENT", `Cannot read "${field}": it is empty`, { field });
-    if (length > limits.inputCharactersMax)
-      throw tooMuch(field, limits.inputCharactersMax, `${length} characters`);
-    total += length;
-  }
-  if (total > limits.requestCharactersMax)
-    throw tooMuch("input", limits.requestCharactersMax, `${total} characters`);
 }
 
 function areTexts(inputs: ModelInputs): inputs is readonly string[] {

@@ -48,7 +48,10 @@ export interface Ran<Raw = unknown, E extends Encoded = Encoded, R extends Resol
 
 export type OwnPart<Answer extends AnswerFacts> = Omit<Answer, keyof AnswerFacts>;
 
-/** Texts, or token ids that the caller has made with the base's tokenizer, for embeddings alone. */
+/**
+ * Texts, or token ids that the caller has made with the base's tokenizer, for embeddings alone; as
+ * many, as long and of such numbers as the schemas of the contract take.
+ */
 export type ModelInputs = readonly string[] | readonly (readonly number[])[];
 
 export interface ModelRequest {
