@@ -49,6 +49,7 @@ test("a list shows the first labels and their count, the model itself all", asyn
     task: "text-classification",
     labels: longLabels,
     version: 1,
+    fault: null,
   });
 });
 
