@@ -117,7 +117,11 @@ describe("a job", () => {
       `${asJsonLines(easyLines(21))}\n{"text":"w1","label":"rare"}`,
       /"rare"/,
     ],
-    ["no line that can be used", "nonsense\nmore nonsense", /2 of 2 rows cannot be used: line 1/],
+    [
+      "no line that can be used",
+      "nonsense\nmore nonsense",
+      /2 of 2 rows cannot be used: lines 1, 2: line is not valid JSON/,
+    ],
     ["nothing", "", /it is empty/],
   ];
   for (const [what, content, reason] of untrainable)
