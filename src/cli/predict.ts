@@ -2,13 +2,12 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { type AskedTexts, askOf, type TextAnswer } from "../client/answers.ts";
+import { type AskedTexts, askOf } from "../client/answers.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { visible } from "../foundation/visible.ts";
 import type { CommandContext } from "./command-context.ts";
 import { integerBetween } from "./command-context.ts";
-import { markedText } from "./marked-text.ts";
+import { answerLine } from "./marked-text.ts";
 import type { RemoteOptions, Session } from "./remote.ts";
 import { connect, remote, unreadable } from "./remote.ts";
 
@@ -30,7 +29,8 @@ export function addPredict(program: Command, context: CommandContext): void {
       [
         "Classify texts: label, score and text, a line each. A model for token classification",
         "finds entities: the text with each in brackets, its label and score behind it; brackets",
-        "of the text itself stay as they are, and --json tells places. A file",
+        "of the text itself stay as they are, and --json tells places. A text that was cut,",
+        "being too long for the model, says so behind it. A file",
         "with a row that cannot be used is refused as a whole, each such row named, so that",
         "answers line up with rows; create and train leave such rows out.",
       ].join(" "),
@@ -64,17 +64,9 @@ async function predict(
     const asked: AskedTexts = { model, input, top: flags.top };
     for (const answer of (await ask(client, asked)).texts)
       if (output.isJson) predictions.push({ text: answer.text, ...answer.fields });
-      else output.line(lineOf(answer, bold));
+      else output.line(answerLine(answer, bold));
   }
   await output.result(predictions, () => undefined);
-}
-
-/** The best label with its score and the text, or the text with what was found in it. */
-function lineOf({ text, scores, parts, isCut }: TextAnswer, bold: (label: string) => string) {
-  const [best] = scores;
-  if (best !== undefined) return `${bold(visible(best.label))}\t${best.score.toFixed(4)}\t${text}`;
-  const rest = isCut ? " (its end was not read: it is too long for the model)" : "";
-  return `${markedText(parts, bold)}${rest}`;
 }
 
 async function textsOf(

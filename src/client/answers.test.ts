@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
+import { taskNames } from "../foundation/task-names.ts";
 import { createFinder, standInKey, standInServices } from "../http/exam-services.ts";
 import { createHttp } from "../http/http.ts";
 import { listen, type Listener } from "../listener/listener.ts";
@@ -29,7 +30,7 @@ test("labels are scores of whole texts, as many as are asked for", async () => {
   const { data } = await client.classify({ model, input: asked.input, top_k: 1 });
   for (const [index, { label, score, scores }] of data.entries()) {
     const text = asked.input[index];
-    const fields = { label, score, scores };
+    const fields = { label, score, scores, truncated: false };
     assert.deepEqual(texts[index], { text, fields, scores, parts: [], isCut: false });
     assert.equal(scores.length, 1);
   }
@@ -60,6 +61,18 @@ test("entities are parts of a text, which together are the text", async () => {
       isCut: false,
     },
   ]);
+});
+
+test("a text whose end was not read says so, for every task", async () => {
+  const models = { "text-classification": "spam", "token-classification": "names" } as const;
+  for (const task of taskNames) {
+    const input = ["short", "far too long ".repeat(30)];
+    const { texts } = await askOf({ kind: "vplm", task })(client, { model: models[task], input });
+    for (const [index, { isCut, fields }] of texts.entries()) {
+      assert.equal(isCut, index === 1, task);
+      assert.deepEqual({ ...fields, truncated: isCut }, fields);
+    }
+  }
 });
 
 test("a base is asked for labels, and says that it has none", async () => {

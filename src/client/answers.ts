@@ -17,7 +17,7 @@ export interface ModelAnswer {
 /** What is said of a text: of the whole, of its parts, or of both. */
 export interface TextAnswer {
   readonly text: string;
-  /** What is said, in the fields of the task's own route. */
+  /** What is said, in all fields of the task's own route. */
   readonly fields: object;
   /** Labels of the whole text, best first; empty where the task has none. */
   readonly scores: readonly { readonly label: string; readonly score: number }[];
@@ -53,22 +53,29 @@ const asks: Readonly<Record<TaskName, Ask>> = {
 async function askLabels(client: Client, { model, input, top }: AskedTexts): Promise<ModelAnswer> {
   const body = { model, input, ...(top !== undefined && { top_k: top }) };
   const { data, ...source } = await client.classify(body);
-  const texts = data.map(({ index, label, score, scores, truncated }) => ({
-    text: input[index] ?? "",
-    fields: { label, score, scores },
-    scores,
-    parts: [],
-    isCut: truncated,
-  }));
+  const texts = data.map((row) => ({ ...toldOf(row, input), scores: row.scores, parts: [] }));
   return { ...source, texts };
 }
 
 async function askEntities(client: Client, { model, input }: AskedTexts): Promise<ModelAnswer> {
   const { data, ...source } = await client.classifyTokens({ model, input });
-  const texts = data.map(({ index, entities, truncated }) => {
-    const text = input[index] ?? "";
-    const parts = textParts(text, entities);
-    return { text, fields: { entities, truncated }, scores: [], parts, isCut: truncated };
+  const texts = data.map((row) => {
+    const told = toldOf(row, input);
+    return { ...told, scores: [], parts: textParts(told.text, row.entities) };
   });
   return { ...source, texts };
+}
+
+/** What every route tells of a text. */
+interface ToldText {
+  readonly object: string;
+  readonly index: number;
+  readonly truncated: boolean;
+}
+
+function toldOf(
+  { object: _object, index, ...fields }: ToldText,
+  input: readonly string[],
+): Pick<TextAnswer, "text" | "fields" | "isCut"> {
+  return { text: input[index] ?? "", fields, isCut: fields.truncated };
 }
