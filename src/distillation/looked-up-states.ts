@@ -8,7 +8,7 @@ import { present } from "../foundation/assert.ts";
 import type { Knowledge, NgramEncoder } from "../knowledge/knowledge.ts";
 import { lookedUpSums } from "../knowledge/looked-up-sums.ts";
 import { mergeGraph } from "../models/hierarchy.ts";
-import type { Program, Runtime } from "../runtime/runtime.ts";
+import { float32Result, type Program, type Runtime } from "../runtime/runtime.ts";
 import { keepStates } from "../learning/sequences.ts";
 
 export interface LookedUpSource {
@@ -51,7 +51,7 @@ export async function lookedUpStates(
       const results = await merge.run({
         sums: { kind: "value", type: "float32", shape, values: sums },
       });
-      return present(results["state"], "the graph's output");
+      return float32Result(results, "state");
     },
   });
 }

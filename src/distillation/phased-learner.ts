@@ -7,7 +7,7 @@ import { type BaseWeights, constantsOf } from "../checkpoints/base-weights.ts";
 import { present } from "../foundation/assert.ts";
 import type { StepGraph } from "../models/learning.ts";
 import type { Program, Runtime, Value } from "../runtime/runtime.ts";
-import { scheduleFeeds } from "../learning/schedule-feeds.ts";
+import { lossOf, scheduleFeeds } from "../learning/schedule-feeds.ts";
 import type { Feed } from "../learning/sequences.ts";
 
 /** A stretch of the run with an optimiser and a schedule of its own. */
@@ -47,8 +47,7 @@ export class PhasedLearner {
     const program = await this.#enter(phase, step === 1);
     const { stepCount } = phase;
     const schedule = scheduleFeeds({ learningRate, step, stepCount, warmupShare });
-    const { loss } = await program.run({ ...feeds, ...schedule });
-    return Number(loss?.values[0]);
+    return lossOf(await program.run({ ...feeds, ...schedule }));
   }
 
   /** The phase of a step, and the step counted in it. */

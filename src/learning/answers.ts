@@ -3,7 +3,7 @@ import type { Pooling } from "../entities/base-model.ts";
 import { actsAbove } from "../models/adapters/adapters.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
 import type { TrainingMethod } from "../models/training-graph.ts";
-import { float32Result, type Value } from "../runtime/runtime.ts";
+import { float32Result, type Program, type Value, withProgram } from "../runtime/runtime.ts";
 import type { Answer, TaskKind } from "../tasks/tasks.ts";
 import { evaluationShape, sortedBatches, type Source, sourceFeeds } from "./sequences.ts";
 import type { TrainingBase } from "./training-base.ts";
@@ -29,13 +29,34 @@ export interface Asked {
 }
 
 /** The answer to each sequence; rejects with the signal's reason. */
-export async function answersTo(
+export function answersTo(
   base: TrainingBase,
-  { kind, pooling, labelCount, source: texts, signal }: Asked,
+  asked: Asked,
+  learned: Learned,
+): Promise<readonly Answer[]> {
+  const answer = (program: Program): Promise<readonly Answer[]> =>
+    answersBy(program, { base, asked }, learned);
+  return withProgram(loadAnswering(base, asked, learned), answer);
+}
+
+/** The program for `answersBy`, which serves for all values that are taught so. */
+export function loadAnswering(
+  base: TrainingBase,
+  { kind, source }: Pick<Asked, "kind" | "source">,
+  { method, adapter }: Taught,
+): Promise<Program> {
+  const form = sourceOf(source, { method, adapter }, base);
+  return base.loadLogits({ method, adapter, source: form, task: kind.graph });
+}
+
+/** See `answersTo`; the caller has loaded the program for what is asked, and for itself alone. */
+export async function answersBy(
+  program: Program,
+  { base, asked }: { readonly base: TrainingBase; readonly asked: Asked },
   { method, adapter, tensors }: Learned,
 ): Promise<readonly Answer[]> {
+  const { kind, pooling, labelCount, source: texts, signal } = asked;
   const source = sourceOf(texts, { method, adapter }, base);
-  const { program } = await base.logits({ method, adapter, source, task: kind.graph });
   // Buffers are handed over, and the caller keeps its values.
   const copies = [...tensors].map(
     ([name, value]) => [name, { ...value, values: value.values.slice() }] as const,

@@ -7,11 +7,12 @@ import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import { shortDigestCount } from "../foundation/digest.ts";
 import { Pace } from "../foundation/pace.ts";
-import { float32Result, type Program } from "../runtime/runtime.ts";
+import { float32Result, type Program, withProgram } from "../runtime/runtime.ts";
 import type { Answer, TaskKind } from "../tasks/tasks.ts";
 import { poolingOf } from "./answers.ts";
 import { type Head, rowWeights, type Weighting } from "./ridge.ts";
 import {
+  type Batch,
   type ContentSequences,
   evaluationShape,
   picked,
@@ -54,12 +55,13 @@ export async function fitInstantHead(
   const asked = await featuresOf(base, question);
   const width = base.checkpoint.config.hiddenSize + 1;
   const outputCount = kind.outputCount(labelCount);
-  const program = await base.gram();
   const weightings: Weighting[] = [];
-  for (const isBalanced of [true, false]) {
-    const weights = rowWeights(classes, { labelCount: outputCount, isBalanced });
-    weightings.push({ weights, gram: await gramOf(program, { features, width, weights }) });
-  }
+  await withProgram(base.loadGram(), async (program) => {
+    for (const isBalanced of [true, false]) {
+      const weights = rowWeights(classes, { labelCount: outputCount, isBalanced });
+      weightings.push({ weights, gram: await gramOf(program, { features, width, weights }) });
+    }
+  });
   const rows = { features, labels: classes, digests, asked };
   const problem = { ...rows, width, labelCount: outputCount, weightings };
   const { head, answers } = await base.solve(problem, signal);
@@ -143,8 +145,6 @@ async function featuresOf(
   const { hiddenSize } = base.checkpoint.config;
   const width = hiddenSize + 1;
   const pooling = poolingOf(kind, asked.pooling);
-  const from = source.states === undefined ? "ids" : "states";
-  const program = await base.features(from, kind.graph.unit);
   const starts: number[] = [];
   let rowCount = 0;
   for (const { length } of tokens) {
@@ -152,10 +152,7 @@ async function featuresOf(
     rowCount += length;
   }
   const features = new Float32Array(rowCount * width).fill(1);
-  for (const batch of sortedBatches(source.ids, evaluationShape)) {
-    signal?.throwIfAborted();
-    const feeds = sourceFeeds(source, batch, { pooling, hiddenSize });
-    const { values: rows } = float32Result(await program.run(feeds), "features");
+  const keep = (batch: Batch, rows: Float32Array): void => {
     const size = rows.length / batch.length;
     for (const [position, index] of batch.entries())
       for (const [place, token] of present(tokens[index], "places of each sequence").entries()) {
@@ -163,7 +160,15 @@ async function featuresOf(
         const row = (starts[index] ?? 0) + place;
         features.set(rows.subarray(start, start + hiddenSize), row * width);
       }
-  }
+  };
+  const from = source.states === undefined ? "ids" : "states";
+  await base.withFeatures({ source: from, unit: kind.graph.unit }, async (program) => {
+    for (const batch of sortedBatches(source.ids, evaluationShape)) {
+      signal?.throwIfAborted();
+      const feeds = sourceFeeds(source, batch, { pooling, hiddenSize });
+      keep(batch, float32Result(await program.run(feeds), "features").values);
+    }
+  });
   return features;
 }
 

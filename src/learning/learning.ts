@@ -14,20 +14,21 @@ import { upperForm } from "../models/adapters/adapters.ts";
 import { wordTable } from "../models/encoder-scope.ts";
 import type { LearnedTensor } from "../models/learned-tensor.ts";
 import { versionTensors } from "../models/version-tensors.ts";
-import type { Value } from "../runtime/runtime.ts";
+import { type Value, withProgram } from "../runtime/runtime.ts";
 import { targetsOf } from "../tasks/targets.ts";
 import { type Answer, type Judged, scoreOf, type TaskKind } from "../tasks/tasks.ts";
 import {
-  answersTo,
+  answersBy,
   from,
   joined,
   type Learned,
+  loadAnswering,
   poolingOf,
   sourceOf,
   type Taught,
 } from "./answers.ts";
 import { BestEpoch, CrossedAnswers } from "./epoch-choice.ts";
-import { scheduleFeeds } from "./schedule-feeds.ts";
+import { lossOf, scheduleFeeds } from "./schedule-feeds.ts";
 import {
   type Batch,
   type BatchShape,
@@ -95,30 +96,49 @@ const warmupShare = 0.1;
 
 /** The best epoch is the one with the highest score on dev; without dev the last one. */
 export async function fit(base: TrainingBase, task: FitTask, options: FitOptions): Promise<Fitted> {
-  const { adapter, epochCount, patience, seed } = options;
+  const { kind, train, dev, others } = task;
+  const { signal } = options;
   const taught = taughtBy(base, options);
+  const source = sourceOf(train, taught, base);
+  const asked = { ...task, source: joined(dev, others), signal };
+  const step = await base.loadStep({ ...taught, source, task: kind.graph });
+  return withProgram(Promise.resolve(step.program), () =>
+    withProgram(loadAnswering(base, asked, taught), (answering) => {
+      const answer = async (tensors: Learned["tensors"]): Promise<Answered> => {
+        const learned = { ...taught, tensors };
+        const answers = await answersBy(answering, { base, asked }, learned);
+        return { dev: answers.slice(0, dev.ids.length), others: answers.slice(dev.ids.length) };
+      };
+      return learn({ base, task, options, step, source }, answer);
+    }),
+  );
+}
+
+async function learn(
+  parts: Omit<RunOptions, "stepCount">,
+  answer: (tensors: Learned["tensors"]) => Promise<Answered>,
+): Promise<Fitted> {
+  const { base, task, options, step } = parts;
   const { kind, dev } = task;
-  const source = sourceOf(task.train, taught, base);
-  const step = await base.step({ ...taught, source, task: kind.graph });
+  const { adapter, epochCount, patience, seed } = options;
   await step.program.write(initialState(base, step, { task, options }));
   const pace = new Pace(options.signal);
   const epochBatches = (random: SeededRandom): Promise<readonly Batch[]> =>
     shuffledBatchesAtPace(task.train, batchShape(options), { random, pace });
   // How many there are differs a little between epochs.
   const stepCount = (await epochBatches(new SeededRandom(0))).length * epochCount;
-  const run = new Run({ base, task, options, step, source, stepCount });
+  const run = new Run({ ...parts, stepCount });
   const best = new BestEpoch(patience);
-  const judge = (index: number, answer: Answer): Judged =>
-    kind.judged(present(dev.answers[index], "an answer to each of dev"), answer);
+  const judge = (index: number, given: Answer): Judged =>
+    kind.judged(present(dev.answers[index], "an answer to each of dev"), given);
   const crossed = new CrossedAnswers(dev.ids.length, judge, patience);
   let chosen: Chosen | undefined;
   for (let epoch = 1; epoch <= epochCount; epoch++) {
     await run.epoch(epoch, await epochBatches(new SeededRandom(seed, epoch)));
     const tensors = await run.learned();
-    const learned = { ...taught, tensors };
-    const answers = await answered(base, task, { learned, signal: options.signal });
+    const answers = await answer(tensors);
     crossed.add(answers.dev);
-    const judged = answers.dev.map((answer, index) => judge(index, answer));
+    const judged = answers.dev.map((given, index) => judge(index, given));
     const devScore = judged.length === 0 ? undefined : scoreOf(judged);
     run.report(epoch, devScore);
     // Without dev, the later an epoch the better.
@@ -130,7 +150,7 @@ export async function fit(base: TrainingBase, task: FitTask, options: FitOptions
     ...present(chosen, "at least one epoch ran"),
     adapter,
     trainedTokenCount: run.tokenCount,
-    devAnswers: crossed.answers.map((answer) => present(answer, "an epoch answers each")),
+    devAnswers: crossed.answers.map((given) => present(given, "an epoch answers each")),
   };
 }
 
@@ -140,16 +160,10 @@ function taughtBy({ checkpoint }: TrainingBase, { adapter }: FitOptions): Taught
   return { method: "full", adapter: upperForm(checkpoint.config) };
 }
 
-/** What these learned values answer to dev and to the others. */
-async function answered(
-  base: TrainingBase,
-  task: FitTask,
-  { learned, signal }: { readonly learned: Learned; readonly signal: AbortSignal | undefined },
-): Promise<{ readonly dev: readonly Answer[]; readonly others: readonly Answer[] }> {
-  const { dev, others } = task;
-  const source = joined(dev, others);
-  const answers = await answersTo(base, { ...task, source, signal }, learned);
-  return { dev: answers.slice(0, dev.ids.length), others: answers.slice(dev.ids.length) };
+/** What the values of an epoch answer. */
+interface Answered {
+  readonly dev: readonly Answer[];
+  readonly others: readonly Answer[];
 }
 
 interface RunOptions {
@@ -199,7 +213,7 @@ class Run {
     const rows = feeds["ids"] && this.#words?.take(feeds["ids"]);
     const results = await program.run({ ...feeds, ...rows?.feeds });
     if (rows !== undefined) this.#words?.replace(rows.words, results);
-    return Number(results["loss"]?.values[0]);
+    return lossOf(results);
   }
 
   /** The learned values as they are now, by name. */

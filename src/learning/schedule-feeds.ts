@@ -1,5 +1,6 @@
-/** What `learningStep` asks of every step, whatever is learned. */
-import type { Value } from "../runtime/runtime.ts";
+/** What `learningStep` asks of every step, and what it gives, whatever is learned. */
+import { present } from "../foundation/assert.ts";
+import { float32Result, type Results, type Value } from "../runtime/runtime.ts";
 import type { Feed } from "./sequences.ts";
 
 export interface Schedule {
@@ -19,6 +20,11 @@ export function scheduleFeeds({ learningRate, step, stepCount, warmupShare }: Sc
     stepCount: scalar(stepCount),
     warmupCount: scalar(Math.ceil(stepCount * warmupShare)),
   };
+}
+
+/** The loss before the step. */
+export function lossOf(results: Results): number {
+  return present(float32Result(results, "loss").values[0], "the loss is a scalar");
 }
 
 function scalar(value: number): Value {

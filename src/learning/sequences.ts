@@ -3,7 +3,7 @@ import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import type { Pace } from "../foundation/pace.ts";
 import { permutation, type Random } from "../foundation/random.ts";
-import type { Value } from "../runtime/runtime.ts";
+import { float32Result, type FloatResult, type Value } from "../runtime/runtime.ts";
 import type { Answer } from "../tasks/tasks.ts";
 import type { TrainingBase } from "./training-base.ts";
 
@@ -198,15 +198,16 @@ export async function shallowStates(
   signal?: AbortSignal,
 ): Promise<readonly Float32Array[]> {
   const { hiddenSize } = base.checkpoint.config;
-  const program = await base.shallow();
-  return keepStates(ids, {
-    signal,
-    async compute(batch) {
-      const source = { ids, states: undefined };
-      const feeds = sourceFeeds(source, batch, { pooling: undefined, hiddenSize });
-      return present((await program.run(feeds))["state"], "the graph's output");
-    },
-  });
+  const source = { ids, states: undefined };
+  return base.withShallow((program) =>
+    keepStates(ids, {
+      signal,
+      async compute(batch) {
+        const feeds = sourceFeeds(source, batch, { pooling: undefined, hiddenSize });
+        return float32Result(await program.run(feeds), "state");
+      },
+    }),
+  );
 }
 
 /** Each sequence's rows of what `compute` gives for batches, `[batch, sequence, hidden]`. */
@@ -214,7 +215,7 @@ export async function keepStates(
   ids: readonly Int32Array[],
   options: {
     readonly signal: AbortSignal | undefined;
-    compute(batch: Batch): Promise<Value>;
+    compute(batch: Batch): Promise<FloatResult>;
   },
 ): Promise<readonly Float32Array[]> {
   const states: Float32Array[] = Array.from({ length: ids.length });
@@ -225,8 +226,7 @@ export async function keepStates(
     for (const [row, index] of batch.entries()) {
       const start = row * sequence * hiddenSize;
       const length = (ids[index]?.length ?? 0) * hiddenSize;
-      states[index] = (values as Float32Array) // states are float32
-        .slice(start, start + length);
+      states[index] = values.slice(start, start + length);
     }
   }
   return states;

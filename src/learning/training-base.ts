@@ -1,6 +1,6 @@
 /**
- * A base model made ready for training: the programs of its training graphs, loaded once each and
- * shared by all jobs, since labels and ranks are open dimensions of the graphs.
+ * A base model made ready for training. Each program of its training graphs holds the weights once
+ * more: what keeps state is loaded for one owner, who releases it, and what keeps none is shared.
  */
 import type { Precision } from "../entities/base-model.ts";
 import type { FittedOn } from "../entities/virtual-model.ts";
@@ -15,9 +15,10 @@ import {
   stepGraph,
   type TrainingGraphOptions,
 } from "../models/training-graph.ts";
-import { sequenceClasses, type TaskUnit } from "../models/task-graph.ts";
+import type { TaskUnit } from "../models/task-graph.ts";
 import type { Program, Runtime } from "../runtime/runtime.ts";
 import { type RidgeSolver, solveInThread } from "./ridge-solver.ts";
+import { SharedPrograms } from "./shared-programs.ts";
 import type { Shape } from "../tensor/dimension.ts";
 import type { Graph } from "../tensor/tensor.ts";
 
@@ -37,7 +38,7 @@ export class TrainingBase {
   /** Fits heads in closed form, by default in a thread of its own. */
   readonly solve: RidgeSolver;
   readonly #runtime: Runtime;
-  readonly #programs = new Map<string, Promise<LearningProgram>>();
+  readonly #shared = new SharedPrograms();
 
   constructor(options: {
     readonly checkpoint: Checkpoint;
@@ -60,31 +61,40 @@ export class TrainingBase {
   }
 
   /** One training step; its learned values and their AdamW state are state inputs. */
-  step(method: Method): Promise<LearningProgram> {
-    return this.#program(`step ${keyOf(method)}`, () => stepGraph(this.#options(method)));
+  async loadStep(method: Method): Promise<LearningProgram> {
+    const step = stepGraph(this.#options(method));
+    const { learned, graph } = step;
+    const shapes = learned.map((name) => [name, graph.inputs.get(name)?.shape ?? []] as const);
+    return { program: await this.#load(step), learned: new Map(shapes) };
   }
 
   /** Scores of the labels; the learned values are state inputs. */
-  logits(method: Method): Promise<LearningProgram> {
-    return this.#program(`logits ${keyOf(method)}`, () => logitsGraph(this.#options(method)));
+  async loadLogits(method: Method): Promise<Program> {
+    return this.#load(logitsGraph(this.#options(method)));
+  }
+
+  /** The weighted products of features; it holds no weights. */
+  async loadGram(): Promise<Program> {
+    return this.#load(plain(gramGraph()));
   }
 
   /** One vector per text, or per token, of the base alone. */
-  async features(source: "ids" | "states", unit: TaskUnit): Promise<Program> {
+  withFeatures<T>(
+    { source, unit }: { readonly source: "ids" | "states"; readonly unit: TaskUnit },
+    work: (program: Program) => Promise<T>,
+  ): Promise<T> {
     const { precision } = this;
     const { config } = this.checkpoint;
-    const make = (): StepGraph => plain(featuresGraph({ config, precision, source, unit }));
-    return (await this.#program(`features ${source} ${unit}`, make)).program;
+    const load = async (): Promise<Program> =>
+      this.#load(plain(featuresGraph({ config, precision, source, unit })));
+    return this.#shared.use(`features ${source} ${unit}`, load, work);
   }
 
   /** The hidden state between the shallow and the upper part. */
-  async shallow(): Promise<Program> {
-    const make = (): StepGraph => plain(shallowGraph(this.checkpoint.config, this.precision));
-    return (await this.#program("shallow", make)).program;
-  }
-
-  async gram(): Promise<Program> {
-    return (await this.#program("gram", () => plain(gramGraph()))).program;
+  withShallow<T>(work: (program: Program) => Promise<T>): Promise<T> {
+    const load = async (): Promise<Program> =>
+      this.#load(plain(shallowGraph(this.checkpoint.config, this.precision)));
+    return this.#shared.use("shallow", load, work);
   }
 
   #options(method: Method): TrainingGraphOptions {
@@ -92,29 +102,11 @@ export class TrainingBase {
     return { config: this.checkpoint.config, precision, ...method };
   }
 
-  #program(key: string, make: () => StepGraph): Promise<LearningProgram> {
-    const known = this.#programs.get(key);
-    if (known !== undefined) return known;
-    const loading = this.#load(make());
-    this.#programs.set(key, loading);
-    // The next job tries again.
-    loading.catch(() => this.#programs.delete(key));
-    return loading;
-  }
-
-  async #load({ graph, learned, state }: StepGraph): Promise<LearningProgram> {
+  #load({ graph, learned, state }: StepGraph): Promise<Program> {
     const constants = constantsOf(graph, this.weights);
     for (const name of learned) constants.delete(name);
-    const program = await this.#runtime.load(graph, { constants, state });
-    const shapes = learned.map((name) => [name, graph.inputs.get(name)?.shape ?? []] as const);
-    return { program, learned: new Map(shapes) };
+    return this.#runtime.load(graph, { constants, state });
   }
-}
-
-function keyOf({ method, adapter, source, task = sequenceClasses }: Method): string {
-  const form = adapter && `${adapter.kind} ${adapter.layers.join()}`;
-  const { unit, lossName } = task;
-  return `${method === "full" ? method : form} ${source} ${unit} ${lossName}`;
 }
 
 function plain(graph: Graph): StepGraph {

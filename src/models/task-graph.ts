@@ -9,8 +9,6 @@ export type TaskUnit = "sequence" | "token";
 
 export interface TaskGraph {
   readonly unit: TaskUnit;
-  /** Tells losses apart where programs are kept by name. */
-  readonly lossName: string;
   /** A scalar of the scores `[rows, outputs]`; declares what it compares them with. */
   loss(graph: Graph, scores: Tensor): Tensor;
 }
@@ -18,12 +16,11 @@ export interface TaskGraph {
 /** One of several classes for each sequence. */
 export const sequenceClasses: TaskGraph = {
   unit: "sequence",
-  lossName: "classes",
   loss: classLoss,
 };
 
 /** One of several classes for each token. */
-export const tokenClasses: TaskGraph = { unit: "token", lossName: "classes", loss: classLoss };
+export const tokenClasses: TaskGraph = { unit: "token", loss: classLoss };
 
 /**
  * The weighted mean of the cross-entropies. Declares `targets [rows, outputs]`, a distribution a

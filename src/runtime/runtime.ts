@@ -43,7 +43,21 @@ export interface Program {
   write(values: Feeds): Promise<void>;
   /** Copies of values of state inputs. */
   read(names: readonly string[]): Promise<Results>;
+  /** Frees the program, which whoever has loaded it owes: it holds its constants until then. */
   release(): Promise<void>;
+}
+
+/** What `work` gives by a program of its own, which is released when that has ended. */
+export async function withProgram<T>(
+  loading: Promise<Program>,
+  work: (program: Program) => Promise<T>,
+): Promise<T> {
+  const program = await loading;
+  try {
+    return await work(program);
+  } finally {
+    await program.release();
+  }
 }
 
 export interface Value {
