@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { operator } from "../entities/caller.ts";
+import { decodeWeights } from "../formats/safetensors.ts";
+import type { Digest } from "../foundation/digest.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { VersionWeights } from "./creator.ts";
-import { prepared, weightsOf } from "./exam-model.ts";
+import { named, prepared, weightsOf } from "./exam-model.ts";
 
 test("as many models of long labels are derived at once as the limit says", async () => {
   const creator = await prepared(createMemoryStore());
@@ -30,4 +32,30 @@ test("as many models of long labels are derived at once as the limit says", asyn
       "Cannot derive model: ids: the labels of 13 models take 3367013 bytes, the limit is " +
       "3145728; derive at most 12 at once",
   });
+});
+
+test("copies are of the version that is served by then, when the first is deleted", async (t) => {
+  const store = createMemoryStore();
+  const creator = await prepared(store);
+  const first = await creator.publish(operator, named("a"), weightsOf(1));
+  await creator.publish(operator, named("a"), weightsOf(5, false));
+  const get = store.blobs.get.bind(store.blobs);
+  t.mock.method(store.blobs, "get", async (digest: Digest) => {
+    if (digest === first.blob) {
+      await creator.serve(operator, named("a"), 2);
+      await creator.deleteVersion(operator, named("a"), 1);
+    }
+    return get(digest);
+  });
+  const [copy] = await creator.derive(operator, {
+    ...{ source: named("a"), ids: ["copy"] },
+    ...{ noise: 0.01, seed: 1 },
+  });
+  const { versions } = store.catalog.of(operator);
+  assert.ok(copy !== undefined);
+  const made = await versions.get(copy.incarnation, 1);
+  const tensors = decodeWeights(await get(made?.blob ?? first.blob));
+  const [start = 0] = tensors.get("head.weight")?.values ?? [];
+  // The weights of the second version begin with 5, those of the first with 1.
+  assert.ok(Math.abs(start - 5) < 1, String(start));
 });

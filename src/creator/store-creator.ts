@@ -12,7 +12,7 @@ import {
 } from "../entities/virtual-model.ts";
 import { faultOfValues, type Weight, type Weights } from "../entities/weights.ts";
 import { decodeWeights, encodeSafetensors } from "../formats/safetensors.ts";
-import { assert, present } from "../foundation/assert.ts";
+import { present } from "../foundation/assert.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
@@ -20,13 +20,8 @@ import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
 import { allVersions } from "../storage/all-rows.ts";
-import {
-  modelDeleted,
-  notFound,
-  requireModel,
-  unlessDeleted,
-  unlessRotten,
-} from "../storage/checks.ts";
+import { modelDeleted, notFound, requireModel, unlessRotten } from "../storage/checks.ts";
+import { readFound, servedVersion } from "../storage/served-version.ts";
 import type { BlobWriter, Store, TenantCatalog } from "../storage/storage.ts";
 import {
   checkDerivation,
@@ -125,23 +120,17 @@ class StoreCreator implements Creator {
 
   async derive(caller: Caller, options: DeriveOptions): Promise<readonly VirtualModel[]> {
     checkDerivation(options);
-    const { model, version } = await this.#served(caller, options.source);
-    checkDerivedLabels(model.labels, options.ids.length);
     const pace = new Pace(options.signal);
     for (const [index, id] of options.ids.entries()) {
       await this.#checkFree(caller, id, `ids[${index}]`);
       if (pace.isDue) await pace.rest();
     }
-    const checkSource = (): Promise<unknown> => this.#existing(caller, options.source);
-    const tensors = await unlessDeleted(this.#weights(version), checkSource);
+    const { model, version, tensors, evidence } = await this.#sourceOf(caller, options);
     return this.#store.keeper.storing(async (storage) => {
       const { blobs, blobBytes } = await putNoisy(tensors, options, storage);
       if (new Set([...blobs, version.blob]).size <= blobs.length) throw unchanged(options.noise);
       // What the source has seen, its copies have seen; it may be deleted at any moment.
-      if (version.evidence !== undefined)
-        await storage.put(
-          await unlessDeleted(this.#store.blobs.get(version.evidence), checkSource),
-        );
+      if (evidence !== undefined) await storage.put(evidence);
       const createdAt = this.#clock.now();
       const first = { number: 1, kind: "derived", metrics: {}, outcome: "served" } as const;
       const fresh = { ...first, verdict: undefined, job: undefined, createdAt };
@@ -251,21 +240,25 @@ class StoreCreator implements Creator {
     throw new StrataError("CORRUPT", `Cannot derive from version ${version.number}: ${fault}`);
   }
 
-  async #served(
-    caller: Caller,
-    identity: ModelIdentity,
-  ): Promise<{ model: VirtualModel; version: Version }> {
-    for (let missing: number | undefined; ;) {
-      const model = await this.#existing(caller, identity);
-      const { id, incarnation, servedVersion: number } = model;
-      if (number === undefined)
-        throw new StrataError("CONFLICT", `Cannot derive from "${id}": it has no version yet`);
-      const version = await this.#own(caller).versions.get(incarnation, number);
+  /** The version that is copied, and its bytes. */
+  async #sourceOf(caller: Caller, { source, ids }: DeriveOptions): Promise<DerivedFrom> {
+    const find = async (): Promise<Pick<DerivedFrom, "model" | "version">> => {
+      const { model, version } = await servedVersion(this.#own(caller), source);
       if (version !== undefined) return { model, version };
-      // Between the two looks the model was deleted, or another version is served since.
-      assert(number !== missing, "The served version exists");
-      missing = number;
-    }
+      throw new StrataError("CONFLICT", `Cannot derive from "${model.id}": it has no version yet`);
+    };
+    const finding = { find, blobOf: ({ version }: Pick<DerivedFrom, "version">) => version.blob };
+    return readFound<Pick<DerivedFrom, "model" | "version">, DerivedFrom>(
+      finding,
+      async (found) => {
+        const { model, version } = found;
+        checkDerivedLabels(model.labels, ids.length);
+        const tensors = await this.#weights(version);
+        const digest = version.evidence;
+        const evidence = digest && (await this.#store.blobs.get(digest));
+        return { model, version, tensors, evidence };
+      },
+    );
   }
 
   #existing(caller: Caller, identity: ModelIdentity): Promise<VirtualModel> {
@@ -287,6 +280,15 @@ class StoreCreator implements Creator {
       throw new StrataError("ALREADY_EXISTS", message, { field });
     }
   }
+}
+
+/** What copies are made of. */
+interface DerivedFrom {
+  readonly model: VirtualModel;
+  readonly version: Version;
+  readonly tensors: Weights;
+  /** Undefined for a version that has none. */
+  readonly evidence: Uint8Array | undefined;
 }
 
 /** Stores one noisy copy per id: their names in the order of the ids, and the bytes of each. */

@@ -4,7 +4,7 @@
  * told; it keeps no new version from its place.
  */
 import type { Caller } from "../entities/caller.ts";
-import type { Version, VirtualModel } from "../entities/virtual-model.ts";
+import type { ModelIdentity, Version } from "../entities/virtual-model.ts";
 import { faultOfShapes, faultOfValues, shapesOf, type Weights } from "../entities/weights.ts";
 import { decodeWeights } from "../formats/safetensors.ts";
 import { elementCount } from "../foundation/element-count.ts";
@@ -22,6 +22,7 @@ import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
 import type { Value } from "../runtime/runtime.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
+import { servedVersion } from "../storage/served-version.ts";
 import type { Store } from "../storage/storage.ts";
 import { decodeEvidence, type Evidence } from "./evidence.ts";
 
@@ -37,14 +38,16 @@ export interface Reading {
   readonly store: Store;
 }
 
-/** The served version with what can be read of it; undefined while the model has none. */
+/**
+ * The version that is served now, with what can be read of it; undefined while the model has none,
+ * NOT_FOUND when it has been deleted.
+ */
 export async function servedOf(
   { caller, store }: Reading,
-  { incarnation, servedVersion }: VirtualModel,
+  model: ModelIdentity,
   damages: string[] = [],
 ): Promise<Served | undefined> {
-  if (servedVersion === undefined) return undefined;
-  const version = await store.catalog.of(caller).versions.get(incarnation, servedVersion);
+  const { version } = await servedVersion(store.catalog.of(caller), model);
   if (version === undefined) return undefined;
   const { evidence: digest } = version;
   if (digest === undefined) return { version, evidence: undefined };

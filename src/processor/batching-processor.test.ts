@@ -5,6 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { operator } from "../entities/caller.ts";
 import type { Version } from "../entities/virtual-model.ts";
 import { encodeSafetensors } from "../formats/safetensors.ts";
+import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import {
@@ -105,6 +106,36 @@ describe("which version answers", () => {
     await stack.creator.delete(operator, await modelNamed(stack, "gone"));
     for (const name of ["gone", "gone@1"])
       await assert.rejects(versionOf(name), isError("NOT_FOUND"));
+  });
+
+  it("is the one that is served by then, when its own is deleted while it waits", async (t) => {
+    const model = { id: "followed", rank: 4, labelCount: 2 };
+    const first = await createRandomModel(stack, model);
+    await publishRandom(stack, model, false);
+    const { blobs } = stack.store;
+    const get = blobs.get.bind(blobs);
+    const reads = t.mock.method(blobs, "get", async (digest: Digest) => {
+      if (digest === first.blob && reads.mock.callCount() === 0) {
+        const found = await modelNamed(stack, "followed");
+        await stack.creator.serve(operator, found, 2);
+        await stack.creator.deleteVersion(operator, found, 1);
+      }
+      return get(digest);
+    });
+    const [unnamed, named] = await Promise.allSettled([
+      classify("followed", ["w1 w2"]),
+      classify("followed@1", ["w1 w2"]),
+    ]);
+    assert.ok(
+      unnamed.status === "fulfilled",
+      String(unnamed.status === "rejected" && unnamed.reason),
+    );
+    assert.equal(unnamed.value.version, 2);
+    assert.deepEqual(
+      unnamed.value.probabilities,
+      (await classify("followed@2", ["w1 w2"])).probabilities,
+    );
+    assert.ok(named.status === "rejected" && isError("NOT_FOUND")(named.reason));
   });
 
   it("never fails otherwise than with NOT_FOUND while a model is deleted", async () => {

@@ -2,11 +2,13 @@
 import type { Caller } from "../entities/caller.ts";
 import type { TaskName } from "../foundation/task-names.ts";
 import type { Clock } from "../foundation/clock.ts";
+import type { Digest } from "../foundation/digest.ts";
 import { type ErrorCode, StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Log } from "../foundation/telemetry.ts";
 import type { Flow } from "../scheduling/flow.ts";
-import { notFound, unlessDeleted } from "../storage/checks.ts";
+import { modelDeleted } from "../storage/checks.ts";
+import { readFound } from "../storage/served-version.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
 import type { WantedWeights } from "../engine/adapter-pool.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -60,8 +62,8 @@ export class BatchingProcessor implements Processor {
     question: Question<Answer>,
     request: ModelRequest,
   ): Promise<Answer> {
-    const asked = await this.#resolve(caller, question, request);
-    const { base, resolved, lane, flow } = asked;
+    const first = await this.#resolve(caller, question, request);
+    const { base, lane, flow } = first;
     const { inputs } = request;
     checkInputs(base, request);
     const place = this.#options.engine.admit({
@@ -76,9 +78,16 @@ export class BatchingProcessor implements Processor {
       const tokenizeMs = this.#options.clock.monotonic() - startMs;
       const tokenCount = tokenCountOf(encoded.ids);
       place.correct(tokenCount);
-      const sequences = await unlessDeleted(this.#answer(asked, encoded.ids, place), () =>
-        this.#checkStays(caller, resolved),
-      );
+      let found: Asked | undefined = first;
+      const find = async (): Promise<Asked> => {
+        const asked = found ?? (await this.#resolveAgain(first, question));
+        found = undefined;
+        return asked;
+      };
+      const { resolved, sequences } = await readFound({ find, blobOf }, async (asked) => ({
+        resolved: asked.resolved,
+        sequences: await this.#answer(asked, encoded.ids, place),
+      }));
       const answers = sequences.map(({ answer }) => answer);
       const facts = {
         model: resolved.kind === "base" ? resolved.base : resolved.model.id,
@@ -110,13 +119,15 @@ export class BatchingProcessor implements Processor {
     return { caller, base, lane: question.lane(base), resolved, flow, request };
   }
 
-  /** NOT_FOUND when the version has been deleted since it was found. */
-  async #checkStays(caller: Caller, resolved: Resolved): Promise<void> {
-    if (resolved.kind === "base") return;
-    const { model, version } = resolved;
-    const now = await this.#options.directory.resolve(caller, `${model.id}@${version.number}`);
-    if (now.kind === "base" || now.model.incarnation !== model.incarnation)
-      throw notFound("model", model.id, "model");
+  /** What answers by now; NOT_FOUND when the model, or the version that was named, is deleted. */
+  async #resolveAgain<Answer extends AnswerFacts>(
+    { caller, resolved, request }: Asked,
+    question: Question<Answer>,
+  ): Promise<Asked> {
+    const asked = await this.#resolve(caller, question, request);
+    const [before, now] = [incarnationOf(resolved), incarnationOf(asked.resolved)];
+    if (before !== now) throw modelDeleted(request.model, now !== undefined);
+    return asked;
   }
 
   #notServed(resolved: Resolved): StrataError {
@@ -174,6 +185,15 @@ export class BatchingProcessor implements Processor {
 interface Needed {
   readonly row: RowKind;
   readonly weights: WantedWeights | undefined;
+}
+
+function incarnationOf(resolved: Resolved): string | undefined {
+  return resolved.kind === "base" ? undefined : resolved.model.incarnation;
+}
+
+/** The weights that a request reads; undefined for a bare base. */
+function blobOf({ resolved }: Asked): Digest | undefined {
+  return resolved.kind === "base" ? undefined : resolved.version.blob;
 }
 
 /** INVALID_ARGUMENT for a base, or for a version of another task. */

@@ -84,6 +84,16 @@ describe("the model directory", () => {
     await assert.rejects(directory.resolve(operator, "mail@3"), { message });
   });
 
+  it("finds the version that is served by then, when the first one has gone", async (t) => {
+    const { models } = store.catalog.of(operator);
+    const get = models.get.bind(models);
+    await models.update({ ...model, servedVersion: 2 });
+    const rows: VirtualModel[] = [{ ...model, servedVersion: 9 }];
+    t.mock.method(models, "get", async (id: string) => rows.shift() ?? get(id));
+    directory.forget(operator.tenant, "mail");
+    assert.equal(await numberOf("mail"), 2);
+  });
+
   it("sees a moved alias as soon as it is told, however far another look-up has come", async () => {
     // A look-up takes a few turns of the event loop; the change falls between any two of them.
     for (let turns = 0; turns < 12; turns++) {

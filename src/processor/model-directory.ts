@@ -4,6 +4,7 @@ import { limits } from "../foundation/limits.ts";
 import type { Caller, Tenant } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { notFound } from "../storage/checks.ts";
+import { servedVersion } from "../storage/served-version.ts";
 import type { Catalog, VersionTable } from "../storage/storage.ts";
 
 export type Resolved = { readonly kind: "base"; readonly base: string } | ResolvedVersion;
@@ -70,13 +71,16 @@ export async function resolveModel(
   const { models, versions } = catalog.of(caller);
   const model = await models.get(id);
   if (model === undefined) throw notFound("model", name, "model");
-  const wanted = number ?? model.servedVersion;
-  if (wanted === undefined)
-    throw new StrataError("CONFLICT", `Cannot call "${name}": it has no version yet`, {
-      field: "model",
-    });
-  const version = await versions.get(model.incarnation, wanted);
-  if (version === undefined) throw await versionMissing(versions, model, wanted);
+  if (number === undefined) {
+    const served = await servedVersion({ models, versions }, model);
+    const { version } = served;
+    if (version !== undefined)
+      return { kind: "version", base: model.base, model: served.model, version };
+    const message = `Cannot call "${name}": it has no version yet`;
+    throw new StrataError("CONFLICT", message, { field: "model" });
+  }
+  const version = await versions.get(model.incarnation, number);
+  if (version === undefined) throw await versionMissing(versions, model, number);
   return { kind: "version", base: model.base, model, version };
 }
 

@@ -156,8 +156,8 @@ async function first(examples: TrainingExamples, options: TrainModelOptions): Pr
       `"${model.id}" can be called now`,
     eventFigures(kind, weights.metrics),
   );
-  const served = await servedOf({ caller, store }, { ...model, servedVersion: number });
-  return present(served, "the version was published just now");
+  const served = await servedOf({ caller, store }, model);
+  return present(served, "a version was published just now");
 }
 
 interface FitParts extends TrainModelOptions {
