@@ -175,7 +175,7 @@ function cycleFaults(sources: readonly SourceFile[]): Fault[] {
   );
 }
 
-/** `src/runtime/ort/session.ts` to `runtime`; empty outside the folders of `src/`. */
+/** `src/runtime/ort/ort-runtime.ts` to `runtime`; empty outside the folders of `src/`. */
 function folderOf(path: string): string {
   const [root, folder, file] = path.split("/");
   return root === "src" && folder !== undefined && file !== undefined ? folder : "";

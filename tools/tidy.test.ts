@@ -109,7 +109,10 @@ describe("layers", () => {
     fails(faults({ "src/new/a.ts": "/** A. */\n" }), /no row for src\/new\//);
   });
   test("a row without a folder is refused", () => {
-    fails(faults({ "src/graphs/graph.ts": undefined }), /:5: src\/graphs\/ has no content/);
+    fails(
+      faults({ "src/graphs/graph.ts": undefined }),
+      /:5: .*graphs\/(?: has no content|, which is not there)/,
+    );
   });
   test("a row that names a folder of the same layer, or none, is refused", () => {
     const table = sound["ARCHITECTURE.md"] ?? "";
@@ -266,5 +269,32 @@ describe("files", () => {
     fails(faults({ "README.md": "a\n".repeat(121) }), /has 121 lines, at most 120/);
     deepEqual(faults({ "docs/decisions/0001-a.md": "a\n".repeat(60) }), []);
     fails(faults({ "docs/decisions/0001-a.md": "a\n".repeat(61) }), /has 61 lines, at most 60/);
+  });
+});
+
+describe("what documents and comments name", () => {
+  test("a file that is not there is told, by its line", () => {
+    fails(faults({ "README.md": "a\nIt is `engine/moter.ts`.\n" }), /README\.md:2: .*moter\.ts/);
+    fails(faultsOf("/** The exam: `runtime/exam.ts`. */"), /x\.ts:2: names runtime\/exam\.ts/);
+    fails(faultsOf("// See noun-b.ts."), /x\.ts:2: names noun-b\.ts/);
+    fails(faults({ "README.md": "`engine/ort/` runs it.\n" }), /README\.md:1: names engine\/ort\//);
+  });
+  test("a name is the end of a path, or stands for what a reader chooses", () => {
+    const named = "`engine.ts`, `ort/session.ts`, src/main/main.ts, `runtime/ort/`, `dist/`";
+    const chosen = "`models/NAME.ts`, `x.test.ts`, `exam-x.ts`, `docs/NNNN-*.md`";
+    deepEqual(faults({ "README.md": `${named}, ${chosen}\n` }), []);
+    deepEqual(faultsOf("const a = 'runtime/exam.ts'; // `main.ts`"), []);
+  });
+  test("a link leads to what is there, from where it stands", () => {
+    const other = { "docs/b.md": "B\n" };
+    deepEqual(
+      faults({
+        ...other,
+        "docs/a.md": "[b](b.md#c), [c](#c), [d](../src/main), [e](../src/main/)\n",
+      }),
+      [],
+    );
+    deepEqual(faults({ "README.md": "[e](https://example.org/e)\n" }), []);
+    fails(faults({ ...other, "README.md": "[b](b.md)\n" }), /README\.md:1: links to b\.md/);
   });
 });

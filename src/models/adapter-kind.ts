@@ -2,7 +2,7 @@
  * `AdapterKind`: what is learned beside a frozen base, and where it acts. A kind declares its
  * tensors and writes itself down twice: for training, where one adapter serves the whole batch, and
  * for serving, where every sequence has its own. Implementations stand in `adapters/`; all of them
- * sit the exam in `processor/exam-adapter-kind.ts`, where graphs can be run.
+ * sit the exam in `lanes/exam-adapter-kind.ts`, where graphs can be run.
  *
  * Three promises make answers independent of the batch. A new adapter is the identity. The rank is
  * the first dimension of each tensor that depends on it, so that an adapter of a lower rank, or
