@@ -49,6 +49,7 @@ export class Stage {
       files: createFiles(parts),
       telemetry: silentTelemetry,
       openBase,
+      checkBase: () => {},
     });
   }
 

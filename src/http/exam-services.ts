@@ -225,7 +225,7 @@ class StandInTrainer implements Trainer {
 
   async submit(caller: Caller, specification: JobSpecification): Promise<Job> {
     const { store, clock, ids } = this.#parts;
-    const known = await checkJob(caller, this.#parts, specification);
+    const known = await checkJob(caller, { ...this.#parts, checkBase() {} }, specification);
     const job = queuedJob(specification, {
       id: ids.next("ftjob-"),
       target: known ?? { incarnation: ids.next("vplm-") },

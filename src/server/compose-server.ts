@@ -72,9 +72,10 @@ export async function composeServer(parts: ServerParts): Promise<ComposedServer>
   const processor = new BatchingProcessor({ engine, bases, directory, clock, log, whyRefused });
   const files = createFiles({ store, clock, ids });
   const shared = { store, creator, files, clock, ids, telemetry };
-  const openBase = async (id: string): Promise<TrainingBase> =>
+  const findBase = (id: string): TrainingBase =>
     engines.trainingBases.get(id) ?? cannotTrain(whyRefused(id));
-  const jobs = new JobTrainer({ ...shared, openBase });
+  const openBase = async (id: string): Promise<TrainingBase> => findBase(id);
+  const jobs = new JobTrainer({ ...shared, openBase, checkBase: findBase });
   const trainer = around.trainer?.(jobs, store) ?? jobs;
   await trainer.start();
   const metricsText = async (): Promise<string> => {

@@ -64,6 +64,7 @@ test("a job that is cancelled while its row is read is not run meanwhile", async
     ...parts,
     creator: createCreator(parts),
     files: createFiles(parts),
+    checkBase() {},
     async openBase() {
       runCount += 1;
       await first.opened;

@@ -145,5 +145,6 @@ function trainerOver({ store, creator }: Stack, base: TrainingBase): JobTrainer 
     files: createFiles(parts),
     telemetry: silentTelemetry,
     openBase: async () => base,
+    checkBase: () => {},
   });
 }

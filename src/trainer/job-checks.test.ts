@@ -7,6 +7,7 @@ import type { TaskName } from "../foundation/task-names.ts";
 import type { Files } from "../files/files.ts";
 import { createFiles } from "../files/store-files.ts";
 import { systemClock } from "../foundation/clock.ts";
+import { StrataError } from "../foundation/errors.ts";
 import { systemIds } from "../foundation/random.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
 import type { StoreDriver } from "../storage/storage.ts";
@@ -25,6 +26,7 @@ before(async () => {
   files = createFiles({ store, clock: systemClock, ids: systemIds });
   const creator = await prepared(store);
   const spans: TaskName = "token-classification";
+  await creator.create(operator, { ...named("stranded"), base: "wide2000", labels: ["x", "y"] });
   const model = { ...named("spans"), base: "base", labels: ["city"], task: spans };
   await creator.create(operator, model);
   for (const [name, content] of Object.entries({ labelled, marked }))
@@ -52,7 +54,12 @@ function check(model: string, training: string, validation?: string) {
   const validationFile = validation && ids.get(validation);
   return checkJob(
     operator,
-    { store, files },
+    {
+      ...{ store, files },
+      checkBase(id) {
+        if (id === "wide2000") throw new StrataError("CONFLICT", "Cannot train: it has rotted");
+      },
+    },
     {
       model,
       trainingFile: ids.get(training) ?? "",
@@ -60,6 +67,15 @@ function check(model: string, training: string, validation?: string) {
     },
   );
 }
+
+it("a job is refused with the reason for which its base is, or the base of its model", async () => {
+  for (const model of ["wide2000", "stranded"])
+    await assert.rejects(check(model, "labelled"), {
+      code: "CONFLICT",
+      message: "Cannot train: it has rotted",
+    });
+  await assert.rejects(check("nowhere", "labelled"), { code: "NOT_FOUND", field: "model" });
+});
 
 describe("files of a job", () => {
   it("are of the model's task: the error names both, and what to do", async () => {

@@ -7,13 +7,22 @@ import type { Store } from "../storage/storage.ts";
 import type { JobSpecification } from "../entities/job.ts";
 import { checkFileTask, taskOfModel, taskOfTraining } from "./file-task.ts";
 
+/** What is asked about a job. */
+export interface JobChecks {
+  readonly store: Store;
+  readonly files: Files;
+  /** CONFLICT, with the reason, for a base that is known and not loaded. */
+  checkBase(id: string): void;
+}
+
 /**
  * The vPLM that the job names, or undefined when it names a base. NOT_FOUND for an unknown model or
- * file, INVALID_ARGUMENT for a file of another task. Values were checked where they came in.
+ * file, CONFLICT for a base that cannot be trained on, INVALID_ARGUMENT for a file of another task.
+ * Values were checked where they came in.
  */
 export async function checkJob(
   caller: Caller,
-  { store, files }: { readonly store: Store; readonly files: Files },
+  { store, files, checkBase }: JobChecks,
   specification: JobSpecification,
 ): Promise<VirtualModel | undefined> {
   const { model, trainingFile, validationFile } = specification;
@@ -21,6 +30,7 @@ export async function checkJob(
   const found = await own.models.get(model);
   if (found === undefined && (await store.catalog.bases.get(model)) === undefined)
     throw notFound("model", model, "model");
+  checkBase(found?.base ?? model);
   const training = await files.get(caller, trainingFile, "training_file");
   checkFileTask(training, taskOfModel(found), "training_file");
   if (validationFile !== undefined) {

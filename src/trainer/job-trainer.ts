@@ -17,15 +17,13 @@ import {
   queuedJob,
 } from "../entities/job.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
-import type { Files } from "../files/files.ts";
 import { type Clock, pause } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/random.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Telemetry } from "../foundation/telemetry.ts";
-import type { Store } from "../storage/storage.ts";
 import { loadExamples, type TrainedTarget, type TrainingExamples } from "./examples.ts";
-import { checkJob } from "./job-checks.ts";
+import { checkJob, type JobChecks } from "./job-checks.ts";
 import { JobEndings } from "./job-ending.ts";
 import { type JobKey, JobLog } from "./job-log.ts";
 import { trainModel } from "./train-model.ts";
@@ -34,14 +32,12 @@ import type { TrainingBase } from "../learning/training-base.ts";
 import { instantVersion } from "./version-weights.ts";
 import { requireModel, requireRow } from "../storage/checks.ts";
 
-export interface JobTrainerOptions {
-  readonly store: Store;
-  readonly files: Files;
+export interface JobTrainerOptions extends JobChecks {
   readonly creator: Creator;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly telemetry: Telemetry;
-  /** NOT_FOUND for a base that is not loaded. */
+  /** CONFLICT, with the reason, for a base that is not loaded. */
   openBase(id: string): Promise<TrainingBase>;
 }
 
