@@ -46,6 +46,7 @@ export interface Job {
   readonly metadata: Readonly<Record<string, string>>;
   readonly status: JobStatus;
   readonly error: { readonly code: string; readonly message: string } | undefined;
+  /** Undefined also after a crash that has lost the count of a run which had published. */
   readonly trainedTokens: number | undefined;
   readonly createdAt: number;
   readonly finishedAt: number | undefined;

@@ -241,15 +241,15 @@ export class JobTrainer implements Trainer {
     caller: Caller,
     job: Job,
     run: { readonly abort: AbortController; named(model: string): Promise<void> },
-  ): Promise<{ readonly model: string; readonly trainedTokenCount: number }> {
+  ): Promise<{ readonly model: string; readonly trainedTokenCount: number | undefined }> {
     const { store, creator } = this.#options;
     const existing = await this.#target(caller, job);
     const own = store.catalog.of(caller);
     if (existing !== undefined) {
       const wanted = { limit: 1, where: { job: job.id } };
       const [made] = await own.versions.list(existing.incarnation, wanted);
-      // The run before a crash had come to its end.
-      if (made !== undefined) return { model: existing.id, trainedTokenCount: 0 };
+      // The run before a crash had come to its end, and its count of tokens went with it.
+      if (made !== undefined) return { model: existing.id, trainedTokenCount: undefined };
     }
     const { signal } = run.abort;
     const base = await this.#options.openBase(existing?.base ?? job.requestedModel);
