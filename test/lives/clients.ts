@@ -42,7 +42,7 @@ interface Asked extends Pick<Side, "tenant" | "key"> {
 }
 
 /** The share of operations beside which a crowd asks. */
-const crowdShare = 0.07;
+const crowdShare = 0.05;
 
 export class Clients {
   readonly #options: ClientOptions;

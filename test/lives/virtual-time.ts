@@ -72,14 +72,15 @@ export class VirtualTime {
 
   /** Lets the next thing happen, and what follows from it at once; false when nothing is due. */
   async advance(): Promise<boolean> {
+    // What was set going outside of any event may still plan some.
+    if (this.#queue.length === 0) await atRest();
     const due = this.#queue.pop();
     if (due === undefined) return false;
     // What came due while the machine was off happens when it is on again.
     this.#nowMs = Math.max(this.#nowMs, due.atMs);
     this.#eventCount += 1;
     due.happen();
-    // Every promise that can go on without another event has gone on by then.
-    await new Promise((resolve) => setImmediate(resolve));
+    await atRest();
     return true;
   }
 
@@ -87,6 +88,11 @@ export class VirtualTime {
   skip(delayMs: number): void {
     this.#nowMs += delayMs;
   }
+}
+
+/** Resolves when every promise has gone on that can do so without another event. */
+function atRest(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The time of one process: when it is killed, nothing that it waited for comes any more. */

@@ -38,7 +38,7 @@ const waitingJobCountMax = 4;
 const epochCountMax = 2;
 const seedCount = 4;
 /** Questions that are asked at once. */
-const crowdMax = 8;
+const crowdMax = 6;
 /** The weights of a version with the highest fit into the pool. */
 const rankMax = 8;
 /** The share of operations on an id of which another tenant's is taken. */
@@ -72,13 +72,13 @@ export class Workload {
       [1, listFiles],
       [10, () => this.#create()],
       [3, () => this.#derive()],
-      [7, () => this.#delete()],
+      [9, () => this.#delete()],
       [8, () => this.#serve()],
       [6, () => this.#onVersion(deleteVersion)],
       [3, () => retrieveModel(this.#name())],
       [2, () => listVersions(this.#name())],
       [1, listModels],
-      [18, () => this.#train()],
+      [26, () => this.#train()],
       [2, () => this.#onJob(cancelJob, true)],
       [2, () => this.#onJob(retrieveJob)],
       [1, () => this.#onJob(deleteJob)],
