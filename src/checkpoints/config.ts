@@ -1,6 +1,7 @@
 /** A checkpoint's small JSON files, field by field; those that change nothing are ignored. */
+import { familyNames } from "../foundation/kind-names.ts";
 import { z } from "zod";
-import { type EncoderConfig, familyNames, type Pooling } from "../entities/base-model.ts";
+import type { EncoderConfig, Pooling } from "../entities/base-model.ts";
 import { parse } from "../formats/json.ts";
 import type { Casing } from "../formats/tokenizer.ts";
 import { StrataError } from "../foundation/errors.ts";

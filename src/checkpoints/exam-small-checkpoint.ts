@@ -1,8 +1,9 @@
 /** An encoder of three layers of width 16 with random weights and forty words, in a folder. */
+import type { FamilyName } from "../foundation/kind-names.ts";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { EncoderConfig, FamilyName } from "../entities/base-model.ts";
+import type { EncoderConfig } from "../entities/base-model.ts";
 import type { Weight } from "../entities/weights.ts";
 import { encodeSafetensors } from "../formats/safetensors.ts";
 import { elementCount } from "../foundation/element-count.ts";

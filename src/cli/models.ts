@@ -10,7 +10,7 @@ import {
   verdictWords,
 } from "../client/version-words.ts";
 import type { Model, ModelVersion } from "../contract/models.ts";
-import { type TaskName, taskNames } from "../foundation/task-names.ts";
+import { type TaskName, taskNames } from "../foundation/kind-names.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { visible } from "../foundation/visible.ts";
 import type { CommandContext } from "./command-context.ts";

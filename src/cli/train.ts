@@ -3,6 +3,13 @@ import { type Command, Option } from "commander";
 import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.ts";
 import type { ErrorCode } from "../foundation/errors.ts";
 import { StrataError, errorCodes } from "../foundation/errors.ts";
+import {
+  type AdaptedLayers,
+  adaptedLayersNames,
+  type AdapterKindName,
+  adapterKindNames,
+  defaultAdapter as usual,
+} from "../foundation/kind-names.ts";
 import { limits } from "../foundation/limits.ts";
 import type { CommandContext } from "./command-context.ts";
 import { integerBetween, positiveNumber } from "./command-context.ts";
@@ -17,17 +24,20 @@ interface TrainFlags extends RemoteOptions {
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly learningRateMultiplier?: number;
-  readonly adapter?: "bottleneck" | "lora";
+  readonly adapter?: AdapterKindName;
   readonly rank?: number;
-  readonly layers?: "upper" | "all";
+  readonly layers?: AdaptedLayers;
   readonly seed?: number;
   readonly suffix?: string;
   readonly wait?: boolean;
 }
 
 export function addTrain(program: Command, context: CommandContext): void {
-  const adapter = new Option("--adapter <kind>", "what is learned (default: bottleneck)");
-  const layers = new Option("--layers <which>", "of the base that it acts in (default: upper)");
+  const adapter = new Option("--adapter <kind>", `what is learned (default: ${usual.kind})`);
+  const layers = new Option(
+    "--layers <which>",
+    `of the base that it acts in (default: ${usual.layers})`,
+  );
   const command = program
     .command("train")
     .argument("<model>", "a custom model to train further, or a base for a new one")
@@ -42,9 +52,9 @@ export function addTrain(program: Command, context: CommandContext): void {
     .option("--epochs <count>", "passes over the texts", integerBetween(1, limits.epochCountMax))
     .option("--batch-size <n>", "texts a step", integerBetween(1, limits.trainingBatchSizeMax))
     .option("--learning-rate-multiplier <x>", "times the rate that fits", positiveNumber)
-    .addOption(adapter.choices(["bottleneck", "lora"]))
+    .addOption(adapter.choices(adapterKindNames))
     .option("--rank <n>", "size of the adapter", integerBetween(1, limits.adapterRankMax))
-    .addOption(layers.choices(["upper", "all"]))
+    .addOption(layers.choices(adaptedLayersNames))
     .option("--seed <number>", "same seed, same model", integerBetween(0, 2 ** 31 - 1))
     .option("--suffix <name>", "part of the name of a new model")
     .option("--wait", "show progress until the job has finished")

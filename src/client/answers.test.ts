@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { systemClock } from "../foundation/clock.ts";
-import { taskNames } from "../foundation/task-names.ts";
+import { taskNames } from "../foundation/kind-names.ts";
 import { createFinder, standInKey, standInServices } from "../http/exam-services.ts";
 import { createHttp } from "../http/http.ts";
 import { listen, type Listener } from "../listener/listener.ts";

@@ -3,7 +3,7 @@
  * it is. A kind of task is a row of the table below.
  */
 import type { Model } from "../contract/models.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import type { Client } from "./client.ts";
 import { type TextPart, textParts } from "./text-parts.ts";
 

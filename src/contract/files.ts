@@ -3,7 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { limits } from "../foundation/limits.ts";
 import { answers, errorAnswer, idSchema, listOf, pageQuery } from "./schemas.ts";
 import { unixSecondsSchema } from "./schemas.ts";
-import { taskNames } from "../foundation/task-names.ts";
+import { taskNames } from "../foundation/kind-names.ts";
 
 export const filePurposes = [
   "fine-tune",

@@ -1,5 +1,6 @@
 /** Fine-tuning jobs as OpenAI's, for every task; hyperparameters say what is learned, too. */
 import { createRoute, z } from "@hono/zod-openapi";
+import { adaptedLayersNames, adapterKindNames } from "../foundation/kind-names.ts";
 import { limits } from "../foundation/limits.ts";
 import { answers, idSchema, jsonBody, listOf, metadataSchema, modelIdSchema } from "./schemas.ts";
 import { pageQuery, seedSchema, unixSecondsSchema } from "./schemas.ts";
@@ -8,6 +9,10 @@ const autoSchema = z.literal("auto");
 
 function autoOr<S extends z.ZodType>(schema: S, description: string) {
   return z.union([autoSchema, schema], { error: `expected "auto" or ${description}` });
+}
+
+function autoOrOneOf<const Names extends readonly string[]>(names: Names) {
+  return autoOr(z.enum(names), names.map((name) => `"${name}"`).join(" or "));
 }
 
 const hyperparametersSchema = z.strictObject({
@@ -23,12 +28,12 @@ const hyperparametersSchema = z.strictObject({
     z.number().min(limits.learningRateMultiplierMin).max(limits.learningRateMultiplierMax),
     `a number from ${limits.learningRateMultiplierMin} to ${limits.learningRateMultiplierMax}`,
   ).optional(),
-  adapter: autoOr(z.enum(["bottleneck", "lora"]), '"bottleneck" or "lora"').optional(),
+  adapter: autoOrOneOf(adapterKindNames).optional(),
   rank: autoOr(
     z.number().int().min(1).max(limits.adapterRankMax),
     `an integer from 1 to ${limits.adapterRankMax}`,
   ).optional(),
-  layers: autoOr(z.enum(["upper", "all"]), '"upper" or "all"').optional(),
+  layers: autoOrOneOf(adaptedLayersNames).optional(),
 });
 
 export type WireHyperparameters = z.infer<typeof hyperparametersSchema>;

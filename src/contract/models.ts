@@ -3,7 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { limits } from "../foundation/limits.ts";
 import { answers, idSchema, jsonBody, listOf, modelIdSchema, pageQuery } from "./schemas.ts";
 import { seedSchema, unixSecondsSchema } from "./schemas.ts";
-import { taskNames } from "../foundation/task-names.ts";
+import { adapterKindNames, taskNames } from "../foundation/kind-names.ts";
 
 const baseFactsSchema = z.object({
   kind: z.literal("base"),
@@ -68,7 +68,7 @@ const listedModelSchema = anyModelSchema
 export type ListedModel = z.infer<typeof listedModelSchema>;
 
 const adapterSchema = z.object({
-  kind: z.enum(["bottleneck", "lora"]),
+  kind: z.enum(adapterKindNames),
   rank: z.number().int(),
   layers: z.array(z.number().int()).openapi({ description: "Layers of the base, from 0" }),
 });

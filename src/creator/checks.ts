@@ -6,7 +6,7 @@ import {
   type ModelIdentity,
   nameFault,
 } from "../entities/virtual-model.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import { faultOfShapes, shapesOf } from "../entities/weights.ts";
 import { assert } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";

@@ -12,7 +12,7 @@ import type {
   VersionKind,
   VirtualModel,
 } from "../entities/virtual-model.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import type { Weights } from "../entities/weights.ts";
 
 export interface Creator {

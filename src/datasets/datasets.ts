@@ -1,5 +1,5 @@
 /** Texts to learn from, and what is right to say of them: read, checked, split, measured. */
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { unstorableText, visible } from "../foundation/visible.ts";

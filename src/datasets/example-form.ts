@@ -2,7 +2,7 @@
  * `ExampleForm`: what the rows of a file become, by the kind of task that they are examples of.
  * Reading knows no more of a task than this; a kind of task brings its form.
  */
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import type { Example } from "./datasets.ts";
 import type { Labels } from "./labels.ts";
 import type { Fields } from "./readers/fields.ts";

@@ -1,16 +1,12 @@
 /** A public pretrained checkpoint, shared by all tenants. */
 import type { Digest } from "../foundation/digest.ts";
+import type { FamilyName } from "../foundation/kind-names.ts";
 
 /** How token states become one vector: the first token's state, or the mean over real tokens. */
 export type Pooling = "cls" | "mean";
 
 /** Arithmetic of the frozen linears: float32, or int8 quantised per token row. */
 export type Precision = "fp32" | "int8";
-
-export const familyNames = ["bert", "mpnet"] as const;
-
-/** What kind of encoder a base is. */
-export type FamilyName = (typeof familyNames)[number];
 
 /** Tokens with a meaning of their own, as the vocabulary spells them. */
 export interface SpecialTokens {

@@ -1,6 +1,7 @@
 /** A job: training that was asked for. Its status only moves along `transitions`. */
 import { assert } from "../foundation/assert.ts";
-import type { AdapterKindName, Incarnation, ModelIdentity } from "./virtual-model.ts";
+import type { AdaptedLayers, AdapterKindName } from "../foundation/kind-names.ts";
+import type { Incarnation, ModelIdentity } from "./virtual-model.ts";
 
 export type JobStatus =
   | "validating_files"
@@ -20,9 +21,6 @@ export interface Hyperparameters {
   readonly rank: number;
   readonly layers: AdaptedLayers;
 }
-
-/** Which layers of the base an adapter acts in: the upper part's, or all. */
-export type AdaptedLayers = "upper" | "all";
 
 /** What a job learns by that names no rate, and what a multiplier on the wire multiplies. */
 export const defaultLearningRate = 1e-3;

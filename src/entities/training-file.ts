@@ -1,6 +1,6 @@
 /** An uploaded file: bytes by digest, and what the check of its lines found. */
 import type { Digest } from "../foundation/digest.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 
 export interface TrainingFile {
   readonly id: `file-${string}`;

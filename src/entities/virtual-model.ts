@@ -5,7 +5,7 @@
  */
 import type { Digest } from "../foundation/digest.ts";
 import { limits } from "../foundation/limits.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { AdapterKindName, TaskName } from "../foundation/kind-names.ts";
 import { unstorableText } from "../foundation/visible.ts";
 import type { Pooling, Precision } from "./base-model.ts";
 
@@ -38,9 +38,6 @@ export type ModelIdentity = Pick<VirtualModel, "id" | "incarnation">;
  * `derived`: another version with seeded noise on its weights.
  */
 export type VersionKind = "instant" | "trained" | "derived";
-
-/** The kinds of adapters; `models/adapter-kind.ts` says what each computes. */
-export type AdapterKindName = "bottleneck" | "lora";
 
 export interface AdapterSpecification {
   readonly kind: AdapterKindName;

@@ -12,6 +12,7 @@ import {
 } from "../checkpoints/exam-encoder.ts";
 import type { Precision } from "../entities/base-model.ts";
 import type { AdapterSpecification } from "../entities/virtual-model.ts";
+import { limits } from "../foundation/limits.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import type { AdapterKind } from "../models/adapter-kind.ts";
 import { adapterKinds, allLayers, formsIn } from "../models/adapters/adapters.ts";
@@ -20,6 +21,7 @@ import { headTensors, pool, sharedHead } from "../models/head.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Value } from "../runtime/runtime.ts";
+import { factors } from "../tensor/dimension.ts";
 import { softmax } from "../tensor/operators/neural.ts";
 import { Graph } from "../tensor/tensor.ts";
 import type { BatchRow } from "./lane.ts";
@@ -34,6 +36,23 @@ export function examineAdapterKind(kind: AdapterKind): void {
     const runtime = new OrtRuntime({ threadCount: 1, spinUs: 0 });
     after(() => runtime.close());
     const bench = new Bench(runtime, kind);
+
+    void it("shares no name with another kind, of a tensor or of an open dimension", () => {
+      const own = namesOf(kind);
+      for (const other of Object.values(adapterKinds))
+        if (other !== kind)
+          assert.deepEqual(
+            [...namesOf(other)].filter((name) => own.has(name)),
+            [],
+            other.name,
+          );
+    });
+
+    void it("has a usual rank within the limit", () => {
+      assert.ok(Number.isInteger(kind.usualRank));
+      assert.ok(kind.usualRank >= 1 && kind.usualRank <= limits.adapterRankMax);
+    });
+
     for (const precision of precisions) {
       void it(`begins as the identity: ${precision}`, async () => {
         const [plain] = await bench.serve([bench.row({ rank: 0 })], precision);
@@ -78,6 +97,20 @@ export function examineAdapterKind(kind: AdapterKind): void {
       });
     }
   });
+}
+
+/** Names that a kind brings into a graph with others: those that it is given are not its own. */
+function namesOf(kind: AdapterKind): ReadonlySet<string> {
+  const given = new Set(["batch", "sequence", "ownRows"]);
+  const graph = new Graph();
+  const place = { layers, batch: "batch", sequence: "sequence" };
+  kind.pooled(graph, smallConfig, { ...place, rows: graph.input("rows", "int32", ["ownRows"]) });
+  const names = new Set(kind.tensors(smallConfig, { rank: 2, layers }).map(({ name }) => name));
+  for (const { name } of kind.pooledTensors(smallConfig, { rank: 2, layers })) names.add(name);
+  for (const { shape } of graph.inputs.values())
+    for (const [, ...symbols] of shape.flatMap((dimension) => factors(dimension)))
+      for (const symbol of symbols) if (!given.has(symbol)) names.add(symbol);
+  return names;
 }
 
 interface RowOptions {

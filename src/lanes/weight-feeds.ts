@@ -1,6 +1,6 @@
 /** The weights that the rows of a batch bring, gathered from the pool's memory by the worker. */
+import type { AdapterKindName } from "../foundation/kind-names.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
-import type { AdapterKindName } from "../entities/virtual-model.ts";
 import type { WeightShape } from "../entities/weights.ts";
 import { assert, present } from "../foundation/assert.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";

@@ -7,9 +7,13 @@
  * Three promises make answers independent of the batch. A new adapter is the identity. The rank is
  * the first dimension of each tensor that depends on it, so that an adapter of a lower rank, or
  * none, is padded with zeros at the end; and zeros change nothing, to the last bit.
+ *
+ * All kinds meet in one serving graph: a kind shares with no other the name of a tensor, nor that
+ * of a dimension which it leaves open beside those that it is given, as `loraPieces`.
  */
+import type { AdapterKindName } from "../foundation/kind-names.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
-import type { AdapterKindName, AdapterSpecification } from "../entities/virtual-model.ts";
+import type { AdapterSpecification } from "../entities/virtual-model.ts";
 import type { WeightShape } from "../entities/weights.ts";
 import type { Dimension } from "../tensor/dimension.ts";
 import type { Graph, Tensor } from "../tensor/tensor.ts";
@@ -24,6 +28,8 @@ export type AdapterSize = Omit<AdapterSpecification, "kind">;
 
 export interface AdapterKind {
   readonly name: AdapterKindName;
+  /** The rank that a job learns which names none, from 1 to `limits.adapterRankMax`. */
+  readonly usualRank: number;
   /** An adapter's tensors, in the order in which they lie in a blob. */
   tensors(config: EncoderConfig, size: AdapterSize): readonly LearnedTensor[];
   /** One adapter for the whole batch. Declares inputs as `tensors` has them, with open `rank`. */

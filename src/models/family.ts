@@ -3,7 +3,8 @@
  * embeddings and its layers as graphs, from which `encoder.ts` makes the parts. Each family is one
  * file of `families/`, and sits the exam in `checkpoints/families/conformance.ts`.
  */
-import type { EncoderConfig, FamilyName, SpecialTokens } from "../entities/base-model.ts";
+import type { FamilyName } from "../foundation/kind-names.ts";
+import type { EncoderConfig, SpecialTokens } from "../entities/base-model.ts";
 import type { Dimension } from "../tensor/dimension.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { WeightRole } from "./declared-weight.ts";

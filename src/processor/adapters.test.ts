@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { smallWords, writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
 import type { Precision } from "../entities/base-model.ts";
 import { operator } from "../entities/caller.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import { adapterKindNames, type TaskName } from "../foundation/kind-names.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import type { AdapterForm } from "../models/adapter-kind.ts";
 import { upperForm } from "../models/adapters/adapters.ts";
@@ -30,7 +30,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 /** Layers 0 … 2, of which the last two are upper ones. */
-const forms: readonly AdapterForm[] = (["bottleneck", "lora"] as const).flatMap((kind) =>
+const forms: readonly AdapterForm[] = adapterKindNames.flatMap((kind) =>
   [[0], [2], [1, 2], [0, 1, 2]].map((layers) => ({ kind, layers })),
 );
 

@@ -1,6 +1,6 @@
 /** The `Processor` of a server: resolves, checks, tokenises, queues, answers. */
 import type { Caller } from "../entities/caller.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import type { Clock } from "../foundation/clock.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { type ErrorCode, StrataError } from "../foundation/errors.ts";

@@ -13,7 +13,7 @@ import {
   type VirtualModel,
 } from "../entities/virtual-model.ts";
 import { elementCount } from "../foundation/element-count.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import type { Weight, Weights } from "../entities/weights.ts";
 import { decodeWeights } from "../formats/safetensors.ts";
 import { present } from "../foundation/assert.ts";

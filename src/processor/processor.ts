@@ -4,7 +4,7 @@
  */
 import type { Caller } from "../entities/caller.ts";
 import type { Encoded } from "../formats/formats.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import type { Lane } from "../lanes/lane.ts";
 import type { Resolved } from "./model-directory.ts";
 import type { OpenBase } from "./open-base.ts";

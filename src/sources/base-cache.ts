@@ -2,11 +2,12 @@
  * Pulled base models: `<cache>/bases/<id>/` with the files of the checkpoint and `base.json`. A
  * folder gets its name when it is whole; names that begin with a dot are work in progress.
  */
+import { familyNames } from "../foundation/kind-names.ts";
 import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { type BaseModel, familyNames } from "../entities/base-model.ts";
+import type { BaseModel } from "../entities/base-model.ts";
 import { nameFault } from "../entities/virtual-model.ts";
 import { parse } from "../formats/json.ts";
 import type { Digest } from "../foundation/digest.ts";

@@ -1,6 +1,6 @@
 /** The kinds of tasks that there are. */
 import type { ExampleForm } from "../datasets/example-form.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import type { TaskKind } from "./tasks.ts";
 import { textClassification } from "./text-classification.ts";
 import { tokenClassification } from "./token-classification.ts";

@@ -9,7 +9,7 @@ import type { ExampleForm } from "../datasets/example-form.ts";
 import type { Interval, RatioPart } from "../datasets/metrics.ts";
 import type { RawText } from "../datasets/readers/rows.ts";
 import type { Hyperparameters } from "../entities/job.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import type { Words } from "../entities/words.ts";
 import type { TaskGraph } from "../models/task-graph.ts";
 

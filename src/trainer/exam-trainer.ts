@@ -1,7 +1,7 @@
 /** A trainer over the stack of a small base, with what its exams give it and ask of it. */
+import type { FamilyName } from "../foundation/kind-names.ts";
 import { rm } from "node:fs/promises";
 import { writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
-import type { FamilyName } from "../entities/base-model.ts";
 import { operator } from "../entities/caller.ts";
 import type { Job, JobEvent, JobSpecification } from "../entities/job.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";

@@ -3,7 +3,7 @@
  * file, or one that came for another purpose, its rows tell when the job reads them.
  */
 import type { TrainingFile } from "../entities/training-file.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import { StrataError } from "../foundation/errors.ts";
 
 /** The task that a file has to be for, and whose that is, for messages. */

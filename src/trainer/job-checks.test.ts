@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { named, prepared } from "../creator/exam-model.ts";
 import { operator } from "../entities/caller.ts";
-import type { TaskName } from "../foundation/task-names.ts";
+import type { TaskName } from "../foundation/kind-names.ts";
 import type { Files } from "../files/files.ts";
 import { createFiles } from "../files/store-files.ts";
 import { systemClock } from "../foundation/clock.ts";

@@ -2,21 +2,17 @@
  * What a job runs. A model without a version gets the instant head first; then adapter and head
  * are trained, and served unless held-out texts speak for the version that is served.
  */
+import { defaultAdapter } from "../foundation/kind-names.ts";
 import type { Caller } from "../entities/caller.ts";
 import { defaultLearningRate, type Hyperparameters, type Job } from "../entities/job.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
-import type {
-  AdapterKindName,
-  AdapterSpecification,
-  Version,
-  VirtualModel,
-} from "../entities/virtual-model.ts";
+import type { AdapterSpecification, Version, VirtualModel } from "../entities/virtual-model.ts";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
 import type { Weight } from "../entities/weights.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { actsAbove, allLayers, upperLayers } from "../models/adapters/adapters.ts";
+import { actsAbove, adapterKinds, allLayers, upperLayers } from "../models/adapters/adapters.ts";
 import { Pace } from "../foundation/pace.ts";
 import { distinctDigests } from "../datasets/content-digests.ts";
 import { type Candidate, candidateOf, othersOf } from "../judging/candidate.ts";
@@ -38,12 +34,9 @@ const defaultHyperparameters = {
   epochCount: 8,
   batchSize: 16,
   learningRate: defaultLearningRate,
-  adapter: "bottleneck",
-  layers: "upper",
+  adapter: defaultAdapter.kind,
+  layers: defaultAdapter.layers,
 } as const;
-
-/** LoRA has two adapted linears in each layer, where a bottleneck has one place. */
-const defaultRanks: Readonly<Record<AdapterKindName, number>> = { bottleneck: 16, lora: 8 };
 
 /**
  * Epochs without progress on dev after which training stops: enough that the falling learning rate
@@ -134,7 +127,7 @@ function automatic({ kind, train }: TrainingExamples, job: Job): Hyperparameters
   const epochCount = usual.epochCount * stretchOf(train.ids.length, batchSize);
   return {
     ...usual,
-    rank: defaultRanks[adapter],
+    rank: adapterKinds[adapter].usualRank,
     epochCount: Math.min(epochCount, limits.epochCountMax),
   };
 }

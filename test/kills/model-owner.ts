@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import type { Client } from "../../src/client/client.ts";
 import type { ModelVersion } from "../../src/contract/models.ts";
-import type { TaskName } from "../../src/foundation/task-names.ts";
+import type { AdapterKindName, TaskName } from "../../src/foundation/kind-names.ts";
 import { present } from "../../src/foundation/assert.ts";
 import type { Random } from "../../src/foundation/random.ts";
 import type { JobBook } from "./job-book.ts";
@@ -37,7 +37,7 @@ type Doubt =
 export interface ModelOwnerOptions {
   readonly name: string;
   readonly task: TaskName;
-  readonly adapter: "bottleneck" | "lora";
+  readonly adapter: AdapterKindName;
   readonly random: Random;
   readonly jobs: JobBook;
 }

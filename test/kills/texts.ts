@@ -1,7 +1,7 @@
 /** What is learned and asked, for both tasks: the word `lamp` is all that the tiny base knows. */
 import assert from "node:assert/strict";
 import type { Client } from "../../src/client/client.ts";
-import type { TaskName } from "../../src/foundation/task-names.ts";
+import type { TaskName } from "../../src/foundation/kind-names.ts";
 import { present } from "../../src/foundation/assert.ts";
 import { pause, systemClock } from "../../src/foundation/clock.ts";
 import { StrataError } from "../../src/foundation/errors.ts";

@@ -1,5 +1,5 @@
 /** Files that clients upload: few contents, so that equal bytes meet, each with its own labels. */
-import type { TaskName } from "../../src/foundation/task-names.ts";
+import type { TaskName } from "../../src/foundation/kind-names.ts";
 import type { Random } from "../../src/foundation/random.ts";
 import { words } from "./tiny-base.ts";
 

@@ -1,5 +1,5 @@
 /** Answers of models: each must be that of the same version alone. */
-import type { TaskName } from "../../src/foundation/task-names.ts";
+import type { TaskName } from "../../src/foundation/kind-names.ts";
 import type { VersionLife } from "./ledger-entries.ts";
 import { type Answer, bodyOf, isForgotten, type Judgement, type Operation } from "./operation.ts";
 import { baseName } from "./tiny-base.ts";

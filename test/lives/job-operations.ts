@@ -1,6 +1,5 @@
 /** Jobs: asked for, cancelled, looked at, deleted. */
-import type { AdaptedLayers } from "../../src/entities/job.ts";
-import type { AdapterKindName } from "../../src/entities/virtual-model.ts";
+import type { AdaptedLayers, AdapterKindName } from "../../src/foundation/kind-names.ts";
 import { contentOf } from "./contents.ts";
 import type { Columns } from "./simulated-catalog.ts";
 import { isFinal } from "./ledger-entries.ts";

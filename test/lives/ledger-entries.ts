@@ -1,7 +1,7 @@
 /** What the ledger holds: lives of models, versions, files and jobs, and changes to them. */
 import type { Hyperparameters } from "../../src/entities/job.ts";
 import type { AdapterSpecification } from "../../src/entities/virtual-model.ts";
-import type { TaskName } from "../../src/foundation/task-names.ts";
+import type { TaskName } from "../../src/foundation/kind-names.ts";
 import type { Digest } from "../../src/foundation/digest.ts";
 import type { Columns } from "./simulated-catalog.ts";
 import type { Timeline, Unsettled } from "./timeline.ts";

@@ -4,7 +4,7 @@
  * against the operations that are under way and the jobs that run.
  */
 import type { AdapterSpecification } from "../../src/entities/virtual-model.ts";
-import type { TaskName } from "../../src/foundation/task-names.ts";
+import type { TaskName } from "../../src/foundation/kind-names.ts";
 import type { Digest } from "../../src/foundation/digest.ts";
 import { JobLedger } from "./job-ledger.ts";
 import type {

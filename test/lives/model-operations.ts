@@ -1,5 +1,5 @@
 /** Creations, derivations, deletions and lists of models and versions, and moves of the alias. */
-import type { TaskName } from "../../src/foundation/task-names.ts";
+import type { TaskName } from "../../src/foundation/kind-names.ts";
 import type { Change, ModelState } from "./ledger-entries.ts";
 import {
   type Answer,

@@ -1,5 +1,5 @@
 /** Which operation comes next: a mix that each seed weighs otherwise, aimed at what is there. */
-import { type TaskName, taskNames } from "../../src/foundation/task-names.ts";
+import { type TaskName, taskNames } from "../../src/foundation/kind-names.ts";
 import { defaultTask } from "../../src/entities/virtual-model.ts";
 import { present } from "../../src/foundation/assert.ts";
 import type { Random } from "../../src/foundation/random.ts";

@@ -1,6 +1,7 @@
 /** The kinds of adapters that there are, by name, and the layers in which they may act. */
+import { type AdapterKindName, defaultAdapter } from "../../foundation/kind-names.ts";
 import type { EncoderConfig } from "../../entities/base-model.ts";
-import type { AdapterKindName, AdapterSpecification } from "../../entities/virtual-model.ts";
+import type { AdapterSpecification } from "../../entities/virtual-model.ts";
 import type { Graph } from "../../tensor/tensor.ts";
 import type { AdapterForm, AdapterKind, PooledPlace } from "../adapter-kind.ts";
 import { joinedSites, type LayerSites } from "../layer-sites.ts";
@@ -76,5 +77,5 @@ export function upperBottleneck(config: EncoderConfig, rank: number): AdapterSpe
 }
 
 export function upperForm(config: EncoderConfig): AdapterForm {
-  return { kind: "bottleneck", layers: upperLayers(config) };
+  return { kind: defaultAdapter.kind, layers: upperLayers(config) };
 }

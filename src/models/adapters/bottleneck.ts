@@ -16,6 +16,7 @@ import { ownRows, pieceCountOf, productInPieces, rowCountOf, withChange } from "
 
 export const bottleneck: AdapterKind = {
   name: "bottleneck",
+  usualRank: 16,
   tensors: ({ hiddenSize: hidden }, { rank, layers }) =>
     layers.flatMap((layer) => [
       // The identity to begin with, since `up` is zero; were `down` so too, nothing would learn.
@@ -54,11 +55,11 @@ function pooledTensors(
 function pooled(graph: Graph, config: EncoderConfig, place: PooledPlace): LayerSites {
   const { hiddenSize: hidden } = config;
   const count = rowCountOf(place);
-  const rank = multiply(pieceRank, "pieces");
+  const rank = multiply(pieceRank, "bottleneckPieces");
   return actingIn(place.layers, (layer, state) => {
     const input = (part: Part, shape: Shape): Tensor =>
       graph.input(nameOf(layer, part), "float32", [count, ...shape]);
-    const down = input("down", ["pieces", pieceRank, hidden]);
+    const down = input("down", ["bottleneckPieces", pieceRank, hidden]);
     const change = changeOf(productInPieces(ownRows(state, place), down), {
       downBias: reshape(input("down.bias", [rank]), [count, 1, rank]),
       up: input("up", [rank, hidden]),

@@ -19,6 +19,8 @@ const projections = ["query", "value"] as const satisfies readonly Projection[];
 
 export const lora: AdapterKind = {
   name: "lora",
+  // It has two adapted linears in each layer, where a bottleneck has one place.
+  usualRank: 8,
   tensors: ({ hiddenSize: hidden }, { rank, layers }) =>
     sitesIn(layers).flatMap((site) => [
       // The identity to begin with, since B is zero; were A so too, nothing would learn.

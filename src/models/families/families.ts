@@ -1,5 +1,5 @@
 /** The families that Strata knows, by name. */
-import { type FamilyName, familyNames } from "../../entities/base-model.ts";
+import { type FamilyName, familyNames } from "../../foundation/kind-names.ts";
 import type { Family } from "../family.ts";
 import { bert } from "./bert.ts";
 import { mpnet } from "./mpnet.ts";
