@@ -6,23 +6,25 @@ import { parse } from "../formats/json.ts";
 import type { Casing } from "../formats/tokenizer.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { present } from "../foundation/assert.ts";
+import type { CheckpointLayout, SizeName } from "../models/family.ts";
 import { familyOf, isFamily } from "../models/families/families.ts";
 
 const size = (most: number) => z.int().min(1).max(most);
 
-const sizes = z.object({
-  hidden_size: size(limits.hiddenSizeMax),
+const sizes: Readonly<Record<SizeName, z.ZodType<number>>> = {
+  hiddenSize: size(limits.hiddenSizeMax),
   // Both parts need a layer.
-  num_hidden_layers: z.int().min(2).max(limits.layerCountMax),
-  num_attention_heads: size(limits.hiddenSizeMax),
-  intermediate_size: size(limits.hiddenSizeMax * 8),
-  vocab_size: size(limits.vocabularySizeMax),
-  max_position_embeddings: size(limits.positionCountMax),
-  layer_norm_eps: z.number().positive().max(1),
-});
+  layerCount: z.int().min(2).max(limits.layerCountMax),
+  headCount: size(limits.hiddenSizeMax),
+  intermediateSize: size(limits.hiddenSizeMax * 8),
+  vocabularySize: size(limits.vocabularySizeMax),
+  positionCount: size(limits.positionCountMax),
+  layerNormEpsilon: z.number().positive().max(1),
+  segmentCount: size(16),
+};
 
 const kind = z.looseObject({ model_type: z.string() });
-const segments = z.object({ type_vocab_size: size(16) });
 
 const pooling = z.object({
   pooling_mode_cls_token: z.boolean().default(false),
@@ -53,26 +55,42 @@ export function parseConfig(text: string): EncoderConfig {
     const wanted = JSON.stringify(expected);
     expect(found === wanted, file, `${field} ${found}, expected ${wanted}`);
   }
-  const fields = parse(sizes, text, file);
-  if (fields.hidden_size % fields.num_attention_heads !== 0)
+  return { family: name, ...parseSizes(text, checkpoint) };
+}
+
+/** The sizes, by the names that the family's checkpoints have for them. */
+export function parseSizes(
+  text: string,
+  { sizes: names, unusedPositionCount }: CheckpointLayout,
+): Omit<EncoderConfig, "family"> {
+  // `Object.entries` of a record knows its keys as texts alone.
+  const wanted = Object.entries(names) as [SizeName, string | number][]; // as just said
+  const told = wanted.filter(([, name]) => typeof name === "string");
+  const schema = z.object(Object.fromEntries(told.map(([of, name]) => [name, sizes[of]])));
+  const fields = parse(schema, text, "config.json");
+  const sizeOf = (of: SizeName): number => {
+    const name = names[of];
+    return typeof name === "number" ? name : present(fields[name], "a field that was parsed");
+  };
+  const [hiddenSize, headCount] = [sizeOf("hiddenSize"), sizeOf("headCount")];
+  if (hiddenSize % headCount !== 0)
     throw unfit(
-      `hidden_size ${fields.hidden_size} is no multiple of ` +
-        `num_attention_heads ${fields.num_attention_heads}`,
+      `${names.hiddenSize} ${hiddenSize} is no multiple of ${names.headCount} ${headCount}`,
     );
-  const positionCount = fields.max_position_embeddings - checkpoint.unusedPositionCount;
+  const positionCount = sizeOf("positionCount") - unusedPositionCount;
   if (positionCount < 1)
-    throw unfit(`max_position_embeddings ${fields.max_position_embeddings} leaves no place`);
+    throw unfit(`${names.positionCount} ${sizeOf("positionCount")} leaves no place`);
+  const layerCount = sizeOf("layerCount");
   return {
-    family: name,
-    layerCount: fields.num_hidden_layers,
-    shallowLayerCount: Math.floor(fields.num_hidden_layers / 2),
-    hiddenSize: fields.hidden_size,
-    headCount: fields.num_attention_heads,
-    intermediateSize: fields.intermediate_size,
-    vocabularySize: fields.vocab_size,
+    layerCount,
+    shallowLayerCount: Math.floor(layerCount / 2),
+    hiddenSize,
+    headCount,
+    intermediateSize: sizeOf("intermediateSize"),
+    vocabularySize: sizeOf("vocabularySize"),
     positionCount,
-    segmentCount: checkpoint.hasSegments ? parse(segments, text, file).type_vocab_size : 0,
-    layerNormEpsilon: fields.layer_norm_eps,
+    segmentCount: sizeOf("segmentCount"),
+    layerNormEpsilon: sizeOf("layerNormEpsilon"),
   };
 }
 

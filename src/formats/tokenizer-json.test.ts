@@ -72,6 +72,15 @@ async function idsOf(change: object, text: string): Promise<number[]> {
 }
 
 describe("a tokenizer.json of known parts", () => {
+  it("spells pieces as its model marks them", async () => {
+    const marked = new Map(tokens.map((token, id) => [token.replace("##", "@"), id]));
+    const other = { continuing_subword_prefix: "@", vocab: Object.fromEntries(marked) };
+    const tokenizer = open({ model: { ...model, ...other } });
+    const { ids } = await tokenizer.encode(["lamps 12"]);
+    assert.deepEqual([...(ids[0] ?? [])], [2, 6, 7, 8, 9, 3]);
+    assert.deepEqual(await tokenizer.isOwn(ids), [true]);
+  });
+
   it("makes the ids that it says", async () => {
     assert.deepEqual(await idsOf({}, "The Lamps [MASK]"), [2, 5, 6, 7, 4, 3]);
     const sequence = { type: "Sequence", normalizers: [{ type: "NFD" }, { type: "Lowercase" }] };

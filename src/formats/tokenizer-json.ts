@@ -119,7 +119,8 @@ export function checkedTokenizer(json: string, vocabularySize: number): string {
     normalizer: sequence(normalizers, parts.normalizer, ["normalizer", "normalizers"]),
     pre_tokenizer: sequence(preTokenizers, parts.pre_tokenizer, ["pre_tokenizer", "pretokenizers"]),
     post_processor: checkedProcessor(parts.post_processor, ids),
-    // Of its own, whatever the file says: pieces become words, and nothing else changes.
+    // What follows from the model, whatever the file says: pieces become words, and without the
+    // clean-up, which contracts words, they are the text again.
     decoder: { type: "WordPiece", prefix: model["continuing_subword_prefix"], cleanup: false },
     model,
   });

@@ -50,6 +50,8 @@ export function tokenizerOfVocabulary(vocabulary: string, options: VocabularyOpt
   for (const token of own) if (!Object.hasOwn(ids, token)) throw missing(token);
   const model = WordPiece.init(ids, { unkToken: special.unknown, maxInputCharsPerWord: 100 });
   const tokenizer = new RustTokenizer(model);
+  // Without its clean-up, which contracts words: what a sequence spells must give it again.
+  tokenizer.setDecoder(wordPieceDecoder("##", false));
   tokenizer.setNormalizer(
     bertNormalizer({
       cleanText: true,
@@ -90,8 +92,6 @@ class CuttingTokenizer implements Tokenizer {
   constructor(tokenizer: RustTokenizer, { tokensMax, special }: TokenizerOptions) {
     tokenizer.disablePadding();
     tokenizer.setTruncation(tokensMax);
-    // Without its clean-up, which contracts words: what a sequence spells must give it again.
-    tokenizer.setDecoder(wordPieceDecoder("##", false));
     const padId = tokenizer.tokenToId(special.padding);
     if (padId === null) throw missing(special.padding);
     this.#tokenizer = tokenizer;

@@ -32,16 +32,19 @@ export interface LayerInputs {
   readonly sequence: Dimension;
 }
 
+/** What of an encoder is a number that its checkpoint tells. */
+export type SizeName = Exclude<keyof EncoderConfig, "family" | "shallowLayerCount">;
+
 /** How checkpoints of the family are written, in the terms of Hugging Face. */
 export interface CheckpointLayout {
   /** What stands before all names in a checkpoint that has a head too; it may be absent. */
   readonly prefix: string;
+  /** Each size of an encoder: the name of its field in `config.json`, or what it always is. */
+  readonly sizes: Readonly<Record<SizeName, string | number>>;
   /** Fields of `config.json` with the one value that the graphs compute, which is the default. */
   readonly fixedFields: Readonly<Record<string, string | number | boolean>>;
   /** How many rows at the beginning of the table of positions belong to no place of a text. */
   readonly unusedPositionCount: number;
-  /** Whether tokens have segments, of which Strata's are all of the first. */
-  readonly hasSegments: boolean;
   /** All tensors that the graphs need. */
   tensors(config: EncoderConfig): readonly CheckpointEntry[];
 }

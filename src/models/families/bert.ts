@@ -6,6 +6,7 @@ import {
   postNormEntries,
   postNormLayer,
   tableEntry,
+  usualSizes,
 } from "./post-norm.ts";
 
 const layerNames: LayerNames = {
@@ -23,9 +24,9 @@ export const bert: Family = {
   name: "bert",
   checkpoint: {
     prefix: "bert.",
+    sizes: usualSizes,
     fixedFields: { hidden_act: "gelu", position_embedding_type: "absolute", is_decoder: false },
     unusedPositionCount: 0,
-    hasSegments: true,
     tensors(config) {
       const { hiddenSize: hidden, positionCount, segmentCount } = config;
       const [position, segment] = ["position", "token_type"].map(

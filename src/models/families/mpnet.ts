@@ -15,6 +15,7 @@ import {
   postNormEntries,
   postNormLayer,
   tableEntry,
+  usualSizes,
 } from "./post-norm.ts";
 
 /** Half of the buckets are for tokens before, half for those after. */
@@ -37,6 +38,7 @@ export const mpnet: Family = {
   name: "mpnet",
   checkpoint: {
     prefix: "mpnet.",
+    sizes: { ...usualSizes, segmentCount: 0 },
     // The original computes no others, whatever the configuration says.
     fixedFields: {
       hidden_act: "gelu",
@@ -45,7 +47,6 @@ export const mpnet: Family = {
     },
     // Places are counted from behind the id of padding.
     unusedPositionCount: 2,
-    hasSegments: false,
     tensors(config) {
       const { hiddenSize: hidden, headCount, positionCount } = config;
       const rowCount = positionCount + mpnet.checkpoint.unusedPositionCount;

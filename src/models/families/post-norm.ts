@@ -16,8 +16,20 @@ import {
   wordEmbeddings,
   wordTable,
 } from "../encoder-scope.ts";
-import type { CheckpointEntry, LayerInputs } from "../family.ts";
+import type { CheckpointEntry, CheckpointLayout, LayerInputs } from "../family.ts";
 import { noSites, type Projection } from "../layer-sites.ts";
+
+/** What `config.json` calls sizes in BERT, and in what was made after it. */
+export const usualSizes = {
+  hiddenSize: "hidden_size",
+  layerCount: "num_hidden_layers",
+  headCount: "num_attention_heads",
+  intermediateSize: "intermediate_size",
+  vocabularySize: "vocab_size",
+  positionCount: "max_position_embeddings",
+  layerNormEpsilon: "layer_norm_eps",
+  segmentCount: "type_vocab_size",
+} as const satisfies CheckpointLayout["sizes"];
 
 /** Words and places; the vectors of these names are added to every place. */
 export function embeddedStates(
