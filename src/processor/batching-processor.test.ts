@@ -7,6 +7,7 @@ import type { Version } from "../entities/virtual-model.ts";
 import { encodeSafetensors } from "../formats/safetensors.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
+import { taskNames } from "../foundation/kind-names.ts";
 import { SeededRandom } from "../foundation/random.ts";
 import {
   createRandomModel,
@@ -19,6 +20,7 @@ import {
   modelNamed,
 } from "./exam-stack.ts";
 import { smallWords, writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
+import { checkTask } from "./batching-processor.ts";
 import type { ModelInputs, ModelRequest } from "./processor.ts";
 import { embeddingsQuestion, labelsQuestion } from "./questions.ts";
 
@@ -362,5 +364,20 @@ describe("inputs past a limit", () => {
     const single = embed([long], { truncate: false, isSingle: true });
     const message = /^Cannot read "input": expected at most 32 tokens, got more$/;
     await assert.rejects(single, { code: "CONTEXT_LENGTH", field: "input", message });
+  });
+});
+
+describe("a model that is asked for what is not its task", () => {
+  it("is told by the words of what was asked", () => {
+    const base = { kind: "base", base: "tiny" } as const;
+    const messages = {
+      "text-classification": /^Cannot classify with "tiny": it is a base model and has no task$/,
+      "token-classification": /^Cannot find entities with "tiny": it is a base model/,
+    } as const;
+    for (const task of taskNames)
+      assert.throws(() => checkTask(base, task, "tiny"), {
+        field: "model",
+        message: messages[task],
+      });
   });
 });

@@ -202,11 +202,10 @@ export function checkTask(resolved: Resolved, task: TaskName, name: string): voi
   if (own === task) return;
   const state =
     own === undefined
-      ? "it is a base model and has no labels"
+      ? "it is a base model and has no task"
       : `its task is ${own}, which ${taskKinds[own].route} answers`;
-  throw new StrataError("INVALID_ARGUMENT", `Cannot classify with "${name}": ${state}`, {
-    field: "model",
-  });
+  const action = `Cannot ${taskKinds[task].asked} with "${name}"`;
+  throw new StrataError("INVALID_ARGUMENT", `${action}: ${state}`, { field: "model" });
 }
 
 function timingsOf(tokenizeMs: number, sequences: readonly SequenceAnswer[]): RequestTimings {

@@ -59,6 +59,11 @@ export function examineTask<E extends Example>(
       }
     });
 
+    it("has words of its own for messages", () => {
+      assert.match(kind.asked, /^[a-z]/);
+      assert.match(kind.lostRemark("FILE (lines 1, 2)"), /^[a-z].* FILE \(lines 1, 2\) .*[a-z]$/);
+    });
+
     it("reads what it has spelled, whatever numbers the labels have then", () => {
       const turned = labels.toReversed();
       for (const [index, one] of examples.entries()) {

@@ -23,6 +23,8 @@ export interface TaskKind<E extends Example = Example> {
   readonly name: TaskName;
   /** The HTTP route of its models, which is told to those who have called them by another one. */
   readonly route: string;
+  /** What its models are asked for, as in "Cannot <asked> with <model>". */
+  readonly asked: string;
   /** What the rows of a file become examples of this kind by. */
   readonly form: ExampleForm<RawText, E>;
   readonly graph: TaskGraph;
@@ -36,6 +38,8 @@ export interface TaskKind<E extends Example = Example> {
   outputCount(labelCount: number): number;
   /** What it is right to answer to an encoded example; its labels are numbered. */
   expected(example: E, encoded: EncodedExample): Expected;
+  /** What is said, behind their count, of such parts of `file` as `lostCount` counts. */
+  lostRemark(file: string): string;
   /** The labels that occur in an answer, ascending, each once. */
   labelsIn(answer: Answer): readonly number[];
   /** What is learned of a sequence: tokens of it, and the output that is right for each. */

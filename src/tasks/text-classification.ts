@@ -10,6 +10,7 @@ import type { Answer, Judged, TaskKind } from "./tasks.ts";
 export const textClassification: TaskKind<LabelledText> = {
   name: "text-classification",
   route: "POST /v1/classify",
+  asked: "classify",
   form: labelledForm,
   graph: sequenceClasses,
   hasWords: false,
@@ -35,6 +36,7 @@ export const textClassification: TaskKind<LabelledText> = {
     const label = present(indexByLabel.get(example.label), "a label of the model");
     return { answer: Int32Array.of(label), lostCount: 0 };
   },
+  lostRemark: (file) => `labels of ${file} cannot be learned`,
   labelsIn: (answer) => [...answer],
   classesOf: (answer) => ({ tokens: Int32Array.of(0), classes: answer }),
   answerOf: (scores, { labelCount }) => highest(scores, labelCount).slice(0, 1),

@@ -19,6 +19,7 @@ const outside = 0;
 export const tokenClassification: TaskKind<MarkedText> = {
   name: "token-classification",
   route: "POST /v1/classify-tokens",
+  asked: "find entities",
   form: markedForm,
   graph: tokenClasses,
   hasWords: true,
@@ -44,6 +45,9 @@ export const tokenClassification: TaskKind<MarkedText> = {
     const places = new CodePoints(example.text);
     return answerOfEntities(labelled, present(words, "the words of the text"), places);
   },
+  lostRemark: (file) =>
+    `entities of ${file} are cut off, or begin or end within a word: ` +
+    "the words that they touch are learned as a whole",
   labelsIn: (answer) => [...new Set(spansIn(answer).map(({ label }) => label))].toSorted(ascending),
   classesOf: (answer, { firsts }) => classesOf(answer, present(firsts, "the words of a text")),
   answerOf(scores, { labelCount, firsts }) {

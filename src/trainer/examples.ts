@@ -246,13 +246,10 @@ async function encoded(
     },
     complaints: [
       ...counted(cutCount, `texts of ${field} are longer than the base reads: their ends are cut`),
-      ...counted(lostCount, `entities of ${field} (${lost.lines}) ${lostRemark}`),
+      ...counted(lostCount, kind.lostRemark(`${field} (${lost.lines})`)),
     ],
   };
 }
-
-const lostRemark =
-  "are cut off, or begin or end within a word: the words that they touch are learned as a whole";
 
 function counted(count: number, remark: string): readonly string[] {
   return count === 0 ? [] : [`${count} ${remark}`];
