@@ -2,10 +2,16 @@
 import type { Metrics } from "../foundation/telemetry.ts";
 import type { RunTime } from "./batch-run.ts";
 import type { Lane } from "../lanes/lane.ts";
-import type { Scheduled } from "./sequence.ts";
+import type { Scheduled, SequenceTimes } from "./sequence.ts";
 
 /** The last batch's share in the running mean of what a token takes. */
 const newShare = 0.1;
+
+interface Measured extends Pick<RunTime, "runMs"> {
+  readonly lane: Lane;
+  /** Whether others of the lane were left waiting. */
+  readonly isFull: boolean;
+}
 
 export class BatchMeter {
   readonly #metrics: Metrics;
@@ -22,10 +28,7 @@ export class BatchMeter {
   }
 
   /** A batch that could not be filled says nothing of how a queue drains. */
-  measure(
-    batch: readonly Scheduled[],
-    { lane, isFull, startMs, runMs }: RunTime & { readonly lane: Lane; readonly isFull: boolean },
-  ): void {
+  measure(batch: readonly Scheduled[], { lane, isFull, runMs }: Measured): void {
     const tokenCount = batch.reduce((sum, { sequence }) => sum + sequence.tokenCount, 0);
     if (isFull) {
       const known = this.msPerTokenOf(lane);
@@ -34,10 +37,11 @@ export class BatchMeter {
     this.#metrics.observe("strata_batch_sequences", batch.length);
     this.#metrics.observe("strata_batch_tokens", tokenCount);
     this.#metrics.observe("strata_batch_seconds", runMs / 1000);
-    for (const { sequence, loadMs } of batch) {
-      const queueMs = startMs - sequence.enqueuedMs - loadMs;
-      this.#metrics.observe("strata_queue_seconds", queueMs / 1000);
-      if (loadMs > 0) this.#metrics.observe("strata_load_seconds", loadMs / 1000);
-    }
+  }
+
+  /** How long a sequence that is answered has waited, as its caller is told. */
+  tell({ loadMs, queueMs }: SequenceTimes): void {
+    this.#metrics.observe("strata_queue_seconds", queueMs / 1000);
+    if (loadMs > 0) this.#metrics.observe("strata_load_seconds", loadMs / 1000);
   }
 }

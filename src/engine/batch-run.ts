@@ -7,6 +7,7 @@ import type { Clock } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 import type { Log } from "../foundation/telemetry.ts";
 import type { BatchRow, Lane } from "../lanes/lane.ts";
+import type { Scheduled, SequenceTimes } from "./sequence.ts";
 import type { Worker } from "./workers.ts";
 
 /** What a sequence got: `answer` is of its lane's kind. */
@@ -19,6 +20,15 @@ export interface RunTime {
   /** What it took to load a program that the worker did not have; mostly 0. */
   readonly programMs: number;
   readonly runMs: number;
+}
+
+/** What a sequence that was answered tells of its time: to its caller and to the metrics alike. */
+export function timesOf(
+  { sequence, loadMs }: Scheduled,
+  { startMs, programMs, runMs }: RunTime,
+): SequenceTimes {
+  const loadedMs = loadMs + programMs;
+  return { loadMs: loadedMs, queueMs: startMs - sequence.enqueuedMs - loadedMs, runMs };
 }
 
 export interface Ran {

@@ -12,13 +12,18 @@ import { soon } from "../foundation/turn.ts";
 import { schedule, workOf } from "../scheduling/schedule.ts";
 import type { AdapterPool } from "./adapter-pool.ts";
 import { BatchMeter } from "./batch-meter.ts";
-import { type Outcome, runBatch } from "./batch-run.ts";
+import { type Outcome, runBatch, timesOf } from "./batch-run.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { Lane } from "../lanes/lane.ts";
 import { type Arrival, type Place, Places } from "./places.ts";
 import type { Scheduled, Sequence, SequenceAnswer, SequenceRequest } from "./sequence.ts";
 import { WeightLoads } from "./weight-loads.ts";
 import type { Worker, Workers } from "./workers.ts";
+
+const batchLimits = {
+  tokensMax: limits.batchTokensMax,
+  sequencesMax: limits.batchSequenceCountMax,
+};
 
 export interface EngineOptions {
   readonly workers: Workers;
@@ -152,7 +157,7 @@ export class Engine {
 
   /** The steps of a worker: what is due is scheduled, run and delivered, until nothing is due. */
   async #work(worker: Worker): Promise<void> {
-    for (let batch = this.#schedule(); batch.length > 0; batch = this.#schedule()) {
+    for (let batch = this.#schedule(); batch !== undefined; batch = this.#schedule()) {
       const outcomes = await this.#run(worker, batch);
       if (outcomes === undefined) return this.#lose(worker, batch);
       this.#deliver(batch, outcomes);
@@ -160,45 +165,44 @@ export class Engine {
     this.#options.workers.giveBack(worker);
   }
 
-  /** The next batch, with its weights pinned; empty when nothing is due. */
-  #schedule(): readonly Scheduled[] {
-    for (;;) {
-      const batch = schedule(
-        this.#queue.waiting,
-        { tokensMax: limits.batchTokensMax, sequencesMax: limits.batchSequenceCountMax },
-        (sequence) => this.#loads.isReady(sequence),
-      );
-      this.#queue.take(batch);
-      const scheduled = batch.flatMap((sequence) => this.#pin(sequence) ?? []);
-      this.#loads.advance(this.#queue.waiting);
-      this.#showQueue();
-      // None of the batch may have had the weights that it said.
-      if (scheduled.length > 0 || batch.length === 0) return scheduled;
-    }
+  /**
+   * The next batch, with its weights pinned; undefined when nothing is due. It is empty when none
+   * of the sequences had the weights that it said, which they have been told.
+   */
+  #schedule(): readonly Scheduled[] | undefined {
+    const due = schedule(this.#queue.waiting, batchLimits, (one) => this.#loads.isReady(one));
+    if (due.length === 0) return undefined;
+    this.#queue.take(due);
+    const batch = due.flatMap((sequence) => this.#scheduled(sequence));
+    this.#loads.advance(this.#queue.waiting);
+    this.#showQueue();
+    return batch;
   }
 
-  #pin(sequence: Sequence): Scheduled | undefined {
-    try {
-      const { resident, loadMs } = this.#loads.pin(sequence);
-      return { sequence, row: { ...sequence.row, resident }, loadMs };
-    } catch (error) {
-      sequence.reject(error);
-      return undefined;
+  #scheduled(sequence: Sequence): readonly Scheduled[] {
+    const pinned = this.#loads.pin(sequence);
+    if (pinned.kind === "failed") {
+      sequence.reject(pinned.error);
+      return [];
     }
+    const { resident, loadMs } = pinned;
+    return [{ sequence, row: { ...sequence.row, resident }, loadMs }];
   }
 
   /** One outcome per sequence; undefined when the worker is gone for good. */
   async #run(worker: Worker, batch: readonly Scheduled[]): Promise<readonly Outcome[] | undefined> {
     const { clock, telemetry } = this.#options;
     const sequences = batch.map(({ sequence }) => sequence);
-    const { lane } = present(sequences[0], "A batch is not empty");
+    const [first] = sequences;
+    if (first === undefined) return [];
+    const { lane } = first;
     const rows = batch.map(({ row }) => row);
     const isFull = this.#queue.waiting.some((sequence) => sequence.lane.key === lane.key);
     const workMs = workOf(sequences);
     this.#runningMs += workMs;
     try {
       const { outcomes, time } = await runBatch(rows, { worker, lane, clock, log: telemetry.log });
-      if (time !== undefined) this.#meter.measure(batch, { ...time, lane, isFull });
+      if (time !== undefined) this.#meter.measure(batch, { runMs: time.runMs, lane, isFull });
       return outcomes;
     } catch (error) {
       telemetry.log.error("A worker cannot run any more", { error });
@@ -210,13 +214,13 @@ export class Engine {
   }
 
   #deliver(batch: readonly Scheduled[], outcomes: readonly Outcome[]): void {
-    for (const [index, { sequence, loadMs }] of batch.entries()) {
-      const { flow, enqueuedMs, resolve, reject } = sequence;
+    for (const [index, scheduled] of batch.entries()) {
+      const { flow, resolve, reject } = scheduled.sequence;
       const outcome = present(outcomes[index], "A sequence has an outcome");
       if (outcome.kind === "answered") {
-        const { answer, startMs, programMs, runMs } = outcome;
-        const queueMs = startMs - programMs - enqueuedMs - loadMs;
-        resolve({ answer, loadMs: loadMs + programMs, queueMs, runMs });
+        const times = timesOf(scheduled, outcome);
+        this.#meter.tell(times);
+        resolve({ answer: outcome.answer, ...times });
         continue;
       }
       const { error } = outcome;

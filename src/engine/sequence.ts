@@ -14,9 +14,12 @@ export interface SequenceRequest<Answer = unknown> {
   readonly weights: WantedWeights | undefined;
 }
 
-/** The three times follow each other, from when the sequence was queued to its answer. */
-export interface SequenceAnswer<Answer = unknown> {
+export interface SequenceAnswer<Answer = unknown> extends SequenceTimes {
   readonly answer: Answer;
+}
+
+/** The three follow each other, from when the sequence was queued to its answer. */
+export interface SequenceTimes {
   /** How long it waited for its weights, or for a worker to load its program. */
   readonly loadMs: number;
   readonly queueMs: number;

@@ -91,12 +91,15 @@ describe("weights of sequences that wait", () => {
     assert.deepEqual(ready, [sequence]);
     assert.ok(loads.isReady(sequence));
     nowMs = 50;
-    const { resident, loadMs } = loads.pin(sequence);
+    const pinned = loads.pin(sequence);
+    assert.ok(pinned.kind === "pinned");
+    const { resident, loadMs } = pinned;
     assert.equal(resident?.get("a")?.length, 40);
     assert.equal(loadMs, 6);
     const next = { weights: wanted(40), enqueuedMs: 50 };
     loads.add(next);
-    assert.equal(loads.pin(next).loadMs, 0);
+    const known = loads.pin(next);
+    assert.equal(known.kind === "pinned" && known.loadMs, 0);
   });
 
   it("stay from when they came until their sequence is due, whatever others load", async () => {

@@ -39,11 +39,15 @@ interface Awaited<S> extends AwaitedWeights {
   readyMs: number | undefined;
 }
 
-export interface Pinned {
-  readonly resident: Resident | undefined;
-  /** How long the sequence waited for its weights. */
-  readonly loadMs: number;
-}
+export type PinOutcome =
+  | {
+      readonly kind: "pinned";
+      readonly resident: Resident | undefined;
+      /** How long the sequence waited for its weights. */
+      readonly loadMs: number;
+    }
+  /** The weights are not what the version says. */
+  | { readonly kind: "failed"; readonly error: unknown };
 
 /** This many weights are loaded at once, or held for the next batches. */
 const [loadCountMin, loadCountMax] = [4, 64];
@@ -103,15 +107,17 @@ export class WeightLoads<S extends Needing> {
     for (const awaited of chosen.begin) void this.#load(awaited);
   }
 
-  /** Pins what a ready sequence needs, which waits no more; CORRUPT when it is not what it says. */
-  pin(sequence: S): Pinned {
+  /** Pins what a ready sequence needs, which waits no more. */
+  pin(sequence: S): PinOutcome {
     const { weights, enqueuedMs } = sequence;
-    if (weights === undefined) return { resident: undefined, loadMs: 0 };
+    if (weights === undefined) return { kind: "pinned", resident: undefined, loadMs: 0 };
     const { readyMs = enqueuedMs } = present(this.#awaited.get(weights), "it waits");
     try {
       const resident = this.#options.pool.pin(weights);
       assert(resident !== undefined, "Only what is ready is scheduled");
-      return { resident, loadMs: Math.max(0, readyMs - enqueuedMs) };
+      return { kind: "pinned", resident, loadMs: Math.max(0, readyMs - enqueuedMs) };
+    } catch (error) {
+      return { kind: "failed", error };
     } finally {
       this.drop(sequence);
     }

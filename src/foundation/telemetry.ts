@@ -59,7 +59,7 @@ export const metricTable = {
   },
   strata_load_seconds: {
     kind: "histogram",
-    help: "Time a sequence waits for weights that were not resident",
+    help: "Time a sequence waits for weights that were not resident, or for a program",
     labels: [],
   },
   strata_adapter_loads_total: {

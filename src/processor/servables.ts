@@ -17,21 +17,18 @@ export interface Servable {
   readonly tensors: readonly WeightShape[];
 }
 
-interface Judged {
-  readonly lane: Lane;
-  readonly servable: Servable;
-}
-
 /** Remembers what it has found of a version for as long as somebody holds that record. */
 export class Servables {
-  readonly #judged = new WeakMap<Version, Judged>();
+  /** What was found, by version and lane: a model may be asked on several in turns. */
+  readonly #judged = new WeakMap<Version, WeakMap<Lane, Servable>>();
 
   /** CONFLICT when the lane does not compute the version, CORRUPT when no lane could. */
   of(version: Version, lane: Lane, config: EncoderConfig): Servable {
-    const known = this.#judged.get(version);
-    if (known?.lane === lane) return known.servable;
+    const judged = this.#judged.get(version) ?? new WeakMap<Lane, Servable>();
+    const known = judged.get(lane);
+    if (known !== undefined) return known;
     const servable = servableOf(version, lane, config);
-    this.#judged.set(version, { lane, servable });
+    this.#judged.set(version, judged.set(lane, servable));
     return servable;
   }
 }
