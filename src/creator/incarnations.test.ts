@@ -60,7 +60,10 @@ examine("a deleted version's number is not given again", async (store, creator) 
   await creator.publish(operator, named("a"), weightsOf(1));
   const second = await creator.publish(operator, named("a"), weightsOf(2, false));
   await assert.rejects(creator.deleteVersion(operator, named("a"), 1), { code: "CONFLICT" });
-  await assert.rejects(creator.deleteVersion(operator, named("a"), 3), { code: "NOT_FOUND" });
+  const message = 'Cannot find version 3 of "a": it has 1, 2';
+  const missing = { code: "NOT_FOUND", field: "model", message };
+  await assert.rejects(creator.deleteVersion(operator, named("a"), 3), missing);
+  await assert.rejects(creator.serve(operator, named("a"), 3), missing);
   await creator.deleteVersion(operator, named("a"), 2);
   assert.equal(await store.blobs.has(second.blob), false);
   assert.equal((await creator.publish(operator, named("a"), weightsOf(3))).number, 3);

@@ -20,7 +20,7 @@ import { limits } from "../foundation/limits.ts";
 import { Pace } from "../foundation/pace.ts";
 import { type Ids, SeededRandom } from "../foundation/random.ts";
 import { allVersions } from "../storage/all-rows.ts";
-import { modelDeleted, notFound, requireModel, unlessRotten } from "../storage/checks.ts";
+import { modelDeleted, requireModel, unlessRotten, versionMissing } from "../storage/checks.ts";
 import { readFound, servedVersion } from "../storage/served-version.ts";
 import type { BlobWriter, Store, TenantCatalog } from "../storage/storage.ts";
 import {
@@ -152,7 +152,7 @@ class StoreCreator implements Creator {
       const model = await this.#existing(caller, identity);
       const { models, versions } = this.#own(caller);
       const version = await versions.get(model.incarnation, number);
-      if (version === undefined) throw versionMissing(model, number);
+      if (version === undefined) throw await versionMissing(versions, model, number);
       const moved = { ...model, servedVersion: number, labels: version.labels };
       await this.#changing(caller, model.id, () => models.update(moved));
       return moved;
@@ -170,7 +170,8 @@ class StoreCreator implements Creator {
         );
       const version = await unlessRotten(versions.get(model.incarnation, number));
       const deletion = (): Promise<boolean> => versions.delete(model.incarnation, number);
-      if (!(await this.#changing(caller, model.id, deletion))) throw versionMissing(model, number);
+      if (!(await this.#changing(caller, model.id, deletion)))
+        throw await versionMissing(versions, model, number);
       if (version !== undefined) await this.#store.keeper.dropped(blobsOf([version]));
     });
   }
@@ -327,10 +328,6 @@ async function noisyCopy(tensors: Weights, options: NoiseOptions): Promise<Weigh
   const copy = new Map<string, Weight>();
   for (const [name, tensor] of tensors) copy.set(name, await withNoise(tensor, options));
   return copy;
-}
-
-function versionMissing({ id }: ModelIdentity, number: number): StrataError {
-  return notFound("version", `${id}@${number}`, "version");
 }
 
 function unchanged(noise: number): StrataError {

@@ -3,9 +3,9 @@ import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import type { Caller, Tenant } from "../entities/caller.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
-import { notFound } from "../storage/checks.ts";
+import { notFound, versionMissing } from "../storage/checks.ts";
 import { servedVersion } from "../storage/served-version.ts";
-import type { Catalog, VersionTable } from "../storage/storage.ts";
+import type { Catalog } from "../storage/storage.ts";
 
 export type Resolved = { readonly kind: "base"; readonly base: string } | ResolvedVersion;
 
@@ -82,23 +82,6 @@ export async function resolveModel(
   const version = await versions.get(model.incarnation, number);
   if (version === undefined) throw await versionMissing(versions, model, number);
   return { kind: "version", base: model.base, model, version };
-}
-
-/** So many of the versions that there are are told. */
-const toldCountMax = 20;
-
-/** Tells which versions there are: who names one has misread, or missed its deletion. */
-async function versionMissing(
-  versions: Pick<VersionTable, "list">,
-  { id, incarnation }: VirtualModel,
-  number: number,
-): Promise<StrataError> {
-  const rows = await versions.list(incarnation, { limit: toldCountMax });
-  const more = rows.length === toldCountMax ? ", …" : "";
-  const numbers = rows.map((row) => row.number).join(", ");
-  const state = rows.length === 0 ? "it has none" : `it has ${numbers}${more}`;
-  const message = `Cannot find version ${number} of "${id}": ${state}`;
-  return new StrataError("NOT_FOUND", message, { field: "model" });
 }
 
 /** `<id>@<version>` in its parts; a name without a version is all id. */

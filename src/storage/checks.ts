@@ -2,7 +2,7 @@
 import type { ModelIdentity, VirtualModel } from "../entities/virtual-model.ts";
 import { type Digest, DigestStream } from "../foundation/digest.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
-import type { TenantCatalog } from "./storage.ts";
+import type { TenantCatalog, VersionTable } from "./storage.ts";
 
 /** Who asks for a blob has its name from a row: that it is gone is damage, and no one's mistake. */
 export function blobMissing(digest: Digest): StrataError {
@@ -72,11 +72,7 @@ export async function unlessRotten<T>(reading: Promise<T>): Promise<T | undefine
 }
 
 /** What the interface tells of what is not there. */
-export function notFound(
-  kind: "file" | "job" | "model" | "version",
-  id: string,
-  field: string,
-): StrataError {
+export function notFound(kind: "file" | "job" | "model", id: string, field: string): StrataError {
   return new StrataError("NOT_FOUND", `The ${kind} "${id}" does not exist`, { field });
 }
 
@@ -109,6 +105,23 @@ export async function requireModel(
   const model = await models.get(id);
   if (model?.incarnation === incarnation) return model;
   throw modelDeleted(id, model !== undefined);
+}
+
+/** So many of the versions that there are are told. */
+const toldCountMax = 20;
+
+/** NOT_FOUND; tells which versions there are: who names one has misread, or missed its deletion. */
+export async function versionMissing(
+  versions: Pick<VersionTable, "list">,
+  { id, incarnation }: ModelIdentity,
+  number: number,
+): Promise<StrataError> {
+  const rows = await versions.list(incarnation, { limit: toldCountMax });
+  const more = rows.length === toldCountMax ? ", …" : "";
+  const numbers = rows.map((row) => row.number).join(", ");
+  const state = rows.length === 0 ? "it has none" : `it has ${numbers}${more}`;
+  const message = `Cannot find version ${number} of "${id}": ${state}`;
+  return new StrataError("NOT_FOUND", message, { field: "model" });
 }
 
 /** Who has the identity of a model has once found it. */
