@@ -1,7 +1,8 @@
 /** Rows of a text and its one label. */
 import { limits } from "../foundation/limits.ts";
 import { kindOf, type LabelledText, textValueFault } from "./datasets.ts";
-import type { ExampleForm } from "./example-form.ts";
+import type { ExampleForm, FormReview, ReadRow } from "./example-form.ts";
+import { LineCount } from "./line-count.ts";
 import { fromMessages } from "./readers/chat.ts";
 import { candidates, type Fields, missingFault, severalFault } from "./readers/fields.ts";
 import type { RawExample, RawLabelled } from "./readers/rows.ts";
@@ -24,8 +25,29 @@ export const labelledForm: ExampleForm<RawLabelled, LabelledText> = {
   },
   labelsOf: ({ label }) => [label],
   spelled: ({ label }) => label,
-  review: () => ({ add: () => undefined, warnings: () => [] }),
+  review: () => new LabelReview(),
 };
+
+/** A list or an object as JSON or Python writes it. */
+const listText = /^(?:\[\s*[[{"'\d\]]|\{\s*["'}])[^]*[\]}]$/;
+
+/** Counts labels that are texts of what would be several labels, or entities. */
+class LabelReview implements FormReview<RawLabelled, LabelledText> {
+  readonly #lists = new LineCount();
+
+  add({ example, line }: ReadRow<RawLabelled, LabelledText>): void {
+    if (listText.test(example.label)) this.#lists.add(line);
+  }
+
+  warnings(): readonly string[] {
+    if (this.#lists.count === 0) return [];
+    return [
+      `${this.#lists.of("label is the text", "labels are texts")} of a list or an object ` +
+        `(${this.#lists.lines}), taken as a label as it stands: if it means entities or several ` +
+        "labels, export the file as JSON",
+    ];
+  }
+}
 
 /**
  * Fields are found by the names of `columns.ts`; where two could be the text, or the label, none is

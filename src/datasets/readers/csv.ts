@@ -6,8 +6,16 @@
 import { limits } from "../../foundation/limits.ts";
 import { type CsvHeader, findHeader, repeatedHeader, separatorOf } from "./csv-header.ts";
 import { CsvRecord } from "./csv-record.ts";
+import { entitiesInCell } from "./entity-fields.ts";
 import { isBlank, Lines, withoutMark } from "./lines.ts";
-import { type Notes, pause, type RawRow, type RowReader } from "./rows.ts";
+import {
+  type Notes,
+  pause,
+  type RawLabelled,
+  type RawMarked,
+  type RawRow,
+  type RowReader,
+} from "./rows.ts";
 import { type ReadOptions, refuse } from "./source.ts";
 
 const { trainingLineCharactersMax: lengthMax, trainingRecordLineCountMax: lineCountMax } = limits;
@@ -146,8 +154,7 @@ export class CsvReader implements RowReader {
     if (fault !== undefined) return this.#mended(record, fault);
     const again = repeatedHeader(cells, header);
     if (again !== undefined) return this.#skipHeader(line, again, header);
-    const { text, label } = header;
-    const row = { line, text: cells[text], label: label === -1 ? undefined : cells[label] };
+    const row = rowOf(line, cells, header);
     if (record.lines.length === 1) return row;
     const labels = swallowedLabels(record, header);
     if (labels.length === 0) return row;
@@ -186,8 +193,14 @@ export class CsvReader implements RowReader {
   }
 }
 
-function rowOf(line: number, cells: readonly string[], { text, label }: CsvHeader) {
-  return { line, text: cells[text], label: cells[label] };
+function rowOf(
+  line: number,
+  cells: readonly string[],
+  header: CsvHeader,
+): (RawLabelled | RawMarked) & { readonly line: number } {
+  const [text, label] = [cells[header.text], cells[header.label]];
+  const entities = label === undefined ? undefined : entitiesInCell(label);
+  return entities === undefined ? { line, text, label } : { line, text, entities };
 }
 
 function countFault(cells: readonly string[], header: CsvHeader): string | undefined {

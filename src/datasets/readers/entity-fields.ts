@@ -55,6 +55,21 @@ function arePlaces(value: unknown): boolean {
 
 export const startNames = ["start", "start_offset"] as const;
 
+/**
+ * The entities that the text of a cell means, which is a list of them as JSON, as in Label Studio's
+ * CSV; undefined for any other text.
+ */
+export function entitiesInCell(cell: string): readonly unknown[] | undefined {
+  if (!/^\s*\[\s*[[{\]]/.test(cell)) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(cell);
+  } catch {
+    return undefined;
+  }
+  return isArray(value) && value.every((item) => arePlaces([item])) ? value : undefined;
+}
+
 function fromSpanned(fields: Fields, isLabelled: boolean): RawExample {
   const tokens = fields[spannedName];
   if (!isLabelled) return textOfTokens(tokens);
