@@ -24,8 +24,8 @@ const budgets: readonly Budget[] = [
   { folders: ["contract"], linesMax: 1_200 },
   // Loading ONNX Runtime has a place of its own, which silences it; a thread that dies comes back;
   // models are put together, and tables looked up, in the threads that run them; state is written
-  // where it stays, and GELU is cut into pieces.
-  { folders: ["tensor", "runtime"], linesMax: 3_900 },
+  // where it stays, and GELU is cut into pieces, which add the bias of what comes before.
+  { folders: ["tensor", "runtime"], linesMax: 4_050 },
   // Families of encoders and kinds of adapters have a file each; weights tell what they are.
   { folders: ["models"], linesMax: 2_150 },
   // Admission to the queue joined the order within it.

@@ -36,6 +36,17 @@ export const operatorExercises: readonly Exercise[] = [
     name: "gelu of wide rows",
     build: (sheet) => [elementwise.gelu(sheet.parameter([sheet.dimension("rows"), 1536]))],
   },
+  {
+    name: "gelu of a wide linear layer",
+    build(sheet) {
+      const x = sheet.parameter([sheet.dimension("rows"), 2]);
+      // The gradient of `x` is a sum of as many terms as there are columns.
+      const matrix = sheet.parameter([2, 1536], (sizes, random) =>
+        draws.normal(sizes, random).map((value) => value / 50),
+      );
+      return [elementwise.gelu(linear(x, matrix, sheet.parameter([1536])))];
+    },
+  },
   ofOne("softmax", neural.softmax),
   ofOne("logSoftmax", neural.logSoftmax),
   ofTwo("add", elementwise.add),
@@ -271,7 +282,7 @@ function attend(sheet: Sheet, hasBias: boolean): Tensor {
     query: sheet.parameter([batch, rows, hidden]),
     key: sheet.parameter([batch, keys, hidden]),
     value: sheet.parameter([batch, keys, hidden]),
-    lengths: sheet.input("int64", [batch], draws.integers(1, keyCount)),
+    lengths: sheet.input("int64", [batch], draws.integers(0, keyCount)),
     headCount,
     bias: hasBias ? sheet.parameter([headCount, rows, keys]) : undefined,
   });

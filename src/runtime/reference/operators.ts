@@ -199,7 +199,7 @@ export const operators: Readonly<Record<string, Evaluate>> = {
   attention,
 };
 
-/** Softmax over the keys below each length; a query without keys gets zeros. */
+/** Softmax over the keys below each length; a query without keys gets zeros. Also the weights. */
 function attention(inputs: readonly Dense[], { attributes }: Site): readonly Float64Array[] {
   const [query, key, value] = triple("attention", inputs);
   const lengths = inputs[3]?.values ?? [];
@@ -208,6 +208,7 @@ function attention(inputs: readonly Dense[], { attributes }: Site): readonly Flo
   const headCount = Number(attributes["headCount"]);
   const width = hidden / headCount;
   const result = new Float64Array(query.values.length);
+  const weights = new Float64Array(batch * headCount * rowCount * keyCount);
   for (const sequence of range(batch))
     for (const head of range(headCount)) {
       const startOf = ({ shape }: Dense, row: number): number =>
@@ -218,14 +219,16 @@ function attention(inputs: readonly Dense[], { attributes }: Site): readonly Flo
       for (const row of range(rowCount)) {
         const scores = keys.map((j) => dot(part(query, row), part(key, j)) / Math.sqrt(width));
         const start = (head * rowCount + row) * keyCount;
-        softmax(biased(scores, inputs[4], start)).forEach((p, j) =>
+        const probabilities = softmax(biased(scores, inputs[4], start));
+        weights.set(probabilities, sequence * headCount * rowCount * keyCount + start);
+        probabilities.forEach((p, j) =>
           part(value, j).forEach((v, column) =>
             accumulate(result, startOf(query, row) + column, p * v),
           ),
         );
       }
     }
-  return [result];
+  return [result, weights];
 }
 
 /** The scores of one row, plus those of `bias` from `start` on, if there is one. */

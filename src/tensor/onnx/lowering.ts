@@ -37,6 +37,13 @@ export class Lowering {
     return this.#used.has(tensor) || this.#outputNames.has(tensor);
   }
 
+  /** The one node that reads a tensor; undefined where others do, or the graph gives it out. */
+  onlyReaderOf(tensor: Tensor): Node | undefined {
+    if (this.#outputNames.has(tensor)) return undefined;
+    const readers = [...this.#needed].filter(({ inputs }) => inputs.includes(tensor));
+    return readers.length === 1 ? readers[0] : undefined;
+  }
+
   /** The tensor's name; a constant becomes part of the model when it is first asked for. */
   name(tensor: Tensor): string {
     const values = this.#constants.get(tensor);

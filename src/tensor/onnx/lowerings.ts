@@ -7,7 +7,7 @@ import { present } from "../../foundation/assert.ts";
 import type { Dimension, Shape } from "../dimension.ts";
 import { axesOf, sizesOf } from "../operators/shape.ts";
 import { type DataType, type Node, pair, type Tensor } from "../tensor.ts";
-import { lowerGelu } from "./gelu.ts";
+import { addsBias, lowerGelu } from "./gelu.ts";
 import type { Lowering } from "./lowering.ts";
 import { microsoft, type OnnxAttribute, onnxTypes } from "./model.ts";
 
@@ -61,7 +61,7 @@ export const lowerings: Readonly<Record<string, Rule>> = {
   broadcastTo: direct("Expand", (lowering, node) => ({
     extra: [shapeVector(lowering, outputOf(node).shape)],
   })),
-  linear: direct("Gemm"),
+  linear: lowerLinear,
   matmul: lowerMatmul,
   quantizedMatmul: lowerQuantizedMatmul,
   scatterAdd: lowerScatterAdd,
@@ -168,6 +168,13 @@ function shapeVector(lowering: Lowering, shape: Shape): string {
     const sizes = shape.map((size) => lowering.dimension(size));
     return lowering.emit("Concat", sizes, { attributes: { axis: { int: 0 } } });
   });
+}
+
+function lowerLinear(lowering: Lowering, node: Node): void {
+  const inputs = node.inputs.map((input) => lowering.name(input));
+  const [output = ""] = lowering.outputsOf(node);
+  const isBiased = !addsBias(lowering, outputOf(node));
+  lowering.emit("Gemm", isBiased ? inputs : inputs.slice(0, 2), { output });
 }
 
 function lowerMatmul(lowering: Lowering, node: Node): void {
@@ -314,9 +321,19 @@ function lowerAttention(lowering: Lowering, node: Node): void {
       : lowering.once(`mask ${bias}`, () => lowering.emit("Unsqueeze", [bias, first]));
   // Inputs 5 and 6 (past key, past value) are absent.
   const inputs = [query, key, value, mask, "", "", lengths];
-  lowering.emit("Attention", inputs, {
-    attributes: { q_num_heads: heads, kv_num_heads: heads },
-    output: lowering.outputsOf(node)[0] ?? "",
+  const [output = "", probabilities = ""] = lowering.outputsOf(node);
+  const attributes = { q_num_heads: heads, kv_num_heads: heads };
+  if (probabilities === "") {
+    lowering.emit("Attention", inputs, { attributes, output });
+    return;
+  }
+  // The fourth output is what the mode says: 3 is the scores after the softmax.
+  lowering.nodes.push({
+    operator: "Attention",
+    domain: "",
+    inputs,
+    outputs: [output, "", "", probabilities],
+    attributes: { ...attributes, qk_matmul_output_mode: { int: 3 } },
   });
 }
 

@@ -12,14 +12,12 @@ import {
   triple,
 } from "../tensor.ts";
 import {
-  add,
   cast,
   div,
   equal,
   exp,
   less,
   max,
-  min,
   mul,
   neg,
   scalarOf,
@@ -178,24 +176,24 @@ const attentionOperator: Operator = {
     if (typeof hidden !== "number" || hidden % headCount !== 0)
       throw reject("attention", `${hidden} does not divide by ${headCount} heads`);
     if (bias !== undefined) checkBias(bias, [headCount, at(query.shape, 1), at(key.shape, 1)]);
-    return [{ type: "float32", shape: query.shape }];
+    const probabilities = [at(query.shape, 0), headCount, at(query.shape, 1), at(key.shape, 1)];
+    return [
+      { type: "float32", shape: query.shape },
+      { type: "float32", shape: probabilities },
+    ];
   },
-  gradient(node, [dy]) {
+  gradient(node, [dy, ofProbabilities]) {
+    if (ofProbabilities !== undefined)
+      throw reject("gradient", "attention has no second derivative");
     const [query, key, value] = triple("attention", node.inputs);
-    const [lengths, bias] = node.inputs.slice(3);
-    if (dy === undefined || lengths === undefined) return [];
+    const bias = node.inputs[4];
+    if (dy === undefined) return [];
     const count = Number(node.attributes["headCount"]);
-    const { isKey, hasKeys } = lengthMasks(lengths, key);
-    // A query without keys got zeros, which depend on nothing.
-    const dMasked = mul(dy, hasKeys);
-    const [q, k, dOut] = [headsOf(query, count), headsOf(key, count), headsOf(dMasked, count)];
+    const [q, k, dOut] = [headsOf(query, count), headsOf(key, count), headsOf(dy, count)];
     const alpha = 1 / Math.sqrt(Number(at(q.shape, 3)));
-    // The probabilities are computed again: they cost 3 % of a layer, and keeping them would need
-    // a second form of the forward pass. Keys and values are laid out as columns, since a product
-    // with many small transposed matrices takes three times as long.
-    const products = matmul(q, columnsOf(key, count), { alpha });
-    const scores = bias === undefined ? products : add(products, bias);
-    const p = softmax(add(scores, where(isKey, scalarOf(dy, 0), scalarOf(dy, -1e9))));
+    const [, p] = pair("attention", node.outputs);
+    // Values are laid out as columns: a product with many small transposed matrices takes three
+    // times as long.
     const dP = matmul(dOut, columnsOf(value, count));
     const dS = mul(p, sub(dP, rowSum(mul(dP, p))));
     return [
@@ -225,26 +223,15 @@ export interface AttentionInputs {
   readonly bias?: Tensor | undefined;
 }
 
-/** Multi-head scaled dot-product attention (Vaswani et al. 2017), `[batch, sequence, hidden]`. */
+/**
+ * Multi-head scaled dot-product attention (Vaswani et al. 2017), `[batch, sequence, hidden]`. The
+ * node's second output is the probabilities `[batch, heads, sequence, keys]`, with zeros where a
+ * key is ignored, which the derivative needs.
+ */
 export function attention(attended: AttentionInputs): Tensor {
   const { query, key, value, lengths, headCount, bias } = attended;
   const inputs = [query, key, value, lengths, ...(bias === undefined ? [] : [bias])];
-  return only(query.node.graph.apply(attentionOperator, inputs, { headCount }));
-}
-
-/**
- * Masks of `key [batch, keys, hidden]`: bool `isKey [batch, 1, 1, keys]`, position < length, and
- * float32 `hasKeys [batch, 1, 1]`, 1 where the length is not 0.
- */
-function lengthMasks(
-  lengths: Tensor,
-  key: Tensor,
-): { readonly isKey: Tensor; readonly hasKeys: Tensor } {
-  const [batch, length] = [at(lengths.shape, 0), cast(lengths, "float32")];
-  return {
-    isKey: less(positions(key, 1), reshape(length, [batch, 1, 1, 1])),
-    hasKeys: min(reshape(length, [batch, 1, 1]), scalarOf(key, 1)),
-  };
+  return first(query.node.graph.apply(attentionOperator, inputs, { headCount }).outputs);
 }
 
 const positionsOperator: Operator = {
