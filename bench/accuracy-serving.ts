@@ -8,7 +8,7 @@ import { versionTensors } from "../src/models/version-tensors.ts";
 import { servingGraph } from "../src/models/serving-graph.ts";
 import type { Resident } from "../src/lanes/lane.ts";
 import { textFeeds } from "../src/lanes/batch-feeds.ts";
-import { float32Result, type Runtime } from "../src/runtime/runtime.ts";
+import { float32Result, floatsOf, type Runtime } from "../src/runtime/runtime.ts";
 import type { TypedValues } from "../src/tensor/tensor.ts";
 import type { Fitted } from "../src/learning/learning.ts";
 import {
@@ -102,7 +102,7 @@ async function weightsOf(
   for (const { name, role } of familyOf(config).checkpoint.tensors(config)) {
     const learned = tensors.get(role === "matrix" ? `${name}.weight` : name);
     if (learned === undefined) continue;
-    const values = learned.values as Float32Array; // as all that is learned
+    const { values } = floatsOf(learned, name);
     if (role !== "matrix") {
       weights.set(name, values);
       continue;

@@ -27,7 +27,7 @@ import { permutation, SeededRandom } from "../foundation/random.ts";
 import { familyOf } from "../models/families/families.ts";
 import { hierarchyWeights } from "../models/hierarchical-states.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { floatsOf, type Runtime } from "../runtime/runtime.ts";
 import {
   distil,
   type SavePoint,
@@ -281,12 +281,7 @@ async function writeSavePoint(
 }
 
 function tensorsOf(values: SavePoint["values"]): Weights {
-  return new Map(
-    [...values].map(([name, { shape, values: array }]) => [
-      name,
-      { shape, values: array as Float32Array }, // what is learned is float32
-    ]),
-  );
+  return new Map([...values].map(([name, value]) => [name, floatsOf(value, name)]));
 }
 
 type Report = Parameters<typeof hierarchiseReport>[0];

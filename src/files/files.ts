@@ -23,7 +23,7 @@ export interface Files {
   /** The bytes as they were uploaded. NOT_FOUND without the file, CORRUPT when they have rotted. */
   content(caller: Caller, id: string): Promise<FileContent>;
   /** What the file holds, see `readExamples`; NOT_FOUND, which blames `field`, without it. */
-  read(caller: Caller, wanted: WantedFile): Promise<Dataset>;
+  read(caller: Caller, wanted: WantedFile): Promise<ReadFile>;
 }
 
 export type FileListOptions = ListOptions<TrainingFile, "purpose">;
@@ -46,6 +46,11 @@ export interface ReceivedFile extends StoredBytes {
 export interface FileContent {
   readonly file: TrainingFile;
   readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+export interface ReadFile {
+  readonly file: TrainingFile;
+  readonly dataset: Dataset;
 }
 
 export interface WantedFile {

@@ -44,8 +44,9 @@ test("an upload is checked, named and read again as it was checked", async () =>
   assert.equal(row.task, "text-classification");
   assert.deepEqual(await files.get(operator, row.id), row);
   const wanted = { id: row.id, field: "training_file" };
-  const { labels, faultCount } = await files.read(operator, wanted);
-  assert.deepEqual([labels, faultCount], [["x", "y"], 1]);
+  const { file, dataset } = await files.read(operator, wanted);
+  assert.deepEqual(file, row);
+  assert.deepEqual([dataset.labels, dataset.faultCount], [["x", "y"], 1]);
   const pieces: Uint8Array[] = [];
   for await (const piece of (await files.content(operator, row.id)).bytes) pieces.push(piece);
   assert.equal(Buffer.concat(pieces).toString(), usable);

@@ -1,7 +1,7 @@
 /** The files of a store. A blob leaves with the last row that names it. */
 import pLimit from "p-limit";
 import { shortageRemark } from "../contract/remarks.ts";
-import { type Dataset, faultSummary } from "../datasets/datasets.ts";
+import { faultSummary } from "../datasets/datasets.ts";
 import type { Caller } from "../entities/caller.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
 import type { Clock } from "../foundation/clock.ts";
@@ -15,6 +15,7 @@ import type {
   FileContent,
   FileListOptions,
   Files,
+  ReadFile,
   ReceivedFile,
   WantedFile,
 } from "./files.ts";
@@ -79,11 +80,12 @@ class StoreFiles implements Files {
     return { file, bytes: all };
   }
 
-  async read(caller: Caller, { id, field, signal }: WantedFile): Promise<Dataset> {
-    const { blob, filename } = await this.get(caller, id, field);
+  async read(caller: Caller, { id, field, signal }: WantedFile): Promise<ReadFile> {
+    const file = await this.get(caller, id, field);
+    const { blob, filename } = file;
     const chunks = this.#parts.store.blobs.stream(blob);
     const reading = readExamples({ chunks, filename, field, signal });
-    return unlessDeleted(reading, () => this.get(caller, id, field));
+    return { file, dataset: await unlessDeleted(reading, () => this.get(caller, id, field)) };
   }
 
   async #rowOf(received: ReceivedFile, signal: AbortSignal): Promise<TrainingFile> {

@@ -20,7 +20,7 @@ import {
 } from "../models/adapters/adapters.ts";
 import { faultOfFit } from "../models/version-fit.ts";
 import { versionTensors } from "../models/version-tensors.ts";
-import type { Value } from "../runtime/runtime.ts";
+import { type Value, valueOfFloats } from "../runtime/runtime.ts";
 import { taskKinds } from "../tasks/task-kinds.ts";
 import { servedVersion } from "../storage/served-version.ts";
 import type { Store } from "../storage/storage.ts";
@@ -94,7 +94,7 @@ export async function spelledAnswers(
   for (const { name, shape } of [...tensorsOf(version, base), ...idle]) {
     const count = elementCount(shape);
     const values = weights.get(name)?.values.slice() ?? new Float32Array(count);
-    tensors.set(name, { kind: "value", type: "float32", shape, values });
+    tensors.set(name, valueOfFloats({ shape, values }));
   }
   const asked = { kind, pooling, labelCount: labels.length, source };
   const answers = await answersTo(base, asked, { method: "adapter", adapter: form, tensors });

@@ -14,7 +14,7 @@ import { upperForm } from "../models/adapters/adapters.ts";
 import { wordTable } from "../models/encoder-scope.ts";
 import type { LearnedTensor } from "../models/learned-tensor.ts";
 import { versionTensors } from "../models/version-tensors.ts";
-import { type Value, withProgram } from "../runtime/runtime.ts";
+import { type Value, valueOfFloats, withProgram } from "../runtime/runtime.ts";
 import { targetsOf } from "../tasks/targets.ts";
 import { type Answer, type Judged, scoreOf, type TaskKind } from "../tasks/tasks.ts";
 import {
@@ -276,9 +276,9 @@ function initialState(
   const state: Record<string, Value> = {};
   const set = (name: string, shape: readonly number[], values: Float32Array): void => {
     const zeros = (): Float32Array => new Float32Array(values.length);
-    state[name] = { kind: "value", type: "float32", shape, values };
-    state[`${name}.mean`] = { kind: "value", type: "float32", shape, values: zeros() };
-    state[`${name}.square`] = { kind: "value", type: "float32", shape, values: zeros() };
+    state[name] = valueOfFloats({ shape, values });
+    state[`${name}.mean`] = valueOfFloats({ shape, values: zeros() });
+    state[`${name}.square`] = valueOfFloats({ shape, values: zeros() });
   };
   for (const [index, tensor] of tensors.entries()) {
     const random = new SeededRandom(options.seed, 0x10000 + index);
@@ -311,7 +311,7 @@ function targetFeeds({ kind, train, labelCount }: FitTask, batch: Batch): Feed {
   const built = targetsOf(kind, lessons, { labelCount, sequence });
   const { targets, weights, rowCount, outputCount } = built;
   return {
-    targets: { kind: "value", type: "float32", shape: [rowCount, outputCount], values: targets },
-    exampleWeights: { kind: "value", type: "float32", shape: [rowCount], values: weights },
+    targets: valueOfFloats({ shape: [rowCount, outputCount], values: targets }),
+    exampleWeights: valueOfFloats({ shape: [rowCount], values: weights }),
   };
 }

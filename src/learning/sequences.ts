@@ -3,7 +3,7 @@ import type { Pooling } from "../entities/base-model.ts";
 import { present } from "../foundation/assert.ts";
 import type { Pace } from "../foundation/pace.ts";
 import { permutation, type Random } from "../foundation/random.ts";
-import { float32Result, type FloatResult, type Value } from "../runtime/runtime.ts";
+import { float32Result, type Floats, type Value } from "../runtime/runtime.ts";
 import type { Answer } from "../tasks/tasks.ts";
 import type { TrainingBase } from "./training-base.ts";
 
@@ -215,7 +215,7 @@ export async function keepStates(
   ids: readonly Int32Array[],
   options: {
     readonly signal: AbortSignal | undefined;
-    compute(batch: Batch): Promise<FloatResult>;
+    compute(batch: Batch): Promise<Floats>;
   },
 ): Promise<readonly Float32Array[]> {
   const states: Float32Array[] = Array.from({ length: ids.length });

@@ -86,17 +86,26 @@ export type Feed = Value | GatheredValue;
 export type Feeds = Readonly<Record<string, Feed>>;
 export type Results = Readonly<Record<string, Value>>;
 
-/** A result of numbers that are known to be floats. */
-export interface FloatResult {
+/** Numbers that are known to be floats; a weight is of this form. */
+export interface Floats {
   readonly shape: readonly number[];
   readonly values: Float32Array;
 }
 
 /** The result of this name; every graph knows whether its outputs are floats. */
-export function float32Result(results: Results, name: string): FloatResult {
-  const { shape, values } = present(results[name], `"${name}" is an output of the graph`);
-  assert(values instanceof Float32Array, `"${name}" is an output of floats`);
+export function float32Result(results: Results, name: string): Floats {
+  return floatsOf(present(results[name], `"${name}" is an output of the graph`), name);
+}
+
+/** A value that is known to be of floats, without its tags. */
+export function floatsOf({ shape, values }: Value, name: string): Floats {
+  assert(values instanceof Float32Array, `"${name}" is of floats`);
   return { shape, values };
+}
+
+/** The value of these floats, whose buffer it shares. */
+export function valueOfFloats({ shape, values }: Floats): Value {
+  return { kind: "value", type: "float32", shape, values };
 }
 
 /** The rows of a gathered value, one after another. */

@@ -196,10 +196,8 @@ async function readFor(
   files: Files,
   { expected, ...wanted }: ExpectedFile,
 ): Promise<Dataset> {
-  const { id, field } = wanted;
-  const { filename } = await files.get(caller, id, field);
-  const dataset = await files.read(caller, wanted);
-  checkFileTask({ filename, task: dataset.task }, expected, field);
+  const { file, dataset } = await files.read(caller, wanted);
+  checkFileTask({ filename: file.filename, task: dataset.task }, expected, wanted.field);
   return dataset;
 }
 

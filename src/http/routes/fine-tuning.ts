@@ -32,10 +32,7 @@ export function fineTuningHandlers(services: Services): HandlersOf<typeof fineTu
       await own(caller).jobs.delete(id);
       return { id, object: "fine_tuning.job", deleted: true };
     },
-    cancelJob: async ({ caller, params }) => {
-      const { id } = await requireJob(own(caller), params.id);
-      return jobObject(await trainer.cancel(caller, id));
-    },
+    cancelJob: async ({ caller, params }) => jobObject(await trainer.cancel(caller, params.id)),
     listJobEvents: async ({ caller, params, query }) => {
       const { id } = await requireJob(own(caller), params.id);
       const { limit, after } = query;
