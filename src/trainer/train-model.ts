@@ -8,11 +8,11 @@ import { defaultLearningRate, type Hyperparameters, type Job } from "../entities
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { AdapterSpecification, Version, VirtualModel } from "../entities/virtual-model.ts";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
-import type { Weight } from "../entities/weights.ts";
+import type { Weights } from "../entities/weights.ts";
 import { present } from "../foundation/assert.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
-import { actsAbove, adapterKinds, allLayers, upperLayers } from "../models/adapters/adapters.ts";
+import { adapterKinds, allLayers, upperLayers } from "../models/adapters/adapters.ts";
 import { Pace } from "../foundation/pace.ts";
 import { distinctDigests } from "../datasets/content-digests.ts";
 import { type Candidate, candidateOf, othersOf } from "../judging/candidate.ts";
@@ -20,9 +20,10 @@ import { encodeEvidence, sourceOf } from "../judging/evidence.ts";
 import { eventFigures, figureText, ownFigures } from "../judging/figures.ts";
 import { judgementOf } from "../judging/judging.ts";
 import { type Served, servedOf } from "../judging/served.ts";
+import { KeptStates } from "../learning/kept-states.ts";
 import { fit, type FitProgress, type Fitted } from "../learning/learning.ts";
-import { shallowStates, type Source } from "../learning/sequences.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
+import { floatsOf } from "../runtime/runtime.ts";
 import { requireModel } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import type { TaskKind } from "../tasks/tasks.ts";
@@ -74,10 +75,11 @@ export async function trainModel(
   const { config } = base.checkpoint;
   const chosen = { ...automatic(loaded, job), ...job.hyperparameters };
   const adapter = adapterOf(config, chosen);
+  const kept = new KeptStates(base, adapter);
   const examples = {
     ...loaded,
-    train: await withStates(loaded.train, { base, adapter, signal }),
-    dev: await withStates(loaded.dev, { base, adapter, signal }),
+    train: await kept.with(loaded.train, signal),
+    dev: await kept.with(loaded.dev, signal),
   };
   // What is damaged is told when the versions are compared.
   const served = (await servedOf(options, options.model)) ?? (await first(examples, options));
@@ -86,12 +88,13 @@ export async function trainModel(
     ...options,
     chosen,
     adapter,
+    kept,
     served,
   });
   const { kind, labels, dev } = examples;
-  const tensors = new Map<string, Weight>();
-  for (const [name, { shape, values }] of fitted.tensors)
-    tensors.set(name, { shape, values: values as Float32Array }); // learned values are float32
+  const tensors: Weights = new Map(
+    [...fitted.tensors].map(([name, value]) => [name, floatsOf(value, name)]),
+  );
   const metrics = ownFigures(kind, dev.answers, fitted.devAnswers);
   const version = await publishCompared(options, {
     candidate,
@@ -156,20 +159,22 @@ async function first(examples: TrainingExamples, options: TrainModelOptions): Pr
 interface FitParts extends TrainModelOptions {
   readonly chosen: Hyperparameters;
   readonly adapter: AdapterSpecification;
+  /** It has room for what is answered beside the examples. */
+  readonly kept: KeptStates;
   readonly served: Served;
 }
 
 /** Trains, and answers what was held out from this or from the served version. */
 async function fitAndAnswer(
   examples: TrainingExamples,
-  { base, job, signal, say, chosen, adapter, served }: FitParts,
+  { base, job, signal, say, chosen, adapter, kept, served }: FitParts,
 ): Promise<{ readonly fitted: Fitted; readonly candidate: Candidate }> {
   const { kind, labels, train, dev } = examples;
   const { pooling } = base.checkpoint;
   const pace = new Pace(signal);
   const seen = await distinctDigests(train.digests, pace);
   const rows = othersOf(served, { seen, held: new Set(examples.dev.digests) });
-  const others = await withStates(sourceOf(rows), { base, adapter, signal });
+  const others = await kept.with(sourceOf(rows), signal);
   const task = { kind, train, dev, others, labelCount: labels.length, pooling };
   const fitted = await fit(base, task, {
     ...chosen,
@@ -216,21 +221,6 @@ async function publishCompared(
       if (!isOvertaken || attempt === comparisonCountMax) throw error;
     }
   }
-}
-
-/**
- * The shallow part's states are kept while they fit into memory, and computed again otherwise, or
- * where the adapter changes them.
- */
-async function withStates<S extends Source>(
-  sequences: S,
-  { base, adapter, signal }: Pick<FitParts, "base" | "adapter" | "signal">,
-): Promise<S> {
-  if (!actsAbove(adapter, base.checkpoint.config)) return sequences;
-  const tokenCount = sequences.ids.reduce((sum, { length }) => sum + length, 0);
-  const bytes = tokenCount * base.checkpoint.config.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
-  if (bytes > limits.trainingStatesBytesMax) return sequences;
-  return { ...sequences, states: await shallowStates(base, sequences.ids, signal) };
 }
 
 function progressMessage({ score }: TaskKind, progress: FitProgress): string {
