@@ -7,13 +7,14 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { present } from "../../foundation/assert.ts";
 import { isShared } from "../../foundation/shared-memory.ts";
-import { withInitializers, withSequence } from "../../tensor/onnx/model.ts";
+import { withInitializers } from "../../tensor/onnx/model.ts";
 import type { OnnxModel } from "../../tensor/onnx/to-onnx.ts";
 import type { DataType, TypedValues } from "../../tensor/tensor.ts";
 import { type Feeds, gatherRows, type Results, type Value } from "../runtime.ts";
 import { isReplaced, KeptValues } from "./kept-values.ts";
 import { loadOrt } from "./load-ort.ts";
 import { lookUp } from "./look-up.ts";
+import { RunsInto } from "./runs-into.ts";
 import {
   type OrtCommand,
   type OrtOptions,
@@ -27,15 +28,16 @@ interface Loaded {
   readonly outputs: readonly string[];
   readonly lookups: OnnxModel["lookups"];
   readonly kept: KeptValues;
+  /** How it runs if it replaces state. */
+  readonly into: RunsInto | undefined;
 }
 
 const ort = await loadOrt();
 const port = present(parentPort, "This module runs in a worker thread");
 const options = workerData as OrtOptions; // given by OrtRuntime
 const programs = new Map<number, Loaded>();
-/** The first output of a program that replaces state, and what the binding says of it. */
-const endOfRun = "end of run";
-const endMessage = "Non tensor type is temporarily not supported.";
+/** It is tried out when the first program that replaces state is loaded. */
+let runsInto: Promise<RunsInto> | undefined;
 const arrays = {
   float32: Float32Array,
   int64: BigInt64Array,
@@ -92,8 +94,8 @@ async function load(command: OrtCommand & { readonly kind: "load" }): Promise<vo
   const { lookups } = model;
   // Tens of megabytes are put together here, where nobody waits.
   const bytes = withInitializers(model.bytes, model.constants);
-  const written = isReplaced(state) ? withSequence(bytes, endOfRun) : bytes;
-  const session = await ort.InferenceSession.create(written, {
+  const into = isReplaced(state) ? await (runsInto ??= RunsInto.open(ort)) : undefined;
+  const session = await ort.InferenceSession.create(into?.written(bytes) ?? bytes, {
     intraOpNumThreads: threadCount,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
@@ -109,11 +111,11 @@ async function load(command: OrtCommand & { readonly kind: "load" }): Promise<vo
   });
   const outputs = [...model.outputs.keys()];
   const kept = new KeptValues(state, overwritten, emptyTensor);
-  programs.set(program, { session, outputs, lookups, kept });
+  programs.set(program, { session, outputs, lookups, kept, into });
 }
 
 async function run(
-  { session, outputs, lookups, kept }: Loaded,
+  { session, outputs, lookups, kept, into }: Loaded,
   { feeds, results }: OrtCommand & { readonly kind: "run" },
 ): Promise<Results> {
   const inputs = { ...kept.inputs, ...tensorsOf(feeds) };
@@ -122,37 +124,19 @@ async function run(
     const rows = lookUp(lookup, data as Int32Array | BigInt64Array); // as `Lookup` says
     inputs[name] = new ort.Tensor("float32", rows, [...dims, ...lookup.row]);
   }
-  if (results === undefined) return valuesOf(await session.run(inputs, outputs));
+  if (results === undefined || into === undefined)
+    return valuesOf(await session.run(inputs, outputs));
   const tensors: Record<string, Tensor> = {};
   for (const [name, { type, shape }] of Object.entries(results))
     tensors[name] = emptyTensor({ type, dims: shape });
   try {
-    await runInto(session, inputs, { ...kept.targets, ...tensors });
+    await into.run(session, inputs, { ...kept.targets, ...tensors });
   } catch (error) {
     kept.forgetTorn();
     throw error;
   }
   kept.advance();
   return valuesOf(tensors);
-}
-
-/**
- * Runs and leaves the outputs in `targets`. ONNX Runtime writes there, but its binding then copies
- * every output for JavaScript, which for the state of a training step takes a fifth of the step. It
- * copies them in their order and gives up at the first that is no tensor: models of programs that
- * replace state have an empty sequence in front, and its refusal says that the run is over. A
- * binding that gave it out would have copied, and all the same be right.
- */
-async function runInto(
-  session: InferenceSession,
-  inputs: Readonly<Record<string, Tensor>>,
-  targets: Readonly<Record<string, Tensor>>,
-): Promise<void> {
-  try {
-    await session.run(inputs, { [endOfRun]: null, ...targets });
-  } catch (error) {
-    if (!(error instanceof Error) || error.message !== endMessage) throw error;
-  }
 }
 
 function read(program: Loaded, names: readonly string[]): Results {
