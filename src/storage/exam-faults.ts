@@ -218,6 +218,7 @@ export class FailingStore implements StoreDriver {
   readonly keeper: Keeper;
   readonly #store: StoreDriver;
   readonly #failAt: number;
+  readonly #counts = new Map<string, number>();
   #operationCount = 0;
 
   constructor(store: StoreDriver, failAt: number) {
@@ -247,6 +248,11 @@ export class FailingStore implements StoreDriver {
     return this.#operationCount > this.#failAt;
   }
 
+  /** How many operations of each name there were. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }
@@ -255,6 +261,7 @@ export class FailingStore implements StoreDriver {
     const step = (name: string): void => {
       const position = this.#operationCount;
       this.#operationCount += 1;
+      this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
       if (position === this.#failAt) throw new Error(`simulated fault at ${position}, ${name}`);
     };
     return new Proxy(target, {

@@ -18,7 +18,7 @@ export interface Trainer {
    * base is not loaded.
    */
   fitInstant(caller: Caller, specification: InstantSpecification): Promise<VersionWeights>;
-  /** NOT_FOUND without the job, CONFLICT when it has ended. A running one stops at its next step. */
+  /** NOT_FOUND without the job, CONFLICT when it has ended. A running one stops within a step. */
   cancel(caller: Caller, job: string): Promise<Job>;
   /** Resolves when the job has finished. */
   finished(caller: Caller, job: string, signal?: AbortSignal): Promise<Job>;
