@@ -1,11 +1,10 @@
 /** Rows become examples: each is checked, counted and compared with the others. */
 import { limits } from "../foundation/limits.ts";
-import { present } from "../foundation/assert.ts";
 import type { Pace } from "../foundation/pace.ts";
 import { visible } from "../foundation/visible.ts";
 import { Conflicts } from "./conflicts.ts";
 import { type Dataset, type Example, type LineFault, shortageOf } from "./datasets.ts";
-import type { ExampleForm, FormReview } from "./example-form.ts";
+import type { ExampleForm, ExampleForms, FormReview } from "./example-form.ts";
 import { labelCountFault, Labels } from "./labels.ts";
 import type { Notes, RawRow, RawText, Swallowed } from "./readers/rows.ts";
 import { type ReadOptions, refuse } from "./readers/source.ts";
@@ -56,8 +55,8 @@ export class Faults {
 }
 
 export interface CollectedOptions extends ReadOptions {
-  /** Those that a file may have: the first row that can be used decides. There is one at least. */
-  readonly forms: readonly ExampleForm[];
+  /** Those that a file may have: the first row that can be used decides. */
+  readonly forms: ExampleForms;
 }
 
 export class Collected {
@@ -124,14 +123,14 @@ export class Collected {
     };
   }
 
-  /** The last one, which is that of most files, where no row can be used. */
   #formOf(): ExampleForm {
-    return this.#form ?? present(this.#source.forms.at(-1), "a form of examples");
+    return this.#form ?? this.#source.forms.fallback;
   }
 
   /** The checked example, or the reason why it is none. */
   #checked(row: RawText & { readonly line: number }): Example | string {
-    const form = this.#source.forms.find((one) => one.claims(row));
+    const { distinct, fallback } = this.#source.forms;
+    const form = [...distinct, fallback].find((one) => one.claims(row));
     if (form === undefined) return "it is no example of any kind of task";
     if (this.#form !== undefined && form !== this.#form)
       return `it has ${form.content}, where line ${this.#formLine} has ${this.#form.content}`;

@@ -7,7 +7,8 @@ import * as reading from "./read.ts";
 import type { ReadOptions } from "./readers/source.ts";
 import type { Texts } from "./texts.ts";
 
-const forms = [markedForm, labelledForm];
+/** Both forms of this folder. */
+export const forms = { distinct: [markedForm], fallback: labelledForm };
 
 type Chunks = AsyncIterable<Uint8Array>;
 

@@ -1,6 +1,7 @@
 /**
  * `ExampleForm`: what the rows of a file become, by the kind of task that they are examples of.
- * Reading knows no more of a task than this; a kind of task brings its form.
+ * Reading knows no more of a task than this; a kind of task brings its form, which sits the exam of
+ * `conformance.ts`.
  */
 import type { TaskName } from "../foundation/kind-names.ts";
 import type { Example } from "./datasets.ts";
@@ -31,6 +32,22 @@ export interface ExampleForm<Row extends RawText = RawText, E extends Example = 
   spelled(example: E): string;
   /** A look over all rows of one file. */
   review(): FormReview<Row, E>;
+}
+
+/** A form that takes every object: one that is none of it has a fault. */
+export interface FallbackForm<
+  Row extends RawText = RawText,
+  E extends Example = Example,
+> extends ExampleForm<Row, E> {
+  ofObject(fields: Fields, isLabelled: boolean): RawExample;
+}
+
+/** The forms that the rows of a file may have. */
+export interface ExampleForms {
+  /** They know their rows: no two take one object, or claim one row, in whatever order. */
+  readonly distinct: readonly ExampleForm[];
+  /** What an object is that none of them takes, and a file in which no row can be used. */
+  readonly fallback: FallbackForm;
 }
 
 /** Sees each example of a file, and says in the end what its user may not have meant. */

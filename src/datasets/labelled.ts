@@ -1,13 +1,13 @@
 /** Rows of a text and its one label. */
 import { limits } from "../foundation/limits.ts";
 import { kindOf, type LabelledText, textValueFault } from "./datasets.ts";
-import type { ExampleForm, FormReview, ReadRow } from "./example-form.ts";
+import type { FallbackForm, FormReview, ReadRow } from "./example-form.ts";
 import { LineCount } from "./line-count.ts";
 import { fromMessages } from "./readers/chat.ts";
 import { candidates, type Fields, missingFault, severalFault } from "./readers/fields.ts";
 import type { RawExample, RawLabelled } from "./readers/rows.ts";
 
-export const labelledForm: ExampleForm<RawLabelled, LabelledText> = {
+export const labelledForm: FallbackForm<RawLabelled, LabelledText> = {
   task: "text-classification",
   content: "a label",
   conflict: "under more than one label",

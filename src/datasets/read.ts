@@ -10,7 +10,7 @@ import { endingOf, formatNamed, kindOf, refuseForeign } from "./file-kind.ts";
 import { ConllReader } from "./readers/conll.ts";
 import { CsvReader } from "./readers/csv.ts";
 import type { Dataset } from "./datasets.ts";
-import type { ExampleForm } from "./example-form.ts";
+import type { ExampleForms } from "./example-form.ts";
 import type { DecodingLoss } from "./readers/decoding.ts";
 import { JsonReader } from "./readers/json.ts";
 import { LineReader } from "./readers/lines.ts";
@@ -70,7 +70,7 @@ interface Reading {
   readonly source: ReadOptions;
   readonly notes: Notes;
   readonly pace: Pace;
-  readonly forms: readonly ExampleForm[];
+  readonly forms: ExampleForms;
   readonly isLabelled: boolean;
 }
 

@@ -1,6 +1,7 @@
 /** Takes a row out of the source of one JSON value. */
 import { limits } from "../../foundation/limits.ts";
-import type { ExampleForm } from "../example-form.ts";
+import type { ExampleForms } from "../example-form.ts";
+import type { Fields } from "./fields.ts";
 import type { RawExample } from "./rows.ts";
 import { unwrapped } from "./labelling-tools.ts";
 
@@ -11,14 +12,14 @@ export interface JsonShape {
   readonly commaCount: number;
 }
 
-/** The forms of which rows may be, those first that know theirs by its fields. */
+/** The rows that are wanted. */
 export interface JsonRows {
-  readonly forms: readonly ExampleForm[];
+  readonly forms: ExampleForms;
   /** Whether labels, or what stands for them, are asked for. */
   readonly isLabelled: boolean;
 }
 
-/** The row that a value makes, of the first form that knows it. */
+/** The row that a value makes, of the form that knows it. */
 export function fromJson(source: string, shape: JsonShape, wanted: JsonRows): RawExample {
   if (shape.depth > limits.jsonDepthMax)
     return { fault: `line is nested deeper than the limit of ${limits.jsonDepthMax}` };
@@ -33,13 +34,17 @@ export function fromJson(source: string, shape: JsonShape, wanted: JsonRows): Ra
   if (keyCount(value) < shape.colonCount) return { fault: repeatedKey(source, shape) };
   const found = unwrapped(value, wanted.isLabelled);
   if (!("fields" in found)) return found;
-  for (const form of wanted.forms) {
-    const row = form.ofObject(found.fields, wanted.isLabelled);
-    if (row === undefined) continue;
-    if (!("text" in row) || found.remarks === undefined) return row;
-    return { ...row, remarks: [...found.remarks, ...(row.remarks ?? [])] };
+  const row = ofFields(found.fields, wanted);
+  if (!("text" in row) || found.remarks === undefined) return row;
+  return { ...row, remarks: [...found.remarks, ...(row.remarks ?? [])] };
+}
+
+function ofFields(fields: Fields, { forms, isLabelled }: JsonRows): RawExample {
+  for (const form of forms.distinct) {
+    const row = form.ofObject(fields, isLabelled);
+    if (row !== undefined) return row;
   }
-  return { fault: `line has none of ${wanted.forms.map(({ content }) => content).join(", ")}` };
+  return forms.fallback.ofObject(fields, isLabelled);
 }
 
 /** The parser's own message quotes the input at a length that it chooses. */
