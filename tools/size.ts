@@ -17,8 +17,8 @@ interface Budget {
  * every fault found in it was mended with its whole kind.
  */
 const budgets: readonly Budget[] = [
-  // Pauses of the main thread, and short digests, came to it.
-  { folders: ["foundation"], linesMax: 800 },
+  // Pauses of the main thread, short digests and every limit that a caller can meet came to it.
+  { folders: ["foundation"], linesMax: 850 },
   // A caller, weights by name and all that a version says of itself came to it.
   { folders: ["entities"], linesMax: 500 },
   { folders: ["contract"], linesMax: 1_200 },
@@ -34,8 +34,9 @@ const budgets: readonly Budget[] = [
   // entities beside labels, and what tools for labelling write.
   { folders: ["datasets"], linesMax: 3_750 },
   // Half of it is about faults: checks of rows, quarantine, lost changes, the full disk. Whose rows
-  // are whose, lists by what rows hold, and readers of what is replaced under them came to it.
-  { folders: ["storage"], linesMax: 3_350 },
+  // are whose, lists by what rows hold, readers of what is replaced under them, and what is known
+  // of the weights of versions came to it.
+  { folders: ["storage"], linesMax: 3_550 },
   // Tokenizers of strangers are checked part by part.
   { folders: ["formats"], linesMax: 1_000 },
   { folders: ["checkpoints"], linesMax: 1_100 },

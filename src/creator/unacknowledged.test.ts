@@ -57,6 +57,7 @@ test("a derivation whose source goes while it is read finds none", async () => {
     versions: {
       insert: (version, options) => versions.insert(version, options),
       insertWithModels: (rows) => versions.insertWithModels(rows),
+      naming: (blob) => versions.naming(blob),
       list: (model, page) => versions.list(model, page),
       delete: (model, number) => versions.delete(model, number),
       async get(model, number) {

@@ -95,6 +95,9 @@ export const limits = {
   blobWriteCountMax: 16,
   blobPieceBytesMax: 256 * 1024,
   quarantineDaysMax: 30,
+  /** Weights that are read at once to tell whether they are whole, and for one list of versions. */
+  weightCheckCountMax: 4,
+  weightCheckBytesMax: 64 * 1024 * 1024,
   storeReserveBytes: 8 * 1024 * 1024,
   derivedBlobsInFlightMax: 8,
   // Lookup tables

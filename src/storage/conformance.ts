@@ -138,6 +138,9 @@ function examineVersions(examine: Examine): void {
     assert.equal((await models.get("a"))?.servedVersion, 2);
     assert.deepEqual(await versions.get("vplm-a", 1), exampleVersion("a", 1));
     assert.equal(await versions.get("vplm-a", 3), undefined);
+    const named = await versions.naming(exampleVersion("a", 2).blob);
+    assert.deepEqual(named, [{ model: "vplm-a", number: 2 }]);
+    assert.deepEqual(await versions.naming(digestOf("no version's")), []);
     const list = await versions.list("vplm-a", { limit: 100 });
     assert.deepEqual(list, [exampleVersion("a", 1), exampleVersion("a", 2)]);
     const taken = versions.insert(exampleVersion("a", 1), { isServed: true });

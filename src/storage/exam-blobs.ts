@@ -32,8 +32,11 @@ export function examineBlobs(examine: Examine): void {
     assert.match(blobs.faults.get(digest) ?? "", /^Cannot read blob .*there is none$/);
     await blobs.put(bytes);
     assert.equal(blobs.faults.size, 0);
+    assert.ok(!blobs.isWhole(digest));
     await read();
+    assert.ok(blobs.isWhole(digest));
     await blobs.remove(digest);
+    assert.ok(!blobs.isWhole(digest));
     await assert.rejects(blobs.get(digest), { code: "CORRUPT" });
     assert.equal(blobs.faults.size, 1);
     await blobs.remove(digest);

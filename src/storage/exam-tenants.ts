@@ -34,6 +34,7 @@ export function examineTenants(examine: Examine, examples: ExampleRows): void {
     const { incarnation } = examples.model("x");
     assert.equal(await bobs.versions.get(incarnation, 1), undefined);
     assert.deepEqual(await bobs.versions.list(incarnation, { limit: 9 }), []);
+    assert.deepEqual(await bobs.versions.naming(examples.version("x", 1).blob), []);
     assert.equal(await bobs.versions.delete(incarnation, 1), false);
     assert.equal((await bobs.models.get("x"))?.servedVersion, undefined);
     assert.deepEqual(await bobs.events.list(job.id, { limit: 9 }), []);

@@ -33,6 +33,8 @@ export interface Blobs {
   list(): AsyncIterable<Digest>;
   /** What was wrong with blobs when they were last read: nothing is known of what nobody reads. */
   readonly faults: ReadonlyMap<Digest, string>;
+  /** Whether the whole blob was read in this process, and was right; false where none knows. */
+  isWhole(digest: Digest): boolean;
 }
 
 /**
@@ -224,6 +226,8 @@ export interface VersionTable {
     rows: readonly { readonly model: VirtualModel; readonly version: Version }[],
   ): Promise<void>;
   get(model: Incarnation, number: number): Promise<Version | undefined>;
+  /** The names of those whose weights are this blob, whether their rows can be read or not. */
+  naming(blob: Digest): Promise<readonly Pick<Version, "model" | "number">[]>;
   /** Versions of a model, by number. They vanish with their model. */
   list(model: Incarnation, options: VersionPage): Promise<readonly Version[]>;
   /** True when there was such a version. */

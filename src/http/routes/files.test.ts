@@ -31,6 +31,7 @@ function slowBlobs(blobs: Blobs): { readonly blobs: Blobs; readonly seen: { coun
     has: (digest) => blobs.has(digest),
     list: () => blobs.list(),
     faults: blobs.faults,
+    isWhole: (digest) => blobs.isWhole(digest),
   };
   return { blobs: slow, seen };
 }

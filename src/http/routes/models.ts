@@ -14,28 +14,29 @@ import { StrataError } from "../../foundation/errors.ts";
 import { limits } from "../../foundation/limits.ts";
 import { requireRow, unlessRotten } from "../../storage/checks.ts";
 import type { Table, TenantCatalog, VersionTable } from "../../storage/storage.ts";
+import { type CheckedVersion, WeightFaults } from "../../storage/weight-faults.ts";
 import { figureOf } from "../../tasks/figure.ts";
 import { taskKinds } from "../../tasks/task-kinds.ts";
 import { pageReply } from "../list-reply.ts";
 import type { HandlersOf } from "../operation.ts";
 import { rowsOf, unixSeconds } from "../paging.ts";
 import type { Services } from "../services.ts";
-import { knownServedFault, servedFault, type ShownVersion, withFaults } from "./weight-faults.ts";
 
 export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes> {
   const { creator, ids, store, trainer } = services;
   const fits = { count: 0 };
+  const faults = new WeightFaults(store);
   const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
   return {
     listModels: async ({ caller, query }) =>
-      pageReply(modelRows(services, caller, query.after), {
+      pageReply(modelRows({ ...services, faults }, caller, query.after), {
         limit: query.limit,
         toItem: (row) => row,
       }),
     retrieveModel: async ({ caller, params }) => {
       const base = await store.catalog.bases.get(params.id);
       return base === undefined
-        ? shownVplm(services, caller, await modelNamed(own(caller), params.id))
+        ? shownVplm(faults, caller, await modelNamed(own(caller), params.id))
         : baseObject(base);
     },
     deleteModel: async ({ caller, params }) => {
@@ -73,13 +74,16 @@ export function modelHandlers(services: Services): HandlersOf<typeof modelRoutes
       const models = await creator.derive(caller, { source, ids: names, noise, seed, signal });
       return pageReply(models, { limit: models.length, toItem: (row) => listedVplm(row, null) });
     },
-    ...versionHandlers(services),
+    ...versionHandlers(services, faults),
   };
 }
 
 type VersionRoute = "listVersions" | "deleteVersion" | "serveVersion";
 
-function versionHandlers(services: Services): Pick<HandlersOf<typeof modelRoutes>, VersionRoute> {
+function versionHandlers(
+  services: Services,
+  faults: WeightFaults,
+): Pick<HandlersOf<typeof modelRoutes>, VersionRoute> {
   const { clock, creator, store } = services;
   const own = (caller: Caller): TenantCatalog => store.catalog.of(caller);
   return {
@@ -87,8 +91,8 @@ function versionHandlers(services: Services): Pick<HandlersOf<typeof modelRoutes
       const model = await modelNamed(own(caller), params.id);
       const { limit, after } = query;
       const table = numbered(own(caller).versions, model);
-      const rows = withFaults(store.blobs, rowsOf(table, clock, { after: after?.toString() }));
-      const toItem = (row: ShownVersion): ModelVersion => versionObject(row, model);
+      const rows = faults.ofEach(rowsOf(table, clock, { after: after?.toString() }), limit);
+      const toItem = (row: CheckedVersion): ModelVersion => versionObject(row, model);
       return pageReply(rows, { limit, toItem });
     },
     deleteVersion: async ({ caller, params }) => {
@@ -99,7 +103,7 @@ function versionHandlers(services: Services): Pick<HandlersOf<typeof modelRoutes
     },
     serveVersion: async ({ caller, params, body }) => {
       const model = await modelNamed(own(caller), params.id);
-      return shownVplm(services, caller, await creator.serve(caller, model, body.version));
+      return shownVplm(faults, caller, await creator.serve(caller, model, body.version));
     },
   };
 }
@@ -119,17 +123,17 @@ function numbered(
 
 /** Bases, which are few, come first; then vPLMs in order of creation. */
 async function* modelRows(
-  { store, clock }: Services,
+  { store, clock, faults }: Services & { readonly faults: WeightFaults },
   caller: Caller,
   after?: string,
 ): AsyncGenerator<Model | ListedModel, void, undefined> {
   const { bases } = store.catalog;
-  const { models, versions } = store.catalog.of(caller);
+  const { models } = store.catalog.of(caller);
   const isAfterBase = after === undefined || (await bases.get(after)) !== undefined;
   if (isAfterBase) for await (const base of rowsOf(bases, clock, { after })) yield baseObject(base);
   const rest = isAfterBase ? {} : { after };
-  for await (const model of rowsOf(models, clock, rest))
-    yield listedVplm(model, await knownServedFault(store.blobs, versions, model));
+  const faultOf = await faults.known(caller);
+  for await (const model of rowsOf(models, clock, rest)) yield listedVplm(model, faultOf(model));
 }
 
 /** OVERLOADED while as many fits as may run at once do: each holds its data in memory. */
@@ -174,9 +178,12 @@ function baseObject(base: BaseModel): Model {
 }
 
 /** A model for which its weights are read, to tell whether it can answer. */
-async function shownVplm({ store }: Services, caller: Caller, model: VirtualModel): Promise<Model> {
-  const { versions } = store.catalog.of(caller);
-  return vplmObject(model, await servedFault(store.blobs, versions, model));
+async function shownVplm(
+  faults: WeightFaults,
+  caller: Caller,
+  model: VirtualModel,
+): Promise<Model> {
+  return vplmObject(model, await faults.ofServed(caller, model));
 }
 
 function vplmObject(model: VirtualModel, fault: string | null): Model {
@@ -225,7 +232,7 @@ function figureObject({ task, metrics }: Version): ModelVersion["figure"] {
   return { name, value, low, high, count };
 }
 
-function versionObject({ version, fault }: ShownVersion, model: VirtualModel): ModelVersion {
+function versionObject({ version, fault }: CheckedVersion, model: VirtualModel): ModelVersion {
   return {
     object: "model.version",
     model: model.id,

@@ -77,6 +77,10 @@ class FileBlobs implements BlobDriver {
     return this.#faults.all;
   }
 
+  isWhole(digest: Digest): boolean {
+    return this.#faults.isWhole(digest);
+  }
+
   async put(bytes: Uint8Array, onDigest?: OnDigest): Promise<Digest> {
     const digest = await digestInPieces(bytes);
     await onDigest?.(digest);

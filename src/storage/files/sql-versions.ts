@@ -2,6 +2,7 @@
 import type { Kysely, Transaction } from "kysely";
 import type { Tenant } from "../../entities/caller.ts";
 import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
+import type { Digest } from "../../foundation/digest.ts";
 import { Pace } from "../../foundation/pace.ts";
 import { isListed, rowMissing, rowTaken } from "../checks.ts";
 import type { VersionPage, VersionTable } from "../storage.ts";
@@ -73,6 +74,18 @@ export class SqlVersions implements VersionTable {
     return guardDisk("read versions", async () => {
       const record = await its.where("number", "=", number).executeTakeFirst();
       return record && fromRecord<Version>(record, versionForm);
+    });
+  }
+
+  naming(blob: Digest): Promise<readonly Pick<Version, "model" | "number">[]> {
+    const select = this.#database.selectFrom("versions").select(["model", "number"]);
+    const its = select.where("blob", "=", blob).where("tenant", "=", this.#tenant);
+    return guardDisk("read versions", async () => {
+      const records = await its.execute();
+      return records.map(({ model, number }) => {
+        const incarnation = model as Incarnation; // What was stored.
+        return { model: incarnation, number };
+      });
     });
   }
 

@@ -42,6 +42,10 @@ class MemoryBlobs implements BlobDriver {
     return this.#faults.all;
   }
 
+  isWhole(digest: Digest): boolean {
+    return this.#faults.isWhole(digest);
+  }
+
   async put(bytes: Uint8Array, onDigest?: (digest: Digest) => Promise<void>): Promise<Digest> {
     const digest = await digestInPieces(bytes);
     await onDigest?.(digest);

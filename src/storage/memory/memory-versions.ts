@@ -1,6 +1,7 @@
 /** One tenant's versions, without a disk. */
 import type { Tenant } from "../../entities/caller.ts";
 import type { Incarnation, Version, VirtualModel } from "../../entities/virtual-model.ts";
+import type { Digest } from "../../foundation/digest.ts";
 import { isListed, rowMissing, rowTaken } from "../checks.ts";
 import type { VersionPage, VersionTable } from "../storage.ts";
 import { keyOf, type MemoryTable } from "./memory-table.ts";
@@ -51,6 +52,15 @@ export class MemoryVersions implements VersionTable {
 
   async get(model: Incarnation, number: number): Promise<Version | undefined> {
     return structuredClone(this.#of(model).find((version) => version.number === number));
+  }
+
+  async naming(blob: Digest): Promise<readonly Pick<Version, "model" | "number">[]> {
+    const own = [...this.#versions].flatMap(([key, versions]) =>
+      versions.filter(({ model }) => key === keyOf(this.#tenant, model)),
+    );
+    return own
+      .filter((version) => version.blob === blob)
+      .map(({ model, number }) => ({ model, number }));
   }
 
   async list(model: Incarnation, options: VersionPage): Promise<readonly Version[]> {
