@@ -31,6 +31,19 @@ export class CodePoints {
     return this.#text.slice(this.#unitOf(start), this.#unitOf(end));
   }
 
+  /** The place of a UTF-16 index; undefined within a pair, and behind the text. */
+  placeOf(unit: number): number | undefined {
+    if (unit >= this.#text.length) return unit === this.#text.length ? this.count : undefined;
+    if (this.#units === undefined) return unit;
+    let [low, high] = [0, this.#units.length];
+    while (low + 1 < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#units[middle] ?? 0) <= unit) low = middle;
+      else high = middle;
+    }
+    return this.#units[low] === unit ? low : undefined;
+  }
+
   /**
    * The place at or behind `end` that cuts off no mark from the character that it stands on, such
    * as an accent, a vowel sign, or the form of an emoji.
@@ -44,6 +57,12 @@ export class CodePoints {
   /** Whether both what stands before the place and what stands behind it are parts of one word. */
   isWithinWord(place: number): boolean {
     return this.#isOfWord(place - 1) && this.#isOfWord(place);
+  }
+
+  /** Whether a word begins at `start`, and one ends before `end`. */
+  holdsWords(start: number, end: number): boolean {
+    const isEdge = !this.isWithinWord(start) && !this.isWithinWord(end);
+    return isEdge && this.#isOfWord(start) && this.#isOfWord(end - 1);
   }
 
   #isOfWord(place: number): boolean {

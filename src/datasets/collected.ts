@@ -70,7 +70,7 @@ export class Collected {
   readonly #suspects: Suspect[] = [];
   readonly #fieldCounts = new Map<string, number>();
   #form: ExampleForm | undefined;
-  #review: FormReview | undefined;
+  readonly #reviews = new Map<ExampleForm, FormReview>();
   /** The line that has decided the form. */
   #formLine = 0;
 
@@ -93,7 +93,7 @@ export class Collected {
     this.#examples.push(example);
     this.#lines.push(line);
     this.#conflicts.add(example.text, this.#formOf().spelled(example));
-    this.#review?.add({ row, example, line });
+    this.#reviewOf(this.#formOf()).add({ row, example, line });
     if (example.text.includes("\ufffd")) this.#notes.add(line, lossRemark);
     for (const remark of row.remarks ?? []) this.#notes.add(line, remark);
     if (row.fields !== undefined)
@@ -106,6 +106,8 @@ export class Collected {
     const labels = sorted.map(([label]) => label);
     const labelCounts = sorted.map(([, count]) => count);
     const { task, labelCountMin } = this.#formOf();
+    const refusal = this.#reviewOf(this.#formOf()).refusal?.();
+    if (refusal !== undefined) refuse(this.#source, refusal);
     return {
       task,
       examples,
@@ -127,6 +129,14 @@ export class Collected {
     return this.#form ?? this.#source.forms.fallback;
   }
 
+  #reviewOf(form: ExampleForm): FormReview {
+    const known = this.#reviews.get(form);
+    if (known !== undefined) return known;
+    const review = form.review();
+    this.#reviews.set(form, review);
+    return review;
+  }
+
   /** The checked example, or the reason why it is none. */
   #checked(row: RawText & { readonly line: number }): Example | string {
     const { distinct, fallback } = this.#source.forms;
@@ -135,9 +145,9 @@ export class Collected {
     if (this.#form !== undefined && form !== this.#form)
       return `it has ${form.content}, where line ${this.#formLine} has ${this.#form.content}`;
     const example = form.checked(row, this.#labels);
+    if (typeof example === "string") this.#reviewOf(form).addFault?.(example);
     if (typeof example === "string" || this.#form !== undefined) return example;
     this.#form = form;
-    this.#review = form.review();
     this.#formLine = row.line;
     return example;
   }
@@ -177,7 +187,7 @@ export class Collected {
     const { count } = this.#conflicts;
     const conflict = count === 1 ? "1 text stands" : `${count} texts stand`;
     return [
-      ...(this.#review?.warnings() ?? []),
+      ...this.#reviewOf(this.#formOf()).warnings(),
       ...this.#labels.warnings(),
       ...(count === 0 ? [] : [`${conflict} ${this.#formOf().conflict}`]),
     ];

@@ -1,8 +1,11 @@
 /** What the entities of a file may not be meant to be: seen over all of its rows. */
 import { CodePoints } from "./code-points.ts";
+import { CountedUnits } from "./counted-units.ts";
 import type { MarkedText } from "./datasets.ts";
 import type { FormReview, ReadRow } from "./example-form.ts";
 import { LineCount } from "./line-count.ts";
+import { repeatsText } from "./readers/entity-fields.ts";
+import { isArray } from "./readers/fields.ts";
 import type { RawMarked } from "./readers/rows.ts";
 import { TagUse } from "./tags.ts";
 
@@ -17,14 +20,18 @@ export class EntityReview implements FormReview<RawMarked, MarkedText> {
   readonly #early = new LineCount();
   /** Those that begin or end with white space. */
   readonly #spaced = new LineCount();
+  readonly #countedUnits = new CountedUnits();
   #placedCount = 0;
 
   add({ row, example, line }: ReadRow<RawMarked, MarkedText>): void {
     if (row.tags !== undefined) return this.#tagUse.add(row.tags);
     if (example.entities.length === 0) return;
     const places = new CodePoints(example.text);
-    for (const { start, end } of example.entities) {
+    const isProven = isArray(row.entities) && row.entities.every(repeatsText);
+    for (const entity of example.entities) {
+      const { start, end } = entity;
       this.#placedCount += 1;
+      this.#countedUnits.add(places, entity, { line, isProven });
       const [cutsStart, cutsEnd] = [places.isWithinWord(start), places.isWithinWord(end)];
       if (cutsStart || cutsEnd) this.#cut.add(line);
       if (!cutsStart && cutsEnd && !places.isWithinWord(end + 1)) this.#early.add(line);
@@ -33,9 +40,17 @@ export class EntityReview implements FormReview<RawMarked, MarkedText> {
     }
   }
 
+  addFault(reason: string): void {
+    this.#countedUnits.addFault(reason);
+  }
+
+  refusal(): string | undefined {
+    return this.#countedUnits.refusal();
+  }
+
   warnings(): readonly string[] {
     const [cut, early, spaced] = [this.#cut, this.#early, this.#spaced];
-    const warnings = [...this.#tagUse.warnings()];
+    const warnings = [...this.#countedUnits.warnings(), ...this.#tagUse.warnings()];
     const isHabit = early.count >= earlyEndCountMin && 2 * early.count > this.#placedCount;
     if (isHabit)
       warnings.push(

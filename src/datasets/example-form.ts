@@ -53,6 +53,10 @@ export interface ExampleForms {
 /** Sees each example of a file, and says in the end what its user may not have meant. */
 export interface FormReview<Row extends RawText = RawText, E extends Example = Example> {
   add(read: ReadRow<Row, E>): void;
+  /** Sees why a row of the form is no example. */
+  addFault?(reason: string): void;
+  /** Why no row can be used after all, whatever each is by itself; undefined when they can. */
+  refusal?(): string | undefined;
   warnings(): readonly string[];
 }
 

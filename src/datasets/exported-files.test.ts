@@ -48,3 +48,46 @@ describe("cells that are JSON", () => {
     assert.match(texts.warnings[0] ?? "", /^1 label is the text of a list or an object \(line 1\)/);
   });
 });
+
+describe("places in UTF-16", () => {
+  const row = (text: string, start: number, end: number) => ({
+    text,
+    entities: [{ start, end, label: "city" }],
+  });
+  const plain = row("fly to Rome now", 7, 11);
+
+  test("are refused where only they begin and end with words", async () => {
+    const rows = [plain, row("😀 fly to Rome now", 10, 14), row("😀😀 in Oslo (now)", 8, 12)];
+    await assert.rejects(
+      readRows(...rows),
+      /emoji \(lines 2, 3\) are not .*: 2 make sense in UTF-16 .*, 0 in .* points only; .*: count/,
+    );
+  });
+
+  test("are refused for all rows where some end behind the text", async () => {
+    const rows = [row("😀我去北京看朋友", 4, 6), row("😀我去北京", 4, 6)];
+    await assert.rejects(readRows(...rows), /emoji \(line 1\) .*: 1 make sense in UTF-16/);
+    const { faults, examples } = await readRows(plain, row("😀我去北京", 4, 6));
+    assert.equal(examples.length, 1);
+    assert.match(faults[0]?.reason ?? "", /behind the text's 5 .*; its places count UTF-16 code/);
+  });
+
+  test("are possible without boundaries of words, which is told", async () => {
+    const { examples, warnings } = await readRows(row("😀我去北京看朋友", 3, 5));
+    assert.equal(examples.length, 1);
+    assert.match(warnings[0] ?? "", /^1 entity stands behind .* emoji \(line 1\): places are read/);
+  });
+
+  test("are not, where code points make sense or the text is repeated", async () => {
+    const word = { start: 3, end: 5, label: "city", text: "北京" };
+    const dataset = await readRows(
+      row("😀 fly to Rome now", 9, 13),
+      row("😀 to Romeand back", 5, 9),
+      { text: "😀我去北京看朋友", entities: [word] },
+    );
+    assert.equal(dataset.examples.length, 3);
+    assert.ok(!dataset.warnings.some((told) => told.includes("UTF-16")), dataset.warnings.join());
+    const before = await readRows(row("北京很大😀", 0, 2));
+    assert.deepEqual(before.warnings, []);
+  });
+});

@@ -133,7 +133,7 @@ describe("a fault", () => {
     ],
     [
       { text: "😀 Rome now", entities: [{ start: 3, end: 7, label: "x", word: "Rome" }] },
-      /says "Rome", the text from 3 to 7 is "ome "; places count Unicode code points/,
+      /says "Rome", the text from 3 to 7 is "ome "; its places count UTF-16 code units/,
     ],
     [
       {

@@ -1,19 +1,19 @@
 /** Rows of a text and the entities that are marked in it. */
 import { visible } from "../foundation/visible.ts";
 import { CodePoints } from "./code-points.ts";
+import { unitsCure } from "./counted-units.ts";
 import { type Entity, kindOf, type MarkedText, textValueFault } from "./datasets.ts";
 import { EntityReview } from "./entity-review.ts";
 import type { ExampleForm } from "./example-form.ts";
 import type { Labels } from "./labels.ts";
-import { entitiesOfObject, startNames } from "./readers/entity-fields.ts";
+import { entitiesOfObject, startNames, wordNames } from "./readers/entity-fields.ts";
 import { type Fields, isArray, isFields } from "./readers/fields.ts";
 import type { RawMarked } from "./readers/rows.ts";
 import { outsideTag } from "./tags.ts";
 
-/** The names by which files call an entity's end and label, and its text where they repeat it. */
+/** The names by which files call an entity's end and label. */
 const endNames = ["end", "end_offset"] as const;
 const labelNames = ["label", "type", "entity_group", "entity", "labels"] as const;
-const wordNames = ["word", "text"] as const;
 
 export const markedForm: ExampleForm<RawMarked, MarkedText> = {
   task: "token-classification",
@@ -81,21 +81,32 @@ function checkedEntity(raw: RawEntity, places: CodePoints, labels: Labels): Enti
   if (!isPlace(end)) return kindFault("end", end, "a place in the text");
   if (start >= end)
     return `it begins at ${start} and ends at ${end}: the end is behind the last character`;
-  if (end > places.count)
-    return `it ends at ${end}, behind the text's ${places.count} characters (code points)`;
+  if (end > places.count) {
+    const cure = places.placeOf(end) === undefined ? "" : `; ${unitsCure}`;
+    return `it ends at ${end}, behind the text's ${places.count} characters (code points)${cure}`;
+  }
   const own = places.slice(start, end);
   if (own.trim() === "") return "it holds white space only";
-  if (typeof word === "string" && word !== own) {
-    const isInclusive = word === places.slice(start, end + 1);
-    const cure = isInclusive
-      ? `the end is behind the last character, here ${end + 1}`
-      : "places count Unicode code points from 0";
-    return `it says "${shown(word)}", the text from ${start} to ${end} is "${shown(own)}"; ${cure}`;
-  }
+  if (typeof word === "string" && word !== own) return wordFault(word, { start, end }, places);
   if (typeof label !== "string") return kindFault("label", label, "a string");
   if (label.trim() === outsideTag) return `label "${outsideTag}" stands for what is no entity`;
   const known = labels.add(label);
   return typeof known === "string" ? { start, end, label: known } : known.fault;
+}
+
+/** What is wrong with an entity that is not the text that the file says it is. */
+function wordFault(
+  word: string,
+  { start, end }: Omit<Entity, "label">,
+  places: CodePoints,
+): string {
+  const [unitStart, unitEnd] = [places.placeOf(start), places.placeOf(end)];
+  let cure = "places count Unicode code points from 0";
+  if (word === places.slice(start, end + 1))
+    cure = `the end is behind the last character, here ${end + 1}`;
+  else if (word === places.slice(unitStart ?? 0, unitEnd ?? 0)) cure = unitsCure;
+  const own = shown(places.slice(start, end));
+  return `it says "${shown(word)}", the text from ${start} to ${end} is "${own}"; ${cure}`;
 }
 
 function kindFault(name: string, value: unknown, expected: string): string {

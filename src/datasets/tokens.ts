@@ -46,7 +46,8 @@ export function fromTokenSpans(
     if (typeof span === "string") return { fault: `entity ${index + 1}: ${span}` };
     found.push(span);
   }
-  return { text: words.join(" "), entities: placesOf(words, found), fields };
+  // There are no tags to be looked at, nor places of the file's own.
+  return { text: words.join(" "), entities: placesOf(words, found), tags: [], fields };
 }
 
 /** The text of tokens alone, where tags are not asked for. */

@@ -54,6 +54,13 @@ function arePlaces(value: unknown): boolean {
 }
 
 export const startNames = ["start", "start_offset"] as const;
+/** The names of an entity's text, where files repeat it. */
+export const wordNames = ["word", "text"] as const;
+
+/** Whether an entity repeats its text, so that its places are checked by it. */
+export function repeatsText(entity: unknown): boolean {
+  return isFields(entity) && wordNames.some((name) => typeof entity[name] === "string");
+}
 
 /**
  * The entities that the text of a cell means, which is a list of them as JSON, as in Label Studio's
