@@ -132,8 +132,8 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
 }
 
 /** Remarks, and that an instant version answers meanwhile. */
-function isTold({ level, message }: FineTuningJobEvent): boolean {
-  return level === "warn" || /^Version \d+: instant head\b/.test(message);
+function isTold({ level, strata }: FineTuningJobEvent): boolean {
+  return level === "warn" || strata.kind === "instant_version";
 }
 
 /** Whether the version that the job made is served, and why. */
@@ -149,20 +149,15 @@ async function printOutcome(
   );
 }
 
-const scorePrefix = "valid_";
-
 /** Moves the bar by the numbers of a job's event. */
-export function advance(progress: Progress, { data }: FineTuningJobEvent): void {
+export function advance(progress: Progress, { data, strata }: FineTuningJobEvent): void {
   const { step, total_steps: stepCount, epoch, train_loss: loss } = data;
-  // Each task has a score of its own name.
-  const scores = Object.entries(data).filter(([name]) => name.startsWith(scorePrefix));
   if (step === undefined || stepCount === undefined) return;
   const parts = [
     ...(epoch === undefined ? [] : [`epoch ${epoch}`]),
     ...(loss === undefined ? [] : [`loss ${loss.toFixed(3)}`]),
-    ...scores.map(
-      ([name, value]) => `held-out ${name.slice(scorePrefix.length)} ${(100 * value).toFixed(1)} %`,
-    ),
+    // Each task has a score of its own name.
+    ...strata.scores.map(({ name, value }) => `held-out ${name} ${(100 * value).toFixed(1)} %`),
   ];
   progress.update((100 * step) / Math.max(stepCount, 1), parts.join(", "));
 }

@@ -84,6 +84,33 @@ test("lists of jobs and events go on over all pages, newest first", async () => 
   await long.close();
 });
 
+test("events say of what kind they are, and name the scores of held-out texts", async () => {
+  const services = await standInServices(systemClock);
+  const { jobs, events, files } = services.store.catalog.of(operator);
+  const row = { filename: "a", purpose: "fine-tune", bytes: 1, blob: digestOf("a"), createdAt: 0 };
+  await files.insert({ ...row, id: "file-1", task: undefined, faultSummary: undefined });
+  const job = await services.trainer.submit(operator, { model: "spam", trainingFile: "file-1" });
+  await jobs.insert({ ...job, id: "ftjob-told" });
+  const said = { job: "ftjob-told", level: "info", message: "said", createdAt: 0 } as const;
+  const step = { step: 3, valid_f1: 0.5, train_loss: 1 };
+  await events.append({ ...said, id: "ftevent-b", type: "metrics", values: step });
+  await events.append({ ...said, id: "ftevent-c", type: "instant_version", values: {} });
+  const server = await listen(createHttp(services), { clock: systemClock, port: 0 });
+  const reader = new Client({ baseUrl: server.url, apiKey: standInKey });
+  const told: unknown[] = [];
+  for await (const { type, data, strata } of reader.jobEvents("ftjob-told"))
+    told.push({ type, data, strata });
+  assert.deepEqual(told, [
+    { type: "message", data: {}, strata: { kind: "instant_version", scores: [] } },
+    {
+      type: "metrics",
+      data: step,
+      strata: { kind: "metrics", scores: [{ name: "f1", value: 0.5 }] },
+    },
+  ]);
+  await server.close();
+});
+
 test("errors keep code, field and retry time", async () => {
   const stranger = new Client({ baseUrl: listener.url, apiKey: "wrong" });
   await assert.rejects(stranger.model("spam"), { code: "UNAUTHENTICATED" });

@@ -102,6 +102,14 @@ const eventSchema = z
     message: z.string(),
     type: z.enum(["message", "metrics"]),
     data: z.record(z.string(), z.number()),
+    strata: z.object({
+      kind: z.enum(["message", "metrics", "instant_version"]).openapi({
+        description: "`instant_version`: a version answers while training goes on",
+      }),
+      scores: z
+        .array(z.object({ name: z.string(), value: z.number() }))
+        .openapi({ description: "Of held-out texts, by what the task calls them" }),
+    }),
   })
   .openapi("FineTuningJobEvent");
 

@@ -50,11 +50,20 @@ export interface Job {
   readonly finishedAt: number | undefined;
 }
 
+/**
+ * `metrics`: how far training has come. `instant_version`: a version answers while it goes on.
+ * `message`: anything else.
+ */
+export type JobEventType = "message" | "metrics" | "instant_version";
+
+/** What stands before the name of a score of held-out texts in the values of `metrics`. */
+export const heldOutPrefix = "valid_";
+
 export interface JobEvent {
   readonly id: `ftevent-${string}`;
   readonly job: string;
   readonly level: "info" | "warn" | "error";
-  readonly type: "message" | "metrics";
+  readonly type: JobEventType;
   readonly message: string;
   readonly values: Readonly<Record<string, number>>;
   readonly createdAt: number;

@@ -17,7 +17,8 @@ test("a job whose events are lost is told once, until its status changes", async
   // The store has no job: it refuses each event.
   const store = createMemoryStore();
   const jobLog = new JobLog({ store, clock: systemClock, ids: systemIds, telemetry });
-  for (let step = 1; step <= 40; step++) jobLog.say(first, "Step", { step });
+  for (let step = 1; step <= 40; step++)
+    jobLog.say(first, "Step", { type: "metrics", values: { step } });
   jobLog.say(key("ftjob-2"), "Created");
   await jobLog.flush();
   assert.deepEqual(jobs, ["ftjob-1", "ftjob-2"]);

@@ -13,6 +13,9 @@ export interface JobKey {
   readonly id: string;
 }
 
+/** What an event tells beside its sentence. */
+export type Said = Pick<JobEvent, "type" | "values">;
+
 export class JobLog {
   readonly #options: {
     readonly store: Store;
@@ -35,24 +38,24 @@ export class JobLog {
     this.#options = options;
   }
 
-  say(job: JobKey, message: string, values: Readonly<Record<string, number>> = {}): void {
-    this.#append(job, { level: "info", message, values });
+  say(job: JobKey, message: string, said: Partial<Said> = {}): void {
+    this.#append(job, { level: "info", message, ...said });
   }
 
   warn(job: JobKey, message: string): void {
-    this.#append(job, { level: "warn", message, values: {} });
+    this.#append(job, { level: "warn", message });
   }
 
   fail(job: JobKey, message: string): void {
-    this.#append(job, { level: "error", message, values: {} });
+    this.#append(job, { level: "error", message });
   }
 
-  #append(key: JobKey, said: Pick<JobEvent, "level" | "message" | "values">): void {
+  #append(key: JobKey, said: Pick<JobEvent, "level" | "message"> & Partial<Said>): void {
     const { id: job } = key;
     const { store, clock, ids, telemetry } = this.#options;
-    const type = "step" in said.values ? "metrics" : "message";
     const id = ids.next("ftevent-");
-    const event = { ...said, id, job, type, createdAt: clock.now() } as const;
+    const usual = { type: "message", values: {} } as const;
+    const event = { ...usual, ...said, id, job, createdAt: clock.now() };
     this.#tail = this.#tail
       .then(() => store.catalog.of(key).events.append(event))
       // A lost event does not end a job. On a full disk all are lost: one line tells it.

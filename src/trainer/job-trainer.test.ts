@@ -77,6 +77,9 @@ describe("a job", () => {
         message.startsWith("Version 2: Not served: worse than version 1 on "),
       ),
     );
+    const types = (await exam.eventsOf(job)).map(({ type }) => type);
+    assert.equal(types.filter((type) => type === "instant_version").length, 1);
+    assert.ok(types.indexOf("metrics") > types.indexOf("instant_version"));
     // It can still be called by its number.
     assert.equal((await exam.classify(`${model.id}@2`, ["w1"])).version, 2);
   });

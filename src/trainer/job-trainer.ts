@@ -25,7 +25,7 @@ import type { Telemetry } from "../foundation/telemetry.ts";
 import { loadExamples, type TrainedTarget, type TrainingExamples } from "./examples.ts";
 import { checkJob, type JobChecks } from "./job-checks.ts";
 import { JobEndings } from "./job-ending.ts";
-import { type JobKey, JobLog } from "./job-log.ts";
+import { type JobKey, JobLog, type Said } from "./job-log.ts";
 import { trainModel } from "./train-model.ts";
 import type { InstantSpecification, Trainer } from "./trainer.ts";
 import type { TrainingBase } from "../learning/training-base.ts";
@@ -259,9 +259,9 @@ export class JobTrainer implements Trainer {
       signal,
     });
     const key = keyOf(caller, job.id);
-    const say = (message: string, values?: Readonly<Record<string, number>>): void => {
-      this.#log.say(key, message, values);
-      if (values?.["step"] !== undefined) void this.#stopIfDeleted(caller, job.id, run.abort);
+    const say = (message: string, said?: Partial<Said>): void => {
+      this.#log.say(key, message, said);
+      if (said?.type === "metrics") void this.#stopIfDeleted(caller, job.id, run.abort);
     };
     const warn = (message: string): void => this.#log.warn(key, message);
     for (const complaint of examples.complaints) warn(complaint);

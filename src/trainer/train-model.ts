@@ -4,7 +4,12 @@
  */
 import { defaultAdapter } from "../foundation/kind-names.ts";
 import type { Caller } from "../entities/caller.ts";
-import { defaultLearningRate, type Hyperparameters, type Job } from "../entities/job.ts";
+import {
+  defaultLearningRate,
+  heldOutPrefix,
+  type Hyperparameters,
+  type Job,
+} from "../entities/job.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
 import type { AdapterSpecification, Version, VirtualModel } from "../entities/virtual-model.ts";
 import type { Creator, VersionWeights } from "../creator/creator.ts";
@@ -28,6 +33,7 @@ import { requireModel } from "../storage/checks.ts";
 import type { Store } from "../storage/storage.ts";
 import type { TaskKind } from "../tasks/tasks.ts";
 import type { TrainingExamples } from "./examples.ts";
+import type { Said } from "./job-log.ts";
 import { instantVersion } from "./version-weights.ts";
 
 /** What "auto" stands for where there are examples enough. */
@@ -58,7 +64,7 @@ export interface TrainModelOptions {
   readonly model: VirtualModel;
   readonly job: Job;
   readonly signal: AbortSignal;
-  say(message: string, values?: Readonly<Record<string, number>>): void;
+  say(message: string, said?: Partial<Said>): void;
   warn(message: string): void;
 }
 
@@ -110,10 +116,9 @@ export async function trainModel(
       job: job.id,
     },
   });
-  say(
-    `Version ${version.number}: ${figureText(kind, metrics)}`,
-    eventFigures(kind, version.metrics),
-  );
+  say(`Version ${version.number}: ${figureText(kind, metrics)}`, {
+    values: eventFigures(kind, version.metrics),
+  });
   say(`Version ${version.number}: ${version.verdict ?? ""}`);
   return { version, trainedTokenCount: fitted.trainedTokenCount };
 }
@@ -150,7 +155,7 @@ async function first(examples: TrainingExamples, options: TrainModelOptions): Pr
   say(
     `Version ${number}: instant head, ${figureText(kind, weights.metrics)}: ` +
       `"${model.id}" can be called now`,
-    eventFigures(kind, weights.metrics),
+    { type: "instant_version", values: eventFigures(kind, weights.metrics) },
   );
   const served = await servedOf({ caller, store }, model);
   return present(served, "a version was published just now");
@@ -182,7 +187,10 @@ async function fitAndAnswer(
     patience: patience * stretchOf(train.ids.length, chosen.batchSize),
     seed: job.seed,
     signal,
-    onProgress: (progress) => say(progressMessage(kind, progress), progressValues(kind, progress)),
+    onProgress: (progress) => {
+      const values = progressValues(kind, progress);
+      say(progressMessage(kind, progress), { type: "metrics", values });
+    },
   });
   const given = { kind, labels, seen, dev, others: rows, ...fitted };
   return { fitted, candidate: await candidateOf(given, served, pace) };
@@ -231,6 +239,6 @@ function progressMessage({ score }: TaskKind, progress: FitProgress): string {
 
 function progressValues({ score }: TaskKind, progress: FitProgress): Record<string, number> {
   const { epoch, step, stepCount, loss, devScore } = progress;
-  const dev = devScore === undefined ? {} : { [`valid_${score.event}`]: devScore };
+  const dev = devScore === undefined ? {} : { [heldOutPrefix + score.event]: devScore };
   return { epoch, step, total_steps: stepCount, train_loss: loss, ...dev };
 }

@@ -2,7 +2,12 @@
 import type { CreateJob, FineTuningJob, FineTuningJobEvent } from "../../contract/fine-tuning.ts";
 import type { fineTuningRoutes, WireHyperparameters } from "../../contract/fine-tuning.ts";
 import type { Caller } from "../../entities/caller.ts";
-import { defaultLearningRate, type Hyperparameters, isFinished } from "../../entities/job.ts";
+import {
+  defaultLearningRate,
+  heldOutPrefix,
+  type Hyperparameters,
+  isFinished,
+} from "../../entities/job.ts";
 import type { Job, JobEvent, JobSpecification } from "../../entities/job.ts";
 import { StrataError } from "../../foundation/errors.ts";
 import { requireRow, unlessRotten } from "../../storage/checks.ts";
@@ -144,7 +149,14 @@ function eventObject(event: JobEvent): FineTuningJobEvent {
     created_at: unixSeconds(event.createdAt),
     level: event.level,
     message: event.message,
-    type: event.type,
+    type: event.type === "metrics" ? "metrics" : "message",
     data: { ...event.values },
+    strata: { kind: event.type, scores: scoresOf(event) },
   };
+}
+
+function scoresOf({ values }: JobEvent): FineTuningJobEvent["strata"]["scores"] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    name.startsWith(heldOutPrefix) ? [{ name: name.slice(heldOutPrefix.length), value }] : [],
+  );
 }
