@@ -11,6 +11,7 @@ import { SeededRandom } from "../foundation/random.ts";
 import type { EncoderScope } from "../models/encoder-scope.ts";
 import { distillationStep } from "../models/distillation-graph.ts";
 import { mergedState, ngramSlots, slotSums } from "../models/hierarchy.ts";
+import { CountingRuntime } from "../runtime/exam-counting.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import { float32Result, type Value } from "../runtime/runtime.ts";
 import { Graph, type Tensor, type TypedValues } from "../tensor/tensor.ts";
@@ -128,6 +129,16 @@ describe("distillation", () => {
     for (const [index, error] of (last?.errors ?? []).entries())
       assert.ok(error < 0.7 * (first?.errors[index] ?? 0), `state ${index}: ${error}`);
     assert.ok((last?.cosine ?? 0) > (first?.cosine ?? 1));
+  });
+
+  it("releases what it has loaded, at its end and where it is stopped", async () => {
+    const counting = new CountingRuntime(runtime);
+    await smallWeights(counting);
+    const ownCount = counting.heldCount;
+    await learn(counting, { options, texts });
+    await learn(counting, { options, texts, stopAt: 20 });
+    assert.equal(counting.heldCount, 3 * ownCount);
+    assert.ok(counting.mostHeldCount >= 2);
   });
 
   it("ends with the same bits after a stop in the middle", async () => {

@@ -5,6 +5,7 @@
  */
 import type { BaseWeights } from "../checkpoints/base-weights.ts";
 import type { EncoderConfig } from "../entities/base-model.ts";
+import { CloseStack } from "../foundation/close-stack.ts";
 import { elementCount } from "../foundation/element-count.ts";
 import { present } from "../foundation/assert.ts";
 import { type Random, SeededRandom } from "../foundation/random.ts";
@@ -122,15 +123,35 @@ export async function distil(
   task: DistillationTask,
   run: DistillationRun,
 ): Promise<void> {
+  const loaded = new CloseStack();
+  try {
+    await distilBy({ runtime, loaded }, task, run);
+  } finally {
+    await loaded.close();
+  }
+}
+
+/** The runtime that programs are loaded into, and what releases them. */
+interface Loading {
+  readonly runtime: Runtime;
+  readonly loaded: CloseStack;
+}
+
+async function distilBy(
+  { runtime, loaded }: Loading,
+  task: DistillationTask,
+  run: DistillationRun,
+): Promise<void> {
   const { options, from, signal, onSavePoint } = run;
   const objective = run.objective ?? distillation(task, options);
   const backOff = new BackOff(task.train, options.shares);
-  const judge = await loadJudge(runtime, task, { objective, options, backOff });
+  const judge = await loadJudge({ runtime, loaded }, task, { objective, options, backOff });
   const learner = new PhasedLearner(
     runtime,
     { phases: objective.phases, weights: allWeights(task), learningRate: options.learningRate },
     from?.values ?? initialValues(task, objective),
   );
+  loaded.add(() => learner.release());
   const curve = [...(from?.curve ?? [])];
   const look = async (point: Omit<DistillationPoint, keyof Verdict>): Promise<void> => {
     const values = await learner.values();
@@ -233,7 +254,7 @@ type Verdict = Pick<DistillationPoint, "errors" | "cosine" | "lookedUp" | "words
 
 /** Loads what judges the values of a run on the held-out texts, always in the same batches. */
 async function loadJudge(
-  runtime: Runtime,
+  { runtime, loaded }: Loading,
   task: DistillationTask,
   {
     objective,
@@ -246,9 +267,14 @@ async function loadJudge(
   const batches = sortedBatches(heldOut, shape).map((batch) => textsOf(heldOut, batch));
   const graph = distillationExam(config, ownsUpper);
   const weights = allWeights(task);
-  const program = await loadGraph(runtime, graph, weights);
+  const load = async (judging: StepGraph): Promise<Program> => {
+    const program = await loadGraph(runtime, judging, weights);
+    loaded.add(() => program.release());
+    return program;
+  };
+  const program = await load(graph);
   const { exam } = objective;
-  const ownProgram = exam && (await loadGraph(runtime, exam.graph, weights));
+  const ownProgram = exam && (await load(exam.graph));
   return async (values) => {
     await writeState(program, graph, values);
     const computed = await nearnessOf(program, batches);

@@ -71,6 +71,12 @@ export class PhasedLearner {
     return new Map(this.#values);
   }
 
+  /** Frees the current phase's program, with what it has learned since `values`. */
+  async release(): Promise<void> {
+    await this.#current?.program.release();
+    this.#current = undefined;
+  }
+
   async #enter(phase: LearningPhase, isFirstStep: boolean): Promise<Program> {
     if (this.#current?.phase === phase) return this.#current.program;
     const values = new Map(await this.values());

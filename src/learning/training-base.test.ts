@@ -4,46 +4,14 @@ import { after, before, describe, it } from "node:test";
 import type { AdapterSpecification } from "../entities/virtual-model.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { allLayers, upperBottleneck } from "../models/adapters/adapters.ts";
-import type { Constants, LoadOptions, Program, Runtime } from "../runtime/runtime.ts";
+import { CountingRuntime } from "../runtime/exam-counting.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { textClassification } from "../tasks/text-classification.ts";
-import type { Graph } from "../tensor/tensor.ts";
 import { openSmallBase, type SmallBase } from "./exam-base.ts";
 import { hardLines } from "./exam-lines.ts";
 import { fit, type FitOptions } from "./learning.ts";
 import { shallowStates, type Sequences } from "./sequences.ts";
 import { TrainingBase } from "./training-base.ts";
-
-/** A runtime that knows how many of its programs have not been released. */
-class CountingRuntime implements Runtime {
-  heldCount = 0;
-  mostHeldCount = 0;
-  readonly #inner: Runtime;
-
-  constructor(inner: Runtime) {
-    this.#inner = inner;
-  }
-
-  prepare(graph: Graph, constants: Constants): void {
-    this.#inner.prepare(graph, constants);
-  }
-
-  async load(graph: Graph, options?: LoadOptions): Promise<Program> {
-    const program = await this.#inner.load(graph, options);
-    this.heldCount += 1;
-    this.mostHeldCount = Math.max(this.mostHeldCount, this.heldCount);
-    return {
-      run: (feeds) => program.run(feeds),
-      write: (values) => program.write(values),
-      read: (names) => program.read(names),
-      release: async () => {
-        this.heldCount -= 1;
-        await program.release();
-      },
-    };
-  }
-
-  async close(): Promise<void> {}
-}
 
 let small: SmallBase;
 let counting: CountingRuntime;
