@@ -6,7 +6,7 @@ import { Conflicts } from "./conflicts.ts";
 import { type Dataset, type Example, type LineFault, shortageOf } from "./datasets.ts";
 import type { ExampleForm, ExampleForms, FormReview } from "./example-form.ts";
 import { labelCountFault, Labels } from "./labels.ts";
-import type { Notes, RawRow, RawText, Swallowed } from "./readers/rows.ts";
+import type { Notes, RawFault, RawRow, RawText, Swallowed } from "./readers/rows.ts";
 import { type ReadOptions, refuse } from "./readers/source.ts";
 
 const lossRemark =
@@ -14,6 +14,10 @@ const lossRemark =
 
 /** Examples that are gone through between two looks at the clock. */
 const stepCount = 4096;
+/** Rows of a text alone that wait for the first one that shows the form. */
+const waitingCountMax = 4096;
+
+type BareRow = RawFault & { readonly line: number };
 
 /** A row whose quoted cell may have swallowed lines. */
 interface Suspect {
@@ -33,11 +37,9 @@ export class Faults {
     this.#source = source;
   }
 
-  /**
-   * Faults are sorted by line: what a quote has swallowed is found out after the rows behind it.
-   */
+  /** They are in the order of lines, though some are found out after the rows behind them. */
   get first(): readonly LineFault[] {
-    return this.#first.toSorted((left, right) => left.line - right.line);
+    return this.#first;
   }
 
   /** TOO_LARGE at the first row past the limit, whatever is in it. */
@@ -50,7 +52,10 @@ export class Faults {
 
   add(line: number, reason: string): void {
     this.count += 1;
-    if (this.#first.length < limits.reportedLineErrorCountMax) this.#first.push({ line, reason });
+    const at = this.#first.findLastIndex((fault) => fault.line <= line) + 1;
+    if (at >= limits.reportedLineErrorCountMax) return;
+    this.#first.splice(at, 0, { line, reason });
+    if (this.#first.length > limits.reportedLineErrorCountMax) this.#first.pop();
   }
 }
 
@@ -68,6 +73,7 @@ export class Collected {
   readonly #labels = new Labels();
   readonly #conflicts = new Conflicts();
   readonly #suspects: Suspect[] = [];
+  readonly #waiting: BareRow[] = [];
   readonly #fieldCounts = new Map<string, number>();
   #form: ExampleForm | undefined;
   readonly #reviews = new Map<ExampleForm, FormReview>();
@@ -83,9 +89,24 @@ export class Collected {
   add(row: RawRow): void {
     const { line } = row;
     this.#faults.countRow(line);
-    if ("fault" in row) return this.#faults.add(line, row.fault);
     if ("skipped" in row) return this.#notes.add(line, row.skipped);
+    if (!("fault" in row)) return this.#take(row);
+    const canWait = this.#form === undefined && this.#waiting.length < waitingCountMax;
+    if (row.bare !== undefined && canWait) this.#waiting.push(row);
+    else this.#takeBare(row);
+  }
+
+  /** A text beside which nothing stands is an example where the file's form knows it. */
+  #takeBare({ line, fault, bare }: BareRow): void {
+    const row = bare === undefined ? undefined : this.#form?.ofBare?.(bare);
+    if (row === undefined) this.#faults.add(line, fault);
+    else this.#take({ ...row, line });
+  }
+
+  #take(row: RawText & { readonly line: number }): void {
+    const { line } = row;
     const example = this.#checked(row);
+    if (this.#form !== undefined) for (const one of this.#waiting.splice(0)) this.#takeBare(one);
     if (typeof example === "string") return this.#faults.add(line, example);
     if (this.#labels.size > limits.labelCountMax) refuse(this.#source, labelCountFault(line));
     if (row.swallowed !== undefined)
@@ -101,6 +122,7 @@ export class Collected {
   }
 
   async dataset(pace: Pace): Promise<Dataset> {
+    for (const row of this.#waiting.splice(0)) this.#takeBare(row);
     const { examples, lines } = await this.#withoutSuspects(pace);
     const sorted = this.#labels.sorted();
     const labels = sorted.map(([label]) => label);

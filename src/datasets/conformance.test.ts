@@ -19,7 +19,7 @@ examineForm({
     { object: { text, label: 7 }, example: { text, label: "7" }, labels: ["7"] },
   ],
   faults: [
-    { text, label: null },
+    { text, label: {} },
     { text: 5, label: "a" },
   ],
 });

@@ -22,6 +22,8 @@ export interface ExampleForm<Row extends RawText = RawText, E extends Example = 
    * of another form. Where labels are not asked for, the text is enough.
    */
   ofObject(fields: Fields, isLabelled: boolean): RawExample | undefined;
+  /** The row that a text makes beside which nothing stands; absent where that is a fault. */
+  ofBare?(row: RawText): Row;
   /** Whether a row is of this form. */
   claims(row: RawText): row is Row;
   /** The checked example, its labels counted; or the reason why it is none, nothing counted. */

@@ -91,3 +91,37 @@ describe("places in UTF-16", () => {
     assert.deepEqual(before.warnings, []);
   });
 });
+
+describe("a row that marks nothing", () => {
+  const example = { text: "Rome rocks", entities: [{ start: 0, end: 4, label: "city" }] };
+  const none = { text: "it rains", entities: [] };
+  const told = /^line 1 and 3 more: nothing is marked in the row: it is learned as a text without/;
+
+  test("has no entity where others have, and is counted", async () => {
+    const { text } = none;
+    const rows = [{ text, id: 1 }, { text, entities: null }, example, { text, label: null }];
+    const dataset = await readRows(...rows, { text, spans: null, answer: "accept" });
+    assert.deepEqual(dataset.faults, []);
+    assert.deepEqual(markedOf(dataset), [none, none, example, none, none]);
+    assert.deepEqual(dataset.lines, [1, 2, 3, 4, 5]);
+    assert.match(dataset.warnings[0] ?? "", told);
+    const csv = await readCells('[{"start":0,"end":4,"label":"city"}]', "", " ");
+    assert.deepEqual(
+      markedOf(csv).map(({ entities }) => entities),
+      [example.entities, [], []],
+    );
+    assert.match(csv.warnings[0] ?? "", /^line 3 and 1 more: nothing is marked/);
+  });
+
+  test("is a fault where others have labels, in the order of lines", async () => {
+    const bare = Array.from({ length: 30 }, (_, at) => ({ text: `a ${at}` }));
+    const dataset = await readRows(...bare, { text: "a", label: 1.5 }, { text: "b", label: "x" });
+    assert.deepEqual([dataset.examples.length, dataset.faultCount], [1, 31]);
+    assert.deepEqual(
+      dataset.faults.map(({ line }) => line),
+      dataset.faults.map((_, at) => at + 1),
+    );
+    const csv = await readCells("", "good");
+    assert.deepEqual(csv.faults, [{ line: 2, reason: "label is empty" }]);
+  });
+});

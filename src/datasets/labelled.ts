@@ -5,7 +5,7 @@ import type { FallbackForm, FormReview, ReadRow } from "./example-form.ts";
 import { LineCount } from "./line-count.ts";
 import { fromMessages } from "./readers/chat.ts";
 import { candidates, type Fields, missingFault, severalFault } from "./readers/fields.ts";
-import type { RawExample, RawLabelled } from "./readers/rows.ts";
+import { type RawExample, type RawLabelled, type RawText, unmarkedRemark } from "./readers/rows.ts";
 
 export const labelledForm: FallbackForm<RawLabelled, LabelledText> = {
   task: "text-classification",
@@ -63,7 +63,9 @@ function labelOfObject(fields: Fields, isLabelled: boolean): RawExample {
   if (text === undefined) return { fault: missingFault("text", Object.keys(fields)) };
   if (text === "messages") return fromMessages(fields[text], isLabelled);
   if (!isLabelled) return { text: fields[text], fields: text };
-  if (label === undefined) return { fault: missingFault("label", Object.keys(fields)) };
+  const bare: RawText = { text: fields[text], fields: text, remarks: [unmarkedRemark] };
+  if (label === undefined) return { fault: missingFault("label", Object.keys(fields)), bare };
+  if (fields[label] === null) return { fault: labelKindFault(null), bare };
   const row: RawLabelled = { text: fields[text], label: fields[label] };
   return { ...row, fields: `${text} and ${label}` };
 }

@@ -22,6 +22,7 @@ export const markedForm: ExampleForm<RawMarked, MarkedText> = {
   // A text without an entity is one of none.
   labelCountMin: 1,
   ofObject: entitiesOfObject,
+  ofBare: (row) => ({ ...row, entities: [] }),
   claims: (row): row is RawMarked => "entities" in row,
   checked({ text, entities }, labels) {
     const fault = textValueFault(text);

@@ -4,6 +4,7 @@
  * line is found.
  */
 import { limits } from "../../foundation/limits.ts";
+import { textValueFault } from "../datasets.ts";
 import { type CsvHeader, findHeader, repeatedHeader, separatorOf } from "./csv-header.ts";
 import { CsvRecord } from "./csv-record.ts";
 import { entitiesInCell } from "./entity-fields.ts";
@@ -15,6 +16,7 @@ import {
   type RawMarked,
   type RawRow,
   type RowReader,
+  unmarkedRemark,
 } from "./rows.ts";
 import { type ReadOptions, refuse } from "./source.ts";
 
@@ -154,8 +156,8 @@ export class CsvReader implements RowReader {
     if (fault !== undefined) return this.#mended(record, fault);
     const again = repeatedHeader(cells, header);
     if (again !== undefined) return this.#skipHeader(line, again, header);
-    const row = rowOf(line, cells, header);
-    if (record.lines.length === 1) return row;
+    const row = this.#rowFrom(line, cells, header);
+    if ("fault" in row || record.lines.length === 1) return row;
     const labels = swallowedLabels(record, header);
     if (labels.length === 0) return row;
     return { ...row, swallowed: { labels, lastLine: line + record.lines.length - 1 } };
@@ -189,18 +191,19 @@ export class CsvReader implements RowReader {
     const { cells } = record;
     if (countFault(cells, header) !== undefined) return undefined;
     this.#options.notes.add(number, quoting === "none" ? remarks.literal : remarks.backslash);
-    return rowOf(number, cells, header);
+    return this.#rowFrom(number, cells, header);
   }
-}
 
-function rowOf(
-  line: number,
-  cells: readonly string[],
-  header: CsvHeader,
-): (RawLabelled | RawMarked) & { readonly line: number } {
-  const [text, label] = [cells[header.text], cells[header.label]];
-  const entities = label === undefined ? undefined : entitiesInCell(label);
-  return entities === undefined ? { line, text, label } : { line, text, entities };
+  #rowFrom(line: number, cells: readonly string[], header: CsvHeader): RawRow {
+    const [text, label] = [cells[header.text], cells[header.label]];
+    const labelled: RawLabelled = { text, label };
+    if (label === undefined || !this.#options.isLabelled) return { ...labelled, line };
+    if (label.trim() === "" && textValueFault(text) === undefined)
+      return { line, fault: "label is empty", bare: { text, remarks: [unmarkedRemark] } };
+    const entities = entitiesInCell(label);
+    const marked: RawMarked = { text, entities };
+    return { ...(entities === undefined ? labelled : marked), line };
+  }
 }
 
 function countFault(cells: readonly string[], header: CsvHeader): string | undefined {

@@ -5,7 +5,7 @@
  */
 import { fromTags, fromTokenSpans, textOfTokens } from "../tokens.ts";
 import { candidates, type Fields, isArray, isFields, textField } from "./fields.ts";
-import type { RawExample } from "./rows.ts";
+import { type RawExample, unmarkedRemark } from "./rows.ts";
 
 /** The names by which files call tokens, their tags, and the entities of a text. */
 const tokenNames = ["tokens", "words"] as const;
@@ -98,6 +98,10 @@ function fromPlaces(fields: Fields, places: string): RawExample {
   const found = textField(fields);
   if ("fault" in found) return found;
   const all = fields[places];
+  if (all === null) {
+    const bare = { text: fields[found.name], fields: found.name, remarks: [unmarkedRemark] };
+    return { fault: `${places} is null, expected an array`, bare };
+  }
   const entities = isArray(all) ? all.filter((entity) => !isRefused(entity)) : all;
   const isShorter = isArray(all) && isArray(entities) && entities.length < all.length;
   const names = `${found.name} and ${places}`;

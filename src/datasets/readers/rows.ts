@@ -8,6 +8,8 @@ export type RawExample = RawText | RawFault | { readonly skipped: string };
 
 export interface RawFault {
   readonly fault: string;
+  /** The text, where only what should stand beside it is missed: see `ExampleForm.ofBare`. */
+  readonly bare?: RawText;
 }
 
 /** A text, and beside it what its form knows. */
@@ -57,6 +59,8 @@ export interface RowReader {
   end(): Iterable<RawRow | typeof pause>;
 }
 
+export const unmarkedRemark =
+  "nothing is marked in the row: it is learned as a text without any entity";
 export const markRemark =
   "a byte order mark stands here; it is skipped, as where files were joined";
 
