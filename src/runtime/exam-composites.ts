@@ -26,6 +26,17 @@ export const compositeExercises: readonly Exercise[] = [
     },
   },
   {
+    name: "two frozen wide layers with gelu between",
+    build(sheet) {
+      const frozen = (size: number): Tensor => sheet.input("float32", [size], small);
+      const weight = (...shape: [number, number]): Tensor =>
+        sheet.input("float32", shape, (...drawn) => small(...drawn).map((value) => value / 20));
+      const x = sheet.parameter([sheet.dimension("rows"), 2]);
+      const inner = gelu(linear(x, weight(2, 1536), frozen(1536)));
+      return [linear(inner, weight(1536, 3), frozen(3))];
+    },
+  },
+  {
     name: "crossEntropy",
     build(sheet) {
       const shape = [sheet.dimension("batch"), sheet.dimension("classes")];

@@ -30,6 +30,24 @@ export function addsBias(lowering: Lowering, x: Tensor): boolean {
   return slope !== undefined && lowering.isUsed(slope);
 }
 
+/**
+ * The factor of a linear layer's product, which costs nothing: before a GELU that adds its bias it
+ * is 1 / √2, so that t comes out, and √2 after one of which it alone reads the result.
+ */
+export function productFactor(lowering: Lowering, { inputs, outputs }: Node): number {
+  const [x, y] = [inputs[0], outputs[0]];
+  const before = y !== undefined && isScaled(lowering, y) ? Math.SQRT1_2 : 1;
+  const [source] = x?.node.operator.name === "gelu" && x.output === 0 ? x.node.inputs : [];
+  return source !== undefined && isScaled(lowering, source) ? before * Math.SQRT2 : before;
+}
+
+/** Whether the GELU of `x` gets x / √2 and gives y / √2. */
+function isScaled(lowering: Lowering, x: Tensor): boolean {
+  const [y] = addsBias(lowering, x) ? (lowering.onlyReaderOf(x)?.outputs ?? []) : [];
+  const reader = y && lowering.onlyReaderOf(y);
+  return reader?.operator.name === "linear" && reader.inputs[0] === y;
+}
+
 function pieceCountOf(x: Tensor): number {
   const width = Number(x.shape.at(-1));
   const fits = (count: number): boolean => width % count === 0 && width / count >= pieceWidthMin;
@@ -43,6 +61,12 @@ interface Pieces {
   readonly pieceCount: number;
 }
 
+/** What the chain does for the products around it; see `addsBias` and `productFactor`. */
+interface Shared {
+  readonly bias: string;
+  readonly isScaled: boolean;
+}
+
 /** Scan reads the pieces, and writes the results, where they lie. */
 function inPieces(lowering: Lowering, names: Names, { x, pieceCount }: Pieces): void {
   const { y, slope } = names;
@@ -51,7 +75,7 @@ function inPieces(lowering: Lowering, names: Names, { x, pieceCount }: Pieces): 
   const shape = bias === undefined ? [`${y} size`] : [`${y} size`, ...bias.shape];
   const type = { type: "float32", shape } as const;
   const body = {
-    nodes: chain(lowering, piece, bias && lowering.name(bias)),
+    nodes: chain(lowering, piece, bias && sharedWith(lowering, x, bias)),
     inputs: new Map([[piece.x, type]]),
     outputs: new Map([piece.y, piece.slope].map((name) => [name, type])),
     initializers: new Map<string, never>(),
@@ -68,6 +92,12 @@ function inPieces(lowering: Lowering, names: Names, { x, pieceCount }: Pieces): 
   const isLiteral = { allowzero: { int: 1 } };
   for (const [index, output] of [y, slope].entries())
     lowering.emit("Reshape", [outputs[index] ?? "", whole], { attributes: isLiteral, output });
+}
+
+function sharedWith(lowering: Lowering, x: Tensor, bias: Tensor): Shared {
+  const name = lowering.name(bias);
+  if (!isScaled(lowering, x)) return { bias: name, isScaled: false };
+  return { bias: lowering.emit("Mul", [name, lowering.float(Math.SQRT1_2)]), isScaled: true };
 }
 
 /** The shape `[pieces, rows / pieces, width]`, of as many pieces as divide the rows. */
@@ -90,7 +120,7 @@ function piecesOfRows(lowering: Lowering, { x: { shape }, pieceCount }: Pieces):
  * The quotient has the right limit where exp(t²) is infinite; HardSigmoid is (1 + e) / 2 in one
  * pass for e in -1 … 1.
  */
-function chain(lowering: Lowering, names: Names, bias?: string): readonly OnnxNode[] {
+function chain(lowering: Lowering, names: Names, shared?: Shared): readonly OnnxNode[] {
   const { y, slope } = names;
   const nodes: OnnxNode[] = [];
   const emit = (operator: string, inputs: readonly string[], output: string): string => {
@@ -99,8 +129,9 @@ function chain(lowering: Lowering, names: Names, bias?: string): readonly OnnxNo
     nodes.push({ operator, domain: "", inputs, outputs: [output], attributes });
     return output;
   };
-  const x = bias === undefined ? names.x : emit("Add", [names.x, bias], `${y} biased`);
-  const t = emit("Mul", [x, lowering.float(Math.SQRT1_2)], `${y} t`);
+  const x = shared === undefined ? names.x : emit("Add", [names.x, shared.bias], `${y} biased`);
+  const t =
+    shared?.isScaled === true ? x : emit("Mul", [x, lowering.float(Math.SQRT1_2)], `${y} t`);
   const cumulative = emit("HardSigmoid", [emit("Erf", [t], `${y} erf`)], `${y} cumulative`);
   emit("Mul", [x, cumulative], y);
   const power = emit("Exp", [emit("Mul", [t, t], `${y} square`)], `${y} power`);

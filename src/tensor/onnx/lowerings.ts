@@ -7,7 +7,7 @@ import { present } from "../../foundation/assert.ts";
 import type { Dimension, Shape } from "../dimension.ts";
 import { axesOf, sizesOf } from "../operators/shape.ts";
 import { type DataType, type Node, pair, type Tensor } from "../tensor.ts";
-import { addsBias, lowerGelu } from "./gelu.ts";
+import { addsBias, lowerGelu, productFactor } from "./gelu.ts";
 import type { Lowering } from "./lowering.ts";
 import { microsoft, type OnnxAttribute, onnxTypes } from "./model.ts";
 
@@ -174,7 +174,8 @@ function lowerLinear(lowering: Lowering, node: Node): void {
   const inputs = node.inputs.map((input) => lowering.name(input));
   const [output = ""] = lowering.outputsOf(node);
   const isBiased = !addsBias(lowering, outputOf(node));
-  lowering.emit("Gemm", isBiased ? inputs : inputs.slice(0, 2), { output });
+  const attributes = { alpha: { float: productFactor(lowering, node) } };
+  lowering.emit("Gemm", isBiased ? inputs : inputs.slice(0, 2), { attributes, output });
 }
 
 function lowerMatmul(lowering: Lowering, node: Node): void {
