@@ -109,7 +109,7 @@ export class Client {
     await this.call("DELETE /v1/models/{id}", { params: { id } });
   }
 
-  /** The name's ending tells the format: `.csv`, or JSON lines. */
+  /** The content decides the format, and the name's ending where the content leaves it open. */
   async uploadFile(
     content: Blob | Uint8Array,
     filename: string,

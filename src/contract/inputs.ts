@@ -133,3 +133,8 @@ function nameOf(value: unknown): string {
   if (value === null) return "null";
   return Array.isArray(value) ? "an array" : typeof value;
 }
+
+/** Whether it is one text, or the ids of one, and no list of them. */
+export function isSingle(input: TextInput | TokenInput): boolean {
+  return typeof input === "string" || typeof input[0] === "number";
+}

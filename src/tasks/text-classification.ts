@@ -51,6 +51,21 @@ export const textClassification: TaskKind<LabelledText> = {
   parsed: (spelled, numberOf) => Int32Array.of(numberOf(spelled)),
 };
 
+/** A label and its probability. */
+export interface LabelScore {
+  readonly label: string;
+  readonly score: number;
+}
+
+/** All labels, the most probable first; equal ones in the head's order, as `answerOf` has it. */
+export function bestLabels(
+  probabilities: Float32Array,
+  labels: readonly string[],
+): readonly LabelScore[] {
+  const scores = labels.map((label, index) => ({ label, score: probabilities[index] ?? 0 }));
+  return scores.toSorted((one, other) => other.score - one.score);
+}
+
 function labelOf(answer: Answer): number {
   return answer[0] ?? -1;
 }

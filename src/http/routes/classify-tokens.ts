@@ -1,5 +1,6 @@
 /** Entities in texts. */
 import type { inferenceRoutes, TokenClassifications } from "../../contract/inference.ts";
+import { isSingle } from "../../contract/inputs.ts";
 import { limits } from "../../foundation/limits.ts";
 import type { AnswerSource } from "../../processor/processor.ts";
 import { answerMax, answerTooLong, listOrReply, tellTimings } from "../answer-reply.ts";
@@ -21,7 +22,7 @@ export function classifyTokens({
     const texts = typeof body.input === "string" ? [body.input] : body.input;
     const { model, truncate } = body;
     const answer = await processor.ask(caller, entitiesQuestion, {
-      ...{ model, inputs: texts, isSingle: texts !== body.input, signal, truncate },
+      ...{ model, inputs: texts, isSingle: isSingle(body.input), signal, truncate },
       checkAnswer: (source) => checkEntityBytes(source, texts),
     });
     tellTimings(answerHeaders, answer);

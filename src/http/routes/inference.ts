@@ -1,6 +1,6 @@
 /** Embeddings and classifications: the hot path. */
 import type { Classifications, Embeddings, inferenceRoutes } from "../../contract/inference.ts";
-import type { TextInput, TokenInput } from "../../contract/inputs.ts";
+import { isSingle, type TextInput, type TokenInput } from "../../contract/inputs.ts";
 import { StrataError } from "../../foundation/errors.ts";
 import { limits } from "../../foundation/limits.ts";
 import type { AnswerSource, ModelInputs } from "../../processor/processor.ts";
@@ -9,6 +9,7 @@ import type { HandlersOf } from "../operation.ts";
 import type { Services } from "../services.ts";
 import { classifyTokens } from "./classify-tokens.ts";
 import { embeddingsQuestion, labelsQuestion } from "../../processor/questions.ts";
+import { bestLabels } from "../../tasks/text-classification.ts";
 
 /** Characters of an answer's scores and numbers, at most: names, quotes and digits. */
 const scoreCharactersMax = 48;
@@ -49,7 +50,7 @@ export function inferenceHandlers(services: Services): HandlersOf<typeof inferen
       tellTimings(answerHeaders, answer);
       const item = (index: number): Classification => {
         const row = answer.probabilities[index] ?? new Float32Array();
-        const scores = bestScores(row, answer.labels, scoreCount);
+        const scores = bestLabels(row, answer.labels).slice(0, scoreCount);
         const { label = "", score = 0 } = scores[0] ?? {};
         const truncated = answer.isTruncated[index] ?? false;
         return { object: "classification", index, label, score, scores, truncated };
@@ -80,21 +81,6 @@ function checkEmbeddingBytes({ hiddenSize }: AnswerSource, count: number): void 
   if (bytes <= answerMax) return;
   const state = `${count} embeddings may take ${bytes} bytes, the limit is ${answerMax}`;
   throw answerTooLong(state, "input");
-}
-
-/** The labels of the highest probabilities, best first; equal ones in the head's order. */
-function bestScores(
-  row: Float32Array,
-  labels: readonly string[],
-  count: number,
-): { label: string; score: number }[] {
-  const scores = labels.map((label, index) => ({ label, score: row[index] ?? 0 }));
-  return scores.sort((one, other) => other.score - one.score).slice(0, count);
-}
-
-/** Whether it is one text, or the ids of one, and no list of them. */
-function isSingle(input: TextInput | TokenInput): boolean {
-  return typeof input === "string" || typeof input[0] === "number";
 }
 
 function modelInputs(input: TextInput | TokenInput): ModelInputs {
