@@ -4,31 +4,24 @@
  */
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import {
-  inputsAmong,
-  randomFloats,
-  smallConfig,
-  smallWeights,
-} from "../checkpoints/exam-encoder.ts";
+import { inputsAmong, smallConfig, smallWeights } from "../checkpoints/exam-encoder.ts";
 import type { Precision } from "../entities/base-model.ts";
-import type { AdapterSpecification } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
-import { SeededRandom } from "../foundation/random.ts";
 import type { AdapterKind } from "../models/adapter-kind.ts";
 import { adapterKinds, allLayers, formsIn } from "../models/adapters/adapters.ts";
 import { sequenceInputs, shallowPart, upperPart } from "../models/encoder.ts";
-import { headTensors, pool, sharedHead } from "../models/head.ts";
+import { pool, sharedHead } from "../models/head.ts";
 import { servingGraph } from "../models/serving-graph.ts";
 import { OrtRuntime } from "../runtime/ort/ort-runtime.ts";
 import type { Value } from "../runtime/runtime.ts";
 import { factors } from "../tensor/dimension.ts";
 import { softmax } from "../tensor/operators/neural.ts";
 import { Graph } from "../tensor/tensor.ts";
+import { ExamRows, rowOutputCount, type RowOptions } from "./exam-rows.ts";
 import type { BatchRow } from "./lane.ts";
 import { textFeeds } from "./batch-feeds.ts";
 
 const layers = allLayers(smallConfig);
-const outputCount = 3;
 const precisions = ["fp32", "int8"] as const;
 
 export function examineAdapterKind(kind: AdapterKind): void {
@@ -74,7 +67,9 @@ export function examineAdapterKind(kind: AdapterKind): void {
 
       void it(`gives each row among all kinds what it gets alone: ${precision}`, async () => {
         const rows = [0, 3, 16, 0, 40].map((rank, index) => bench.row({ rank, length: 3 + index }));
-        const others = formsIn(layers).map(({ kind: name }) => bench.row({ rank: 9, name }));
+        const others = formsIn(layers).map(({ kind: other }) =>
+          bench.row({ rank: 9, kind: other }),
+        );
         const mixed = [...rows, ...others];
         const together = await bench.serve(mixed, precision);
         for (const [index, row] of mixed.entries()) {
@@ -113,46 +108,19 @@ function namesOf(kind: AdapterKind): ReadonlySet<string> {
   return names;
 }
 
-interface RowOptions {
-  /** 0 without an adapter. */
-  readonly rank: number;
-  readonly isFresh?: boolean;
-  readonly length?: number;
-  readonly name?: AdapterSpecification["kind"];
-}
-
 class Bench {
   readonly #runtime: OrtRuntime;
   readonly #kind: AdapterKind;
-  readonly #memory = new Float32Array(new SharedArrayBuffer(2 ** 22));
-  #used = 0;
+  readonly #rows = new ExamRows();
 
   constructor(runtime: OrtRuntime, kind: AdapterKind) {
     this.#runtime = runtime;
     this.#kind = kind;
   }
 
-  /** A sequence, always of the same tokens and head, with an adapter in all layers. */
-  row({ rank, isFresh = false, length = 6, name = this.#kind.name }: RowOptions): BatchRow {
-    const adapter = rank === 0 ? undefined : { kind: name, rank, layers };
-    const kind = adapterKinds[name];
-    const resident = new Map<string, { offset: number; length: number }>();
-    const place = (tensor: string, values: Float32Array): void => {
-      this.#memory.set(values, this.#used);
-      resident.set(tensor, { offset: this.#used, length: values.length });
-      this.#used += values.length;
-    };
-    for (const [stream, tensor] of headTensors(smallConfig, outputCount).entries())
-      place(tensor.name, randomFloats(tensor.shape, { stream: 90 + stream }).values);
-    if (adapter !== undefined)
-      for (const [index, tensor] of kind.tensors(smallConfig, adapter).entries()) {
-        const deviation = isFresh ? tensor.initialDeviation : 0.3;
-        const stream = 100 * rank + index;
-        place(tensor.name, randomFloats(tensor.shape, { stream, deviation }).values);
-      }
-    const random = new SeededRandom(7, length);
-    const ids = Int32Array.from({ length }, () => random.integer(smallConfig.vocabularySize));
-    return { ids, pooling: "mean", adapter, outputCount, resident };
+  /** A sequence with an adapter of the kind, or of another one, in all layers. */
+  row({ kind = this.#kind.name, ...options }: Partial<RowOptions> & Pick<RowOptions, "rank">) {
+    return this.#rows.row({ kind, ...options });
   }
 
   /** Each row's probabilities by the serving graph. */
@@ -161,11 +129,11 @@ class Bench {
     const graph = servingGraph(smallConfig, precision, { adapters });
     const constants = inputsAmong(graph, await smallWeights(this.#runtime));
     const program = await this.#runtime.load(graph, { constants });
-    const feeds = textFeeds(smallConfig, rows, { memory: this.#memory, adapters });
+    const feeds = textFeeds(smallConfig, rows, { memory: this.#rows.memory, adapters });
     const { probabilities } = await program.run(feeds);
     await program.release();
     const values = Array.from(probabilities?.values ?? [], Number);
-    return rows.map((_, row) => values.slice(row * outputCount, (row + 1) * outputCount));
+    return rows.map((_, row) => values.slice(row * rowOutputCount, (row + 1) * rowOutputCount));
   }
 
   /** The row's probabilities by the form that is trained. */
@@ -191,7 +159,7 @@ class Bench {
     for (const [name, { shape }] of graph.inputs) {
       const span = resident?.get(name);
       if (span === undefined) continue;
-      const values = this.#memory.slice(span.offset, span.offset + span.length);
+      const values = this.#rows.memory.slice(span.offset, span.offset + span.length);
       // The one size that is open, rank or outputs, follows from the others.
       const known = shape.reduce<number>((n, size) => n * (typeof size === "number" ? size : 1), 1);
       const sizes = shape.map((size) => (typeof size === "number" ? size : values.length / known));

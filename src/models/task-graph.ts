@@ -7,20 +7,20 @@ import type { Graph, Tensor } from "../tensor/tensor.ts";
 /** What gets scores: a sequence by its pooled vector, or each of its tokens by its state. */
 export type TaskUnit = "sequence" | "token";
 
-export interface TaskGraph {
-  readonly unit: TaskUnit;
+export interface TaskGraph<Unit extends TaskUnit = TaskUnit> {
+  readonly unit: Unit;
   /** A scalar of the scores `[rows, outputs]`; declares what it compares them with. */
   loss(graph: Graph, scores: Tensor): Tensor;
 }
 
 /** One of several classes for each sequence. */
-export const sequenceClasses: TaskGraph = {
+export const sequenceClasses: TaskGraph<"sequence"> = {
   unit: "sequence",
   loss: classLoss,
 };
 
 /** One of several classes for each token. */
-export const tokenClasses: TaskGraph = { unit: "token", loss: classLoss };
+export const tokenClasses: TaskGraph<"token"> = { unit: "token", loss: classLoss };
 
 /**
  * The weighted mean of the cross-entropies. Declares `targets [rows, outputs]`, a distribution a

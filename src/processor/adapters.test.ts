@@ -106,8 +106,10 @@ describe("adapters that a lane does not compute", () => {
       ...{ folder, precision: "fp32" },
       narrowed: (base) => ({
         ...base,
-        texts: { ...base.texts, adapters: adapters(base) },
-        tokens: { ...base.tokens, adapters: adapters(base) },
+        lanes: {
+          sequence: { ...base.lanes.sequence, adapters: adapters(base) },
+          token: { ...base.lanes.token, adapters: adapters(base) },
+        },
       }),
     });
     for (const task of ["text-classification", "token-classification"] as const)

@@ -8,21 +8,27 @@ import type { TaskUnit } from "../models/task-graph.ts";
 import { AdapterPrograms } from "../lanes/adapter-programs.ts";
 import type { Lane } from "../lanes/lane.ts";
 import { type TextAnswer, textLane } from "../lanes/text-lane.ts";
-import type { TokenOutputs } from "../tasks/token-classification.ts";
+import { type TokenOutputs, tokenOutputs } from "../tasks/token-classification.ts";
 import { tokenLane } from "../lanes/token-lane.ts";
 import { measureMsPerToken } from "../lanes/warm-up.ts";
 import { TokenizeQueue } from "./tokenize-queue.ts";
 import type { Workers } from "../engine/workers.ts";
+
+/** What the lanes of a base answer. */
+export interface LaneAnswers {
+  /** Labels and embeddings of whole texts, of vPLMs and of the bare base. */
+  readonly sequence: TextAnswer;
+  /** What each token is part of; the program is loaded when it is first asked. */
+  readonly token: TokenOutputs;
+}
 
 export interface OpenBase {
   readonly id: string;
   readonly checkpoint: Checkpoint;
   readonly precision: Precision;
   readonly tokenizer: TokenizeQueue;
-  /** Classifies and embeds whole texts, of vPLMs and of the bare base. */
-  readonly texts: Lane<TextAnswer>;
-  /** Says of each token what it is part of; its program is loaded when it is first asked. */
-  readonly tokens: Lane<TokenOutputs>;
+  /** Lanes by what gets scores: a question runs on the one of its task's unit. */
+  readonly lanes: { readonly [Unit in TaskUnit]: Lane<LaneAnswers[Unit]> };
   /**
    * Writes down what is loaded when it is first called for: graphs of a thousand nodes, which would
    * hold the main thread while others wait.
@@ -57,13 +63,13 @@ export async function openBase(options: OpenBaseOptions): Promise<OpenBase> {
   const warmUp = { config, adapters, clock };
   const msPerToken = await measureMsPerToken(await workers.load(programs.upper), warmUp);
   const parts = { msPerToken, config, memory };
-  const texts = textLane({ ...parts, key: `${id} dense text ${precision}`, programs });
+  const sequence = textLane({ ...parts, key: `${id} dense text ${precision}`, programs });
   const key = `${id} dense token ${precision}`;
   const tokenPrograms = programsOf("token");
-  const tokens = tokenLane({ ...parts, key, programs: tokenPrograms });
+  const token = tokenLane({ ...parts, key, programs: tokenPrograms }, tokenOutputs);
   const prepare = (): void => {
     for (const program of [programs.all, tokenPrograms.upper, tokenPrograms.all])
       workers.prepare(program);
   };
-  return { id, checkpoint, precision, tokenizer, texts, tokens, prepare };
+  return { id, checkpoint, precision, tokenizer, lanes: { sequence, token }, prepare };
 }

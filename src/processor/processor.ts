@@ -27,14 +27,14 @@ export interface Processor {
  * What can be asked of a model, from inputs to an answer: whose task it is, on which lane it runs,
  * how inputs become sequences, and what the lane's answers mean. `questions.ts` has them.
  */
-export interface Question<Answer extends AnswerFacts> {
+export interface Question<Answer extends AnswerFacts, Raw = unknown> {
   /** The task of the models that can answer; undefined where every one can, and a bare base. */
   readonly task: TaskName | undefined;
-  lane(base: OpenBase): Lane;
+  lane(base: OpenBase): Lane<Raw>;
   /** The sequences of checked inputs. */
   encode(base: OpenBase, request: ModelRequest): Promise<Encoded>;
   /** What the lane's answers mean, beside what every answer tells. */
-  decode(ran: Ran): OwnPart<Answer> | Promise<OwnPart<Answer>>;
+  decode(ran: Ran<Raw>): OwnPart<Answer> | Promise<OwnPart<Answer>>;
 }
 
 /** A question that was run: lane and encoding are the question's own. */

@@ -1,7 +1,7 @@
 /** Entities by the processor as a whole, over a small base: alone as among others, and whose. */
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, test } from "node:test";
 import { smallWords, writeSmallCheckpoint } from "../checkpoints/exam-small-checkpoint.ts";
 import { operator } from "../entities/caller.ts";
 import type { Precision } from "../entities/base-model.ts";
@@ -13,7 +13,13 @@ import {
   embeddingsQuestion,
   entitiesQuestion,
   labelsQuestion,
+  questionOf,
 } from "./questions.ts";
+import type { Encoded } from "../formats/formats.ts";
+import { tokenClassification, type TokenOutputs } from "../tasks/token-classification.ts";
+import { textClassification } from "../tasks/text-classification.ts";
+import type { ResolvedVersion } from "./model-directory.ts";
+import type { AnswerFacts, Question, Ran } from "./processor.ts";
 
 let folder = "";
 const stacks = new Map<Precision, Stack>();
@@ -42,6 +48,19 @@ function said({ entities, isTruncated }: EntitiesAnswer): string {
   );
   return JSON.stringify([rounded, isTruncated]);
 }
+
+test("what decodes another lane's answers is no question to a kind of task", () => {
+  const decode = ({ answers }: Ran<TokenOutputs, Encoded, ResolvedVersion>) => ({
+    beliefs: answers.map(({ beliefs }) => beliefs),
+  });
+  interface Beliefs extends AnswerFacts {
+    readonly beliefs: readonly Float32Array[];
+  }
+  const right: Question<Beliefs> = questionOf(tokenClassification, decode);
+  // @ts-expect-error What is said of a whole text has no outputs of tokens.
+  const wrong: Question<Beliefs> = questionOf(textClassification, decode);
+  assert.deepEqual([right.task, wrong.task], ["token-classification", "text-classification"]);
+});
 
 describe("entities", () => {
   for (const precision of ["fp32", "int8"] as const)

@@ -10,6 +10,9 @@ import {
   tokenClassification,
   type TokenOutputs,
 } from "../tasks/token-classification.ts";
+import type { Example } from "../datasets/datasets.ts";
+import type { TaskUnit } from "../models/task-graph.ts";
+import type { LaneAnswers } from "./open-base.ts";
 import { encodeInputs, encodeWords } from "./inputs.ts";
 import type { ResolvedVersion } from "./model-directory.ts";
 import type { AnswerFacts, OwnPart, Question, Ran } from "./processor.ts";
@@ -37,19 +40,21 @@ export interface EmbeddingsAnswer extends AnswerFacts {
 }
 
 /**
- * The question to models of a task: what gets scores says on which lane it runs, and whether it has
- * words how inputs are encoded. `decode` is given what that lane and that encoding give.
+ * The question to models of a task: what gets scores names its lane, and whether it has words how
+ * inputs are encoded. `decode` is given what that lane and that encoding give.
  */
-export function questionOf<Answer extends AnswerFacts, Raw, E extends Encoded>(
-  { name, graph, hasWords }: TaskKind,
-  decode: (ran: Ran<Raw, E, ResolvedVersion>) => OwnPart<Answer> | Promise<OwnPart<Answer>>,
-): Question<Answer> {
+export function questionOf<Answer extends AnswerFacts, Unit extends TaskUnit, E extends Encoded>(
+  { name, graph, hasWords }: TaskKind<Example, Unit>,
+  decode: (
+    ran: Ran<LaneAnswers[Unit], E, ResolvedVersion>,
+  ) => OwnPart<Answer> | Promise<OwnPart<Answer>>,
+): Question<Answer, LaneAnswers[Unit]> {
   return {
     task: name,
-    lane: ({ texts, tokens }) => (graph.unit === "token" ? tokens : texts),
+    lane: ({ lanes }) => lanes[graph.unit],
     encode: hasWords ? encodeWords : encodeInputs,
-    // A version has answered, on this lane and with this encoding.
-    decode: (ran) => decode(ran as Ran<Raw, E, ResolvedVersion>), // as just said
+    // A version has answered, with this encoding.
+    decode: (ran) => decode(ran as Ran<LaneAnswers[Unit], E, ResolvedVersion>), // as just said
   };
 }
 
@@ -79,9 +84,9 @@ export const entitiesQuestion = questionOf(
   },
 );
 
-export const embeddingsQuestion: Question<EmbeddingsAnswer> = {
+export const embeddingsQuestion: Question<EmbeddingsAnswer, TextAnswer> = {
   task: undefined,
-  lane: ({ texts }) => texts,
+  lane: ({ lanes }) => lanes.sequence,
   encode: encodeInputs,
   decode({ answers }: Ran<TextAnswer>) {
     return { embeddings: answers.map(({ embedding }) => embedding) };

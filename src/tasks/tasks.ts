@@ -11,7 +11,7 @@ import type { RawText } from "../datasets/readers/rows.ts";
 import type { Hyperparameters } from "../entities/job.ts";
 import type { TaskName } from "../foundation/kind-names.ts";
 import type { Words } from "../entities/words.ts";
-import type { TaskGraph } from "../models/task-graph.ts";
+import type { TaskGraph, TaskUnit } from "../models/task-graph.ts";
 
 /**
  * What it is right to answer to a sequence, or what a model answers, in numbers that only the kind
@@ -19,7 +19,7 @@ import type { TaskGraph } from "../models/task-graph.ts";
  */
 export type Answer = Int32Array;
 
-export interface TaskKind<E extends Example = Example> {
+export interface TaskKind<E extends Example = Example, Unit extends TaskUnit = TaskUnit> {
   readonly name: TaskName;
   /** The HTTP route of its models, which is told to those who have called them by another one. */
   readonly route: string;
@@ -27,7 +27,8 @@ export interface TaskKind<E extends Example = Example> {
   readonly asked: string;
   /** What the rows of a file become examples of this kind by. */
   readonly form: ExampleForm<RawText, E>;
-  readonly graph: TaskGraph;
+  /** Its loss, and what gets scores: on the lane of that unit its models answer. */
+  readonly graph: TaskGraph<Unit>;
   /** Whether answers concern the words of a text, so that encoding has to tell where they are. */
   readonly hasWords: boolean;
   /** How its score, and what is compared by it, is told. */

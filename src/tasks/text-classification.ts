@@ -7,7 +7,7 @@ import { sequenceClasses } from "../models/task-graph.ts";
 import { highest } from "./highest.ts";
 import type { Answer, Judged, TaskKind } from "./tasks.ts";
 
-export const textClassification: TaskKind<LabelledText> = {
+export const textClassification: TaskKind<LabelledText, "sequence"> = {
   name: "text-classification",
   route: "POST /v1/classify",
   asked: "classify",

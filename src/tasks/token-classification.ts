@@ -16,7 +16,7 @@ import type { Answer, Classes, Expected, TaskKind } from "./tasks.ts";
 /** The output of a word that is part of no entity. */
 const outside = 0;
 
-export const tokenClassification: TaskKind<MarkedText> = {
+export const tokenClassification: TaskKind<MarkedText, "token"> = {
   name: "token-classification",
   route: "POST /v1/classify-tokens",
   asked: "find entities",

@@ -187,28 +187,27 @@ export const plants: readonly Plant[] = [
         rows.map((row) =>
           row.adapter?.kind === rows[0]?.adapter?.kind ? row : withHeadAlone(row),
         );
-      const { texts } = base;
-      return {
-        ...base,
-        texts: {
-          ...texts,
-          programFor: (rows) => texts.programFor(asFirst(rows)),
-          feeds: (rows) => texts.feeds(asFirst(rows)),
-        },
+      const { lanes } = base;
+      const sequence: typeof lanes.sequence = {
+        ...lanes.sequence,
+        programFor: (rows) => lanes.sequence.programFor(asFirst(rows)),
+        feeds: (rows) => lanes.sequence.feeds(asFirst(rows)),
       };
+      return { ...base, lanes: { ...lanes, sequence } };
     },
   },
   {
     name: "all rows of tokens end where the shortest one does",
     world: crowded,
     base(base) {
-      const { tokens } = base;
-      const answers: typeof tokens.answers = (results, rows) => {
+      const { lanes } = base;
+      const { token } = lanes;
+      const answers: typeof token.answers = (results, rows) => {
         const shortest = Math.min(...rows.map(({ ids }) => ids.length));
         const cut = rows.map((row) => ({ ...row, ids: row.ids.slice(0, shortest) }));
-        return tokens.answers(results, cut);
+        return token.answers(results, cut);
       };
-      return { ...base, tokens: { ...tokens, answers } };
+      return { ...base, lanes: { ...lanes, token: { ...token, answers } } };
     },
   },
   {

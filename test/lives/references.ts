@@ -46,12 +46,12 @@ export class References {
 
   /** The answer of a version to a whole text, or of the base alone. */
   answer(version: Weighed | undefined, text: string): Promise<TextAnswer> {
-    return this.#ask(this.#base.texts, version, text);
+    return this.#ask(this.#base.lanes.sequence, version, text);
   }
 
   /** The entities that a version finds in a text. */
   async entities(version: Weighed, text: string): Promise<readonly FoundEntity[]> {
-    const outputs = await this.#ask(this.#base.tokens, version, text);
+    const outputs = await this.#ask(this.#base.lanes.token, version, text);
     return entitiesFound({ text, words: wordsOf(text), labels: version.labels, ...outputs });
   }
 
