@@ -4,7 +4,6 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import { Client } from "../client/client.ts";
 import type { FileObject } from "../contract/files.ts";
-import { shortageRemark } from "../contract/remarks.ts";
 import { StrataError, wrapError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
 import { addKeyOptions, givenKey, type KeyOptions, readApiKey } from "./api-key.ts";
@@ -69,13 +68,10 @@ async function uploadTrainingFile(
 ): Promise<FileObject> {
   const file = await session.client.uploadFile(bytes, basename(path));
   // What is too little to train on is the error of the command, or no matter: it judges others.
-  const remarks = file.status_details
-    ?.split("\n")
-    .filter((line) => !line.startsWith(shortageRemark));
-  const { task } = file.strata;
+  const { task, remarks: all } = file.strata;
+  const remarks = all.filter(({ kind }) => kind !== "shortage").map(({ message }) => message);
   if (task !== null) session.output.note(`Uploaded ${path}: examples of ${task}`);
-  if (remarks !== undefined && remarks.length > 0)
-    session.output.note(`Remarks on ${path}:\n${remarks.join("\n")}`);
+  if (remarks.length > 0) session.output.note(`Remarks on ${path}:\n${remarks.join("\n")}`);
   return file;
 }
 

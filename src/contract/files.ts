@@ -16,6 +16,13 @@ export const filePurposes = [
 
 const purposeSchema = z.enum(filePurposes);
 
+const remarkSchema = z.object({
+  kind: z.enum(["rows", "shortage"]).openapi({
+    description: "`shortage`: no model can be made of the file alone",
+  }),
+  message: z.string(),
+});
+
 const fileSchema = z
   .object({
     id: z.string(),
@@ -33,6 +40,7 @@ const fileSchema = z
       task: z.enum(taskNames).nullable().openapi({
         description: "What the rows of a training file are examples of; null where not read yet",
       }),
+      remarks: z.array(remarkSchema).openapi({ description: "The lines of status_details" }),
     }),
   })
   .openapi("File");

@@ -1,6 +1,5 @@
 /** The files of a store. A blob leaves with the last row that names it. */
 import pLimit from "p-limit";
-import { shortageRemark } from "../contract/remarks.ts";
 import { faultSummary } from "../datasets/datasets.ts";
 import type { Caller } from "../entities/caller.ts";
 import type { TrainingFile } from "../entities/training-file.ts";
@@ -20,6 +19,7 @@ import type {
   WantedFile,
 } from "./files.ts";
 import { readExamples } from "./user-file.ts";
+import { remarksText } from "./remarks.ts";
 
 export interface FileParts {
   readonly store: Store;
@@ -113,15 +113,8 @@ class StoreFiles implements Files {
     const dataset = await readExamples({ chunks, filename, field: "file", signal });
     const { examples, shortage } = dataset;
     const faults = faultSummary(dataset, examples.length);
-    const remarks = [
-      ...(faults === undefined ? [] : [faults]),
-      ...dataset.warnings,
-      ...(shortage === undefined ? [] : [`${shortageRemark}: ${shortage}`]),
-    ];
-    return {
-      task: dataset.task,
-      faultSummary: remarks.length === 0 ? undefined : remarks.join("\n"),
-    };
+    const remarks = [...(faults === undefined ? [] : [faults]), ...dataset.warnings];
+    return { task: dataset.task, faultSummary: remarksText(remarks, shortage) };
   }
 
   #table(caller: Caller): Table<TrainingFile, "purpose"> {

@@ -252,6 +252,13 @@ describe("uploads", () => {
     assert.match(faults ?? "", /^1 of 3 rows cannot be used: line 2: /);
     assert.equal(remarks.length, 1);
     assert.match(remarks[0] ?? "", /^too little to train a model on alone: .* got 1 \("/);
+    assert.deepEqual(answer["strata"], {
+      task: "text-classification",
+      remarks: [
+        { kind: "rows", message: faults },
+        { kind: "shortage", message: remarks[0] },
+      ],
+    });
   });
 
   test("bytes of two files live until the second is deleted", async () => {

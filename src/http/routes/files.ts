@@ -5,6 +5,7 @@ import type { TrainingFile } from "../../entities/training-file.ts";
 import { StrataError } from "../../foundation/errors.ts";
 import { limits } from "../../foundation/limits.ts";
 import type { FileListOptions } from "../../files/files.ts";
+import { remarksOn } from "../../files/remarks.ts";
 import { withinDeadline } from "../deadline.ts";
 import { pageReply } from "../list-reply.ts";
 import { type HandlersOf, Reply } from "../operation.ts";
@@ -66,6 +67,6 @@ function fileObject(file: TrainingFile): FileObject {
     purpose: file.purpose,
     status: "processed",
     status_details: file.faultSummary ?? null,
-    strata: { task: file.task ?? null },
+    strata: { task: file.task ?? null, remarks: remarksOn(file) },
   };
 }
