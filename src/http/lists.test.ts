@@ -26,12 +26,18 @@ const longLabels = Array.from({ length: limits.labelCountMax }, (_, index) =>
 );
 
 async function addModels(store: Store, ids: readonly string[], labels: readonly string[]) {
-  const like = await store.catalog.of(operator).models.get("spam");
-  assert.ok(like !== undefined);
-  for (const [index, id] of ids.entries())
-    await store.catalog
-      .of(operator)
-      .models.insert({ ...like, id, incarnation: `vplm-${index}`, labels });
+  const { models, versions } = store.catalog.of(operator);
+  const like = await models.get("spam");
+  const version = like && (await versions.get(like.incarnation, like.servedVersion ?? 0));
+  assert.ok(like !== undefined && version !== undefined);
+  const rows = ids.map((id, index) => {
+    const incarnation = `vplm-${index}` as const;
+    return {
+      model: { ...like, id, incarnation, labels },
+      version: { ...version, labels, model: incarnation },
+    };
+  });
+  await versions.insertWithModels(rows);
 }
 
 test("a list shows the first labels and their count, the model itself all", async () => {
