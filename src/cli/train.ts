@@ -40,7 +40,7 @@ export function addTrain(program: Command, context: CommandContext): void {
   );
   const command = program
     .command("train")
-    .argument("<model>", "a custom model to train further, or a base for a new one")
+    .argument("<model>", "a custom model to train anew, or a base for a new one")
     .description(
       "Train on labelled texts; the new version serves unless held-out texts speak against it.",
     )

@@ -44,7 +44,11 @@ const methodSchema = z.strictObject({
 });
 
 const createJobSchema = z.strictObject({
-  model: modelIdSchema.openapi({ description: "A base, or a vPLM to train further" }),
+  model: modelIdSchema.openapi({
+    description:
+      "A base for a new vPLM, or a vPLM. Training begins anew: the file has to hold all labels " +
+      "that are to be known.",
+  }),
   training_file: idSchema,
   validation_file: idSchema.optional(),
   suffix: z

@@ -11,6 +11,8 @@ import type { Served } from "./served.ts";
 
 /** What the new version holds out, with its answers, whether it will be remembered or not. */
 export interface Candidate {
+  /** The labels that it was trained on. */
+  readonly taught: ReadonlySet<string>;
   readonly evidence: Evidence;
   /** Its held-out texts, and those that only the served version remembers. */
   readonly byDigest: ReadonlyMap<number, Pick<HeldOutRow, "expected" | "answer">>;
@@ -31,6 +33,8 @@ export interface HeldOutAnswers {
   readonly labels: readonly string[];
   /** Distinct digests of the contents that it was trained on, ascending. */
   readonly seen: Float64Array;
+  /** The labels of those contents. */
+  readonly taught: ReadonlySet<string>;
   readonly dev: ContentSequences;
   readonly devAnswers: readonly Answer[];
   /** The rows of `othersOf`. */
@@ -44,7 +48,7 @@ export async function candidateOf(
   served: Served,
   pace: Pace,
 ): Promise<Candidate> {
-  const { kind, labels, seen, dev, others, otherAnswers } = given;
+  const { kind, labels, seen, taught, dev, others, otherAnswers } = given;
   const answered = others.map((row, index) => ({
     ...row,
     answer: kind.spelled(present(otherAnswers[index], "an answer to each of the others"), labels),
@@ -60,5 +64,5 @@ export async function candidateOf(
   const held = heldOutRows(dev, asked);
   const byDigest = new Map([...held, ...answered].map((row) => [row.digest, row]));
   // The remembered ones were added first, in their order.
-  return { evidence: { seen, rows: held.slice(0, remembered.length) }, byDigest };
+  return { taught, evidence: { seen, rows: held.slice(0, remembered.length) }, byDigest };
 }

@@ -75,27 +75,45 @@ async function comparedRows(
   if (weights === undefined) return [];
   const answers = await spelledAnswers(base, { version, weights }, sourceOf(asked));
   const answerOf = new Map(asked.map(({ digest }, index) => [digest, answers[index]]));
-  const judge = spelledJudge(taskKinds[version.task]);
+  const words = new Spelling(taskKinds[version.task]);
   return compared.map(({ digest }) => {
     const own = present(candidate.byDigest.get(digest), "an answer to what is compared");
     const known = remembered.get(digest);
     const servedAnswer = answerOf.get(digest) ?? present(known, "it is asked or known").answer;
     return {
       isDisputed: known !== undefined && known.expected !== own.expected,
-      served: judge(own.expected, servedAnswer),
-      newer: judge(own.expected, own.answer),
+      isUntaught: words.labelsIn(own.expected).some((label) => !candidate.taught.has(label)),
+      served: words.judged(own.expected, servedAnswer),
+      newer: words.judged(own.expected, own.answer),
     };
   });
 }
 
-/** Judges spelled answers: versions may number labels differently, so that words are compared. */
-function spelledJudge(kind: TaskKind): (expected: string, given: string) => Judged {
-  const numbers = new Map<string, number>();
-  const numberOf = (label: string): number => {
-    const number = numbers.get(label) ?? numbers.size;
-    numbers.set(label, number);
-    return number;
-  };
-  const parsed = (spelled: string): Answer => kind.parsed(spelled, numberOf);
-  return (expected, given) => kind.judged(parsed(expected), parsed(given));
+/** Spelled answers: versions may number labels differently, so that words are compared. */
+class Spelling {
+  readonly #kind: TaskKind;
+  readonly #labels: string[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  constructor(kind: TaskKind) {
+    this.#kind = kind;
+  }
+
+  judged(expected: string, given: string): Judged {
+    return this.#kind.judged(this.#parsed(expected), this.#parsed(given));
+  }
+
+  labelsIn(spelled: string): readonly string[] {
+    const numbers = this.#kind.labelsIn(this.#parsed(spelled));
+    return numbers.map((number) => present(this.#labels[number], "a label was numbered"));
+  }
+
+  #parsed(spelled: string): Answer {
+    return this.#kind.parsed(spelled, (label) => {
+      const known = this.#numbers.get(label);
+      if (known !== undefined) return known;
+      this.#numbers.set(label, this.#labels.length);
+      return this.#labels.push(label) - 1;
+    });
+  }
 }

@@ -9,6 +9,7 @@ import {
   errorCount,
   type Judged,
   scoreOf,
+  type ScoredTexts,
   type ScoreWords,
 } from "../tasks/tasks.ts";
 
@@ -19,6 +20,8 @@ export interface ComparedRow {
    * since which data are mistaken cannot be known.
    */
   readonly isDisputed: boolean;
+  /** Whether a label of it is in no text that the newer version was trained on. */
+  readonly isUntaught: boolean;
   readonly served: Judged;
   readonly newer: Judged;
 }
@@ -27,11 +30,13 @@ export interface ComparedRow {
  * - `silent`: the newer version finds nothing, and the served one does. To say nothing is to make
  *   few errors, and no progress: it is served only if what the served one finds is all wrong, and
  *   that shows.
+ * - `forgetful`: of labels that its data lack, the newer version has lost more than half of what
+ *   the served one knows, whatever it has learned beside.
  * - `better`, `worse`: the interval of the difference lies above, or below, 0.
  * - `few`: neither, and fewer texts than a difference that matters would need to show.
  * - `alike`: neither, though it would have shown.
  */
-export type Finding = "silent" | "better" | "worse" | "few" | "alike";
+export type Finding = "silent" | "forgetful" | "better" | "worse" | "few" | "alike";
 
 /**
  * Texts from which 10 points more would show (nine times in ten, where the versions differ on a
@@ -48,17 +53,25 @@ export function compare(rows: readonly ComparedRow[]): Comparison {
     if (change < 0) fewerCount += 1;
     if (change > 0) moreCount += 1;
   }
-  const count = deciding.length;
+  const scored = scoresOf(deciding);
+  const { count } = scored;
   const pairs = { count, firstOnlyCount: moreCount, secondOnlyCount: fewerCount };
   return {
-    count,
+    ...scored,
     disputedCount: rows.length - count,
-    servedScore: scoreOf(deciding.map(({ served }) => served)),
-    newerScore: scoreOf(deciding.map(({ newer }) => newer)),
     fewerCount,
     moreCount,
     isSilent: isSilent(deciding),
+    untaught: scoresOf(deciding.filter(({ isUntaught }) => isUntaught)),
     difference: pairedDifference(pairs),
+  };
+}
+
+function scoresOf(rows: readonly ComparedRow[]): ScoredTexts {
+  return {
+    count: rows.length,
+    servedScore: scoreOf(rows.map(({ served }) => served)),
+    newerScore: scoreOf(rows.map(({ newer }) => newer)),
   };
 }
 
@@ -71,9 +84,10 @@ function isSilent(rows: readonly ComparedRow[]): boolean {
 }
 
 export function findingOf(comparison: Comparison): Finding {
-  const { count, disputedCount, servedScore, difference } = comparison;
+  const { count, disputedCount, servedScore, difference, untaught } = comparison;
   const isBetter = difference.low > 0;
   if (comparison.isSilent && (servedScore > 0 || !isBetter)) return "silent";
+  if (untaught.newerScore < untaught.servedScore / 2) return "forgetful";
   if (isBetter) return "better";
   if (difference.high < 0) return "worse";
   // Contradictions are no proof of progress, however many they are.
@@ -99,11 +113,26 @@ export function verdictOf(
   const figures = count === 0 ? "" : `: ${words.compared(comparison)}`;
   const disputed =
     disputedCount === 0 ? "" : `; ${disputedCount} more, ${words.disputed}, decide nothing`;
-  const claim = claims[findingOf(comparison)](`version ${served}`);
+  const finding = findingOf(comparison);
+  if (finding === "forgetful") return forgotten(comparison, { served, words });
+  const claim = claims[finding](`version ${served}`);
   return `${claim} on ${texts}${figures}${disputed}`;
 }
 
-const claims: Readonly<Record<Finding, (served: string) => string>> = {
+function forgotten(
+  { untaught: { count, newerScore, servedScore } }: Comparison,
+  { served, words }: { readonly served: number; readonly words: ScoreWords },
+): string {
+  const percent = (score: number): string => `${(100 * score).toFixed(1)} %`;
+  return (
+    `Not served: it has forgotten labels that its data lack: ${words.name} ` +
+    `${percent(newerScore)} against ${percent(servedScore)} of version ${served} on ${count} ` +
+    `held-out texts with these; ` +
+    `training begins anew, so that a file has to hold all that is to be known`
+  );
+}
+
+const claims: Readonly<Record<Exclude<Finding, "forgetful">, (served: string) => string>> = {
   silent: (served) => `Not served: it finds nothing, unlike ${served},`,
   better: (served) => `Served: better than ${served}`,
   worse: (served) => `Not served: worse than ${served}`,

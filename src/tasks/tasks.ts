@@ -75,14 +75,11 @@ export interface ScoreWords {
 }
 
 /** The served version and a newer one, judged by the same texts. */
-export interface Comparison {
+export interface Comparison extends ScoredTexts {
   /** Texts that decide: the data of both versions expect the same of them. */
   readonly count: number;
   /** The other texts, which are in no other number here. */
   readonly disputedCount: number;
-  /** The score in [0, 1]; 0 when nothing is compared. */
-  readonly servedScore: number;
-  readonly newerScore: number;
   /** Texts in which the newer version makes fewer errors than the served one, or more. */
   readonly fewerCount: number;
   readonly moreCount: number;
@@ -91,8 +88,17 @@ export interface Comparison {
    * the served one says something.
    */
   readonly isSilent: boolean;
+  /** The texts, of those that decide, with labels that the newer version's data lack. */
+  readonly untaught: ScoredTexts;
   /** Their difference as a share of all texts that decide, at 90 %. */
   readonly difference: Interval;
+}
+
+/** How well both versions do on some texts; the scores are 0 when there are none. */
+export interface ScoredTexts {
+  readonly count: number;
+  readonly servedScore: number;
+  readonly newerScore: number;
 }
 
 /** What encoding has found of an example. */

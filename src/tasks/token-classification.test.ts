@@ -61,8 +61,8 @@ examineTask(tokenClassification, {
     ),
     // White space at the ends is no part of a word.
     exampleOf([[7, 12, "who"]], { answer: [2, 3, 0], lostCount: 0, spelled: "2-3 who" }),
-    // The words that an entity touches are learned as a whole.
-    exampleOf([[9, 13, "who"]], { answer: [2, 4, 0], lostCount: 1, spelled: "2-4 who" }),
+    // The words that an entity touches are learned as a whole; no answer is right for a part.
+    exampleOf([[9, 13, "who"]], { answer: [2, -4, 0], lostCount: 1, spelled: "2--4 who" }),
     // Two in one word: the second cannot be answered, and counts as expected all the same.
     exampleOf(
       [
@@ -70,9 +70,9 @@ examineTask(tokenClassification, {
         [1, 3, "where"],
       ],
       {
-        answer: [0, 1, 0, 7, 8, 1],
+        answer: [0, -1, 0, 7, 8, 1],
         lostCount: 2,
-        spelled: "0-1 who; 7-8 where",
+        spelled: "0--1 who; 7-8 where",
       },
     ),
   ],
@@ -85,6 +85,22 @@ it("reads labels that hold what stands between entities", () => {
   assert.equal(tokenClassification.spelled(answer, labels), spelled);
   const numberOf = (label: string): number => labels.indexOf(label);
   assert.deepEqual(tokenClassification.parsed(spelled, numberOf), answer);
+});
+
+it("counts a part of a word as missed, and the word that is answered as made up", () => {
+  // As "kg" in "175kg": marked is the number, learned and answered the whole word.
+  const parsed = (spelled: string): Int32Array => tokenClassification.parsed(spelled, () => 0);
+  const judged = tokenClassification.judged(
+    parsed("2--4 who; 5-7 who"),
+    parsed("2-4 who; 5-7 who"),
+  );
+  assert.deepEqual(judged, { right: 2, count: 4, saidCount: 2 });
+  const { tokens, classes } = tokenClassification.classesOf(parsed("1--3 who"), {
+    labelCount: 1,
+    firsts: Int32Array.of(1, 2, 3, 4),
+  });
+  assert.deepEqual([...tokens], [1, 2, 3, 4]);
+  assert.deepEqual([...classes], [0, 1, 2, 0]);
 });
 
 describe("what the outputs of words mean", () => {

@@ -13,6 +13,14 @@ import { tokenClasses } from "../models/task-graph.ts";
 import { highest } from "./highest.ts";
 import type { Answer, Classes, Expected, TaskKind } from "./tasks.ts";
 
+/**
+ * An entity that is more or less than its words cannot be answered as it was marked, though it
+ * tells what its words are: it is learned, and no answer is right for it. Its end is negated.
+ */
+function inPart({ start, end, label }: LabelledSpan): LabelledSpan {
+  return { start, end: -end, label };
+}
+
 /** The output of a word that is part of no entity. */
 const outside = 0;
 
@@ -70,7 +78,7 @@ export const tokenClassification: TaskKind<MarkedText, "token"> = {
       .join("; "),
   parsed(spelled, numberOf) {
     const spans = spelled.split(spanBreak).flatMap((words) => {
-      const [, start, end, label] = /^(\d+)-(\d+) ([^]*)$/.exec(words) ?? [];
+      const [, start, end, label] = /^(\d+)-(-?\d+) ([^]*)$/.exec(words) ?? [];
       if (label === undefined) return [];
       return [{ start: Number(start), end: Number(end), label: numberOf(label) }];
     });
@@ -79,7 +87,7 @@ export const tokenClassification: TaskKind<MarkedText, "token"> = {
 };
 
 /** A label may hold a semicolon, but hardly a place behind it. */
-const spanBreak = /; (?=\d+-\d+ )/;
+const spanBreak = /; (?=\d+--?\d+ )/;
 
 /** Words from `start` to before `end` are one entity with this label. */
 export interface LabelledSpan {
@@ -171,10 +179,9 @@ function labelOf(output: number): number {
 }
 
 /**
- * Entities, in code points and in order, as spans of the words that they touch. One that is more
- * or less than its words is lost in part. One that touches no word of its own, because it was cut
- * off or shares its word with the one before, is lost: it stands behind the last word, where no
- * answer can find it, so that it counts as missed.
+ * Entities, in code points and in order, as spans of the words that they touch. One that touches
+ * no word of its own, because it was cut off or shares its word with the one before, is lost: it
+ * stands behind the last word, where no answer can find it, so that it counts as missed.
  */
 function answerOfEntities(
   entities: readonly LabelledSpan[],
@@ -192,11 +199,12 @@ function answerOfEntities(
     const first = word;
     while (startOf(word) < end) word += 1;
     const place = starts.length + missed.length;
-    if (first < word) spans.push({ start: first, end: word, label });
-    else missed.push({ start: place, end: place + 1, label });
     const own = places.slice(start, places.afterMarks(end)).trim();
     const isWhole =
       first < word && own === places.slice(startOf(first), places.afterMarks(endOf(word - 1)));
+    const span = { start: first, end: word, label };
+    if (first < word) spans.push(isWhole ? span : inPart(span));
+    else missed.push({ start: place, end: place + 1, label });
     if (!isWhole) lostCount += 1;
   }
   return { answer: answerOfSpans([...spans, ...missed]), lostCount };
@@ -205,7 +213,7 @@ function answerOfEntities(
 function classesOf(answer: Answer, firsts: Int32Array): Classes {
   const classes = new Int32Array(firsts.length).fill(outside);
   for (const { start, end, label } of spansIn(answer)) {
-    classes.fill(2 + 2 * label, start, end);
+    classes.fill(2 + 2 * label, start, Math.abs(end));
     classes[start] = 1 + 2 * label;
   }
   return { tokens: firsts, classes };

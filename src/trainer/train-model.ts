@@ -192,8 +192,22 @@ async function fitAndAnswer(
       say(progressMessage(kind, progress), { type: "metrics", values });
     },
   });
-  const given = { kind, labels, seen, dev, others: rows, ...fitted };
+  const taught = await labelsOf(examples, pace);
+  const given = { kind, labels, seen, taught, dev, others: rows, ...fitted };
   return { fitted, candidate: await candidateOf(given, served, pace) };
+}
+
+/** The labels of what is trained on. */
+async function labelsOf(
+  { kind, labels, train }: TrainingExamples,
+  pace: Pace,
+): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  await pace.each(train.answers.length, (index) => {
+    for (const label of kind.labelsIn(present(train.answers[index], "an answer to each example")))
+      found.add(present(labels[label], "a label of the model"));
+  });
+  return found;
 }
 
 /**
