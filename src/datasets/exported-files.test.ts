@@ -125,3 +125,93 @@ describe("a row that marks nothing", () => {
     assert.deepEqual(csv.faults, [{ line: 2, reason: "label is empty" }]);
   });
 });
+
+describe("exports of other kinds", () => {
+  const text = "Ana likes Bern";
+  const entities = [
+    { start: 0, end: 3, label: "who" },
+    { start: 10, end: 14, label: "city" },
+  ];
+
+  test("a list of one label is that label, of several a fault, of none no decision", async () => {
+    const rows = [
+      { text: "x", label: [] },
+      { text, label: ["pos"] },
+      { text: "b", label: "neg" },
+    ];
+    const dataset = await readRows(...rows, { text, label: ["a", "b"] });
+    assert.deepEqual(labelledOf(dataset), [
+      { text, label: "pos" },
+      { text: "b", label: "neg" },
+    ]);
+    assert.deepEqual(dataset.faults, [
+      { line: 1, reason: "label is an empty array" },
+      { line: 4, reason: "label is an array of 2 labels: one label is expected for each text" },
+    ]);
+    const marked = await readRows({ text: "x", label: [] }, { text, label: [[0, 3, "who"]] });
+    assert.deepEqual([marked.examples.length, marked.warnings], [2, []]);
+  });
+
+  test("spaCy's Doc.to_json and Argilla's annotations are read", async () => {
+    const tokens = [{ id: 0, start: 0, end: 3 }];
+    const dataset = await readRows(
+      { text, ents: entities, tokens, cats: {}, spans: {} },
+      { text, tokens: text.split(" "), annotation: entities },
+      { text, annotation: entities.map(({ start, end, label }) => [label, start, end]) },
+    );
+    assert.deepEqual(dataset.faults, []);
+    assert.deepEqual(markedOf(dataset), Array(3).fill({ text, entities }));
+  });
+
+  test("spaCy's docs_to_json, and words and tags as CSV, are refused with what to do", async () => {
+    const { faults } = await readRows({ id: 0, paragraphs: [{ raw: text, sentences: [] }] });
+    assert.match(faults[0]?.reason ?? "", /docs_to_json writes them: write what Doc.to_json/);
+    for (const header of ["tokens,ner_tags", "Sentence #,Word,POS,Tag", "sentence,word,tag"])
+      await assert.rejects(
+        readFile(`${header}\n${header.replaceAll(/[^,]+/g, "x")}\n`, "a.csv"),
+        /line 1 names words and their tags, .* as CSV: use JSON lines, .*, or CoNLL/,
+      );
+  });
+
+  test("what could both be meant is refused, and what is left out is told", async () => {
+    const tokens = ["in", "Bern"];
+    const tags = ["O", "B-city"];
+    const { faults } = await readRows(
+      { tokens, tags: ["IN", "NNP"], ner_tags: tags },
+      { tokens, words: tokens, tags },
+      { text, entities, spans: entities },
+      { text, entities, labels: [[0, 3, "who"]] },
+    );
+    assert.deepEqual(
+      faults.map(({ reason }) => reason),
+      [
+        '"tags" and "ner_tags" could both be the tags',
+        '"tokens" and "words" could both be the tokens',
+        '"entities" and "spans" could both be the entities',
+        '"entities" and "labels" could both be the entities',
+      ],
+    );
+    const { warnings } = await readRows(
+      { text, entities, label: "good", cats: { a: 1 } },
+      { tokens, tags, text: "in  Bern", intent: "travel" },
+      { tokens: ["to", "Rome"], tags, text: "to Rome" },
+    );
+    assert.deepEqual(warnings.slice(0, 4), [
+      'line 1: "label" is left out: "entities" stands beside it and is learned',
+      'line 1: "cats" is left out: "entities" stands beside it and is learned',
+      'line 2: "text" is left out: "tokens", joined by single spaces, are the text',
+      'line 2: "intent" is left out: "tags" stands beside it and is learned',
+    ]);
+  });
+
+  test("a region across a line break may lack it, or hold it as two characters", async () => {
+    const lines = "to New\nYork now";
+    const entity = (word: string) => ({ start: 3, end: 11, labels: ["city"], text: word });
+    for (const word of ["New\nYork", "NewYork", "New York", "New\\nYork"]) {
+      const { faults } = await readRows({ text: lines, label: [entity(word)] });
+      assert.deepEqual(faults, [], word);
+    }
+    const { faults } = await readRows({ text: lines, label: [entity("NewYor")] });
+    assert.match(faults[0]?.reason ?? "", /^entity 1: it says "NewYor"/);
+  });
+});

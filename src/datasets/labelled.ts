@@ -4,7 +4,7 @@ import { kindOf, type LabelledText, textValueFault } from "./datasets.ts";
 import type { FallbackForm, FormReview, ReadRow } from "./example-form.ts";
 import { LineCount } from "./line-count.ts";
 import { fromMessages } from "./readers/chat.ts";
-import { candidates, type Fields, missingFault, severalFault } from "./readers/fields.ts";
+import { candidates, type Fields, isArray, missingFault, severalFault } from "./readers/fields.ts";
 import { type RawExample, type RawLabelled, type RawText, unmarkedRemark } from "./readers/rows.ts";
 
 export const labelledForm: FallbackForm<RawLabelled, LabelledText> = {
@@ -18,9 +18,11 @@ export const labelledForm: FallbackForm<RawLabelled, LabelledText> = {
     const fault = textValueFault(text);
     if (fault !== undefined || typeof text !== "string") return fault ?? "text is missing";
     if (label === undefined) return "label is missing";
-    if (typeof label !== "string" && typeof label !== "boolean" && !Number.isSafeInteger(label))
-      return labelKindFault(label);
-    const known = labels.add(label as string | number | boolean); // as just checked
+    // Where several could be given there is a list, as in doccano.
+    const one: unknown = isArray(label) && label.length === 1 ? label[0] : label;
+    if (typeof one !== "string" && typeof one !== "boolean" && !Number.isSafeInteger(one))
+      return labelKindFault(one);
+    const known = labels.add(one as string | number | boolean); // as just checked
     return typeof known === "string" ? { text, label: known } : known.fault;
   },
   labelsOf: ({ label }) => [label],
@@ -63,7 +65,7 @@ function labelOfObject(fields: Fields, isLabelled: boolean): RawExample {
   if (text === undefined) return { fault: missingFault("text", Object.keys(fields)) };
   if (text === "messages") return fromMessages(fields[text], isLabelled);
   if (!isLabelled) return { text: fields[text], fields: text };
-  const bare: RawText = { text: fields[text], fields: text, remarks: [unmarkedRemark] };
+  const bare: RawText = { text: fields[text], remarks: [unmarkedRemark] };
   if (label === undefined) return { fault: missingFault("label", Object.keys(fields)), bare };
   if (fields[label] === null) return { fault: labelKindFault(null), bare };
   const row: RawLabelled = { text: fields[text], label: fields[label] };
@@ -71,6 +73,8 @@ function labelOfObject(fields: Fields, isLabelled: boolean): RawExample {
 }
 
 function labelKindFault(label: unknown): string {
+  if (isArray(label) && label.every((one) => typeof one === "string"))
+    return `label is an array of ${label.length} labels: one label is expected for each text`;
   const fault = `label is ${kindOf(label)}`;
   return typeof label === "number" && !(Math.abs(label) <= Number.MAX_SAFE_INTEGER)
     ? `${fault}: write it as a string, in quotes`

@@ -204,14 +204,14 @@ describe("the form of a file", () => {
         [1],
       );
     }
-    const bad = { text: "ab", label: ["x"] };
+    const bad = { text: "ab", label: {} };
     const example = { text: "ab", entities: [{ start: 0, end: 1, label: "x" }] };
     const { examples, faults } = await read(bad, example, { text: "a", label: "x" });
     assert.deepEqual(examples, [example]);
     assert.deepEqual(faults, [
       {
         line: 1,
-        reason: "label is an array, expected a string, an integer or a boolean",
+        reason: "label is an object, expected a string, an integer or a boolean",
       },
       { line: 3, reason: "it has a label, where line 2 has entities" },
     ]);

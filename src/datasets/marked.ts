@@ -49,7 +49,9 @@ export const markedForm: ExampleForm<RawMarked, MarkedText> = {
 
 function entityOf(value: unknown, places: CodePoints, labels: Labels): Entity | string {
   if (isArray(value)) {
-    const [start, end, label] = value;
+    // Argilla has the label first.
+    const isLabelFirst = typeof value[0] === "string" && isPlace(value[1]);
+    const [start, end, label] = isLabelFirst ? [value[1], value[2], value[0]] : value;
     return value.length === 3
       ? checkedEntity({ start, end, label }, places, labels)
       : `it has ${value.length} values, expected start, end and label`;
@@ -86,28 +88,38 @@ function checkedEntity(raw: RawEntity, places: CodePoints, labels: Labels): Enti
     const cure = places.placeOf(end) === undefined ? "" : `; ${unitsCure}`;
     return `it ends at ${end}, behind the text's ${places.count} characters (code points)${cure}`;
   }
-  const own = places.slice(start, end);
-  if (own.trim() === "") return "it holds white space only";
-  if (typeof word === "string" && word !== own) return wordFault(word, { start, end }, places);
+  if (places.slice(start, end).trim() === "") return "it holds white space only";
+  const fault = typeof word === "string" ? wordFault(word, { start, end }, places) : undefined;
+  if (fault !== undefined) return fault;
   if (typeof label !== "string") return kindFault("label", label, "a string");
   if (label.trim() === outsideTag) return `label "${outsideTag}" stands for what is no entity`;
   const known = labels.add(label);
   return typeof known === "string" ? { start, end, label: known } : known.fault;
 }
 
-/** What is wrong with an entity that is not the text that the file says it is. */
+/**
+ * Whether a word says a text of several lines as Label Studio does: without the line breaks, or
+ * with each as a backslash and its letter.
+ */
+function isBroken(word: string, own: string): boolean {
+  const joined = (text: string): string => text.replaceAll(/\s|\\[nrt]/g, "");
+  return /[\r\n]/.test(own) && joined(word) === joined(own);
+}
+
+/** What is wrong with an entity if it is not the text that the file says it is. */
 function wordFault(
   word: string,
   { start, end }: Omit<Entity, "label">,
   places: CodePoints,
-): string {
+): string | undefined {
+  const own = places.slice(start, end);
+  if (word === own || isBroken(word, own)) return undefined;
   const [unitStart, unitEnd] = [places.placeOf(start), places.placeOf(end)];
   let cure = "places count Unicode code points from 0";
   if (word === places.slice(start, end + 1))
     cure = `the end is behind the last character, here ${end + 1}`;
   else if (word === places.slice(unitStart ?? 0, unitEnd ?? 0)) cure = unitsCure;
-  const own = shown(places.slice(start, end));
-  return `it says "${shown(word)}", the text from ${start} to ${end} is "${own}"; ${cure}`;
+  return `it says "${shown(word)}", the text from ${start} to ${end} is "${shown(own)}"; ${cure}`;
 }
 
 function kindFault(name: string, value: unknown, expected: string): string {

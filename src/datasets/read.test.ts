@@ -70,7 +70,7 @@ describe("JSON", () => {
       ['{"text":"a"}', /label is missing/],
       ['{"text":"a","label":null}', /label is null/],
       ['{"text":"a","label":1.5}', /no integer/],
-      ['{"text":"a","label":["x"]}', /label is an array/],
+      ['{"text":"a","label":["x","y"]}', /label is an array of 2 labels/],
       [
         '{"text":"a","label":9007199254740993}',
         /integer too large .* exactly: write it as a string/,

@@ -14,7 +14,13 @@ export interface CsvHeader {
 
 /** Columns of a header that a message writes out. */
 const advisedNameCountMax = 20;
-const entityColumn = /^(?:entities|tags)$/i;
+const entityColumn = /^(?:entities|spans|tags|ner_tags)$/i;
+/** Columns of words and of their tags, whether a record is a word or a whole text. */
+const [wordColumn, tagColumn] = [/^(?:tokens?|words?)$/i, /^(?:tags?|ner|ner_tags?|labels)$/i];
+const tagsFault =
+  'names words and their tags, which cannot be given as CSV: use JSON lines, {"tokens": […], ' +
+  '"tags": […]}, or CoNLL, a word and its tag a line and a blank line behind each text';
+const entitiesFault = "names entities, which cannot be given as CSV: use JSON lines or CoNLL";
 const delimiters = [",", ";", "\t", "|"];
 
 /** The separator that a first line such as `sep=;` tells to a spreadsheet. */
@@ -31,8 +37,17 @@ export function findHeader(
   options: { readonly isLabelled: boolean; readonly separator: string | undefined },
 ): CsvHeader | string {
   const { isLabelled, separator } = options;
-  let half: string | undefined;
   const tried = separator === undefined ? delimiters : [separator];
+  const isTagged = tried.some((delimiter) => namesTags(namesIn(line, delimiter)));
+  return isLabelled && isTagged ? tagsFault : headerUnder(tried, line, isLabelled);
+}
+
+function headerUnder(
+  tried: readonly string[],
+  line: string,
+  isLabelled: boolean,
+): CsvHeader | string {
+  let half: string | undefined;
   for (const delimiter of tried) {
     const names = namesIn(line, delimiter);
     const texts = columnsOf(names, "text");
@@ -45,11 +60,19 @@ export function findHeader(
   return half ?? noHeader(line, tried, isLabelled);
 }
 
+function namesTags(names: readonly string[]): boolean {
+  return hasColumn(names, wordColumn) && hasColumn(names, tagColumn);
+}
+
+function hasColumn(names: readonly string[], column: RegExp): boolean {
+  return names.some((name) => column.test(name.trim()));
+}
+
 /** What a header lacks that names a column for one role alone. */
 function halfFault(names: readonly string[], hasText: boolean): string {
   if (!hasText) return `names no column for the text: expected one of ${roleNames.text}`;
-  return names.some((name) => entityColumn.test(name))
-    ? "names entities, which cannot be given as CSV: use JSON lines or CoNLL"
+  return hasColumn(names, entityColumn)
+    ? entitiesFault
     : `names no column for the label: expected one of ${roleNames.label}`;
 }
 

@@ -4,15 +4,15 @@
  * Hugging Face write.
  */
 import { fromTags, fromTokenSpans, textOfTokens } from "../tokens.ts";
-import { candidates, type Fields, isArray, isFields, textField } from "./fields.ts";
-import { type RawExample, unmarkedRemark } from "./rows.ts";
+import { candidates, type Fields, isArray, isFields, severalFault, textField } from "./fields.ts";
+import { type RawExample, type RawMarked, unmarkedRemark } from "./rows.ts";
 
 /** The names by which files call tokens, their tags, and the entities of a text. */
 const tokenNames = ["tokens", "words"] as const;
 const tagNames = ["tags", "ner_tags", "labels"] as const;
-const entityNames = ["entities", "spans"] as const;
+const entityNames = ["entities", "spans", "ents"] as const;
 /** Fields that may hold labels of texts as well as entities. */
-const placeNames = ["label", "labels", "annotations"] as const;
+const placeNames = ["label", "labels", "annotations", "annotation"] as const;
 
 /** GLiNER's tokens, and its spans of them. */
 const [spannedName, spansName] = ["tokenized_text", "ner"];
@@ -35,7 +35,9 @@ function isDetailed(tokens: unknown): boolean {
 
 /** The field of a row's entities. A null yields to a label. */
 function placesIn(fields: Fields): string | undefined {
-  const filled = entityNames.find((name) => fields[name] != null);
+  const lists = entityNames.filter((name) => isArray(fields[name]));
+  const full = lists.find((name) => !isEmpty(fields[name]));
+  const filled = full ?? lists[0] ?? entityNames.find((name) => fields[name] != null);
   if (filled !== undefined) return filled;
   const places = placeNames.find((name) => arePlaces(fields[name]));
   const hasLabel = candidates(fields, "label").some(
@@ -85,8 +87,21 @@ function fromSpanned(fields: Fields, isLabelled: boolean): RawExample {
 
 function fromTagged(fields: Fields, tokens: string, isLabelled: boolean): RawExample {
   if (!isLabelled) return textOfTokens(fields[tokens]);
-  const tags = tagNames.find((name) => fields[name] != null);
-  if (tags !== undefined) return fromTags(fields[tokens], fields[tags], `${tokens} and ${tags}`);
+  const otherTokens = tokenNames.filter((name) => isArray(fields[name]));
+  if (otherTokens.length > 1) return { fault: severalFault("tokens", otherTokens) };
+  const filled = tagNames.filter((name) => fields[name] != null);
+  if (filled.length > 1) return { fault: severalFault("tags", filled) };
+  const [tags] = filled;
+  if (tags !== undefined) {
+    const row = fromTags(fields[tokens], fields[tags], `${tokens} and ${tags}`);
+    if ("fault" in row) return row;
+    const texts = candidates(fields, "text").filter(
+      (name) => fields[name] !== null && fields[name] !== row.text,
+    );
+    const joined = `"${tokens}", joined by single spaces, are the text`;
+    const remarks = texts.map((name) => `"${name}" is left out: ${joined}`);
+    return { ...row, remarks: [...remarks, ...leftOut(fields, tags)] };
+  }
   const expected = tagNames.map((name) => `"${name}"`).join(", ");
   return { fault: `tags are missing: expected one of ${expected} beside "${tokens}"` };
 }
@@ -99,14 +114,40 @@ function fromPlaces(fields: Fields, places: string): RawExample {
   if ("fault" in found) return found;
   const all = fields[places];
   if (all === null) {
-    const bare = { text: fields[found.name], fields: found.name, remarks: [unmarkedRemark] };
+    const bare = { text: fields[found.name], remarks: [unmarkedRemark] };
     return { fault: `${places} is null, expected an array`, bare };
   }
+  // No label and no entity are written alike.
+  if (!isOwnName(places) && isEmpty(all))
+    return { fault: `${places} is an empty array`, bare: { text: fields[found.name] } };
+  const rivals = [...entityNames, ...placeNames].filter((name) => {
+    const value = fields[name];
+    return isArray(value) && !isEmpty(value) && (isOwnName(name) || arePlaces(value));
+  });
+  if (rivals.length > 1) return { fault: severalFault("entities", rivals) };
   const entities = isArray(all) ? all.filter((entity) => !isRefused(entity)) : all;
   const isShorter = isArray(all) && isArray(entities) && entities.length < all.length;
   const names = `${found.name} and ${places}`;
-  const row = { text: fields[found.name], entities, fields: names };
-  return isShorter ? { ...row, remarks: [refusedRemark] } : row;
+  const remarks = [...leftOut(fields, places), ...(isShorter ? [refusedRemark] : [])];
+  const row: RawMarked = { text: fields[found.name], entities, fields: names };
+  return remarks.length === 0 ? row : { ...row, remarks };
+}
+
+function isOwnName(name: string): boolean {
+  return entityNames.some((own) => own === name);
+}
+
+/** A word for each label of the whole text beside what marks its parts. */
+function leftOut(fields: Fields, marks: string): readonly string[] {
+  const labels = [...candidates(fields, "label"), "cats"].filter((name) => {
+    const value = fields[name];
+    return name !== marks && value != null && !arePlaces(value) && !isEmpty(value);
+  });
+  return labels.map((name) => `"${name}" is left out: "${marks}" stands beside it and is learned`);
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
 function isRefused(entity: unknown): boolean {

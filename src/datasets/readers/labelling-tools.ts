@@ -19,10 +19,16 @@ export function unwrapped(value: unknown, isLabelled: boolean): Unwrapped {
   const results = annotationNames.find((name) => isArray(value[name]));
   if (results !== undefined && isFields(value["data"]))
     return fromTask(value["data"], value[results], isLabelled);
+  if (isArray(value["paragraphs"]) && candidates(value, "text").length === 0)
+    return { fault: paragraphsFault };
   if (results !== undefined && candidates(value, "text").length === 0)
     return { fault: `rows may stand in "${results}": give that array alone as the file` };
   return isLabelled ? judged(value) : { fields: value };
 }
+
+const paragraphsFault =
+  "it has paragraphs, as spaCy's docs_to_json writes them: write what Doc.to_json gives, a line " +
+  "for each document";
 
 /** The names of all that annotators have made of a task, in newer and in older exports. */
 const annotationNames = ["annotations", "completions"] as const;
