@@ -6,6 +6,7 @@ import { Conflicts } from "./conflicts.ts";
 import { type Dataset, type Example, type LineFault, shortageOf } from "./datasets.ts";
 import type { ExampleForm, ExampleForms, FormReview } from "./example-form.ts";
 import { labelCountFault, Labels } from "./labels.ts";
+import { placeOf, type RowPlace } from "./line-count.ts";
 import type { Notes, RawFault, RawRow, RawText, Swallowed } from "./readers/rows.ts";
 import { type ReadOptions, refuse } from "./readers/source.ts";
 
@@ -17,7 +18,11 @@ const stepCount = 4096;
 /** Rows of a text alone that wait for the first one that shows the form. */
 const waitingCountMax = 4096;
 
-type BareRow = RawFault & { readonly line: number };
+type BareRow = RawFault & RowPlace;
+
+function isBefore(left: RowPlace, right: RowPlace): boolean {
+  return left.line === right.line ? (left.item ?? 0) <= (right.item ?? 0) : left.line < right.line;
+}
 
 /** A row whose quoted cell may have swallowed lines. */
 interface Suspect {
@@ -50,11 +55,11 @@ export class Faults {
       refuse(this.#source, `line ${line} is past the limit of ${max} examples`, "TOO_LARGE");
   }
 
-  add(line: number, reason: string): void {
+  add(place: RowPlace, reason: string): void {
     this.count += 1;
-    const at = this.#first.findLastIndex((fault) => fault.line <= line) + 1;
+    const at = this.#first.findLastIndex((fault) => isBefore(fault, place)) + 1;
     if (at >= limits.reportedLineErrorCountMax) return;
-    this.#first.splice(at, 0, { line, reason });
+    this.#first.splice(at, 0, { ...placeOf(place), reason });
     if (this.#first.length > limits.reportedLineErrorCountMax) this.#first.pop();
   }
 }
@@ -89,7 +94,7 @@ export class Collected {
   add(row: RawRow): void {
     const { line } = row;
     this.#faults.countRow(line);
-    if ("skipped" in row) return this.#notes.add(line, row.skipped);
+    if ("skipped" in row) return this.#notes.addAt(row, row.skipped);
     if (!("fault" in row)) return this.#take(row);
     const canWait = this.#form === undefined && this.#waiting.length < waitingCountMax;
     if (row.bare !== undefined && canWait) this.#waiting.push(row);
@@ -97,26 +102,26 @@ export class Collected {
   }
 
   /** A text beside which nothing stands is an example where the file's form knows it. */
-  #takeBare({ line, fault, bare }: BareRow): void {
+  #takeBare({ fault, bare, ...place }: BareRow): void {
     const row = bare === undefined ? undefined : this.#form?.ofBare?.(bare);
-    if (row === undefined) this.#faults.add(line, fault);
-    else this.#take({ ...row, line });
+    if (row === undefined) this.#faults.add(place, fault);
+    else this.#take({ ...row, ...place });
   }
 
-  #take(row: RawText & { readonly line: number }): void {
+  #take(row: RawText & RowPlace): void {
     const { line } = row;
     const example = this.#checked(row);
     if (this.#form !== undefined) for (const one of this.#waiting.splice(0)) this.#takeBare(one);
-    if (typeof example === "string") return this.#faults.add(line, example);
+    if (typeof example === "string") return this.#faults.add(row, example);
     if (this.#labels.size > limits.labelCountMax) refuse(this.#source, labelCountFault(line));
     if (row.swallowed !== undefined)
       this.#suspects.push({ index: this.#examples.length, line, swallowed: row.swallowed });
     this.#examples.push(example);
     this.#lines.push(line);
     this.#conflicts.add(example.text, this.#formOf().spelled(example));
-    this.#reviewOf(this.#formOf()).add({ row, example, line });
-    if (example.text.includes("\ufffd")) this.#notes.add(line, lossRemark);
-    for (const remark of row.remarks ?? []) this.#notes.add(line, remark);
+    this.#reviewOf(this.#formOf()).add({ row, example, ...placeOf(row) });
+    if (example.text.includes("\ufffd")) this.#notes.addAt(row, lossRemark);
+    for (const remark of row.remarks ?? []) this.#notes.addAt(row, remark);
     if (row.fields !== undefined)
       this.#fieldCounts.set(row.fields, (this.#fieldCounts.get(row.fields) ?? 0) + 1);
   }
@@ -182,7 +187,7 @@ export class Collected {
       if (pace.isDue) await pace.rest();
       if (fault === undefined) continue;
       swallowing.add(index);
-      this.#faults.add(line, fault);
+      this.#faults.add({ line }, fault);
     }
     if (swallowing.size === 0) return { examples: this.#examples, lines: this.#lines };
     const examples: Example[] = [];

@@ -4,7 +4,7 @@
  */
 import type { CodePoints } from "./code-points.ts";
 import type { Entity } from "./datasets.ts";
-import { LineCount } from "./line-count.ts";
+import { LineCount, type RowPlace } from "./line-count.ts";
 
 /** It ends the fault of an entity that is right if its places count UTF-16 code units. */
 export const unitsCure =
@@ -27,13 +27,13 @@ export class CountedUnits {
     const isWholeInUnits =
       unitStart !== undefined && unitEnd !== undefined && places.holdsWords(unitStart, unitEnd);
     if (at.isProven) this.#pointCount += 1;
-    else if (isWholeInUnits && isCut(places, start, end)) this.#units.add(at.line);
+    else if (isWholeInUnits && isCut(places, start, end)) this.#units.add(at.place);
     else if (
       isWhole &&
       (unitStart === undefined || unitEnd === undefined || isCut(places, unitStart, unitEnd))
     )
       this.#pointCount += 1;
-    else this.#open.add(at.line);
+    else this.#open.add(at.place);
   }
 
   addFault(reason: string): void {
@@ -65,7 +65,7 @@ export class CountedUnits {
 }
 
 interface Counted {
-  readonly line: number;
+  readonly place: RowPlace;
   readonly isProven: boolean;
 }
 

@@ -2,6 +2,7 @@
 import type { TaskName } from "../foundation/kind-names.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { limits } from "../foundation/limits.ts";
+import { type RowPlace, shownPlaces } from "./line-count.ts";
 import { unstorableText, visible } from "../foundation/visible.ts";
 
 /** What a model of some kind of task learns from: a text, and what its form knows beside it. */
@@ -27,9 +28,7 @@ export interface Entity {
 }
 
 /** A line that could not be used, and why. */
-export interface LineFault {
-  /** It is counted from 1, as an editor shows it. */
-  readonly line: number;
+export interface LineFault extends RowPlace {
   readonly reason: string;
 }
 
@@ -131,26 +130,23 @@ export function faultSummary(
   usableCount: number,
 ): string | undefined {
   if (faultCount === 0) return undefined;
-  const told = byReason(faults).map(({ reason, lines }) => {
-    const places = lines.length === 1 ? `line ${lines[0]}` : `lines ${lines.join(", ")}`;
-    return `${places}: ${reason}`;
-  });
+  const told = byReason(faults).map(({ reason, places }) => `${shownPlaces(places)}: ${reason}`);
   const rest = faultCount - faults.length;
   if (rest > 0) told.push(`and ${rest} more`);
   return `${faultCount} of ${faultCount + usableCount} rows cannot be used: ${told.join("; ")}`;
 }
 
-/** The lines of each reason, in the order of the first ones. */
+/** The places of each reason, in the order of the first ones. */
 function byReason(
   faults: readonly LineFault[],
-): readonly { readonly reason: string; readonly lines: readonly number[] }[] {
-  const groups = new Map<string, number[]>();
-  for (const { line, reason } of faults) {
-    const lines = groups.get(reason);
-    if (lines === undefined) groups.set(reason, [line]);
-    else lines.push(line);
+): readonly { readonly reason: string; readonly places: readonly RowPlace[] }[] {
+  const groups = new Map<string, RowPlace[]>();
+  for (const fault of faults) {
+    const places = groups.get(fault.reason);
+    if (places === undefined) groups.set(fault.reason, [fault]);
+    else places.push(fault);
   }
-  return [...groups].map(([reason, lines]) => ({ reason, lines }));
+  return [...groups].map(([reason, places]) => ({ reason, places }));
 }
 
 function named(labels: readonly string[]): string {

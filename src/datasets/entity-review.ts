@@ -23,7 +23,7 @@ export class EntityReview implements FormReview<RawMarked, MarkedText> {
   readonly #countedUnits = new CountedUnits();
   #placedCount = 0;
 
-  add({ row, example, line }: ReadRow<RawMarked, MarkedText>): void {
+  add({ row, example, ...place }: ReadRow<RawMarked, MarkedText>): void {
     if (row.tags !== undefined) return this.#tagUse.add(row.tags);
     if (example.entities.length === 0) return;
     const places = new CodePoints(example.text);
@@ -31,12 +31,12 @@ export class EntityReview implements FormReview<RawMarked, MarkedText> {
     for (const entity of example.entities) {
       const { start, end } = entity;
       this.#placedCount += 1;
-      this.#countedUnits.add(places, entity, { line, isProven });
+      this.#countedUnits.add(places, entity, { place, isProven });
       const [cutsStart, cutsEnd] = [places.isWithinWord(start), places.isWithinWord(end)];
-      if (cutsStart || cutsEnd) this.#cut.add(line);
-      if (!cutsStart && cutsEnd && !places.isWithinWord(end + 1)) this.#early.add(line);
+      if (cutsStart || cutsEnd) this.#cut.add(place);
+      if (!cutsStart && cutsEnd && !places.isWithinWord(end + 1)) this.#early.add(place);
       const own = places.slice(start, end);
-      if (own.trim() !== own) this.#spaced.add(line);
+      if (own.trim() !== own) this.#spaced.add(place);
     }
   }
 

@@ -6,6 +6,7 @@
 import type { TaskName } from "../foundation/kind-names.ts";
 import type { Example } from "./datasets.ts";
 import type { Labels } from "./labels.ts";
+import type { RowPlace } from "./line-count.ts";
 import type { Fields } from "./readers/fields.ts";
 import type { RawExample, RawText } from "./readers/rows.ts";
 
@@ -62,9 +63,10 @@ export interface FormReview<Row extends RawText = RawText, E extends Example = E
   warnings(): readonly string[];
 }
 
-export interface ReadRow<Row extends RawText = RawText, E extends Example = Example> {
+export interface ReadRow<
+  Row extends RawText = RawText,
+  E extends Example = Example,
+> extends RowPlace {
   readonly row: Row;
   readonly example: E;
-  /** The line at which the row begins, counted from 1 as an editor shows it. */
-  readonly line: number;
 }

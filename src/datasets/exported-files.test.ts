@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import type { Dataset } from "./datasets.ts";
+import { type Dataset, faultSummary } from "./datasets.ts";
 import { labelledOf, markedOf, readDataset } from "./exam-reading.ts";
 
 function readFile(content: string, filename: string): Promise<Dataset> {
@@ -214,4 +214,19 @@ describe("exports of other kinds", () => {
     const { faults } = await readRows({ text: lines, label: [entity("NewYor")] });
     assert.match(faults[0]?.reason ?? "", /^entity 1: it says "NewYor"/);
   });
+});
+
+test("an item of an array on one line is named wherever something is said of it", async () => {
+  const row = (...entities: readonly unknown[]) => ({ text: "Rome rocks", entities });
+  const overlap = row([0, 4, "a"], [2, 4, "a"]);
+  const rows = [row([0, 4, "a"]), overlap, row([0, 5, "a"]), { text: "b" }, overlap, null];
+  const dataset = await readFile(JSON.stringify(rows), "a.json");
+  assert.equal(
+    faultSummary(dataset, dataset.examples.length),
+    "3 of 6 rows cannot be used: line 1 (items 2, 5 of the array): entities overlap: 0 to 4 and " +
+      "2 to 4; a character can be part of one only; line 1 (item 6 of the array): line is not a " +
+      "JSON object",
+  );
+  assert.match(dataset.warnings[0] ?? "", /^line 1 \(item 4 of the array\): nothing is marked/);
+  assert.match(dataset.warnings[1] ?? "", /white space \(line 1 \(item 3 of the array\)\)/);
 });

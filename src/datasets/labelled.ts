@@ -37,8 +37,8 @@ const listText = /^(?:\[\s*[[{"'\d\]]|\{\s*["'}])[^]*[\]}]$/;
 class LabelReview implements FormReview<RawLabelled, LabelledText> {
   readonly #lists = new LineCount();
 
-  add({ example, line }: ReadRow<RawLabelled, LabelledText>): void {
-    if (listText.test(example.label)) this.#lists.add(line);
+  add({ example, ...place }: ReadRow<RawLabelled, LabelledText>): void {
+    if (listText.test(example.label)) this.#lists.add(place);
   }
 
   warnings(): readonly string[] {

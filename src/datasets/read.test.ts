@@ -19,7 +19,9 @@ const csv = (text: string): Promise<Dataset> => read(text, "a.csv");
 const pairs = (dataset: Dataset): string[] =>
   labelledOf(dataset).map(({ text, label }) => `${text}=${label}`);
 const faults = (dataset: Dataset): string[] =>
-  dataset.faults.map(({ line, reason }) => `${line}: ${reason}`);
+  dataset.faults.map(({ line, item, reason }) =>
+    item === undefined ? `${line}: ${reason}` : `${line}: ${reason} (item ${item} of the array)`,
+  );
 
 describe("JSON", () => {
   test("reads three shapes, skips other fields, blank lines, byte mark and CRLF", async () => {

@@ -28,13 +28,13 @@ export class CollectedTexts {
   add(row: RawRow): void {
     const { line } = row;
     this.#faults.countRow(line);
-    if ("fault" in row) return this.#faults.add(line, row.fault);
-    if ("skipped" in row) return this.#faults.add(line, row.skipped);
+    if ("fault" in row) return this.#faults.add(row, row.fault);
+    if ("skipped" in row) return this.#faults.add(row, row.skipped);
     const { text, swallowed } = row;
     const label = "label" in row ? row.label : undefined;
     const fault = textValueFault(text);
     if (fault !== undefined || typeof text !== "string")
-      return this.#faults.add(line, fault ?? "text is missing");
+      return this.#faults.add(row, fault ?? "text is missing");
     if (typeof label === "string" && this.#labels.size < limits.labelCountMax)
       this.#labels.add(label.trim().normalize("NFC"));
     if (swallowed !== undefined) this.#suspects.push({ line, swallowed });
@@ -48,7 +48,7 @@ export class CollectedTexts {
       const fault = swallowFault(swallowed, (label) => this.#labels.has(label));
       if (fault === undefined) continue;
       usableCount -= 1;
-      this.#faults.add(line, fault);
+      this.#faults.add({ line }, fault);
     }
     const { first, count } = this.#faults;
     const summary = faultSummary({ faults: first, faultCount: count }, usableCount);

@@ -1,6 +1,6 @@
 /** An uploaded file becomes tokenised, split examples. */
 import { checkTrainable, type Dataset } from "../datasets/datasets.ts";
-import { LineCount } from "../datasets/line-count.ts";
+import { LineCount, shownPlaces } from "../datasets/line-count.ts";
 import { distinctContents, splitByContent } from "../datasets/split.ts";
 import type { Caller } from "../entities/caller.ts";
 import type { VirtualModel } from "../entities/virtual-model.ts";
@@ -166,7 +166,7 @@ function overlapComplaint(count: number): readonly string[] {
 function complaintsOf({ faults, faultCount, warnings }: Dataset, field: string): readonly string[] {
   const told = warnings.map((warning) => `${field}: ${warning}`);
   if (faultCount === 0) return told;
-  const lines = faults.map(({ line, reason }) => `${field}, line ${line}: ${reason}`);
+  const lines = faults.map((fault) => `${field}, ${shownPlaces([fault])}: ${fault.reason}`);
   const rest = faultCount - faults.length;
   return [
     `${faultCount} rows of ${field} cannot be used and are left out`,
@@ -231,7 +231,7 @@ async function encoded(
     const expected = kind.expected(example, { words: words?.[index], indexByLabel });
     answers.push(expected.answer);
     lostCount += expected.lostCount;
-    if (expected.lostCount > 0) lost.add(lines[index] ?? 0);
+    if (expected.lostCount > 0) lost.add({ line: lines[index] ?? 0 });
   });
   const cutCount = isTruncated.filter(Boolean).length;
   return {

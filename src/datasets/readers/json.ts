@@ -254,8 +254,7 @@ export class JsonReader implements RowReader {
 
   #row({ line }: OpenValue, example: RawExample): RawRow {
     this.#itemCount += 1;
-    if (!("fault" in example) || !this.#options.isArray) return { ...example, line };
-    return { ...example, line, fault: `${example.fault} (item ${this.#itemCount} of the array)` };
+    return { ...example, line, ...(this.#options.isArray ? { item: this.#itemCount } : {}) };
   }
 }
 

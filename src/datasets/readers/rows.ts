@@ -1,4 +1,5 @@
 /** What the formats' readers hand to the check of the examples. */
+import { placeOf, type RowPlace, shownPlaces } from "../line-count.ts";
 
 /**
  * What the file has of an example, not yet checked; or why it has none; or why what it has is no
@@ -43,8 +44,7 @@ export interface Swallowed {
   readonly lastLine: number;
 }
 
-/** `line` is where it begins, counted from 1 as an editor shows it. */
-export type RawRow = RawExample & { readonly line: number };
+export type RawRow = RawExample & RowPlace;
 
 /** What readers give where they have worked for a while without a row. */
 export const pause = Symbol("pause");
@@ -66,12 +66,16 @@ export const markRemark =
 
 /** Remarks on lines that were read all the same: each is told once, with its first line. */
 export class Notes {
-  readonly #lines = new Map<string, { readonly first: number; count: number }>();
+  readonly #lines = new Map<string, { readonly first: RowPlace; count: number }>();
   readonly #general: string[] = [];
 
   add(line: number, remark: string): void {
+    this.addAt({ line }, remark);
+  }
+
+  addAt(place: RowPlace, remark: string): void {
     const known = this.#lines.get(remark);
-    if (known === undefined) this.#lines.set(remark, { first: line, count: 1 });
+    if (known === undefined) this.#lines.set(remark, { first: placeOf(place), count: 1 });
     else known.count += 1;
   }
 
@@ -80,9 +84,10 @@ export class Notes {
   }
 
   sentences(): readonly string[] {
-    const ofLines = [...this.#lines].map(([remark, { first, count }]) =>
-      count === 1 ? `line ${first}: ${remark}` : `line ${first} and ${count - 1} more: ${remark}`,
-    );
+    const ofLines = [...this.#lines].map(([remark, { first, count }]) => {
+      const others = count === 1 ? "" : ` and ${count - 1} more`;
+      return `${shownPlaces([first])}${others}: ${remark}`;
+    });
     return [...this.#general, ...ofLines];
   }
 }
