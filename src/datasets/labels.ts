@@ -19,6 +19,7 @@ interface LabelEntry {
 
 export class Labels {
   readonly #entries = new Map<string, LabelEntry>();
+  /** What stands here with no example any more is no entry: its label has none, or another one. */
   readonly #cache = new Map<RawLabel, LabelEntry>();
 
   get size(): number {
@@ -34,7 +35,8 @@ export class Labels {
    * cut, and Unicode's composed form taken. An object says what is wrong.
    */
   add(raw: RawLabel): string | { readonly fault: string } {
-    const entry = this.#cache.get(raw) ?? this.#find(raw);
+    const cached = this.#cache.get(raw);
+    const entry = cached === undefined || cached.count === 0 ? this.#find(raw) : cached;
     if ("fault" in entry) return entry;
     entry.count += 1;
     const count = entry.spellings.get(raw) ?? 0;
@@ -69,7 +71,8 @@ export class Labels {
       this.#entries.set(label, entry);
     }
     const isShort = typeof raw !== "string" || raw.length <= 2 * limits.labelCharactersMax;
-    if (isShort && this.#cache.size < cachedCountMax) this.#cache.set(raw, entry);
+    const hasRoom = this.#cache.size < cachedCountMax || this.#cache.has(raw);
+    if (isShort && hasRoom) this.#cache.set(raw, entry);
     return entry;
   }
 
