@@ -106,7 +106,7 @@ export function verdictOf(
   const { count, disputedCount } = comparison;
   if (count + disputedCount === 0)
     return (
-      `Served: the newer wins where no text is known that neither it nor version ${served} ` +
+      `Served: the newer answers, since no text is known that neither it nor version ${served} ` +
       `was trained on`
     );
   const texts = `${count} ${count === 1 ? "text" : "texts"} that neither was trained on`;
@@ -138,6 +138,6 @@ const claims: Readonly<Record<Exclude<Finding, "forgetful">, (served: string) =>
   worse: (served) => `Not served: worse than ${served}`,
   alike: (served) => `Not served: not found better than ${served}`,
   few: (served) =>
-    `Served: the newer wins where fewer than ${enoughCount} texts do not decide; ` +
+    `Served: the newer answers, since fewer than ${enoughCount} texts can be compared and it is ` +
     `not shown to be worse than ${served}`,
 };
