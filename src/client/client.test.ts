@@ -1,6 +1,8 @@
 /** The typed client against a server on a socket, before components that are stood in for. */
 import assert from "node:assert/strict";
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { Client } from "./client.ts";
 import { operator } from "../entities/caller.ts";
@@ -129,6 +131,42 @@ test("errors keep code, field and retry time", async () => {
   await gone.close();
   const nowhere = new Client({ baseUrl: gone.url, apiKey: standInKey });
   await assert.rejects(nowhere.model("spam"), { code: "UNAVAILABLE", message: /ECONNREFUSED/ });
+});
+
+test("only what changes nothing is asked once more after a reset", async (t) => {
+  const asked: string[] = [];
+  const server = createServer(({ method, socket }, response) => {
+    asked.push(`${method}`);
+    // The first call of each method since the last look finds its connection closed.
+    if (asked.filter((other) => other === method).length <= 1) socket.destroy();
+    else response.setHeader("content-type", "application/json").end("{}");
+  }).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo; // It listens on a port.
+  const caller = new Client({ baseUrl: `http://127.0.0.1:${port}`, apiKey: "any" });
+  assert.deepEqual(await caller.model("mine"), {});
+  assert.deepEqual(asked.splice(0), ["GET", "GET"]);
+  assert.deepEqual(await caller.classify({ model: "mine", input: "a" }), {});
+  assert.deepEqual(asked.splice(0), ["POST", "POST"]);
+  const job = caller.createJob({ model: "mine", training_file: "file-1" });
+  await assert.rejects(job, { code: "UNAVAILABLE" });
+  await assert.rejects(caller.deleteModel("mine"), { code: "UNAVAILABLE" });
+  assert.deepEqual(asked.splice(0), ["POST", "DELETE"]);
+});
+
+test("who resets every connection is not asked a third time", async (t) => {
+  let askedCount = 0;
+  const server = createServer(({ socket }) => {
+    askedCount += 1;
+    socket.destroy();
+  }).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo; // It listens on a port.
+  const caller = new Client({ baseUrl: `http://127.0.0.1:${port}`, apiKey: "any" });
+  await assert.rejects(caller.model("mine"), { code: "UNAVAILABLE" });
+  assert.equal(askedCount, 2);
 });
 
 test("a call and a wait end when their signal says so", async () => {

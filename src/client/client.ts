@@ -8,6 +8,7 @@ import type { FineTuningJob, FineTuningJobEvent } from "../contract/fine-tuning.
 import type { Classifications, Embeddings, TokenClassifications } from "../contract/inference.ts";
 import type { ListedModel, Model, ModelVersion } from "../contract/models.ts";
 import { fromWire } from "../contract/wire-error.ts";
+import { mayRepeat } from "./repeated-calls.ts";
 import { type Clock, pause } from "../foundation/clock.ts";
 import { StrataError } from "../foundation/errors.ts";
 
@@ -251,19 +252,27 @@ export class Client {
     const method = operation.slice(0, operation.indexOf(" "));
     const template = operation.slice(method.length + 1);
     const apiKey = await this.#apiKey();
-    const response = await fetch(this.#baseUrl + pathOf(template, parts), {
-      method,
-      signal,
-      headers: {
-        authorization: `Bearer ${apiKey}`,
-        ...(parts.body !== undefined && { "content-type": "application/json" }),
-      },
-      ...(parts.body !== undefined && { body: JSON.stringify(parts.body) }),
-      ...(parts.form !== undefined && { body: parts.form }),
-    }).catch((error: unknown) => {
-      const action = `Cannot reach the server at ${this.#baseUrl}`;
-      throw new StrataError("UNAVAILABLE", `${action}: ${reasonOf(error)}`, { cause: error });
-    });
+    const ask = (): Promise<Response> =>
+      fetch(this.#baseUrl + pathOf(template, parts), {
+        method,
+        signal,
+        headers: {
+          authorization: `Bearer ${apiKey}`,
+          ...(parts.body !== undefined && { "content-type": "application/json" }),
+        },
+        ...(parts.body !== undefined && { body: JSON.stringify(parts.body) }),
+        ...(parts.form !== undefined && { body: parts.form }),
+      });
+    const askAgain = (error: unknown): Promise<Response> => {
+      if (!mayRepeat(operation, error)) throw error;
+      return ask();
+    };
+    const response = await ask()
+      .catch(askAgain)
+      .catch((error: unknown) => {
+        const action = `Cannot reach the server at ${this.#baseUrl}`;
+        throw new StrataError("UNAVAILABLE", `${action}: ${reasonOf(error)}`, { cause: error });
+      });
     if (response.ok) {
       this.#onHeaders?.(response.headers);
       return response;

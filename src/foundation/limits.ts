@@ -33,6 +33,8 @@ export const limits = {
   lingerMsMax: 30_000,
   lingerIdleMsMax: 5_000,
   lingerBytesMax: 1024 * 1024 * 1024,
+  /** Longer than clients keep a connection that they may use again, as a proxy does for 60 s. */
+  connectionIdleMsMax: 75_000,
   connectionCountMax: 10_000,
   peerConnectionCountMax: 9_000,
   modelPageCountMax: 100_000,

@@ -101,6 +101,21 @@ test("who says nothing does not keep a server that stops, who has begun to ask d
   for (const socket of [silent, asking, other]) socket.destroy();
 });
 
+test("a kept connection outlives what its client is promised, and no stop", async () => {
+  const http = createHttp(await standInServices(systemClock));
+  const own = await listen(http, { clock: systemClock, port: 0 });
+  const socket = (await open(own.url)).setEncoding("utf8");
+  socket.write("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  const answer = await nextText(socket);
+  const promised = /\r\nkeep-alive: timeout=(\d+)\r\n/i.exec(answer)?.[1];
+  // Common proxies and libraries keep a connection for up to a minute.
+  assert.ok(Number(promised) >= 60);
+  assert.ok(limits.connectionIdleMsMax >= 1000 * Number(promised) + 10_000);
+  const ended = once(socket.resume(), "close");
+  await own.close();
+  await ended;
+});
+
 test("bytes that are no request are refused in the envelope", async () => {
   const socket = await open();
   socket.write("nonsense\r\n\r\n");

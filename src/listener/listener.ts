@@ -39,6 +39,13 @@ export interface Listener {
 
 const sweepMs = 50;
 
+/**
+ * What clients are told of `connectionIdleMsMax`. Node would tell all of it, and a client that
+ * sends when it has nearly passed meets a closed connection: the rest is a margin for both sides'
+ * pauses.
+ */
+const promisedIdleSeconds = 60;
+
 /** UNAVAILABLE when the port cannot be had. */
 export async function listen(handler: Handler, options: ListenOptions): Promise<Listener> {
   const { clock, port, host = "127.0.0.1" } = options;
@@ -53,10 +60,15 @@ export async function listen(handler: Handler, options: ListenOptions): Promise<
     // Long enough for the largest upload over a slow line; Node's own five minutes are not.
     requestTimeout: limits.requestReceiveMsMax,
     connectionsCheckingInterval: limits.headReceiveMsMax / 10,
+    // Node's own five seconds end in the midst of what clients keep for use again.
+    keepAliveTimeout: limits.connectionIdleMsMax,
   });
   const connections = new Connections(server);
   const slowReaders = new SlowReaders(connections, clock);
-  server.on("request", (incoming, outgoing) => void answer(incoming, outgoing));
+  server.on("request", (incoming, outgoing) => {
+    outgoing.setHeader("keep-alive", `timeout=${promisedIdleSeconds}`);
+    void answer(incoming, outgoing);
+  });
   server.on("clientError", (error, socket: Socket) => {
     // Between the pieces of another answer there is no place for this one.
     if (connections.isIdle(socket)) refuse(error, socket);
