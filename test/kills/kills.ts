@@ -33,8 +33,10 @@ export interface KillReport {
   readonly early: number;
 }
 
-/** The time from when a server listens to its end. */
-const [lifeMsMin, lifeMsMax] = [50, 4_000];
+/** The least time from when a server listens to its end. */
+const lifeMsMin = 50;
+/** The longest life is so long, and so many looks at everything: few kills come amid a look. */
+const [workMsMax, checkCountMax] = [4_000, 4];
 
 export async function killAgainAndAgain(options: KillOptions): Promise<KillReport> {
   const { folder, killCount, seed } = options;
@@ -48,9 +50,13 @@ export async function killAgainAndAgain(options: KillOptions): Promise<KillRepor
   });
   const owners: readonly Owner[] = [...models, new BatchOwner({ random, jobs })];
   let early = 0;
+  /** How long the last look at everything took, or the longest life that saw no end of one. */
+  let checkMs = 0;
   for (let kill = 0; kill < killCount; kill++) {
-    const lifeMs = lifeMsMin + random.uniform() * (lifeMsMax - lifeMsMin);
-    if (!(await live({ folder, jobs, owners }, lifeMs))) early += 1;
+    const lifeMs = lifeMsMin + random.uniform() * (workMsMax + checkCountMax * checkMs);
+    const checkedMs = await live({ folder, jobs, owners }, lifeMs);
+    if (checkedMs === undefined) early += 1;
+    checkMs = checkedMs ?? Math.max(checkMs, lifeMs);
   }
   const server = await folder.serve();
   await jobs.check(folder.client);
@@ -70,15 +76,16 @@ interface Scene {
   readonly owners: readonly Owner[];
 }
 
-/** One server, from its start to its kill; true when all had been looked at by then. */
-async function live({ folder, jobs, owners }: Scene, lifeMs: number): Promise<boolean> {
+/** One server, from its start to its kill: how long it took to look at all, if that was done. */
+async function live({ folder, jobs, owners }: Scene, lifeMs: number): Promise<number | undefined> {
   const server = await folder.serve();
   const { client } = folder;
-  let hasChecked = false;
+  const startMs = systemClock.monotonic();
+  let checkedMs: number | undefined;
   const lives = (async () => {
     await jobs.check(client);
     await Promise.all(owners.map((owner) => owner.check(client)));
-    hasChecked = true;
+    checkedMs = systemClock.monotonic() - startMs;
     await Promise.all(owners.map((owner) => owner.live(client)));
   })();
   const lost = assert.rejects(lives, isLost);
@@ -86,7 +93,7 @@ async function live({ folder, jobs, owners }: Scene, lifeMs: number): Promise<bo
   server.kill("SIGKILL");
   assert.deepEqual(await once(server, "exit"), [null, "SIGKILL"]);
   await lost;
-  return hasChecked;
+  return checkedMs;
 }
 
 /** Every blob that a row names is there and whole, and a sweep finds no other. */
