@@ -20,6 +20,9 @@ const files: readonly (readonly [string, string, string | Uint8Array])[] = [
   ["one long array", "a.json", `[${fill('{"text":"some words","label":"x"},')}]`],
   ["brackets", "a.jsonl", `{"text":${fill("[")}`],
   ["wide objects", "a.jsonl", fill(`{"text":[${"{},".repeat(600_000)}1]}\n`)],
+  ["space before no value", "a.jsonl", fill(`{"text":"a","label":${" ".repeat(99_999)}x}\n`)],
+  ["space behind no value", "a.jsonl", fill(`{"text":"a","label":None${" ".repeat(99_999)}x}\n`)],
+  ["words that are no values", "a.jsonl", fill(`{"text":"a","label":x${" None,".repeat(9999)}}\n`)],
   ["long texts", "a.jsonl", fill(`{"text":"${"wörd ".repeat(190_000)}","label":"x"}\n`)],
   [
     "many spellings",

@@ -47,12 +47,19 @@ function ofFields(fields: Fields, { forms, isLabelled }: JsonRows): RawExample {
   return forms.fallback.ofObject(fields, isLabelled);
 }
 
-/** The parser's own message quotes the input at a length that it chooses. */
+/** Words that other languages write where JSON has a value, up to what ends it. */
+const bareWord = /(NaN|-?Infinity|None|True|False|undefined)\s*[,\]}]/g;
+
+/**
+ * The parser's own message quotes the input at a length that it chooses. What stands before a word
+ * is looked at once the word is found: a pattern that looks back first would go through the same
+ * white space from each of its characters.
+ */
 function hint(source: string): string {
-  const [bare] = /(?<=[:,[]\s*)(NaN|-?Infinity|None|True|False|undefined)(?=\s*[,\]}])/.exec(
-    source,
-  ) ?? [""];
-  if (bare !== "") return `: ${bare} is no value in JSON`;
+  for (const { 1: bare = "", index } of source.matchAll(bareWord)) {
+    if (/[:,[]$/.test(source.slice(0, index).trimEnd().slice(-1)))
+      return `: ${bare} is no value in JSON`;
+  }
   return /^\{\s*'/.test(source) ? ": it has single quotes where JSON has double ones" : "";
 }
 
