@@ -4,7 +4,6 @@
  * no version reads the next one.
  */
 import type { ModelIdentity, Version, VirtualModel } from "../entities/virtual-model.ts";
-import { assert } from "../foundation/assert.ts";
 import type { Digest } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { requireModel } from "./checks.ts";
@@ -16,7 +15,10 @@ export interface ServedModel {
   readonly version: Version | undefined;
 }
 
-/** The model as it is now, with the version that serves it; NOT_FOUND when it has been deleted. */
+/**
+ * The model as it is now, with the version that serves it; NOT_FOUND when it has been deleted,
+ * CORRUPT when the version is missing.
+ */
 export async function servedVersion(
   {
     models,
@@ -33,7 +35,10 @@ export async function servedVersion(
     const version = await versions.get(model.incarnation, number);
     if (version !== undefined) return { model, version };
     // Between the two looks the model was deleted, or another version is served since.
-    assert(number !== missing, "The served version exists");
+    if (number === missing) {
+      const state = `its version ${number} is missing`;
+      throw new StrataError("CORRUPT", `Cannot read model "${model.id}": ${state}`);
+    }
     missing = number;
   }
 }
