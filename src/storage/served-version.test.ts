@@ -5,7 +5,7 @@ import { exampleModel } from "./conformance.ts";
 import { createMemoryStore } from "./memory/memory-store.ts";
 import { servedVersion } from "./served-version.ts";
 
-it("names a model whose served version is missing: its row is damaged, and no bug of ours", async () => {
+it("names a model whose served version is missing as damaged", async () => {
   const { catalog } = createMemoryStore();
   const { models, versions } = catalog.of(operator);
   const model = { ...exampleModel("m"), servedVersion: 3 };
