@@ -133,6 +133,8 @@ describe("with a server", () => {
     assert.equal(job.status, "succeeded");
     type Shown = { versions: { version: number; kind: string; job: string | null }[] };
     const { versions } = await json<Shown>(["show", "lamps"]);
+    const one = await json<Shown>(["show", "lamps@1"]);
+    assert.deepEqual(one.versions, versions.slice(0, 1));
     assert.deepEqual(
       versions.map(({ version, kind }) => [version, kind]),
       [
@@ -210,6 +212,7 @@ describe("with a server", () => {
       [["create", "lamps", "--base", "tiny", "--labels", "a,b"], /\nHint: .*train lamps .*delete/],
       [["create", "x", "--base", "tiny", "--labels", "a"], /2 to 1000 labels, got 1\n$/],
       [["train", "none", "--file", file], /does not exist\nHint: .*strata list\n$/],
+      [["show", "lamps@99"], /no such version\nHint: .*strata show lamps\n$/],
       [["show", "none"], /does not exist\nHint: .*strata list\n$/],
       [["show", "ftjob-none"], /\nHint: .*strata list jobs\n$/],
       [["cancel", "lamps"], /\nHint: .*strata list jobs\n$/],

@@ -59,6 +59,8 @@ function isRefusal(error: unknown): boolean {
 }
 
 function absent(url: string): StrataError {
-  const cure = 'nothing listens there; start a server with "strata serve"';
+  const cure =
+    'nothing listens there; start a server with "strata serve", or wait longer for one that is ' +
+    "starting, with --patience 120";
   return new StrataError("UNAVAILABLE", `Cannot reach the server at ${url}: ${cure}`);
 }

@@ -25,7 +25,8 @@ export function addBase(program: Command, context: CommandContext): void {
       const output = outputOf(context, flags);
       const row = await pullWithProgress({ name, ...flags }, context, output);
       await output.result(row, () => {
-        if (row.unusedSource === undefined) output.line(`${row.id} is ready (${row.source}).`);
+        if (row.unusedSource === undefined)
+          output.line(`${row.id} is ready (${row.source}); ${restartWords}.`);
         else output.line(`${row.id} is already here, from ${row.source}; --source was not used.`);
         if (row.hierarchy === "installed") output.line("Its hierarchical form is installed.");
         if (row.hierarchy === "present") output.line("Its hierarchical form was here already.");
@@ -59,6 +60,9 @@ export function addBase(program: Command, context: CommandContext): void {
   shared(list, context, ["strata base list", "strata base list --json"]);
   shared(remove, context, ["strata base remove all-MiniLM-L6-v2"]);
 }
+
+/** A server knows the bases that were there when it started. */
+const restartWords = "a server that runs serves it after a restart";
 
 interface PullFlags extends SharedOptions {
   readonly source?: string;

@@ -20,11 +20,16 @@ const whatIsThere: Hint = (name) => {
 const hints: Readonly<Record<string, Hint>> = {
   "create ALREADY_EXISTS id": (name) => `${training(name)}; or make room: strata delete ${name}`,
   "create INVALID_ARGUMENT base": () =>
-    "see those of this machine: strata base list; get one: strata base pull …, then serve anew",
+    "see those of this machine: strata base list; get one: strata base pull …; then restart " +
+    "strata serve, which knows those that were there when it started",
   "train NOT_FOUND model": whatIsThere,
   "predict NOT_FOUND model": whatIsThere,
   "predict CONFLICT model": training,
+  "predict INVALID_ARGUMENT model": (name) =>
+    `make a model on it: strata create … --base ${name} --file …; or ask it for embeddings: ` +
+    "POST /v1/embeddings",
   "show NOT_FOUND model": whatIsThere,
+  "show NOT_FOUND version": whatIsThere,
   "show NOT_FOUND id": whatIsThere,
   "alias NOT_FOUND model": whatIsThere,
   "alias NOT_FOUND version": (name) => `see its versions: strata show ${name}`,

@@ -44,6 +44,12 @@ export interface LocalOptions {
   readonly signal: AbortSignal;
 }
 
+/** Jobs that begin again at the next start. */
+export interface UnfinishedJobs {
+  readonly runningCount: number;
+  readonly queuedCount: number;
+}
+
 export interface TextOptions {
   /** Decides how the file is read where its content does not. */
   readonly filename: string;
@@ -66,6 +72,10 @@ export interface ServeOptions extends LocalOptions {
   readonly workerCount: number | undefined;
   /** Origins whose pages may call; none by default. */
   readonly corsOrigins?: readonly string[];
+  /** It is told the name of each base before that is opened, which takes seconds. */
+  readonly onOpening: (base: string) => void;
+  /** It is told, when the signal has aborted, what jobs have not ended. */
+  readonly onStopping: (unfinished: UnfinishedJobs) => void;
   /** Names, beside its own, by which a server on the loopback may be called. */
   readonly hostNames?: readonly string[];
 }

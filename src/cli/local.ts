@@ -6,7 +6,7 @@ import { addKeyOptions, givenKey, type KeyOptions, loadOrCreateApiKey } from "./
 import { addBase } from "./base.ts";
 import type { CommandContext, SharedOptions } from "./command-context.ts";
 import { defaultPort, integerBetween, outputOf, shared } from "./command-context.ts";
-import type { Finding } from "./local-commands.ts";
+import type { Finding, UnfinishedJobs } from "./local-commands.ts";
 import type { Output, Paint } from "./output.ts";
 
 const workerCountMax = 256;
@@ -66,7 +66,11 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<void> 
   const apiKey = given ?? (await loadOrCreateApiKey(home, surroundings.ids));
   const callers = { corsOrigins: flags.corsOrigin, hostNames: flags.allowHost };
   const place = { home, host, port, ...callers };
-  const options = { ...place, precision, apiKey, signal: surroundings.signal };
+  const told = {
+    onOpening: (base: string) => output.note(`Opening ${base} …`),
+    onStopping: (unfinished: UnfinishedJobs) => noteUnfinished(output, unfinished),
+  };
+  const options = { ...place, ...told, precision, apiKey, signal: surroundings.signal };
   await commands.serve({ ...options, workerCount: flags.workers }, ({ url }) => {
     void output.result({ url, home }, () => {
       output.line(`Strata serves at ${url}`);
@@ -74,6 +78,13 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<void> 
       output.line("Stop it with Ctrl-C.");
     });
   });
+}
+
+function noteUnfinished(output: Output, { runningCount, queuedCount }: UnfinishedJobs): void {
+  const count = runningCount + queuedCount;
+  if (count === 0) return;
+  const jobs = `${runningCount} running and ${queuedCount} queued ${count === 1 ? "job" : "jobs"}`;
+  output.note(`${jobs} will begin again at the next start.`);
 }
 
 function addDemo(program: Command, context: CommandContext): void {

@@ -177,7 +177,7 @@ async function listFiles({ client, output }: Session, limit: number): Promise<vo
 function addShow(program: Command, context: CommandContext): void {
   const command = program
     .command("show")
-    .argument("<name>", "a model, or the id of a job or file")
+    .argument("<name>", "a model, <model>@<version>, or the id of a job or file")
     .description("Show a model with its versions, a job with its events, or a file.")
     .action(async (name: string, flags: RemoteOptions) => {
       const session = await connect(flags, context);
@@ -188,16 +188,26 @@ function addShow(program: Command, context: CommandContext): void {
   remote(command, context, ["strata show tickets", "strata show ftjob-… --json"]);
 }
 
-async function showModel({ client, output }: Session, name: string): Promise<void> {
+async function showModel({ client, output }: Session, words: string): Promise<void> {
+  const [, name = words, number] = /^(.+)@([1-9]\d*)$/.exec(words) ?? [];
   const model = await client.model(name);
-  const versions = model.strata.kind === "base" ? [] : await client.versions(name);
+  const all = model.strata.kind === "base" ? [] : await client.versions(name);
+  const versions = all.filter(({ version }) => (number ?? `${version}`) === `${version}`);
+  if (number !== undefined && versions.length === 0)
+    throw new StrataError(
+      "NOT_FOUND",
+      `Cannot show version ${number} of "${name}": no such version`,
+      {
+        field: "version",
+      },
+    );
   await output.result({ model, versions }, async () => {
     printModel(output, model);
     if (versions.length === 0) return;
     output.line();
     await output.table(
       ["version", "kind", "serving", "adapter", "size", "held out", "created (UTC)"],
-      versions.map((version) => versionCells(version, versions)),
+      versions.map((version) => versionCells(version, all)),
     );
     for (const version of versions) {
       // Of the one that serves it is told above.

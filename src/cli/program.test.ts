@@ -171,7 +171,9 @@ test("a server that is not there gives UNAVAILABLE, its address and what to do",
   const environment = { STRATA_API_KEY: "k", STRATA_URL: url };
   const { status, errors } = await run(["list", "--patience", "0"], { environment });
   assert.equal(status, 11);
-  const cure = 'nothing listens there; start a server with "strata serve"';
+  const cure =
+    'nothing listens there; start a server with "strata serve", or wait longer for one that is ' +
+    "starting, with --patience 120";
   assert.equal(errors, `Error: Cannot reach the server at ${url}: ${cure}\n`);
 });
 
@@ -270,7 +272,7 @@ test("a download in a log prints a line a quarter, and with --json none", async 
     return Promise.resolve(row);
   };
   const told = await run(["base", "pull", "b"], { commands: { pullBase } });
-  assert.equal(told.output, "b is ready (dir:b).\n");
+  assert.equal(told.output, "b is ready (dir:b); a server that runs serves it after a restart.\n");
   assert.deepEqual(told.errors.split("\n").slice(0, 2), [
     "b: 0 % copying 0 B of 4.0 MB",
     "b: 25 % copying 1.0 MB of 4.0 MB",
@@ -304,9 +306,15 @@ test("pull says what became of the hierarchical form, list shows where it is", a
     const pullBase: LocalCommands["pullBase"] = ({ isHierarchical }) =>
       Promise.resolve(isHierarchical ? { ...both, hierarchy } : dense);
     const plain = await run(["base", "pull", "b"], { commands: { pullBase } });
-    assert.equal(plain.output, "b is ready (dir:b).\n");
+    assert.equal(
+      plain.output,
+      "b is ready (dir:b); a server that runs serves it after a restart.\n",
+    );
     const told = await run(["base", "pull", "h", "--hierarchical"], { commands: { pullBase } });
-    assert.equal(told.output, `h is ready (dir:b).\n${sentence}\n`);
+    assert.equal(
+      told.output,
+      `h is ready (dir:b); a server that runs serves it after a restart.\n${sentence}\n`,
+    );
   }
   const listBases = () => Promise.resolve([dense, both]);
   const table = await run(["base", "list"], { commands: { listBases } });

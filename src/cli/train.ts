@@ -121,8 +121,13 @@ async function follow(session: Session, id: string): Promise<FineTuningJob> {
     if (job.status === "succeeded") progress.update(100);
     return job;
   } catch (error) {
+    const look = `look at it with "strata show ${id}"`;
+    if (!signal.aborted && error instanceof StrataError && error.code === "UNAVAILABLE") {
+      const state = `${error.message}; the job goes on when the server is back; ${look}`;
+      throw new StrataError("UNAVAILABLE", state, { cause: error });
+    }
     if (!signal.aborted) throw error;
-    const cure = `the job goes on; look at it with "strata show ${id}"`;
+    const cure = `the job goes on; ${look}`;
     throw new StrataError("CANCELLED", `Cannot wait for the end: interrupted; ${cure}`);
   } finally {
     progress.close();

@@ -19,6 +19,7 @@ import type {
   PullProgress,
   PullReport,
   ServeOptions,
+  UnfinishedJobs,
 } from "../cli/local-commands.ts";
 import type { Output } from "../cli/output.ts";
 import type { Surroundings } from "../cli/surroundings.ts";
@@ -26,7 +27,9 @@ import { StrataError } from "../foundation/errors.ts";
 import { ortVersion } from "../runtime/ort/ort-version.ts";
 import { openSqlite } from "../storage/files/sqlite.ts";
 import { runDoctor } from "../commands/doctor.ts";
+import { isFinished } from "../entities/job.ts";
 import type { Server } from "../server/server.ts";
+import type { Store } from "../storage/storage.ts";
 import { cacheFolderOf } from "./cache-folder.ts";
 
 const defaultBase = "all-MiniLM-L6-v2";
@@ -43,7 +46,11 @@ export function localCommands(surroundings: Surroundings): LocalCommands {
       if (server === undefined) return;
       onReady({ url: server.url });
       await aborted(signal);
-      await server.close();
+      try {
+        options.onStopping(await unfinishedIn(server.store));
+      } finally {
+        await server.close();
+      }
     },
     pullBase: (options, onProgress) => pullWhole(options, surroundings, onProgress),
     async hierarchiseBase(options, onProgress) {
@@ -135,7 +142,19 @@ async function startUnlessStopped(
   }
 }
 
-async function start(options: ServeOptions, surroundings: Surroundings): Promise<Server> {
+async function unfinishedIn({ catalog }: Store): Promise<UnfinishedJobs> {
+  let [runningCount, queuedCount] = [0, 0];
+  for await (const { status } of catalog.system.jobs())
+    if (status === "running") runningCount += 1;
+    else if (!isFinished(status)) queuedCount += 1;
+  return { runningCount, queuedCount };
+}
+
+/** What `serve` and `demo` start with. */
+type StartOptions = Omit<ServeOptions, "onOpening" | "onStopping"> &
+  Partial<Pick<ServeOptions, "onOpening">>;
+
+async function start(options: StartOptions, surroundings: Surroundings): Promise<Server> {
   const { openServer } = await import("../server/server.ts");
   const { createTelemetry, logLevelOf } = await import("../server/telemetry.ts");
   const { environment, clock, ids, version } = surroundings;

@@ -24,6 +24,8 @@ export interface EngineOptions {
   readonly precision: Precision;
   /** Worker threads; by default one per core. */
   readonly workerCount?: number | undefined;
+  /** It is told the name of each base before that is opened. */
+  readonly onOpening?: (base: string) => void;
   /** Stops the start between two bases, with CANCELLED. */
   readonly signal?: AbortSignal | undefined;
   readonly clock: Clock;
@@ -93,7 +95,10 @@ async function openAll(room: Room, admission: Bases): Promise<Engines> {
   const trainingBases = new Map<string, TrainingBase>();
   for (const found of await listCachedBases(room.cacheFolder)) {
     throwIfStopped(room.signal);
-    const opened = await admission.admit(found, (pulled) => openOne(pulled, room));
+    const opened = await admission.admit(found, (pulled) => {
+      room.onOpening?.(pulled.id);
+      return openOne(pulled, room);
+    });
     if (opened === undefined) continue;
     const [serving, training] = opened;
     bases.set(found.id, serving);

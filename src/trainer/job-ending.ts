@@ -75,6 +75,8 @@ export class JobEndings {
   /** Puts a job that was running back into the line. */
   async requeue(caller: Caller, job: Job): Promise<void> {
     if (job.status === "queued") return;
+    const key = { tenant: caller.tenant, id: job.id };
+    this.#options.log.say(key, "The server stopped during the run; the job begins again");
     await this.#options.store.catalog.of(caller).jobs.update(advance(job, "queued"));
   }
 

@@ -35,5 +35,10 @@ test("a job whose version was out before a crash ends and tells no count of toke
   assert.equal(ended.status, "succeeded");
   // How many there were has gone with the process that has trained on them.
   assert.equal(ended.trainedTokens, undefined);
+  const messages = (await own.events.list(queued.id, { limit: 9 })).map(({ message }) => message);
+  assert.deepEqual(messages.toSorted(), [
+    "The job has succeeded",
+    "The server stopped during the run; the job begins again",
+  ]);
   await trainer.close();
 });

@@ -24,7 +24,8 @@ export function lockFolder(folder: string): () => void {
     }
     if (!sqliteCode(error).startsWith("SQLITE_BUSY"))
       throw wrapError(error, "UNAVAILABLE", `Cannot lock "${folder}"`);
-    const state = `process ${ownerOf(ownerPath)} has it open; stop that one first`;
+    const owner = `process ${ownerOf(ownerPath)} has it open, most likely a "strata serve"`;
+    const state = `${owner}, and one at a time may write there; stop that one first`;
     throw new StrataError("CONFLICT", `Cannot open store "${folder}": ${state}`);
   }
   return () => lock.close();
