@@ -18,7 +18,10 @@ export interface ServerOptions {
 }
 
 const stream = 5;
-/** Starts that may fail one after another before faults are held back for one. */
+/**
+ * Starts that may fail or be killed one after another, before faults and kills are held back for
+ * one: where a start takes longer than it is between two crashes, none would come to its end.
+ */
 const failedStartCountMax = 2;
 /** The time between two looks at whether all requests are answered. */
 const drainMs = 5;
@@ -106,6 +109,10 @@ export class Server {
   crash(): void {
     const { machine } = this.#options;
     if (this.#life?.isOver !== false) return;
+    if (this.#process === undefined) {
+      if (this.#failedStartCount > failedStartCountMax) return;
+      this.#failedStartCount += 1;
+    }
     this.crashCount += 1;
     machine.trace.say(`${machine.time.step} crash`);
     this.#end();
