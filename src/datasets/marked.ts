@@ -30,16 +30,21 @@ export const markedForm: ExampleForm<RawMarked, MarkedText> = {
     if (!isArray(entities)) return `entities is ${kindOf(entities)}, expected an array`;
     const places = new CodePoints(text);
     const found: Entity[] = [];
+    const placed: PlacedEntity[] = [];
     for (const [index, value] of entities.entries()) {
-      const entity = entityOf(value, places, labels);
+      const entity = placedOf(value, places);
+      if (typeof entity === "string") return `entity ${index + 1}: ${entity}`;
+      placed.push(entity);
+    }
+    // Of entities that overlap no text is looked at, so that all of it is looked at once at most.
+    const overlap = overlapOf(placed.toSorted(byPlace));
+    if (overlap !== undefined) return overlap;
+    for (const [index, raw] of placed.entries()) {
+      const entity = entityOf(raw, places, labels);
       if (typeof entity !== "string") found.push(entity);
       else return withoutCounts(found, labels, `entity ${index + 1}: ${entity}`);
     }
-    const sorted = found.toSorted((a, b) => a.start - b.start || a.end - b.end);
-    const overlap = overlapOf(sorted);
-    return overlap === undefined
-      ? { text, entities: sorted }
-      : withoutCounts(found, labels, overlap);
+    return { text, entities: found.toSorted(byPlace) };
   },
   labelsOf: ({ entities }) => entities.map(({ label }) => label),
   spelled: ({ entities }) =>
@@ -47,13 +52,25 @@ export const markedForm: ExampleForm<RawMarked, MarkedText> = {
   review: () => new EntityReview(),
 };
 
-function entityOf(value: unknown, places: CodePoints, labels: Labels): Entity | string {
+/** An entity whose place is in the text; the rest is not yet checked. */
+interface PlacedEntity extends Place {
+  readonly label: unknown;
+  readonly word?: unknown;
+}
+
+type Place = Pick<Entity, "start" | "end">;
+
+function byPlace(left: Place, right: Place): number {
+  return left.start - right.start || left.end - right.end;
+}
+
+function placedOf(value: unknown, places: CodePoints): PlacedEntity | string {
   if (isArray(value)) {
     // Argilla has the label first.
     const isLabelFirst = typeof value[0] === "string" && isPlace(value[1]);
     const [start, end, label] = isLabelFirst ? [value[1], value[2], value[0]] : value;
     return value.length === 3
-      ? checkedEntity({ start, end, label }, places, labels)
+      ? withPlace({ start, end, label }, places)
       : `it has ${value.length} values, expected start, end and label`;
   }
   if (!isFields(value)) return `it is ${kindOf(value)}, not an object`;
@@ -62,7 +79,7 @@ function entityOf(value: unknown, places: CodePoints, labels: Labels): Entity | 
   const label = isArray(named) && named.length === 1 ? named[0] : named;
   const word = firstOf(value, wordNames);
   const [start, end] = [firstOf(value, startNames), firstOf(value, endNames)];
-  return checkedEntity({ start, end, label, word }, places, labels);
+  return withPlace({ start, end, label, word }, places);
 }
 
 /** The first of the fields that is there; null where it is null alone. */
@@ -78,7 +95,7 @@ interface RawEntity {
   readonly word?: unknown;
 }
 
-function checkedEntity(raw: RawEntity, places: CodePoints, labels: Labels): Entity | string {
+function withPlace(raw: RawEntity, places: CodePoints): PlacedEntity | string {
   const { start, end, label, word } = raw;
   if (!isPlace(start)) return kindFault("start", start, "a place in the text");
   if (!isPlace(end)) return kindFault("end", end, "a place in the text");
@@ -88,6 +105,11 @@ function checkedEntity(raw: RawEntity, places: CodePoints, labels: Labels): Enti
     const cure = places.placeOf(end) === undefined ? "" : `; ${unitsCure}`;
     return `it ends at ${end}, behind the text's ${places.count} characters (code points)${cure}`;
   }
+  return { start, end, label, word };
+}
+
+function entityOf(raw: PlacedEntity, places: CodePoints, labels: Labels): Entity | string {
+  const { start, end, label, word } = raw;
   if (places.slice(start, end).trim() === "") return "it holds white space only";
   const fault = typeof word === "string" ? wordFault(word, { start, end }, places) : undefined;
   if (fault !== undefined) return fault;
@@ -107,11 +129,7 @@ function isBroken(word: string, own: string): boolean {
 }
 
 /** What is wrong with an entity if it is not the text that the file says it is. */
-function wordFault(
-  word: string,
-  { start, end }: Omit<Entity, "label">,
-  places: CodePoints,
-): string | undefined {
+function wordFault(word: string, { start, end }: Place, places: CodePoints): string | undefined {
   const own = places.slice(start, end);
   if (word === own || isBroken(word, own)) return undefined;
   const [unitStart, unitEnd] = [places.placeOf(start), places.placeOf(end)];
@@ -132,7 +150,7 @@ function shown(text: string): string {
   return visible(text.slice(0, 40));
 }
 
-function overlapOf(sorted: readonly Entity[]): string | undefined {
+function overlapOf(sorted: readonly Place[]): string | undefined {
   for (const [index, { start, end }] of sorted.entries()) {
     const next = sorted[index + 1];
     if (next !== undefined && next.start < end)

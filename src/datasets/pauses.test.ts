@@ -9,6 +9,9 @@ const turnMsMax = 100;
 const size = 6 * 1024 * 1024;
 const fill = (unit: string): string => unit.repeat(size / unit.length);
 
+/** Each is the whole text. */
+const overlapping = Array.from({ length: 4000 }, () => [0, 900_001, "x"]);
+
 const files: readonly (readonly [string, string, string | Uint8Array])[] = [
   ["line ends", "a.csv", fill("\n")],
   ["line ends, JSON", "a.jsonl", fill("\n")],
@@ -23,6 +26,11 @@ const files: readonly (readonly [string, string, string | Uint8Array])[] = [
   ["space before no value", "a.jsonl", fill(`{"text":"a","label":${" ".repeat(99_999)}x}\n`)],
   ["space behind no value", "a.jsonl", fill(`{"text":"a","label":None${" ".repeat(99_999)}x}\n`)],
   ["words that are no values", "a.jsonl", fill(`{"text":"a","label":x${" None,".repeat(9999)}}\n`)],
+  [
+    "entities over one another",
+    "a.jsonl",
+    fill(`${JSON.stringify({ text: `${" ".repeat(900_000)}a`, entities: overlapping })}\n`),
+  ],
   ["long texts", "a.jsonl", fill(`{"text":"${"wörd ".repeat(190_000)}","label":"x"}\n`)],
   [
     "many spellings",
