@@ -31,6 +31,7 @@ const files: readonly (readonly [string, string, string | Uint8Array])[] = [
     "a.jsonl",
     fill(`${JSON.stringify({ text: `${" ".repeat(900_000)}a`, entities: overlapping })}\n`),
   ],
+  ["one sentence of CoNLL", "a.conll", "a O\n".repeat(490_000)],
   ["long texts", "a.jsonl", fill(`{"text":"${"wörd ".repeat(190_000)}","label":"x"}\n`)],
   [
     "many spellings",

@@ -75,7 +75,7 @@ export const limits = {
   /** The length of a line, of a CSV record and of a JSON object, in UTF-16 units. */
   trainingLineCharactersMax: 2 * 1024 * 1024,
   trainingRecordLineCountMax: 100_000,
-  /** Commas and colons of a JSON object: what parsing it takes at worst. */
+  /** Commas and colons of a JSON object, words of a CoNLL sentence: what a row takes at worst. */
   trainingRowValueCountMax: 20_000,
   reportedLineErrorCountMax: 100,
   epochCountMax: 200,

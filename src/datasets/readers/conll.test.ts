@@ -75,6 +75,17 @@ test("what is too long is told; bytes that are no text are an error", async () =
   assert.deepEqual(sentence.faults, [
     { line: 4, reason: `its sentence, from line 3, has more than ${max} characters` },
   ]);
+  const { trainingRowValueCountMax: countMax } = limits;
+  const long = await read(`a O\n\n${"a O\n".repeat(countMax + 9)}\nb B-X\n`);
+  assert.deepEqual(shown(long), ["a", "b [X: b]"]);
+  assert.deepEqual(long.faults, [
+    {
+      line: countMax + 3,
+      reason: `its sentence, from line 3, has more words than the limit of ${countMax}`,
+    },
+  ]);
+  const longest = await read(`${"a O\n".repeat(countMax - 1)}b B-X\n`);
+  assert.equal(longest.faultCount, 0);
   await assert.rejects(readBytes(Buffer.from("a O\n\nb\xff O\n", "latin1")), /line 3, column 2/);
 });
 

@@ -123,14 +123,17 @@ export class ConllReader implements RowReader {
   #wordOf(line: string): TaggedWord | string {
     const { inputCharactersMax: lengthMax } = limits;
     if (line.length > lengthMax) return `line is longer than ${lengthMax} characters`;
+    const { trainingRowValueCountMax: countMax } = limits;
+    const sentence = `its sentence, from line ${this.#firstLine},`;
+    if (this.#words.length >= countMax)
+      return `${sentence} has more words than the limit of ${countMax}`;
     const columns = columnsOf(line);
     if (columns.length < 2 && this.#isLabelled)
       return "expected a word and a tag, got one column; the line's sentence is left out";
     const word = columns[0]?.trim() ?? "";
     if (word === "") return "word is empty; the line's sentence is left out";
     this.#characters += word.length + 1;
-    if (this.#characters > lengthMax)
-      return `its sentence, from line ${this.#firstLine}, has more than ${lengthMax} characters`;
+    if (this.#characters > lengthMax) return `${sentence} has more than ${lengthMax} characters`;
     this.#remember(line, columns);
     return { word, tag: tagOf(columns) };
   }
