@@ -20,8 +20,8 @@ const whatIsThere: Hint = (name) => {
 const hints: Readonly<Record<string, Hint>> = {
   "create ALREADY_EXISTS id": (name) => `${training(name)}; or make room: strata delete ${name}`,
   "create INVALID_ARGUMENT base": () =>
-    "see those of this machine: strata base list; get one: strata base pull …; then restart " +
-    "strata serve, which knows those that were there when it started",
+    "see those of this machine: strata base list; get one: strata base pull …; a server " +
+    "knows those that were there when it started",
   "train NOT_FOUND model": whatIsThere,
   "predict NOT_FOUND model": whatIsThere,
   "predict CONFLICT model": training,

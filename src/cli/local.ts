@@ -40,7 +40,11 @@ function addServe(program: Command, context: CommandContext): void {
     .option("--port <number>", "0 takes a free one", integerBetween(0, 65_535), defaultPort)
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .addOption(precision.choices(["int8", "fp32"]).default("int8"))
-    .option("--workers <count>", "worker threads of the engine", integerBetween(1, workerCountMax))
+    .option(
+      "--workers <count>",
+      "worker threads of the engine (default: one a core)",
+      integerBetween(1, workerCountMax),
+    )
     .option("--cors-origin <origin>", "whose pages may call; may be given again", origins, [])
     .option("--allow-host <name>", "another name for the loopback; may be given again", names, [])
     .action(async (flags: ServeFlags) => serve(flags, context));

@@ -49,13 +49,25 @@ export function addTrain(program: Command, context: CommandContext): void {
       "labelled texts: JSON lines or CSV; entities: JSON lines or CoNLL",
     )
     .option("--validation <path>", "texts to judge by (default: a part of the file)")
-    .option("--epochs <count>", "passes over the texts", integerBetween(1, limits.epochCountMax))
-    .option("--batch-size <n>", "texts a step", integerBetween(1, limits.trainingBatchSizeMax))
+    .option(
+      "--epochs <count>",
+      "passes over the texts (default: 8, or more of few)",
+      integerBetween(1, limits.epochCountMax),
+    )
+    .option(
+      "--batch-size <n>",
+      "texts a step (default: 16)",
+      integerBetween(1, limits.trainingBatchSizeMax),
+    )
     .option("--learning-rate-multiplier <x>", "times the rate that fits", positiveNumber)
     .addOption(adapter.choices(adapterKindNames))
-    .option("--rank <n>", "size of the adapter", integerBetween(1, limits.adapterRankMax))
+    .option(
+      "--rank <n>",
+      "size of the adapter (default: 16; lora: 8)",
+      integerBetween(1, limits.adapterRankMax),
+    )
     .addOption(layers.choices(adaptedLayersNames))
-    .option("--seed <number>", "same seed, same model", integerBetween(0, 2 ** 31 - 1))
+    .option("--seed <number>", "same seed, same model (default: 0)", integerBetween(0, 2 ** 31 - 1))
     .option("--suffix <name>", "part of the name of a new model")
     .option("--wait", "show progress until the job has finished")
     .action(async (model: string, flags: TrainFlags) => {
