@@ -9,6 +9,8 @@ function main(): void {
   if (Number(process.versions["napi"]) >= 10 || isLoadable()) return;
   console.error("Node 20 has no binary of SQLite; it is compiled now, which takes a minute …");
   const words = ["rebuild", "better-sqlite3", "--ignore-scripts=false", "--foreground-scripts"];
+  // An outer `npm run --silent` would keep it silent, too.
+  words.push("--loglevel=notice");
   const { status, error, stdout, stderr } = spawnSync("npm", words, {
     encoding: "utf8",
     maxBuffer: outputBytesMax,

@@ -35,7 +35,7 @@ export function addPredict(program: Command, context: CommandContext): void {
         "answers line up with rows; create and train leave such rows out.",
       ].join(" "),
     )
-    .option("--file <path>", "JSON lines or CSV as for create, labels or none, or a text a line")
+    .option("--file <path>", "JSON lines, CSV or CoNLL as for create, or a text a line")
     .option("--top <count>", "labels to score", integerBetween(1, limits.labelCountMax), 10)
     .action(async (model: string, texts: string[], flags: PredictFlags) => {
       const session = await connect(flags, context);
