@@ -1,31 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { exampleConfig as config } from "../entities/exam-base.ts";
+import { plainVersion } from "../entities/exam-version.ts";
 import type { AdapterSpecification, Version } from "../entities/virtual-model.ts";
-import { digestOf } from "../foundation/digest.ts";
 import { faultOfFit } from "./version-fit.ts";
 import { allLayers, formsIn, upperLayers } from "./adapters/adapters.ts";
 
 const version: Version = {
-  model: "vplm-a",
-  number: 1,
+  ...plainVersion("vplm-a", 1),
   kind: "trained",
-  task: "text-classification",
-  labels: ["x", "y"],
   adapter: { kind: "bottleneck", rank: 8, layers: [3, 4, 5] },
-  form: "dense",
-  domain: undefined,
-  pooling: "mean",
   precision: "int8",
-  shapes: undefined,
-  blob: digestOf("a"),
-  blobBytes: 1,
-  metrics: {},
-  evidence: undefined,
-  outcome: "served",
-  verdict: undefined,
-  job: undefined,
-  createdAt: 0,
 };
 const dense = { config, form: "dense", adapters: formsIn(allLayers(config)) } as const;
 

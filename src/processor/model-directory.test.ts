@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { type Caller, operator } from "../entities/caller.ts";
+import { plainVersion } from "../entities/exam-version.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
-import { digestOf } from "../foundation/digest.ts";
 import { StrataError } from "../foundation/errors.ts";
 import { ann } from "../storage/exam-tenants.ts";
 import { createMemoryStore } from "../storage/memory/memory-store.ts";
@@ -20,29 +20,7 @@ const model: VirtualModel = {
   createdAt: 0,
 };
 
-function versionOf(number: number): Version {
-  return {
-    model: "vplm-mail",
-    number,
-    kind: "instant",
-    labels: ["ham", "spam"],
-    shapes: undefined,
-    evidence: undefined,
-    outcome: "served",
-    verdict: undefined,
-    blob: digestOf(`${number}`),
-    blobBytes: 1,
-    task: "text-classification",
-    adapter: undefined,
-    form: "dense",
-    domain: undefined,
-    pooling: "mean",
-    precision: "fp32",
-    metrics: {},
-    job: undefined,
-    createdAt: 0,
-  };
-}
+const versionOf = (number: number): Version => plainVersion(model.incarnation, number);
 
 let store: Store;
 let directory: ModelDirectory;

@@ -1,33 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { smallConfig } from "../checkpoints/exam-encoder.ts";
-import type { Version } from "../entities/virtual-model.ts";
-import { digestOf } from "../foundation/digest.ts";
+import { plainVersion } from "../entities/exam-version.ts";
 import type { Lane } from "../lanes/lane.ts";
 import { formsIn, upperLayers } from "../models/adapters/adapters.ts";
 import { Servables } from "./servables.ts";
 
-const version: Version = {
-  model: "vplm-mail",
-  number: 1,
-  kind: "instant",
-  labels: ["ham", "spam"],
-  shapes: undefined,
-  evidence: undefined,
-  outcome: "served",
-  verdict: undefined,
-  blob: digestOf("1"),
-  blobBytes: 1,
-  task: "text-classification",
-  adapter: undefined,
-  form: "dense",
-  domain: undefined,
-  pooling: "mean",
-  precision: "fp32",
-  metrics: {},
-  job: undefined,
-  createdAt: 0,
-};
+const version = plainVersion("vplm-mail", 1);
 
 test("a version that is asked on two lanes in turns is judged once for each", () => {
   let judgedCount = 0;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { operator } from "../entities/caller.ts";
+import { plainVersion } from "../entities/exam-version.ts";
 import type { Version, VirtualModel } from "../entities/virtual-model.ts";
 import { limits } from "../foundation/limits.ts";
 import { createMemoryStore } from "./memory/memory-store.ts";
@@ -19,13 +20,10 @@ async function storeOf(
     const incarnation = `vplm-${index}` as const;
     const id = `m${index}`;
     const counted = { base: "tiny", servedVersion: 1, versionCount: 1 };
-    const none = { shapes: undefined, evidence: undefined, verdict: undefined, job: undefined };
-    const kind = { kind: "instant", outcome: "served", adapter: undefined, metrics: {} } as const;
-    const form = { form: "dense", domain: undefined, pooling: "mean", precision: "fp32" } as const;
-    const own = { model: incarnation, number: 1, blob, blobBytes: 10 };
+    const version = { ...plainVersion(incarnation, 1), ...shared, blob, blobBytes: 10 };
     rows.push({
       model: { ...shared, ...counted, id, incarnation },
-      version: { ...shared, ...none, ...kind, ...form, ...own },
+      version,
     });
   }
   await store.catalog.of(operator).versions.insertWithModels(rows);
