@@ -129,7 +129,7 @@ describe("a version that has forgotten", () => {
 
   it("replaces none that knows labels which its data lack, whatever it has learned", () => {
     for (const newOnly of [0, 3, 500]) {
-      const rows = [...rowsOf(newOnly), ...untaught(3, lost)];
+      const rows = [...rowsOf(newOnly), ...untaught(5, lost)];
       assert.equal(findingOf(compare(rows)), "forgetful");
     }
     assert.equal(
@@ -141,8 +141,17 @@ describe("a version that has forgotten", () => {
   });
 
   it("is one that has lost more than half of what the other knew", () => {
-    assert.equal(findingOf(compare([...untaught(2, lost), ...untaught(2, kept)])), "few");
-    assert.equal(findingOf(compare([...untaught(3, lost), ...untaught(2, kept)])), "forgetful");
+    assert.equal(
+      findingOf(compare([...rowsOf(9), ...untaught(6, lost), ...untaught(6, kept)])),
+      "few",
+    );
+    const most = [...rowsOf(9), ...untaught(6, lost), ...untaught(5, kept)];
+    assert.equal(findingOf(compare(most)), "forgetful");
+  });
+
+  it("is told from chance: a text of a label that was given up decides nothing alone", () => {
+    for (const length of [1, 4])
+      assert.equal(findingOf(compare([...rowsOf(300), ...untaught(length, lost)])), "better");
   });
 
   it("is none where the other did not know them either", () => {

@@ -31,7 +31,7 @@ export interface ComparedRow {
  *   few errors, and no progress: it is served only if what the served one finds is all wrong, and
  *   that shows.
  * - `forgetful`: of labels that its data lack, the newer version has lost more than half of what
- *   the served one knows, whatever it has learned beside.
+ *   the served one knows, and that shows, whatever it has learned beside.
  * - `better`, `worse`: the interval of the difference lies above, or below, 0.
  * - `few`: neither, and fewer texts than a difference that matters would need to show.
  * - `alike`: neither, though it would have shown.
@@ -47,31 +47,31 @@ const enoughCount = 200;
 
 export function compare(rows: readonly ComparedRow[]): Comparison {
   const deciding = rows.filter(({ isDisputed }) => !isDisputed);
-  let [fewerCount, moreCount] = [0, 0];
-  for (const { served, newer } of deciding) {
-    const change = errorCount(newer) - errorCount(served);
-    if (change < 0) fewerCount += 1;
-    if (change > 0) moreCount += 1;
-  }
   const scored = scoresOf(deciding);
-  const { count } = scored;
-  const pairs = { count, firstOnlyCount: moreCount, secondOnlyCount: fewerCount };
   return {
     ...scored,
-    disputedCount: rows.length - count,
-    fewerCount,
-    moreCount,
+    disputedCount: rows.length - scored.count,
     isSilent: isSilent(deciding),
     untaught: scoresOf(deciding.filter(({ isUntaught }) => isUntaught)),
-    difference: pairedDifference(pairs),
   };
 }
 
 function scoresOf(rows: readonly ComparedRow[]): ScoredTexts {
+  let [fewerCount, moreCount] = [0, 0];
+  for (const { served, newer } of rows) {
+    const change = errorCount(newer) - errorCount(served);
+    if (change < 0) fewerCount += 1;
+    if (change > 0) moreCount += 1;
+  }
+  const count = rows.length;
+  const pairs = { count, firstOnlyCount: moreCount, secondOnlyCount: fewerCount };
   return {
-    count: rows.length,
+    count,
     servedScore: scoreOf(rows.map(({ served }) => served)),
     newerScore: scoreOf(rows.map(({ newer }) => newer)),
+    fewerCount,
+    moreCount,
+    difference: pairedDifference(pairs),
   };
 }
 
@@ -87,7 +87,8 @@ export function findingOf(comparison: Comparison): Finding {
   const { count, disputedCount, servedScore, difference, untaught } = comparison;
   const isBetter = difference.low > 0;
   if (comparison.isSilent && (servedScore > 0 || !isBetter)) return "silent";
-  if (untaught.newerScore < untaught.servedScore / 2) return "forgetful";
+  const hasLostHalf = untaught.newerScore < untaught.servedScore / 2;
+  if (hasLostHalf && untaught.difference.high < 0) return "forgetful";
   if (isBetter) return "better";
   if (difference.high < 0) return "worse";
   // Contradictions are no proof of progress, however many they are.
@@ -104,6 +105,8 @@ export function verdictOf(
   { served, words }: { readonly served: number; readonly words: ScoreWords },
 ): string {
   const { count, disputedCount } = comparison;
+  const finding = findingOf(comparison);
+  if (finding === "forgetful") return forgotten(comparison, { served, words });
   if (count + disputedCount === 0)
     return (
       `Served: the newer answers, since no text is known that neither it nor version ${served} ` +
@@ -113,8 +116,6 @@ export function verdictOf(
   const figures = count === 0 ? "" : `: ${words.compared(comparison)}`;
   const disputed =
     disputedCount === 0 ? "" : `; ${disputedCount} more, ${words.disputed}, decide nothing`;
-  const finding = findingOf(comparison);
-  if (finding === "forgetful") return forgotten(comparison, { served, words });
   const claim = claims[finding](`version ${served}`);
   return `${claim} on ${texts}${figures}${disputed}`;
 }

@@ -80,9 +80,6 @@ export interface Comparison extends ScoredTexts {
   readonly count: number;
   /** The other texts, which are in no other number here. */
   readonly disputedCount: number;
-  /** Texts in which the newer version makes fewer errors than the served one, or more. */
-  readonly fewerCount: number;
-  readonly moreCount: number;
   /**
    * Whether the newer version says nothing to all of them, though there is something to say, and
    * the served one says something.
@@ -90,15 +87,18 @@ export interface Comparison extends ScoredTexts {
   readonly isSilent: boolean;
   /** The texts, of those that decide, with labels that the newer version's data lack. */
   readonly untaught: ScoredTexts;
-  /** Their difference as a share of all texts that decide, at 90 %. */
-  readonly difference: Interval;
 }
 
-/** How well both versions do on some texts; the scores are 0 when there are none. */
+/** How well both versions do on some texts; the scores, in [0, 1], are 0 when there are none. */
 export interface ScoredTexts {
   readonly count: number;
   readonly servedScore: number;
   readonly newerScore: number;
+  /** Texts in which the newer version makes fewer errors than the served one, or more. */
+  readonly fewerCount: number;
+  readonly moreCount: number;
+  /** Their difference as a share of all the texts, at 90 %. */
+  readonly difference: Interval;
 }
 
 /** What encoding has found of an example. */

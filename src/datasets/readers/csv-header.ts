@@ -38,8 +38,9 @@ export function findHeader(
 ): CsvHeader | string {
   const { isLabelled, separator } = options;
   const tried = separator === undefined ? delimiters : [separator];
+  const found = headerUnder(tried, line, isLabelled);
   const isTagged = tried.some((delimiter) => namesTags(namesIn(line, delimiter)));
-  return isLabelled && isTagged ? tagsFault : headerUnder(tried, line, isLabelled);
+  return typeof found === "string" && isLabelled && isTagged ? tagsFault : found;
 }
 
 function headerUnder(
