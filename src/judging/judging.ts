@@ -75,14 +75,17 @@ async function comparedRows(
   if (weights === undefined) return [];
   const answers = await spelledAnswers(base, { version, weights }, sourceOf(asked));
   const answerOf = new Map(asked.map(({ digest }, index) => [digest, answers[index]]));
+  const knownLabels = new Set(version.labels);
   const words = new Spelling(taskKinds[version.task]);
   return compared.map(({ digest }) => {
     const own = present(candidate.byDigest.get(digest), "an answer to what is compared");
     const known = remembered.get(digest);
+    const labels = words.labelsIn(own.expected);
     const servedAnswer = answerOf.get(digest) ?? present(known, "it is asked or known").answer;
     return {
       isDisputed: known !== undefined && known.expected !== own.expected,
-      isUntaught: words.labelsIn(own.expected).some((label) => !candidate.taught.has(label)),
+      isUntaught: labels.some((label) => !candidate.taught.has(label)),
+      isFamiliar: labels.every((label) => knownLabels.has(label)),
       served: words.judged(own.expected, servedAnswer),
       newer: words.judged(own.expected, own.answer),
     };

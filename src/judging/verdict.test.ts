@@ -7,7 +7,7 @@ import { tokenClassification } from "../tasks/token-classification.ts";
 import { compare, type ComparedRow, findingOf, isToBeServed, verdictOf } from "./verdict.ts";
 
 /** A text whose labels both versions were taught, the same by both data. */
-const plain = { isDisputed: false, isUntaught: false };
+const plain = { isDisputed: false, isUntaught: false, isFamiliar: false };
 const right = { right: 1, count: 1, saidCount: 1 };
 const wrong = { right: 0, count: 1, saidCount: 1 };
 
@@ -122,8 +122,8 @@ describe("which version is served, by entities", () => {
 });
 
 describe("a version that has forgotten", () => {
-  const untaught = (length: number, row: Omit<ComparedRow, "isDisputed" | "isUntaught">) =>
-    Array.from({ length }, () => ({ isDisputed: false, isUntaught: true, ...row }));
+  const untaught = (length: number, row: Pick<ComparedRow, "served" | "newer">) =>
+    Array.from({ length }, () => ({ ...plain, isUntaught: true, ...row }));
   const lost = { served: right, newer: wrong };
   const kept = { served: right, newer: right };
 
@@ -136,7 +136,7 @@ describe("a version that has forgotten", () => {
       told([...rowsOf(46), ...untaught(47, lost), ...untaught(1, kept)], 2),
       "Not served: it has forgotten labels that its data lack: accuracy 2.1 % against 100.0 % of " +
         "version 2 on 48 held-out texts with these; training begins anew, so that a file has to " +
-        "hold all that is to be known",
+        "hold enough of all that is to be known",
     );
   });
 
@@ -147,6 +147,16 @@ describe("a version that has forgotten", () => {
     );
     const most = [...rowsOf(9), ...untaught(6, lost), ...untaught(5, kept)];
     assert.equal(findingOf(compare(most)), "forgetful");
+  });
+
+  it("is one whose data hold a few texts of what the other knows, too few to learn them", () => {
+    const familiar = Array.from({ length: 48 }, () => ({ ...plain, isFamiliar: true, ...lost }));
+    assert.equal(
+      told([...rowsOf(46), ...familiar], 2),
+      "Not served: it has forgotten labels that version 2 has: accuracy 0.0 % against 100.0 % of " +
+        "version 2 on 48 held-out texts with these; training begins anew, so that a file has to " +
+        "hold enough of all that is to be known",
+    );
   });
 
   it("is told from chance: a text of a label that was given up decides nothing alone", () => {

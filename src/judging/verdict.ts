@@ -22,6 +22,8 @@ export interface ComparedRow {
   readonly isDisputed: boolean;
   /** Whether a label of it is in no text that the newer version was trained on. */
   readonly isUntaught: boolean;
+  /** Whether the served version has all its labels, and so could be right. */
+  readonly isFamiliar: boolean;
   readonly served: Judged;
   readonly newer: Judged;
 }
@@ -30,8 +32,8 @@ export interface ComparedRow {
  * - `silent`: the newer version finds nothing, and the served one does. To say nothing is to make
  *   few errors, and no progress: it is served only if what the served one finds is all wrong, and
  *   that shows.
- * - `forgetful`: of labels that its data lack, the newer version has lost more than half of what
- *   the served one knows, and that shows, whatever it has learned beside.
+ * - `forgetful`: of labels that its data lack, or of all that the served version has, the newer one
+ *   has lost more than half of what that knows, and that shows, whatever it has learned beside.
  * - `better`, `worse`: the interval of the difference lies above, or below, 0.
  * - `few`: neither, and fewer texts than a difference that matters would need to show.
  * - `alike`: neither, though it would have shown.
@@ -53,6 +55,7 @@ export function compare(rows: readonly ComparedRow[]): Comparison {
     disputedCount: rows.length - scored.count,
     isSilent: isSilent(deciding),
     untaught: scoresOf(deciding.filter(({ isUntaught }) => isUntaught)),
+    familiar: scoresOf(deciding.filter(({ isFamiliar }) => isFamiliar)),
   };
 }
 
@@ -84,15 +87,20 @@ function isSilent(rows: readonly ComparedRow[]): boolean {
 }
 
 export function findingOf(comparison: Comparison): Finding {
-  const { count, disputedCount, servedScore, difference, untaught } = comparison;
+  const { count, disputedCount, servedScore, difference, untaught, familiar } = comparison;
   const isBetter = difference.low > 0;
   if (comparison.isSilent && (servedScore > 0 || !isBetter)) return "silent";
-  const hasLostHalf = untaught.newerScore < untaught.servedScore / 2;
-  if (hasLostHalf && untaught.difference.high < 0) return "forgetful";
+  // Where the served version has all labels, it is plainly better or worse.
+  const hasNewLabels = familiar.count < count;
+  if (isLost(untaught) || (hasNewLabels && isLost(familiar))) return "forgetful";
   if (isBetter) return "better";
   if (difference.high < 0) return "worse";
   // Contradictions are no proof of progress, however many they are.
   return count + disputedCount < enoughCount ? "few" : "alike";
+}
+
+function isLost({ newerScore, servedScore, difference }: ScoredTexts): boolean {
+  return newerScore < servedScore / 2 && difference.high < 0;
 }
 
 export function isToBeServed(finding: Finding): boolean {
@@ -121,15 +129,17 @@ export function verdictOf(
 }
 
 function forgotten(
-  { untaught: { count, newerScore, servedScore } }: Comparison,
+  { untaught, familiar }: Comparison,
   { served, words }: { readonly served: number; readonly words: ScoreWords },
 ): string {
+  const [what, { count, newerScore, servedScore }] = isLost(untaught)
+    ? ["labels that its data lack", untaught]
+    : [`labels that version ${served} has`, familiar];
   const percent = (score: number): string => `${(100 * score).toFixed(1)} %`;
   return (
-    `Not served: it has forgotten labels that its data lack: ${words.name} ` +
-    `${percent(newerScore)} against ${percent(servedScore)} of version ${served} on ${count} ` +
-    `held-out texts with these; ` +
-    `training begins anew, so that a file has to hold all that is to be known`
+    `Not served: it has forgotten ${what}: ${words.name} ${percent(newerScore)} against ` +
+    `${percent(servedScore)} of version ${served} on ${count} held-out texts with these; ` +
+    `training begins anew, so that a file has to hold enough of all that is to be known`
   );
 }
 

@@ -87,6 +87,8 @@ export interface Comparison extends ScoredTexts {
   readonly isSilent: boolean;
   /** The texts, of those that decide, with labels that the newer version's data lack. */
   readonly untaught: ScoredTexts;
+  /** The texts, of those that decide, whose labels the served version has all. */
+  readonly familiar: ScoredTexts;
 }
 
 /** How well both versions do on some texts; the scores, in [0, 1], are 0 when there are none. */
